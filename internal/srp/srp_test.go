@@ -1,0 +1,520 @@
+package srp_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/srp"
+)
+
+const (
+	pool     = "AbC123xyz"
+	user     = "6a1d0c2e-50b1-70d3-9c6f-1f5f3f0c9a11"
+	password = "Correct-Horse-9"
+	stamp    = "Tue Mar 4 09:07:03 UTC 2025"
+)
+
+const modulusHex = "" +
+	"FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD" +
+	"EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED" +
+	"EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F" +
+	"83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B" +
+	"E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510" +
+	"15728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7DB3970F85A6E1E4C7" +
+	"ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C" +
+	"BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF"
+
+var (
+	bigN, _ = new(big.Int).SetString(modulusHex, 16)
+	bigG    = big.NewInt(2)
+)
+
+// client is a client as the official JavaScript library writes it: big
+// integers, and padding decided on hex text.
+type client struct {
+	a, A *big.Int
+}
+
+func newClient(a *big.Int) client {
+	return client{a, new(big.Int).Exp(bigG, a, bigN)}
+}
+
+func randomClient(t testing.TB) client {
+	t.Helper()
+	a, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 1024))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newClient(a)
+}
+
+func padHex(n *big.Int) []byte {
+	s := n.Text(16)
+	if len(s)%2 == 1 {
+		s = "0" + s
+	} else if strings.Contains("89abcdef", s[:1]) {
+		s = "00" + s
+	}
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func sum(parts ...[]byte) *big.Int {
+	h := sha256.Sum256(bytes.Join(parts, nil))
+	return new(big.Int).SetBytes(h[:])
+}
+
+func mac(key []byte, parts ...[]byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write(bytes.Join(parts, nil))
+	return m.Sum(nil)
+}
+
+// answer returns PASSWORD_CLAIM_SIGNATURE for SALT and SRP_B.
+func (c client) answer(t testing.TB, saltHex, bHex, pool, user, password string, block []byte, stamp string) []byte {
+	t.Helper()
+	salt, ok1 := new(big.Int).SetString(saltHex, 16)
+	B, ok2 := new(big.Int).SetString(bHex, 16)
+	if !ok1 || !ok2 || B.Sign() == 0 {
+		t.Fatalf("SALT %q, SRP_B %q", saltHex, bHex)
+	}
+	inner := sha256.Sum256([]byte(pool + user + ":" + password))
+	x := sum(padHex(salt), inner[:])
+	k := sum(padHex(bigN), padHex(bigG))
+	u := sum(padHex(c.A), padHex(B))
+	base := new(big.Int).Exp(bigG, x, bigN)
+	base.Mul(base, k).Sub(B, base).Mod(base, bigN)
+	S := new(big.Int).Exp(base, new(big.Int).Add(c.a, new(big.Int).Mul(u, x)), bigN)
+	prk := mac(padHex(u), padHex(S))
+	key := mac(prk, []byte("Caldera Derived Key\x01"))[:16]
+	return mac(key, []byte(pool), []byte(user), block, []byte(stamp))
+}
+
+// signIn plays the whole exchange and reports whether the server believes it.
+func signIn(t testing.TB, v srp.Verifier, c client, password string) bool {
+	t.Helper()
+	e, err := srp.Start(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := []byte("a sealed block")
+	signature := c.answer(t, v.SaltHex(), e.B(), pool, user, password, block, stamp)
+	a, err := srp.ParseA(c.A.Text(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := srp.SessionKey(v, a, e.Secret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return srp.Claim{PoolName: pool, UserID: user, SecretBlock: block, Timestamp: stamp}.SignedWith(key, signature)
+}
+
+func TestExchange_RightPassword_IsBelieved(t *testing.T) {
+	for _, pw := range []string{password, "", "pässwörd ✓", " leading and trailing ", strings.Repeat("x", 256)} {
+		v := srp.NewVerifier(pool, user, pw)
+		if !signIn(t, v, randomClient(t), pw) {
+			t.Errorf("password %q is not believed", pw)
+		}
+	}
+}
+
+func TestExchange_WrongPassword_IsNot(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	for _, pw := range []string{"", password + " ", "correct-horse-9", password[1:], ":" + password} {
+		if signIn(t, v, randomClient(t), pw) {
+			t.Errorf("password %q is believed", pw)
+		}
+	}
+}
+
+func TestExchange_ManyRuns_BothBranchesOfThePadding(t *testing.T) {
+	// B, A and the salt each have the top bit set, or an odd count of hex
+	// digits, in about half and a sixteenth of the runs.
+	topBit, odd := 0, 0
+	for range 24 {
+		v := srp.NewVerifier(pool, user, password)
+		e, err := srp.Start(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := randomClient(t)
+		if strings.Contains("89abcdef", e.B()[:1]) && len(e.B())%2 == 0 {
+			topBit++
+		}
+		if len(e.B())%2 == 1 || len(c.A.Text(16))%2 == 1 || len(v.SaltHex())%2 == 1 {
+			odd++
+		}
+		if !signIn(t, v, c, password) {
+			t.Fatalf("not believed: SALT %s, A %s", v.SaltHex(), c.A.Text(16))
+		}
+	}
+	if topBit == 0 {
+		t.Error("no B had its top bit set")
+	}
+	t.Logf("top bit of B %d times, odd digits %d times", topBit, odd)
+}
+
+func TestParseA_OddCountOfDigits_IsTaken(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	for a := int64(1); ; a++ { // the first secret whose A has 767 digits
+		c := newClient(new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 600), big.NewInt(a)))
+		if len(c.A.Text(16)) != 767 {
+			continue
+		}
+		if !signIn(t, v, c, password) {
+			t.Error("an A of 767 digits is not believed")
+		}
+		return
+	}
+}
+
+func TestParseA_CaseAndLeadingZeros_AreNoDifference(t *testing.T) {
+	c := randomClient(t)
+	text := c.A.Text(16)
+	forms := []string{text, strings.ToUpper(text), strings.Repeat("0", 768-len(text)) + text}
+	for _, form := range forms {
+		a, err := srp.ParseA(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.String() != text {
+			t.Errorf("A = %s, want %s", a, text)
+		}
+		var back srp.A
+		b, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &back); err != nil || back.String() != text {
+			t.Errorf("A comes back as %s, %v", back, err)
+		}
+	}
+}
+
+func TestParseA_ZeroModuloN_IsRefused(t *testing.T) {
+	twice := new(big.Int).Lsh(bigN, 1).Text(16)
+	for name, s := range map[string]string{
+		"0": "0", "00": "00", "many zeros": strings.Repeat("0", 768), "N": bigN.Text(16), "N upper": modulusHex,
+		"2N": twice, "empty": "", "too long": strings.Repeat("1", 769), "zeros too long": strings.Repeat("0", 5000) + "1",
+		"huge": strings.Repeat("f", 1<<20), "not hex": "12g4", "sign": "-1", "plus": "+1", "0x": "0x12", "space": " 12",
+		"newline": "12\n", "full-width": "１２", "base64": "Af/LjZIv",
+	} {
+		if _, err := srp.ParseA(s); !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("%s: %v, want InvalidParameter", name, err)
+		} else if !strings.Contains(err.Error(), "SRP_A") || len(err.Error()) > 80 {
+			t.Errorf("%s: %q", name, err)
+		}
+	}
+	for _, s := range []string{"1", new(big.Int).Sub(bigN, big.NewInt(1)).Text(16), strings.Repeat("f", 768)} {
+		if _, err := srp.ParseA(s); err != nil {
+			t.Errorf("ParseA(%.8s…): %v", s, err)
+		}
+	}
+}
+
+func TestSessionKey_AAboveN_IsTakenModuloN(t *testing.T) {
+	// A client may send A + N where that still has 768 digits; the hash is
+	// over the integer that was sent, the arithmetic modulo N.
+	v := srp.NewVerifier(pool, user, password)
+	small, err := srp.ParseA("5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := srp.ParseA(new(big.Int).Add(bigN, big.NewInt(5)).Text(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := srp.Start(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err1 := srp.SessionKey(v, small, e.Secret())
+	two, err2 := srp.SessionKey(v, large, e.Secret())
+	if err1 != nil || err2 != nil || one == two {
+		t.Errorf("%v, %v, equal %v", err1, err2, one == two)
+	}
+}
+
+func TestSessionKey_UnusableInput_IsAnError(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	e, err := srp.Start(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := srp.ParseA("5")
+	if _, err := srp.SessionKey(v, srp.A{}, e.Secret()); err == nil {
+		t.Error("the zero A is taken")
+	}
+	for name, secret := range map[string][]byte{
+		"none": nil, "short": e.Secret()[:400], "B = 0": make([]byte, 416),
+	} {
+		if _, err := srp.SessionKey(v, a, secret); err == nil {
+			t.Errorf("secret %s is taken", name)
+		}
+	}
+	if _, err := srp.SessionKey(srp.Verifier{}, a, e.Secret()); err == nil {
+		t.Error("the zero verifier is taken")
+	}
+	if _, err := srp.Start(srp.Verifier{}); err == nil {
+		t.Error("the zero verifier starts an exchange")
+	}
+	zeroV := srp.Verifier{Salt: []byte{1}, V: make([]byte, 384)}
+	if _, err := srp.Start(zeroV); err == nil {
+		t.Error("v = 0 starts an exchange")
+	}
+}
+
+func TestClaim_AnyChangedPart_IsRefused(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	e, err := srp.Start(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := randomClient(t)
+	a, _ := srp.ParseA(c.A.Text(16))
+	key, err := srp.SessionKey(v, a, e.Secret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := []byte("a sealed block")
+	signature := c.answer(t, v.SaltHex(), e.B(), pool, user, password, block, stamp)
+	right := srp.Claim{PoolName: pool, UserID: user, SecretBlock: block, Timestamp: stamp}
+	if !right.SignedWith(key, signature) {
+		t.Fatal("the right claim is refused")
+	}
+	wrong := map[string]srp.Claim{
+		"pool":      {"AbC123xyZ", user, block, stamp},
+		"user":      {pool, user[1:], block, stamp},
+		"block":     {pool, user, []byte("a sealed blocK"), stamp},
+		"no block":  {pool, user, nil, stamp},
+		"timestamp": {pool, user, block, "Tue Mar 04 09:07:03 UTC 2025"},
+	}
+	for name, claim := range wrong {
+		if claim.SignedWith(key, signature) {
+			t.Errorf("another %s is believed", name)
+		}
+	}
+	for i := range signature {
+		changed := bytes.Clone(signature)
+		changed[i] ^= 0x40
+		if right.SignedWith(key, changed) {
+			t.Errorf("byte %d of the signature may be changed", i)
+		}
+	}
+	for _, s := range [][]byte{nil, {}, signature[:31], append(bytes.Clone(signature), 0)} {
+		if right.SignedWith(key, s) {
+			t.Errorf("a signature of %d bytes is believed", len(s))
+		}
+	}
+	key[0] ^= 1
+	if right.SignedWith(key, signature) {
+		t.Error("another key is believed")
+	}
+}
+
+func TestStart_TwiceForOneUser_GivesTwoExchanges(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	one, _ := srp.Start(v)
+	two, _ := srp.Start(v)
+	if one.B() == two.B() || bytes.Equal(one.Secret(), two.Secret()) {
+		t.Error("two exchanges are the same")
+	}
+}
+
+func TestVerifier_Matches_OnlyItsPassword(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	if !v.Matches(pool, user, password) {
+		t.Error("the password does not match")
+	}
+	for name, got := range map[string]bool{
+		"other password": v.Matches(pool, user, password+"x"),
+		"other user":     v.Matches(pool, user+"x", password),
+		"other pool":     v.Matches("x"+pool, user, password),
+		"empty":          v.Matches(pool, user, ""),
+		"no verifier":    srp.Verifier{}.Matches(pool, user, password),
+	} {
+		if got {
+			t.Errorf("%s matches", name)
+		}
+	}
+	again := srp.NewVerifier(pool, user, password)
+	if bytes.Equal(again.Salt, v.Salt) || bytes.Equal(again.V, v.V) {
+		t.Error("two verifiers of one password are the same")
+	}
+}
+
+func TestVerifier_Binary_RoundTripsAndRefusesTheRest(t *testing.T) {
+	for range 8 { // salts with and without the padding byte
+		v := srp.NewVerifier(pool, user, password)
+		b, err := v.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back srp.Verifier
+		if err := back.UnmarshalBinary(b); err != nil || !bytes.Equal(back.Salt, v.Salt) || !bytes.Equal(back.V, v.V) {
+			t.Fatalf("round trip: %v", err)
+		}
+		for name, bad := range map[string][]byte{
+			"empty": nil, "one byte": {1}, "version": append([]byte{2}, b[1:]...), "cut": b[:len(b)-1],
+			"longer": append(bytes.Clone(b), 0), "no salt": append([]byte{1, 0}, v.V...),
+			"v = 0":  append(bytes.Clone(b[:len(b)-384]), make([]byte, 384)...),
+			"v >= N": append(bytes.Clone(b[:len(b)-384]), bytes.Repeat([]byte{0xff}, 384)...),
+		} {
+			untouched := back
+			if err := untouched.UnmarshalBinary(bad); err == nil {
+				t.Errorf("%s is taken", name)
+			}
+		}
+	}
+	if _, err := (srp.Verifier{}).MarshalBinary(); err == nil {
+		t.Error("no verifier is marshalled")
+	}
+	if !(srp.Verifier{}).IsZero() || srp.NewVerifier(pool, user, password).IsZero() {
+		t.Error("IsZero is wrong")
+	}
+}
+
+func TestFakeVerifier_LooksRealAndOpensToNobody(t *testing.T) {
+	key := bytes.Repeat([]byte{7}, 32)
+	one := srp.FakeVerifier(key, pool, "+14155550123")
+	again := srp.FakeVerifier(key, pool, "+14155550123")
+	if one.SaltHex() != again.SaltHex() || !bytes.Equal(one.V, again.V) {
+		t.Error("the decoy of a name changes")
+	}
+	others := map[string]srp.Verifier{
+		"name": srp.FakeVerifier(key, pool, "+14155550124"),
+		"pool": srp.FakeVerifier(key, "AbC123xyZ", "+14155550123"),
+		"key":  srp.FakeVerifier(bytes.Repeat([]byte{8}, 32), pool, "+14155550123"),
+		"cut":  srp.FakeVerifier(key, pool+"+", "14155550123"),
+	}
+	for what, other := range others {
+		if other.SaltHex() == one.SaltHex() || bytes.Equal(other.V, one.V) {
+			t.Errorf("another %s has the same decoy", what)
+		}
+	}
+	if signIn(t, one, randomClient(t), password) {
+		t.Error("a decoy believes a password")
+	}
+	// Salts of decoys are as long as real ones.
+	lengths := map[bool]map[int]int{true: {}, false: {}}
+	for i := range 40 {
+		lengths[true][len(srp.NewVerifier(pool, user, password).Salt)]++
+		lengths[false][len(srp.FakeVerifier(key, pool, fmt.Sprint(i)).Salt)]++
+	}
+	for real, counts := range lengths {
+		if counts[16] == 0 || counts[17] == 0 {
+			t.Errorf("real %v: salt lengths %v", real, counts)
+		}
+	}
+}
+
+func TestSecrets_PrintedByAnything_ShowAConstant(t *testing.T) {
+	v := srp.NewVerifier(pool, user, password)
+	e, _ := srp.Start(v)
+	a, _ := srp.ParseA("5")
+	key, _ := srp.SessionKey(v, a, e.Secret())
+	for _, secret := range []any{v, &v, e, &e, key, &key} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			if got := fmt.Sprintf(verb, secret); len(got) > 20 || !strings.HasPrefix(got, "[") || strings.ContainsAny(got, "0123456789") {
+				t.Errorf("%T with %s prints %q", secret, verb, got)
+			}
+		}
+		var b bytes.Buffer
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "v", secret)
+		if b.Len() > 200 {
+			t.Errorf("slog of %T: %s", secret, b.String())
+		}
+	}
+	if b, err := json.Marshal(v); err == nil {
+		t.Errorf("json of a verifier: %s", b)
+	}
+}
+
+func TestParseTimestamp_JavasFormatWithAnyDay(t *testing.T) {
+	want := time.Date(2025, 3, 4, 9, 7, 3, 0, time.UTC)
+	for _, s := range []string{stamp, "Tue Mar 04 09:07:03 UTC 2025", "Tue Mar  4 09:07:03 UTC 2025"} {
+		if got, err := srp.ParseTimestamp(s); err != nil || !got.Equal(want) || got.Location() != time.UTC {
+			t.Errorf("ParseTimestamp(%q) = %v, %v", s, got, err)
+		}
+	}
+	late := time.Date(2026, 11, 22, 6, 8, 38, 0, time.UTC)
+	if got, err := srp.ParseTimestamp("Sun Nov 22 06:08:38 UTC 2026"); err != nil || !got.Equal(late) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, s := range []string{
+		"", "now", "2025-03-04T09:07:03Z", "Tue Mar 4 09:07:03 GMT 2025", "Tue Mar 4 09:07:03 2025",
+		"Tue Mar 32 09:07:03 UTC 2025", "Tue Mrz 4 09:07:03 UTC 2025", "Tue Mar 4 25:07:03 UTC 2025",
+		stamp + " ", " " + stamp, stamp + "\x00", strings.Repeat("9", 1<<20), "1741079223",
+	} {
+		if _, err := srp.ParseTimestamp(s); !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("ParseTimestamp(%.40q): %v", s, err)
+		}
+	}
+}
+
+func TestContractVector_ThroughTheTestsOwnClient(t *testing.T) {
+	// Guards the client above: it must give the vector's signature.
+	a, _ := new(big.Int).SetString("a9b9e21a30f7b43c473fc3b61c80f82c983718c73e7fdb8cb0576939fe042beaf18637e4a427d3bb1ece90c693dd90e2"+
+		"2a5e337dd9b96acafccc33a62d9964388a7235479f3711e9073e56b5b44832e5eba9e313bc823eae2994ddae6e5dfaa0d553edea761edd3d9c25c7f60427"+
+		"fa9f7f68f75a7a6f2da03fbfcd59632fe4f5", 16)
+	b, _ := new(big.Int).SetString("33445729411d97fb7dbe88a84efd8a2b28989931f752af2ea21e43b15dfa6d9fae07eabfbb36d9f2b555c22301c0c85b"+
+		"2c4fd34e6b6fdef39292672275fc879b6e8db0f33069bbf63da77dd317271fc3890613322fda0ad2d733eeeca60d75004033e7a417f5f8e97b1742da458f"+
+		"8b1be19842f5b772d5ad092fe77633166c2f", 16)
+	const pool, user = "AbCdEfGhI", "3f1c9a52-7b1e-7c44-9f0a-5d2b6e8c1a70"
+	salt, _ := new(big.Int).SetString("c0ffee00112233445566778899aabb", 16)
+	inner := sha256.Sum256([]byte(pool + user + ":" + password))
+	v := new(big.Int).Exp(bigG, sum(padHex(salt), inner[:]), bigN)
+	B := new(big.Int).Mul(sum(padHex(bigN), padHex(bigG)), v)
+	B.Add(B, new(big.Int).Exp(bigG, b, bigN)).Mod(B, bigN)
+	block, _ := base64.StdEncoding.DecodeString("ZXhhbXBsZS1zZWNyZXQtYmxvY2stYnl0ZXM=")
+	got := newClient(a).answer(t, salt.Text(16), B.Text(16), pool, user, password, block, stamp)
+	if base64.StdEncoding.EncodeToString(got) != "Af/LjZIvHHlZO1wBkq6ko15T1OW279suGm02zObaJ00=" {
+		t.Errorf("signature %x", got)
+	}
+}
+
+func FuzzParseA(f *testing.F) {
+	for _, s := range []string{"", "0", "1", "F", "fff", modulusHex, strings.Repeat("f", 768), "-1", "0x1", "zz"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := srp.ParseA(s)
+		if err != nil {
+			if !fault.Is(err, fault.InvalidParameter) {
+				t.Fatalf("ParseA(%q): %v", s, err)
+			}
+			return
+		}
+		n, ok := new(big.Int).SetString(s, 16)
+		if !ok || n.Sign() < 0 || new(big.Int).Mod(n, bigN).Sign() == 0 || a.String() != n.Text(16) {
+			t.Fatalf("ParseA(%q) = %s", s, a)
+		}
+	})
+}
+
+func FuzzParseTimestamp(f *testing.F) {
+	for _, s := range []string{stamp, "Tue Mar 04 09:07:03 UTC 2025", "", "Tue Mar 4 09:07:03 UTC 99999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if when, err := srp.ParseTimestamp(s); err == nil && (len(s) > 40 || when.Location() != time.UTC) {
+			t.Fatalf("ParseTimestamp(%q) = %v", s, when)
+		}
+	})
+}

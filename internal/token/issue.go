@@ -1,0 +1,161 @@
+package token
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ScopeUserAdmin is the scope that every API sign-in grants, and that the
+// operations with an access token ask for.
+const ScopeUserAdmin = "aws.cognito.signin.user.admin"
+
+// Subject is whom and what a pair of tokens is about.
+type Subject struct {
+	Issuer   string
+	ClientID string
+	Sub      string
+	Username string // the canonical user name
+	// Attributes are those that the client may read, as Cognito's API gives
+	// them. Names that are neither standard nor custom: are left out, so that
+	// no attribute can pass for a claim.
+	Attributes map[string]string
+	Groups     []string  // by precedence
+	AuthTime   time.Time // of the sign-in, not of a refresh
+	OriginJTI  string    // names the sign-in; "" for clients without token revocation
+	EventID    string
+	Scope      string // "" for ScopeUserAdmin
+	DeviceKey  string // "" without a device
+}
+
+// Lifetimes are the client's token lifetimes, at most MaxTTL each.
+type Lifetimes struct {
+	ID, Access time.Duration
+}
+
+// Tokens is an ID and an access token. It has no printable form.
+type Tokens struct {
+	ID, Access string
+	ExpiresIn  int // seconds until the access token's end
+}
+
+// String and the others show a constant.
+func (Tokens) String() string             { return printedTokens }
+func (Tokens) GoString() string           { return printedTokens }
+func (Tokens) Format(s fmt.State, _ rune) { io.WriteString(s, printedTokens) }
+func (Tokens) LogValue() slog.Value       { return slog.StringValue(printedTokens) }
+
+const printedTokens = "[tokens]"
+
+// Issue signs a pair of tokens with the claims that Cognito gives to a sign-in
+// through its API.
+func Issue(set KeySet, s Subject, life Lifetimes, now time.Time) (Tokens, error) {
+	if life.ID <= 0 || life.ID > MaxTTL || life.Access <= 0 || life.Access > MaxTTL {
+		return Tokens{}, fmt.Errorf("issue tokens: lifetimes %v and %v are not within %v", life.ID, life.Access, MaxTTL)
+	}
+	id, err := issueOne(set, UseID, idClaims(s), s, life.ID, now)
+	if err != nil {
+		return Tokens{}, err
+	}
+	access, err := issueOne(set, UseAccess, accessOnlyClaims(s), s, life.Access, now)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return Tokens{ID: id, Access: access, ExpiresIn: int(life.Access / time.Second)}, nil
+}
+
+func issueOne(set KeySet, use Use, own claims, s Subject, ttl time.Duration, now time.Time) (string, error) {
+	key := set.Signing(use, now)
+	if key == nil {
+		return "", fmt.Errorf("issue tokens: no %s key is active", use)
+	}
+	maps.Copy(own, commonClaims(s, use, ttl, now)) // last, so that nothing goes over them
+	return key.sign(own)
+}
+
+type claims map[string]any
+
+func (c claims) setUnlessEmpty(name, value string) {
+	if value != "" {
+		c[name] = value
+	}
+}
+
+func commonClaims(s Subject, use Use, ttl time.Duration, now time.Time) claims {
+	c := claims{
+		"sub":       s.Sub,
+		"iss":       s.Issuer,
+		"token_use": use,
+		"auth_time": s.AuthTime.Unix(),
+		"iat":       now.Unix(),
+		"exp":       now.Add(ttl).Unix(),
+	}
+	c.setUnlessEmpty("event_id", s.EventID)
+	if s.OriginJTI != "" { // Cognito gives neither without token revocation
+		c["origin_jti"] = s.OriginJTI
+		c["jti"] = uuid.NewString()
+	}
+	if len(s.Groups) > 0 {
+		c["cognito:groups"] = s.Groups
+	}
+	return c
+}
+
+func accessOnlyClaims(s Subject) claims {
+	c := claims{
+		"client_id": s.ClientID,
+		"username":  s.Username,
+		"scope":     ScopeUserAdmin,
+	}
+	c.setUnlessEmpty("scope", s.Scope)
+	c.setUnlessEmpty("device_key", s.DeviceKey)
+	return c
+}
+
+func idClaims(s Subject) claims {
+	c := claims{}
+	for name, value := range s.Attributes {
+		if value != "" && isAttribute(name) {
+			c[name] = attributeClaim(name, value)
+		}
+	}
+	c["aud"] = s.ClientID
+	c["cognito:username"] = s.Username
+	return c
+}
+
+// standardAttributes are Cognito's, after OpenID Connect Core, section 5.1.
+// sub is set apart.
+var standardAttributes = map[string]bool{
+	"address": true, "birthdate": true, "email": true, "email_verified": true,
+	"family_name": true, "gender": true, "given_name": true, "locale": true,
+	"middle_name": true, "name": true, "nickname": true, "phone_number": true,
+	"phone_number_verified": true, "picture": true, "preferred_username": true,
+	"profile": true, "updated_at": true, "website": true, "zoneinfo": true,
+}
+
+func isAttribute(name string) bool {
+	return standardAttributes[name] || strings.HasPrefix(name, "custom:")
+}
+
+// attributeClaim gives an attribute the type that OpenID Connect asks for.
+// Custom attributes are strings, whatever their type in the schema.
+func attributeClaim(name, value string) any {
+	switch name {
+	case "email_verified", "phone_number_verified":
+		return value == "true"
+	case "address":
+		return map[string]string{"formatted": value}
+	case "updated_at":
+		if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+			return seconds
+		}
+	}
+	return value
+}
