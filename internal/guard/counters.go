@@ -1,0 +1,34 @@
+package guard
+
+import (
+	"context"
+	"time"
+)
+
+// Limit allows Max spends in a window that opens with the first of them.
+type Limit struct {
+	Max    int
+	Window time.Duration
+}
+
+// Spent is what a Spend did.
+type Spent struct {
+	OK      bool      // within the limit, and counted
+	Count   int       // in the current window, this one included if OK
+	ResetAt time.Time // when the current window closes
+}
+
+// Counters keep how often something happened. A counter's window opens with
+// its first spend and lasts Limit.Window; the next spend after that opens a new
+// one. Counts are exact, whatever races.
+type Counters interface {
+	// Spend counts one under the key if the window has room, in one statement:
+	// a spend beyond Max changes nothing and is not OK.
+	Spend(ctx context.Context, key string, l Limit, now time.Time) (Spent, error)
+	// Count reads a counter: its count in the window open at now, else zero.
+	Count(ctx context.Context, key string, now time.Time) (int, error)
+	// GiveBack takes one spend back, never below zero.
+	GiveBack(ctx context.Context, key string, now time.Time) error
+	// Clear forgets the counter.
+	Clear(ctx context.Context, key string) error
+}

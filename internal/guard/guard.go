@@ -1,0 +1,148 @@
+// Package guard bounds what texts and guesses may cost: facts and counters in,
+// a verdict out. It names the limits and what they count; keeping the counters
+// is the business of whoever implements Counters.
+package guard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// The limits per number span all challenges, operations, clients and pools of
+// the server. A text whose code was used is given back, so only texts that
+// nobody answered count.
+var (
+	numberSends = []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}}
+	// NIST SP 800-63B-4 section 3.1.3.2: a new code gives no tries back.
+	numberTries = []Limit{{10, time.Hour}, {20, 24 * time.Hour}, {200, 30 * 24 * time.Hour}}
+
+	// An address stands for the people behind a carrier's NAT, so it is wide.
+	addressSends = []Limit{{100, time.Hour}}
+	addressTries = []Limit{{200, time.Hour}}
+)
+
+// After this many wrong tries of a number in a row, one try an hour is looked
+// at. SP 800-63B-4 section 3.2.2 would disable the authenticator; that would
+// let a stranger shut out any owner who has nothing but the phone.
+const consecutiveTries = 100
+
+var (
+	slowTries   = Limit{1, time.Hour}
+	consecutive = Limit{1 << 30, 365 * 24 * time.Hour}
+)
+
+// resendGaps are the waits before the second, third … text of one challenge.
+var resendGaps = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+
+// ResendGap is how long after the sends-th text of a challenge the next one may
+// be sent.
+func ResendGap(sends int) time.Duration {
+	return resendGaps[min(max(sends, 1), len(resendGaps))-1]
+}
+
+// Party is whom a text or a try is counted against. Number is a keyed hash, so
+// that counters hold no phone number; Address is the requester's block.
+type Party struct {
+	Number  string
+	Address string
+}
+
+func (p Party) number(what string, l Limit) string {
+	return fmt.Sprintf("number/%s/%s/%s", what, l.Window, p.Number)
+}
+
+func (p Party) address(what string, l Limit) string {
+	return fmt.Sprintf("address/%s/%s/%s", what, l.Window, p.Address)
+}
+
+// SpendText counts one text for the party. A spent budget is a fault that says
+// when to come again: LimitExceeded for the number's, TooManyRequests for the
+// address's. The caller must then roll its transaction back.
+func SpendText(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range numberSends {
+		if err := spend(ctx, c, p.number("texts", l), l, now, fault.LimitExceeded); err != nil {
+			return err
+		}
+	}
+	for _, l := range addressSends {
+		if err := spend(ctx, c, p.address("texts", l), l, now, fault.TooManyRequests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReturnText gives a text back: its code was used, or it surely was not sent.
+func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range numberSends {
+		if err := c.GiveBack(ctx, p.number("texts", l), now); err != nil {
+			return err
+		}
+	}
+	for _, l := range addressSends {
+		if err := c.GiveBack(ctx, p.address("texts", l), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SpendTry counts one answer before it is compared. A refusal means that the
+// answer must not be looked at, and the transaction be rolled back.
+func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range numberTries {
+		if err := spend(ctx, c, p.number("tries", l), l, now, fault.LimitExceeded); err != nil {
+			return err
+		}
+	}
+	for _, l := range addressTries {
+		if err := spend(ctx, c, p.address("tries", l), l, now, fault.TooManyRequests); err != nil {
+			return err
+		}
+	}
+	row, err := c.Spend(ctx, p.number("row", consecutive), consecutive, now)
+	if err != nil {
+		return fmt.Errorf("spend %s: %w", "tries in a row", err)
+	}
+	if row.Count <= consecutiveTries {
+		return nil
+	}
+	return spend(ctx, c, p.number("slow", slowTries), slowTries, now, fault.LimitExceeded)
+}
+
+// RightTry tells the counters that the answer just counted was right: it is
+// given back and the row of failures ends. The windows keep the wrong ones.
+func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range numberTries {
+		if err := c.GiveBack(ctx, p.number("tries", l), now); err != nil {
+			return err
+		}
+	}
+	for _, l := range addressTries {
+		if err := c.GiveBack(ctx, p.address("tries", l), now); err != nil {
+			return err
+		}
+	}
+	if err := c.Clear(ctx, p.number("row", consecutive)); err != nil {
+		return err
+	}
+	return c.Clear(ctx, p.number("slow", slowTries))
+}
+
+func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, over fault.Kind) error {
+	spent, err := c.Spend(ctx, key, l, now)
+	if err != nil {
+		return fmt.Errorf("spend: %w", err)
+	}
+	if spent.OK {
+		return nil
+	}
+	message := "Attempt limit exceeded, please try after some time."
+	if over == fault.TooManyRequests {
+		message = "Too many requests"
+	}
+	return fault.New(over, "%s", message).After(spent.ResetAt.Sub(now))
+}

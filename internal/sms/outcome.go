@@ -1,0 +1,55 @@
+package sms
+
+import "errors"
+
+// Outcome is what is known of a message whose Send returned an error.
+type Outcome uint8
+
+const (
+	// MaybeSent: the provider may have taken it. Only the same sender may be
+	// asked again, with the same ID, and the money counts as spent. It is the
+	// zero Outcome, being the one that is never wrong.
+	MaybeSent Outcome = iota
+	// SurelyNotSent: the provider said no, or was never reached. Asking it the
+	// same again is of no use; another sender may be tried.
+	SurelyNotSent
+	// RefusedForEver: this number takes no text from us by any try, such as one
+	// that opted out or does not exist.
+	RefusedForEver
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case SurelyNotSent:
+		return "surely not sent"
+	case RefusedForEver:
+		return "refused for ever"
+	default:
+		return "maybe sent"
+	}
+}
+
+// SendError is a failed Send with what may be concluded from it. Cause is for
+// the log and holds neither the body nor the number.
+type SendError struct {
+	Outcome Outcome
+	Cause   error
+}
+
+func (e *SendError) Error() string {
+	if e.Cause == nil {
+		return e.Outcome.String()
+	}
+	return e.Outcome.String() + ": " + e.Cause.Error()
+}
+
+func (e *SendError) Unwrap() error { return e.Cause }
+
+// OutcomeOf returns what err says of the message: MaybeSent unless a *SendError
+// in its chain knows better. It must not be asked about a nil error.
+func OutcomeOf(err error) Outcome {
+	if e, ok := errors.AsType[*SendError](err); ok {
+		return e.Outcome
+	}
+	return MaybeSent
+}

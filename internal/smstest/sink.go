@@ -1,0 +1,98 @@
+package smstest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+// Sink is an HTTP service that takes texts as the webhook sender posts them. A
+// post that breaks the contract fails the test.
+type Sink struct {
+	*Phone // what was accepted
+	URL    string
+
+	tb     testing.TB
+	mu     sync.Mutex // guards the fields below
+	status int
+	posts  []Post
+}
+
+// Post is one request as it arrived, whatever was answered.
+type Post struct {
+	Header http.Header
+	Body   []byte
+}
+
+// NewSink starts a sink that lives as long as the test and accepts everything.
+func NewSink(tb testing.TB) *Sink {
+	s := &Sink{Phone: &Phone{}, tb: tb, status: http.StatusOK}
+	server := httptest.NewServer(s)
+	tb.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// Answer makes every later post be answered with status; only 2xx is accepted.
+func (s *Sink) Answer(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = status
+}
+
+// Posts returns every request so far, refused ones included.
+func (s *Sink) Posts() []Post {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Post(nil), s.posts...)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the sender gave up
+	}
+	s.mu.Lock()
+	s.posts = append(s.posts, Post{Header: r.Header.Clone(), Body: body})
+	status := s.status
+	s.mu.Unlock()
+	if m, ok := s.message(r, body); ok && status/100 == 2 {
+		if _, err := s.Send(r.Context(), m); err != nil {
+			status = http.StatusInternalServerError
+		}
+	}
+	w.WriteHeader(status)
+}
+
+func (s *Sink) message(r *http.Request, body []byte) (sms.Message, bool) {
+	var f struct {
+		ID, To, Body, Purpose, Pool, Client string
+		ExpiresAt                           string `json:"expires_at"`
+	}
+	if err := json.Unmarshal(body, &f); err != nil {
+		s.tb.Errorf("webhook posted no object of strings: %v", err)
+		return sms.Message{}, false
+	}
+	to, err := phone.Parse(f.To)
+	if err != nil {
+		s.tb.Errorf("webhook posted an unusable number: %v", err)
+	}
+	expires, err := strconv.ParseInt(f.ExpiresAt, 10, 64)
+	if err != nil {
+		s.tb.Errorf("webhook posted expires_at %q, not epoch seconds", f.ExpiresAt)
+	}
+	if r.Method != http.MethodPost || r.Header.Get("Idempotency-Key") != f.ID || f.ID == "" {
+		s.tb.Errorf("webhook sent %s with Idempotency-Key %q for message %q", r.Method, r.Header.Get("Idempotency-Key"), f.ID)
+	}
+	return sms.Message{ID: f.ID, To: to, Body: f.Body, Purpose: f.Purpose, PoolID: f.Pool, ClientID: f.Client,
+		ExpiresAt: time.Unix(expires, 0)}, true
+}
