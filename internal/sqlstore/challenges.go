@@ -1,0 +1,97 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	challengeColumns = `id, pool_id, client_id, subject, purpose, requester, registration_id, number, key_id,
+		digits, max_tries, tries, sends, created_at, expires_at, sent_at, used_at`
+
+	// The three steps of OpenChallenge: whoever is dead leaves the slot, then
+	// one insert can win it, then whoever has it is the one.
+	sqlCloseChallenge = `update challenges set closed = id
+		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''
+		and (used_at <> 0 or tries >= max_tries or expires_at <= $6)`
+	sqlInsertChallenge = `insert into challenges (` + challengeColumns + `, closed)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
+		on conflict do nothing`
+	sqlOpenChallenge = `select ` + challengeColumns + ` from challenges
+		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''`
+
+	sqlChallenge        = `select ` + challengeColumns + ` from challenges where id = $1`
+	sqlSignUpChallenges = `select ` + challengeColumns + ` from challenges
+		where registration_id <> '' and used_at = 0 and expires_at > $3 and registration_id in (
+			select id from registrations where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3))
+		order by created_at desc, id desc`
+	sqlMarkSent     = `update challenges set sends = sends + 1, sent_at = $3 where id = $1 and sends = $2`
+	sqlClaimAttempt = `update challenges set tries = tries + 1
+		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries
+		returning ` + challengeColumns
+	sqlConsumeChallenge = `update challenges set used_at = $2 where id = $1 and used_at = 0`
+
+	sqlDeleteSubjectMessages = `delete from messages where challenge_id <> '' and challenge_id in (
+		select id from challenges where pool_id = $1 and subject = $2)`
+	sqlDeleteChallenges = `delete from challenges where pool_id = $1 and subject = $2`
+)
+
+func scanChallenge(r row) (c userpool.Challenge, err error) {
+	var number string
+	err = r.Scan(&c.ID, &c.PoolID, &c.ClientID, &c.Subject, &c.Purpose, &c.Requester, &c.Registration, &number,
+		&c.KeyID, &c.Digits, &c.MaxTries, &c.Tries, &c.Sends, moment{&c.CreatedAt}, moment{&c.ExpiresAt},
+		moment{&c.SentAt}, moment{&c.UsedAt})
+	c.Number = phone.FromCanonical(number)
+	return c, err
+}
+
+func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.Time) (userpool.Challenge, bool, error) {
+	slot := []any{c.PoolID, c.Subject, c.ClientID, c.Purpose, c.Requester}
+	if err := t.run(ctx, sqlCloseChallenge, append(slot, millis(now))...); err != nil {
+		return userpool.Challenge{}, false, err
+	}
+	isNew, err := t.changed(ctx, sqlInsertChallenge, c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester,
+		c.Registration, c.Number.E164(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
+		millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt))
+	if err != nil {
+		return userpool.Challenge{}, false, err
+	}
+	live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, slot...)
+	if errors.Is(err, userpool.ErrNotFound) {
+		err = userpool.ErrExists // the slot is free, so it is the id that is taken
+	}
+	return live, isNew && err == nil, err
+}
+
+func (t *tx) Challenge(ctx context.Context, id userpool.ChallengeID) (userpool.Challenge, error) {
+	return one(ctx, t, scanChallenge, sqlChallenge, id)
+}
+
+func (t *tx) SignUpChallenges(ctx context.Context, pool userpool.PoolID, name string, now time.Time) ([]userpool.Challenge, error) {
+	return many(ctx, t, scanChallenge, sqlSignUpChallenges, pool, name, millis(now))
+}
+
+func (t *tx) MarkSent(ctx context.Context, id userpool.ChallengeID, sends int, now time.Time) (bool, error) {
+	return t.changed(ctx, sqlMarkSent, id, sends, millis(now))
+}
+
+// ClaimAttempt returns the challenge with the try counted.
+func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time.Time) (userpool.Challenge, bool, error) {
+	return maybe(ctx, t, scanChallenge, sqlClaimAttempt, id, millis(now))
+}
+
+func (t *tx) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {
+	return t.changed(ctx, sqlConsumeChallenge, id, millis(now))
+}
+
+// DeleteChallenges takes their unsent texts with them.
+func (t *tx) DeleteChallenges(ctx context.Context, pool userpool.PoolID, subject string) error {
+	return cmp.Or( // after a failed statement the rest is refused
+		t.run(ctx, sqlDeleteSubjectMessages, pool, subject),
+		t.run(ctx, sqlDeleteChallenges, pool, subject))
+}

@@ -1,0 +1,70 @@
+package sqlstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// millis is how a time is kept; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// moment scans what millis made.
+type moment struct{ to *time.Time }
+
+func (m moment) Scan(src any) error {
+	ms, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("a time is kept as %T", src)
+	}
+	*m.to = time.Time{}
+	if ms != 0 {
+		*m.to = time.UnixMilli(ms).UTC()
+	}
+	return nil
+}
+
+// text is how a struct is kept. Only types of this module come here, all of
+// which have a JSON form.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("sqlstore: %T has no JSON form: %v", v, err))
+	}
+	return string(b)
+}
+
+// list and dict are how lists and maps are kept; an empty one is "" and comes
+// back as nil.
+func list[E any](v []E) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return text(v)
+}
+
+func dict(v map[string]string) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return text(v)
+}
+
+// decoded scans what text, list and dict made.
+type decoded struct{ to any }
+
+func (d decoded) Scan(src any) error {
+	s, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("JSON is kept as %T", src)
+	}
+	if s == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(s), d.to)
+}

@@ -1,0 +1,259 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// writer runs every writing transaction, on one goroutine and one connection,
+// and lets those that wait together share one commit: a commit costs a write to
+// the disk, a transaction hardly anything.
+//
+// Each member of a batch runs in a savepoint, so that its failure takes back
+// its own changes alone. Where the engine has left the whole transaction (disk
+// full, I/O error), or the commit fails, all that the members have computed is
+// void, their errors too, since a neighbour's lost row may have caused them.
+// Then each runs again, once, alone. Nobody is answered before the commit.
+type writer struct {
+	conn  *conn
+	batch int
+	done  chan struct{} // closed when the goroutine has ended
+
+	mu     sync.Mutex // guards closed, and sending on queue against its close
+	closed bool
+	queue  chan *member
+}
+
+// member is one Update on its way.
+type member struct {
+	ctx context.Context // the caller's
+	fn  func(userpool.Tx) error
+
+	mu   sync.Mutex // held while fn runs; guards left
+	left bool       // the caller has gone: fn must not run, or not again
+
+	err      error         // the writer's until done is closed, then the caller's
+	answered bool          // the writer's
+	done     chan struct{} // closed when err is final
+}
+
+var (
+	errQueueFull = fault.New(fault.Unavailable, "Too many requests are waiting.")
+	errExited    = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
+)
+
+func newWriter(c *conn, batch, queue int) *writer {
+	w := &writer{
+		conn:  c,
+		batch: batch,
+		done:  make(chan struct{}),
+		queue: make(chan *member, queue),
+	}
+	go w.run()
+	return w
+}
+
+// do is Update: it queues fn and waits for its outcome.
+func (w *writer) do(ctx context.Context, fn func(userpool.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m := &member{ctx: ctx, fn: fn, done: make(chan struct{})}
+	if err := w.enqueue(m); err != nil {
+		return err
+	}
+	select {
+	case <-m.done:
+		return m.err
+	case <-ctx.Done():
+		return m.leave()
+	}
+}
+
+// leave gives up waiting. It lets a running fn end first, for fn writes to what
+// the caller reads; that is one statement at most, since the next is refused.
+func (m *member) leave() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = true
+	select {
+	case <-m.done:
+		return m.err
+	default:
+		return m.ctx.Err()
+	}
+}
+
+func (w *writer) enqueue(m *member) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.queue <- m:
+		return nil
+	default:
+		return errQueueFull
+	}
+}
+
+// stop refuses what comes from now on, finishes what is queued, and waits.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.closed = true
+	close(w.queue)
+	w.mu.Unlock()
+	<-w.done
+}
+
+func (w *writer) run() {
+	ended := false
+	defer func() {
+		if ended {
+			close(w.done)
+			return
+		}
+		go w.run() // a function ended the goroutine (a test's FailNow does)
+	}()
+	for {
+		batch := w.next()
+		if batch == nil {
+			break
+		}
+		w.serve(batch)
+	}
+	ended = true
+}
+
+// next waits for a member and takes with it those that wait already. It is nil
+// when the queue is closed and empty.
+func (w *writer) next() []*member {
+	first, ok := <-w.queue
+	if !ok {
+		return nil
+	}
+	batch := []*member{first}
+	for len(batch) < w.batch {
+		select {
+		case m, ok := <-w.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// serve runs the batch and answers all its members.
+func (w *writer) serve(batch []*member) {
+	finished := false
+	defer func() {
+		if !finished {
+			w.rollback()
+			answer(batch, errExited)
+		}
+	}()
+	switch err := w.together(batch); {
+	case err == nil:
+		answer(batch, nil)
+	case len(batch) == 1 || errors.Is(err, errNotBegun):
+		answer(batch, err)
+	default:
+		for _, m := range batch {
+			answer([]*member{m}, w.together([]*member{m}))
+		}
+	}
+	finished = true
+}
+
+// answer tells the members how it ended: their own way, or all with err.
+func answer(batch []*member, err error) {
+	for _, m := range batch {
+		if m.answered {
+			continue
+		}
+		if err != nil && m.err == nil {
+			m.err = err
+		}
+		m.answered = true
+		close(m.done)
+	}
+}
+
+// errNotBegun marks that no transaction could be begun: nobody has run.
+var errNotBegun = errors.New("begin")
+
+// together runs the members in one transaction. An error means that nothing of
+// any of them is stored.
+func (w *writer) together(batch []*member) error {
+	for _, m := range batch {
+		m.err = nil
+	}
+	if _, err := w.conn.exec(w.conn.dialect.begin); err != nil {
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	for _, m := range batch {
+		if err := w.attempt(m); err != nil {
+			w.rollback()
+			return err
+		}
+	}
+	if _, err := w.conn.exec("commit"); err != nil {
+		w.rollback()
+		return err
+	}
+	return nil
+}
+
+// rollback ends the transaction, if the engine has not done so.
+func (w *writer) rollback() {
+	w.conn.exec("rollback") // its one error is that there is none
+}
+
+// attempt runs one member in a savepoint and keeps its outcome in m.err. An
+// error says that the transaction is lost for all.
+func (w *writer) attempt(m *member) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err = m.ctx.Err(); m.left || m.err != nil {
+		return nil
+	}
+	if _, err := w.conn.exec("savepoint member"); err != nil {
+		return err
+	}
+	m.err = w.call(m)
+	if m.err == nil {
+		// Who stops waiting while his function runs has nothing stored.
+		m.err = m.ctx.Err()
+	}
+	if m.err != nil {
+		if _, err := w.conn.exec("rollback to savepoint member"); err != nil {
+			return errors.Join(m.err, err)
+		}
+	}
+	_, err := w.conn.exec("release savepoint member")
+	return err
+}
+
+// call runs the member's function. A panic becomes an error with its stack in
+// the cause: the goroutine is not the panicking caller's to end.
+func (w *writer) call(m *member) (err error) {
+	t := &tx{conn: w.conn, caller: m.ctx}
+	defer t.end()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Wrap(fault.Internal, fmt.Errorf("panic in an Update: %v\n%s", p, debug.Stack()), "")
+		}
+	}()
+	return t.outcome(m.fn(t))
+}

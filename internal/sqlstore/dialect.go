@@ -1,0 +1,106 @@
+package sqlstore
+
+import (
+	"errors"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// dialect is all that differs between engines. The SQL itself is one text in
+// the subset that SQLite and PostgreSQL read alike: $N placeholders, bigint
+// Unix milliseconds, ids and bytes as text, ON CONFLICT, RETURNING; no now(),
+// no row locks, no JSON operators.
+type dialect struct {
+	// bind rewrites the placeholders of a statement.
+	bind func(query string) string
+	// words are replaced in migrations.
+	words *strings.Replacer
+	// begin opens a transaction that will write.
+	begin string
+	// classify makes a driver's error a fault; nil stays nil.
+	classify func(error) error
+}
+
+// sqliteDialect keeps a placeholder's number: a bare ? would swap arguments of
+// a text that names them out of order.
+var sqliteDialect = dialect{
+	bind:     func(q string) string { return placeholder.ReplaceAllString(q, "?$1") },
+	words:    strings.NewReplacer("{without rowid}", "without rowid"),
+	begin:    "begin immediate",
+	classify: classifySQLite,
+}
+
+var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// writerPragmas set up the writing connection. The wait for locks comes first,
+// for the next ones may have to wait. FULL makes a commit durable in WAL mode
+// when it returns (sqlite.org/pragma.html#pragma_synchronous).
+var writerPragmas = []string{
+	"pragma busy_timeout = 5000",
+	"pragma journal_mode = wal",
+	"pragma synchronous = full",
+	"pragma foreign_keys = on",
+	"pragma trusted_schema = off",
+	"pragma temp_store = memory",
+	"pragma journal_size_limit = 67108864",
+}
+
+var readerPragmas = []string{
+	"pragma busy_timeout = 5000",
+	"pragma query_only = on",
+	"pragma trusted_schema = off",
+	"pragma temp_store = memory",
+}
+
+// dataSource names the file as a URI, so that no character of its path is taken
+// for an option.
+func dataSource(path string) string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
+}
+
+// classifySQLite sorts by result code (sqlite.org/rescode.html), never by text.
+func classifySQLite(err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch code := e.Code(); {
+	case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		// Every foreign key is a row's pool.
+		return fault.Wrap(fault.ResourceNotFound, err, "The user pool does not exist.")
+	case code&0xff == sqlite3.SQLITE_CONSTRAINT:
+		return fault.Wrap(fault.Conflict, err, "The record exists.")
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
+		return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fault.Wrap(fault.Unavailable, err, "The database cannot write.").After(10 * time.Second)
+	}
+	return fault.Wrap(fault.Internal, err, "")
+}
+
+// explainOpen words for the operator what may be wrong with a file.
+func explainOpen(err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB:
+		return errors.New("this file is not an SQLite database; name another file, or move it away")
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return errors.New("another process keeps this database locked; stop it first")
+	case sqlite3.SQLITE_CORRUPT:
+		return errors.New("this database is damaged; restore it from a backup")
+	}
+	return err
+}

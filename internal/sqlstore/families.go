@@ -1,0 +1,55 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	familyColumns = `id, pool_id, client_id, user_id, generation, auth_time, created_at, expires_at,
+		rotated_at, revoked_at`
+
+	sqlInsertFamily = `insert into families (` + familyColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`
+	sqlFamily        = `select ` + familyColumns + ` from families where id = $1`
+	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
+		where id = $1 and generation = $2 and revoked_at = 0 and expires_at > $3`
+	sqlRevokeFamily   = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
+	sqlRevokeFamilies = `update families set revoked_at = $3
+		where pool_id = $1 and user_id = $2 and revoked_at = 0`
+	sqlDeleteFamilies = `delete from families where pool_id = $1 and user_id = $2`
+)
+
+func scanFamily(r row) (f userpool.Family, err error) {
+	err = r.Scan(&f.ID, &f.PoolID, &f.ClientID, &f.UserID, &f.Generation, moment{&f.AuthTime},
+		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt})
+	return f, err
+}
+
+func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
+	return t.insert(ctx, sqlInsertFamily, f.ID, f.PoolID, f.ClientID, f.UserID, f.Generation, millis(f.AuthTime),
+		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt))
+}
+
+func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family, error) {
+	return one(ctx, t, scanFamily, sqlFamily, id)
+}
+
+func (t *tx) RotateRefresh(ctx context.Context, id userpool.FamilyID, from uint32, now time.Time) (bool, error) {
+	return t.changed(ctx, sqlRotateRefresh, id, from, millis(now))
+}
+
+// RevokeFamily keeps the time of the first revocation.
+func (t *tx) RevokeFamily(ctx context.Context, id userpool.FamilyID, now time.Time) error {
+	return t.run(ctx, sqlRevokeFamily, id, millis(now))
+}
+
+func (t *tx) RevokeFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID, now time.Time) error {
+	return t.run(ctx, sqlRevokeFamilies, pool, user, millis(now))
+}
+
+func (t *tx) deleteFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID) error {
+	return t.run(ctx, sqlDeleteFamilies, pool, user)
+}

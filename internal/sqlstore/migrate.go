@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// applicationID marks an SQLite file as Bellhop's: "Bell" in ASCII.
+const applicationID = 0x42656c6c
+
+// migration is one step forward of the schema. There are none backward.
+type migration struct {
+	version int
+	name    string
+	text    string
+}
+
+// migrations returns the steps that this program knows, in order. A file is
+// named NNNN_words.sql; a wrong name or a gap is a mistake of the build.
+func migrations() []migration {
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		panic(err)
+	}
+	slices.Sort(files)
+	all := make([]migration, len(files))
+	for i, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
+		number, words, _ := strings.Cut(name, "_")
+		version, err := strconv.Atoi(number)
+		text, readErr := fs.ReadFile(migrationFiles, file)
+		if err := errors.Join(err, readErr); err != nil || version != i+1 {
+			panic(fmt.Sprintf("migration %s is not number %d: %v", file, i+1, err))
+		}
+		all[i] = migration{version, words, string(text)}
+	}
+	return all
+}
+
+const (
+	sqlMakeMigrations = `create table if not exists schema_migrations (
+		version bigint primary key, name text not null, applied_at bigint not null)`
+	sqlNoteMigration = `insert into schema_migrations (version, name, applied_at) values ($1, $2, $3)`
+	sqlSchemaVersion = `select coalesce(max(version), 0) from schema_migrations`
+)
+
+// migrate brings the schema from whatever version it has to the last of steps,
+// each step in a transaction of its own. Two processes may do so at once.
+func migrate(ctx context.Context, c *conn, steps []migration) error {
+	if err := inTx(c, func() error { return claimFile(c) }); err != nil {
+		return err
+	}
+	for _, m := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := inTx(c, func() error { return step(c, m) }); err != nil {
+			return fmt.Errorf("migration %04d_%s: %w", m.version, m.name, err)
+		}
+	}
+	version, err := number(c, sqlSchemaVersion)
+	if err != nil {
+		return err
+	}
+	if last := len(steps); version > int64(last) {
+		return fmt.Errorf("this database was written by a newer Bellhop (its schema is version %d, this program knows %d); run that one", version, last)
+	}
+	return nil
+}
+
+// claimFile makes an empty database Bellhop's and refuses somebody else's.
+func claimFile(c *conn) error {
+	id, err := number(c, "pragma application_id")
+	if err != nil {
+		return err
+	}
+	objects, err := number(c, "select count(*) from sqlite_master")
+	if err != nil {
+		return err
+	}
+	switch {
+	case id == applicationID:
+	case id != 0 || objects != 0:
+		return errors.New("this is another program's SQLite database; name another file")
+	default:
+		if err := c.script(fmt.Sprintf("pragma application_id = %d", applicationID)); err != nil {
+			return err
+		}
+	}
+	return c.script(sqlMakeMigrations)
+}
+
+func step(c *conn, m migration) error {
+	version, err := number(c, sqlSchemaVersion)
+	if err != nil || version >= int64(m.version) {
+		return err
+	}
+	if err := c.script(c.dialect.words.Replace(m.text)); err != nil {
+		return err
+	}
+	_, err = c.exec(sqlNoteMigration, m.version, m.name, time.Now().UnixMilli())
+	return err
+}
+
+// inTx runs fn in a transaction, before there is a writer to do so.
+func inTx(c *conn, fn func() error) error {
+	if _, err := c.exec(c.dialect.begin); err != nil {
+		return err
+	}
+	err := fn()
+	if err == nil {
+		_, err = c.exec("commit")
+	}
+	if err != nil {
+		c.exec("rollback")
+	}
+	return err
+}
+
+func number(c *conn, query string) (n int64, err error) {
+	err = c.query(query, nil, func(r row) error { return r.Scan(&n) })
+	return n, err
+}

@@ -1,0 +1,68 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, number,
+		secret, username, decoy, requester, created_at, expires_at, next_at, attempts`
+
+	sqlInsertMessage = `insert into messages (` + messageColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		on conflict do nothing`
+	// The second look at next_at decides between two that chose the same row.
+	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
+		where next_at <= $1 and id in (
+			select id from messages where next_at <= $1 order by next_at, created_at, id limit $3)
+		returning ` + messageColumns
+	sqlDeleteMessage   = `delete from messages where id = $1`
+	sqlPostponeMessage = `update messages set next_at = $2 where id = $1`
+	sqlNextMessageAt   = `select coalesce(min(next_at), 0) from messages`
+)
+
+func scanMessage(r row) (m userpool.Message, err error) {
+	var number string
+	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
+		&m.AppHost, &number, &m.Secret, &m.Username, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
+		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts)
+	m.Number = phone.FromCanonical(number)
+	return m, err
+}
+
+func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
+	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
+		m.Template, m.AppHost, m.Number.E164(), m.Secret, m.Username, m.Decoy, m.Requester, millis(m.CreatedAt),
+		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts)
+}
+
+// ClaimMessages takes those that have been due longest, and returns them as
+// they now stand, oldest first.
+func (t *tx) ClaimMessages(ctx context.Context, now, leaseUntil time.Time, limit int) ([]userpool.Message, error) {
+	all, err := many(ctx, t, scanMessage, sqlClaimMessages, millis(now), millis(leaseUntil), limit)
+	slices.SortFunc(all, func(a, b userpool.Message) int { // RETURNING promises no order
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return all, err
+}
+
+func (t *tx) DeleteMessage(ctx context.Context, id userpool.MessageID) error {
+	return t.run(ctx, sqlDeleteMessage, id)
+}
+
+func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next time.Time) error {
+	return t.run(ctx, sqlPostponeMessage, id, millis(next))
+}
+
+func (t *tx) NextMessageAt(ctx context.Context) (time.Time, error) {
+	return one(ctx, t, func(r row) (at time.Time, err error) {
+		err = r.Scan(moment{&at})
+		return at, err
+	}, sqlNextMessageAt)
+}

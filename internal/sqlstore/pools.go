@@ -1,0 +1,91 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	sqlMeta    = `select value from meta where name = $1`
+	sqlPutMeta = `insert into meta (name, value) values ($1, $2)
+		on conflict (name) do update set value = excluded.value`
+)
+
+func (t *tx) Meta(ctx context.Context, key string) (string, error) {
+	v, _, err := maybe(ctx, t, value[string], sqlMeta, key)
+	return v, err
+}
+
+func (t *tx) PutMeta(ctx context.Context, key, value string) error {
+	return t.run(ctx, sqlPutMeta, key, value)
+}
+
+const (
+	poolColumns = `id, name, settings, created_at, modified_at`
+
+	sqlInsertPool = `insert into pools (` + poolColumns + `) values ($1, $2, $3, $4, $5)
+		on conflict do nothing`
+	sqlPool       = `select ` + poolColumns + ` from pools where id = $1`
+	sqlPools      = `select ` + poolColumns + ` from pools where id > $1 order by id limit $2`
+	sqlUpdatePool = `update pools set name = $2, settings = $3, modified_at = $4 where id = $1`
+	sqlDeletePool = `delete from pools where id = $1`
+
+	sqlDeletePoolKeys = `delete from signing_keys where pool_id = $1`
+)
+
+func scanPool(r row) (p userpool.Pool, err error) {
+	err = r.Scan(&p.ID, &p.Name, decoded{&p.Settings}, moment{&p.CreatedAt}, moment{&p.ModifiedAt})
+	return p, err
+}
+
+func (t *tx) InsertPool(ctx context.Context, p userpool.Pool) error {
+	return t.insert(ctx, sqlInsertPool, p.ID, p.Name, text(p.Settings), millis(p.CreatedAt), millis(p.ModifiedAt))
+}
+
+func (t *tx) Pool(ctx context.Context, id userpool.PoolID) (userpool.Pool, error) {
+	return one(ctx, t, scanPool, sqlPool, id)
+}
+
+func (t *tx) Pools(ctx context.Context, after userpool.PoolID, limit int) ([]userpool.Pool, error) {
+	return many(ctx, t, scanPool, sqlPools, after, limit)
+}
+
+// UpdatePool leaves id and creation as they are.
+func (t *tx) UpdatePool(ctx context.Context, p userpool.Pool) error {
+	return t.replace(ctx, sqlUpdatePool, p.ID, p.Name, text(p.Settings), millis(p.ModifiedAt))
+}
+
+// DeletePool leaves most of the work to the foreign keys; a key has none, since
+// one in stock has no pool.
+func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
+	if id == "" {
+		return nil // the stock of keys is no pool's
+	}
+	if err := t.run(ctx, sqlDeletePoolKeys, id); err != nil {
+		return err
+	}
+	return t.run(ctx, sqlDeletePool, id)
+}
+
+const (
+	clientColumns = `id, pool_id, name, secret, settings, created_at, modified_at`
+
+	sqlInsertClient = `insert into clients (` + clientColumns + `) values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict do nothing`
+	sqlClient = `select ` + clientColumns + ` from clients where id = $1`
+)
+
+func scanClient(r row) (c userpool.Client, err error) {
+	err = r.Scan(&c.ID, &c.PoolID, &c.Name, &c.Secret, decoded{&c.Settings}, moment{&c.CreatedAt}, moment{&c.ModifiedAt})
+	return c, err
+}
+
+func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
+	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, c.Secret, text(c.Settings),
+		millis(c.CreatedAt), millis(c.ModifiedAt))
+}
+
+func (t *tx) Client(ctx context.Context, id userpool.ClientID) (userpool.Client, error) {
+	return one(ctx, t, scanClient, sqlClient, id)
+}

@@ -1,0 +1,64 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	sessionColumns = `hash, pool_id, client_id, subject, decoy, step, username, name, challenge_id, history,
+		pending, created_at, expires_at, used_at`
+
+	sqlInsertSession = `insert into sessions (` + sessionColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`
+	sqlSession        = `select ` + sessionColumns + ` from sessions where hash = $1`
+	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at > $2`
+	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2`
+)
+
+func scanSession(r row) (s userpool.Session, err error) {
+	err = r.Scan(&s.Hash, &s.PoolID, &s.ClientID, &s.Subject, &s.Decoy, &s.Step, &s.Username, &s.Name,
+		&s.Challenge, decoded{&s.History}, &s.Pending, moment{&s.CreatedAt}, moment{&s.ExpiresAt}, moment{&s.UsedAt})
+	return s, err
+}
+
+func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
+	return t.insert(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
+		s.Name, s.Challenge, list(s.History), s.Pending, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
+}
+
+func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error) {
+	return one(ctx, t, scanSession, sqlSession, hash)
+}
+
+func (t *tx) ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error) {
+	return t.changed(ctx, sqlConsumeSession, hash, millis(now))
+}
+
+func (t *tx) DeleteSessions(ctx context.Context, pool userpool.PoolID, subject string) error {
+	return t.run(ctx, sqlDeleteSessions, pool, subject)
+}
+
+const (
+	sqlUseNonce = `insert into nonces (nonce, expires_at) values ($1, $2) on conflict do nothing`
+
+	sqlRepeat    = `select answer from repeats where request = $1 and expires_at > $2`
+	sqlPutRepeat = `insert into repeats (request, answer, expires_at) values ($1, $2, $3)
+		on conflict (request) do update set answer = excluded.answer, expires_at = excluded.expires_at`
+)
+
+// UseNonce is false for a used value until Sweep forgets it, at its expiry or
+// later.
+func (t *tx) UseNonce(ctx context.Context, nonce string, expires time.Time) (bool, error) {
+	return t.changed(ctx, sqlUseNonce, nonce, millis(expires))
+}
+
+func (t *tx) Repeat(ctx context.Context, key string, now time.Time) (string, error) {
+	return one(ctx, t, value[string], sqlRepeat, key, millis(now))
+}
+
+func (t *tx) PutRepeat(ctx context.Context, key, answer string, expires time.Time) error {
+	return t.run(ctx, sqlPutRepeat, key, answer, millis(expires))
+}

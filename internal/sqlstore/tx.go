@@ -1,0 +1,147 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// tx is a transaction on a connection that has begun one.
+//
+// The first statement that fails, or is refused because a context has ended,
+// is the last: whatever the function does with that error, its transaction
+// fails with it. PostgreSQL behaves so by itself; on SQLite a later statement
+// might otherwise run after the engine has left the transaction. What a caller
+// may go on after (no such row, key taken) is not a failing statement.
+type tx struct {
+	conn   *conn
+	caller context.Context
+	failed error
+}
+
+var _ userpool.Tx = (*tx)(nil)
+
+var errEnded = fault.Wrap(fault.Internal, errors.New("a transaction was used after its end"), "")
+
+// end refuses every later use.
+func (t *tx) end() { t.failed = errEnded }
+
+// outcome is how the transaction ends, given how its function did.
+func (t *tx) outcome(err error) error {
+	if err == nil {
+		return t.failed
+	}
+	return err
+}
+
+func (t *tx) usable(ctx context.Context) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	if t.failed = ctx.Err(); t.failed == nil {
+		t.failed = t.caller.Err()
+	}
+	return t.failed
+}
+
+// exec runs a statement and says how many rows it changed.
+func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := t.usable(ctx); err != nil {
+		return 0, err
+	}
+	n, err := t.conn.exec(query, args...)
+	t.failed = err
+	return n, err
+}
+
+// run is exec for whoever does not care how many rows there were.
+func (t *tx) run(ctx context.Context, query string, args ...any) error {
+	_, err := t.exec(ctx, query, args...)
+	return err
+}
+
+// changed says whether the statement changed a row.
+func (t *tx) changed(ctx context.Context, query string, args ...any) (bool, error) {
+	n, err := t.exec(ctx, query, args...)
+	return n > 0, err
+}
+
+// insert runs an insert that does nothing where a key is taken.
+func (t *tx) insert(ctx context.Context, query string, args ...any) error {
+	n, err := t.exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		return userpool.ErrExists
+	}
+	return err
+}
+
+// replace runs an update of one row by its key.
+func (t *tx) replace(ctx context.Context, query string, args ...any) error {
+	n, err := t.exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		return userpool.ErrNotFound
+	}
+	return err
+}
+
+// part runs several statements of which either all count or none, so that the
+// caller may go on after an error that is no failing statement.
+func (t *tx) part(ctx context.Context, fn func() error) error {
+	if err := t.run(ctx, "savepoint part"); err != nil {
+		return err
+	}
+	err := fn()
+	if t.failed != nil {
+		return t.failed
+	}
+	if err != nil {
+		if err := t.run(ctx, "rollback to savepoint part"); err != nil {
+			return err
+		}
+	}
+	return errors.Join(err, t.run(ctx, "release savepoint part"))
+}
+
+// many runs a query and reads its rows.
+func many[T any](ctx context.Context, t *tx, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+	if err := t.usable(ctx); err != nil {
+		return nil, err
+	}
+	var all []T
+	err := t.conn.query(query, args, func(r row) error {
+		v, err := scan(r)
+		all = append(all, v)
+		return err
+	})
+	if err != nil {
+		t.failed = err
+		return nil, err
+	}
+	return all, nil
+}
+
+// maybe runs a query for at most one row and says whether there was one.
+func maybe[T any](ctx context.Context, t *tx, scan func(row) (T, error), query string, args ...any) (v T, found bool, err error) {
+	all, err := many(ctx, t, scan, query, args...)
+	if err != nil || len(all) == 0 {
+		return v, false, err
+	}
+	return all[0], true, nil
+}
+
+// one runs a query for the one row with a key.
+func one[T any](ctx context.Context, t *tx, scan func(row) (T, error), query string, args ...any) (T, error) {
+	v, found, err := maybe(ctx, t, scan, query, args...)
+	if err == nil && !found {
+		err = userpool.ErrNotFound
+	}
+	return v, err
+}
+
+// value scans a row of one column.
+func value[T any](r row) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}

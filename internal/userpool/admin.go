@@ -1,0 +1,404 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/otp"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+// temporaryLength is the length of a password that Bellhop makes for somebody.
+const temporaryLength = 14
+
+// loadPool loads the pool that an administrative operation names.
+func loadPool(ctx context.Context, tx Tx, id PoolID) (Pool, error) {
+	p, err := tx.Pool(ctx, id)
+	if err != nil {
+		return Pool{}, notFound(err, errNoPool(id))
+	}
+	return p, nil
+}
+
+func errNoPool(id PoolID) *fault.Error {
+	return fault.New(fault.ResourceNotFound, "User pool %s does not exist.", id)
+}
+
+// AdminCreateUser makes a user for somebody: in a passwordless pool and without
+// a temporary password at once CONFIRMED, else with a temporary password that
+// must be changed, and is texted unless suppressed.
+func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, error) {
+	at := now()
+	p, err := s.viewPool(ctx, r.PoolID)
+	if err != nil {
+		return UserView{}, err
+	}
+	if r.Resend {
+		return s.resendInvitation(ctx, p, r, at)
+	}
+	u, err := newUser(p, r, at)
+	if err != nil {
+		return UserView{}, err
+	}
+	if r.TemporaryPassword == "" && p.Settings.Passwordless() {
+		return s.createByAdmin(ctx, u, nil)
+	}
+	password, err := s.temporaryPassword(p, r.TemporaryPassword)
+	if err != nil {
+		return UserView{}, err
+	}
+	u.Status, u.PasswordAt = StatusForceChangePassword, at
+	if u.Verifier, err = s.newVerifier(ctx, p, u.ID, password); err != nil {
+		return UserView{}, err
+	}
+	invitation, err := s.invitation(p, u, r, password, at)
+	if err != nil {
+		return UserView{}, err
+	}
+	return s.createByAdmin(ctx, u, invitation)
+}
+
+func (s *Service) viewPool(ctx context.Context, id PoolID) (p Pool, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		p, err = loadPool(ctx, tx, id)
+		return err
+	})
+	return p, err
+}
+
+// newUser reads what an administrator says of a user.
+func newUser(p Pool, r NewUser, at time.Time) (User, error) {
+	number, err := signUpNumber(r.Username)
+	if err != nil {
+		return User{}, err
+	}
+	if slices.ContainsFunc(r.Attributes, func(a Attribute) bool { return a.Name == AttrSub }) {
+		return User{}, schema("sub: Attribute cannot be updated.\n")
+	}
+	attrs, err := anyAttributes(r.Attributes)
+	if err != nil {
+		return User{}, err
+	}
+	if err := claimNumber(attrs, number); err != nil {
+		return User{}, err
+	}
+	id := UserID(newID())
+	return User{
+		PoolID: p.ID, ID: id, Username: string(id), Names: []string{number.E164()},
+		Status: StatusConfirmed, Enabled: true, Attributes: attrs, CreatedAt: at, ModifiedAt: at,
+	}, nil
+}
+
+// temporaryPassword checks the one given, or makes one.
+func (s *Service) temporaryPassword(p Pool, given string) (string, error) {
+	if given == "" {
+		length := max(temporaryLength, p.Settings.Password.MinimumLength)
+		return otp.DerivePassword(s.ring.Current().Derive(keyCodes), newHandle(), length).Reveal(), nil
+	}
+	if c := p.Settings.Password.complaint(given); c != "" {
+		return "", fault.New(fault.InvalidPassword, "Password did not conform with password policy: %s", c)
+	}
+	return given, nil
+}
+
+// invitation is the text that tells a user his temporary password, nil where
+// none is wanted.
+func (s *Service) invitation(p Pool, u User, r NewUser, password string, at time.Time) (*Message, error) {
+	if r.Suppress {
+		return nil, nil
+	}
+	if len(r.DesiredMediums) > 0 && !slices.Contains(r.DesiredMediums, "SMS") {
+		return nil, fault.New(fault.InvalidParameter, "DesiredDeliveryMediums: this version of Bellhop delivers by SMS only. Use SMS, or MessageAction SUPPRESS.")
+	}
+	number := phone.FromCanonical(u.Attributes[AttrPhone])
+	if err := sms.Check(s.sender, at, sms.Destination{To: number, Purpose: string(PurposeInvite), PoolID: string(p.ID)}); err != nil {
+		return nil, err
+	}
+	id := MessageID(newID())
+	return &Message{
+		ID: id, PoolID: p.ID, Purpose: PurposeInvite, Number: number,
+		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: number.E164(),
+		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
+		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
+	}, nil
+}
+
+// createByAdmin stores the user, ends the pending sign-ups of the number, and
+// puts the invitation in the outbox.
+func (s *Service) createByAdmin(ctx context.Context, u User, invitation *Message) (UserView, error) {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := s.createFromSignUp(ctx, tx, u, u.Names[0]); err != nil {
+			return err
+		}
+		if invitation == nil {
+			return nil
+		}
+		return tx.InsertMessage(ctx, *invitation)
+	})
+	if err != nil {
+		return UserView{}, err
+	}
+	s.wake()
+	return u.view(all), nil
+}
+
+func all(string) bool { return true }
+
+// resendInvitation gives a user who has not signed in yet a new temporary
+// password.
+func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at time.Time) (UserView, error) {
+	l, err := parseLogin(r.Username)
+	if err != nil {
+		return UserView{}, err
+	}
+	var u User
+	err = s.store.View(ctx, func(tx Tx) error {
+		u, err = findUser(ctx, tx, p.ID, l)
+		return notFound(err, errNoUser)
+	})
+	if err != nil {
+		return UserView{}, err
+	}
+	if u.Status != StatusForceChangePassword {
+		return UserView{}, fault.New(fault.UnsupportedUserState, "Resend not possible. %s status is not FORCE_CHANGE_PASSWORD", u.Username)
+	}
+	password, err := s.temporaryPassword(p, r.TemporaryPassword)
+	if err != nil {
+		return UserView{}, err
+	}
+	verifier, err := s.newVerifier(ctx, p, u.ID, password)
+	if err != nil {
+		return UserView{}, err
+	}
+	invitation, err := s.invitation(p, u, r, password, at)
+	if err != nil {
+		return UserView{}, err
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if u, err = tx.User(ctx, p.ID, u.ID); err != nil {
+			return notFound(err, errNoUser)
+		}
+		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
+		if err := tx.UpdateUser(ctx, u); err != nil {
+			return err
+		}
+		if invitation == nil {
+			return nil
+		}
+		return tx.InsertMessage(ctx, *invitation)
+	})
+	if err != nil {
+		return UserView{}, err
+	}
+	s.wake()
+	return u.view(all), nil
+}
+
+// target is whom an administrative operation means: a user, or the newest
+// pending sign-up of the name.
+type target struct {
+	pool   Pool
+	user   User
+	known  bool
+	newest Registration
+	all    []Registration // of the name, newest first
+}
+
+func findTarget(ctx context.Context, tx Tx, pool PoolID, username string, at time.Time) (target, error) {
+	p, err := loadPool(ctx, tx, pool)
+	if err != nil {
+		return target{}, err
+	}
+	l, err := parseLogin(username)
+	if err != nil {
+		return target{}, errNoUser
+	}
+	u, err := findUser(ctx, tx, pool, l)
+	if err == nil {
+		return target{pool: p, user: u, known: true}, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return target{}, err
+	}
+	regs, err := findRegistrations(ctx, tx, pool, l, at)
+	if err != nil {
+		return target{}, err
+	}
+	if len(regs) == 0 {
+		return target{}, errNoUser
+	}
+	return target{pool: p, newest: regs[0], all: regs}, nil
+}
+
+// pendingView shows a sign-up that nobody confirmed as Cognito shows the user.
+func pendingView(r Registration) UserView {
+	u := User{
+		ID: r.Sub, Username: string(r.Sub), Enabled: true, Status: StatusUnconfirmed,
+		Attributes: maps.Clone(r.Attributes), CreatedAt: r.CreatedAt, ModifiedAt: r.CreatedAt,
+	}
+	u.Attributes[AttrPhoneVerified] = "false"
+	return u.view(all)
+}
+
+// AdminGetUser shows a user, or the newest pending sign-up of the name.
+func (s *Service) AdminGetUser(ctx context.Context, pool PoolID, username string) (view UserView, err error) {
+	at := now()
+	err = s.store.View(ctx, func(tx Tx) error {
+		t, err := findTarget(ctx, tx, pool, username, at)
+		if err != nil {
+			return err
+		}
+		view = t.user.view(all)
+		if !t.known {
+			view = pendingView(t.newest)
+		}
+		return nil
+	})
+	return view, err
+}
+
+// AdminConfirmSignUp makes the newest pending sign-up of the name a user,
+// without proof of the number. Its password and attributes stay only if one
+// and the same address block and client made all of the name's sign-ups: the
+// administrator cannot tell whose the newest is.
+func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username string) error {
+	at := now()
+	return s.store.Update(ctx, func(tx Tx) error {
+		t, err := findTarget(ctx, tx, pool, username, at)
+		if err != nil {
+			return err
+		}
+		if t.known {
+			return fault.New(fault.NotAuthorized, "User cannot be confirmed. Current status is %s", t.user.Status)
+		}
+		_, err = s.adminConfirm(ctx, tx, t, at)
+		return err
+	})
+}
+
+func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Time) (User, error) {
+	own := allBy(t.all, t.newest.Requester, t.newest.ClientID)
+	reg := t.newest
+	if reg.Existing != "" {
+		return User{}, errNoUser
+	}
+	u := User{
+		PoolID: t.pool.ID, ID: reg.Sub, Username: string(reg.Sub), Names: []string{reg.Name},
+		Status: StatusConfirmed, Enabled: true, CreatedAt: reg.CreatedAt, ModifiedAt: at,
+		Attributes: map[string]string{AttrPhone: reg.Name},
+	}
+	if own {
+		u.Attributes = maps.Clone(reg.Attributes)
+		if u.Verifier = reg.Verifier; u.Verifier != "" {
+			u.PasswordAt = at
+		}
+	}
+	u.Attributes[AttrPhoneVerified] = "false"
+	return u, s.createFromSignUp(ctx, tx, u, reg.Name)
+}
+
+// AdminSetUserPassword sets a password: permanent, or temporary and to be
+// changed at the next sign-in. A pending sign-up becomes a user by it.
+func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, username, password string, permanent bool) error {
+	at := now()
+	var t target
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		t, err = findTarget(ctx, tx, pool, username, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c := t.pool.Settings.Password.complaint(password); c != "" {
+		return fault.New(fault.InvalidPassword, "Password does not conform to policy: %s", c)
+	}
+	id := t.user.ID
+	if !t.known {
+		id = t.newest.Sub
+	}
+	verifier, err := s.newVerifier(ctx, t.pool, id, password)
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		u, err := tx.User(ctx, pool, id)
+		if errors.Is(err, ErrNotFound) && !t.known {
+			u, err = s.adminConfirm(ctx, tx, t, at)
+		}
+		if err != nil {
+			return notFound(err, errNoUser)
+		}
+		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
+		u.Status = StatusConfirmed
+		if !permanent {
+			u.Status = StatusForceChangePassword
+		}
+		if err := tx.ClearPasswordLock(ctx, pool, string(id)); err != nil {
+			return err
+		}
+		if err := endPending(ctx, tx, u); err != nil {
+			return err
+		}
+		return tx.UpdateUser(ctx, u)
+	})
+}
+
+// endPending ends what was begun with credentials that no longer hold.
+func endPending(ctx context.Context, tx Tx, u User) error {
+	if err := tx.DeleteSessions(ctx, u.PoolID, string(u.ID)); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return tx.DeleteChallenges(ctx, u.PoolID, string(u.ID))
+}
+
+// AdminDisableUser keeps the user from signing in and ends all tokens.
+func (s *Service) AdminDisableUser(ctx context.Context, pool PoolID, username string) error {
+	at := now()
+	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
+		u.Enabled, u.ModifiedAt = false, at
+		return signOut(ctx, tx, u, at)
+	})
+}
+
+// AdminEnableUser lets the user sign in again.
+func (s *Service) AdminEnableUser(ctx context.Context, pool PoolID, username string) error {
+	at := now()
+	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
+		u.Enabled, u.ModifiedAt = true, at
+		return tx.UpdateUser(ctx, u)
+	})
+}
+
+func (s *Service) updateTarget(ctx context.Context, pool PoolID, username string, at time.Time, fn func(Tx, User) error) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		t, err := findTarget(ctx, tx, pool, username, at)
+		if err != nil {
+			return err
+		}
+		if !t.known {
+			return fault.New(fault.InvalidParameter, "A sign-up that is not confirmed cannot be disabled or enabled. AdminDeleteUser removes it.")
+		}
+		return fn(tx, t.user)
+	})
+}
+
+// AdminDeleteUser removes a user, or all pending sign-ups of the name.
+func (s *Service) AdminDeleteUser(ctx context.Context, pool PoolID, username string) error {
+	at := now()
+	return s.store.Update(ctx, func(tx Tx) error {
+		t, err := findTarget(ctx, tx, pool, username, at)
+		if err != nil {
+			return err
+		}
+		if t.known {
+			return deleteUser(ctx, tx, t.user)
+		}
+		return tx.DeleteRegistrations(ctx, pool, t.newest.Name)
+	})
+}

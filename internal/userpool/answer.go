@@ -1,0 +1,259 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/challenge"
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
+
+// reply is an answer to a challenge under way.
+type reply struct {
+	request AnswerRequest
+	client  Client
+	pool    Pool
+	at      time.Time
+}
+
+// start sees the reply as the start of the challenge that comes next.
+func (r reply) start() start {
+	return start{
+		request: AuthRequest{Caller: r.request.Caller, ClientID: r.client.ID, Parameters: r.request.Responses},
+		client:  r.client, pool: r.pool, at: r.at,
+	}
+}
+
+var (
+	errWrongOTP   = fault.New(fault.CodeMismatch, "Invalid code or auth state for the user.")
+	errLateOTP    = fault.New(fault.ExpiredCode, "Invalid code provided, please request a code again.")
+	errNotChoice  = fault.New(fault.InvalidParameter, "The ANSWER is not one of the available challenges.")
+	errNoSuchStep = fault.New(fault.InvalidParameter, "This challenge is not served by this version of Bellhop.")
+)
+
+// RespondToAuthChallenge answers a challenge: the count of the try, the
+// comparison, the end of the Session and the start of the tokens' family are
+// one transaction, and two racing right answers have one winner.
+func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
+	at := now()
+	c, p, err := s.loadClient(ctx, r.ClientID)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	username := r.Responses["USERNAME"]
+	if err := s.checkSecretHash(c, r.Responses["SECRET_HASH"], username); err != nil {
+		return AuthResult{}, err
+	}
+	if username == "" {
+		return AuthResult{}, missing("USERNAME")
+	}
+	rep := reply{request: r, client: c, pool: p, at: at}
+	if r.Challenge == namePasswordVerifier {
+		return s.answerSRP(ctx, rep)
+	}
+	if r.Session == "" {
+		return AuthResult{}, missing("Session")
+	}
+	switch r.Challenge {
+	case nameCustom:
+		return s.answerCode(ctx, rep, "ANSWER", s.customAnswered)
+	case nameSMSOTP:
+		return s.answerCode(ctx, rep, "SMS_OTP_CODE", s.otpAnswered)
+	case nameSelect:
+		return s.answerChoice(ctx, rep, r.Responses["ANSWER"])
+	case namePassword, namePasswordSRP:
+		return s.answerChoice(ctx, rep, r.Challenge)
+	case nameNewPassword:
+		return s.answerNewPassword(ctx, rep)
+	}
+	return AuthResult{}, errNoSuchStep
+}
+
+// stepSession finds the Session of the reply and checks that it waits for this
+// challenge and speaks of this user.
+func (s *Service) stepSession(ctx context.Context, tx Tx, rep reply) (Session, error) {
+	session, err := s.session(ctx, tx, rep.request.Session, rep.client, rep.at)
+	if err != nil {
+		return Session{}, err
+	}
+	if session.Step != SessionStep(rep.request.Challenge) || !session.names(rep.request.Responses["USERNAME"]) {
+		return Session{}, errSession
+	}
+	return session, nil
+}
+
+// answerCode tries a texted code and hands the verdict to what the flow makes
+// of it.
+func (s *Service) answerCode(ctx context.Context, rep reply, key string,
+	then func(context.Context, Tx, reply, Session, Challenge, verdict) (step, *fault.Error, error),
+) (AuthResult, error) {
+	answer, ok := rep.request.Responses[key]
+	if !ok {
+		return AuthResult{}, missing(key)
+	}
+	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+		session, err := s.stepSession(ctx, tx, rep)
+		if err != nil {
+			return step{}, nil, err
+		}
+		ch, v, err := s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
+		if err != nil {
+			return step{}, nil, err
+		}
+		return then(ctx, tx, rep, session, ch, v)
+	})
+}
+
+// customAnswered goes on as Define decides: tokens, the same code asked again
+// under a new Session, or the end. A challenge that is used up or expired ends
+// the sign-in at once, since no answer can be right any more.
+func (s *Service) customAnswered(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge, v verdict) (step, *fault.Error, error) {
+	if err := s.consume(ctx, tx, session, rep.at); err != nil {
+		return step{}, nil, err
+	}
+	if v == dead {
+		return step{}, errCredentials, nil
+	}
+	session.History = append(slices.Clone(session.History), challenge.Entry{Name: challenge.Custom, Result: v == right})
+	d := challenge.Define(session.History, customTries)
+	switch {
+	case d.Tokens:
+		return s.codeProved(ctx, tx, rep, session, ch)
+	case d.Next == challenge.Custom:
+		next, err := s.askAgain(ctx, tx, rep, session, ch)
+		return next, nil, err
+	}
+	return step{}, errCredentials, nil
+}
+
+// askAgain presents the same challenge under a new Session; nothing is sent.
+func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, error) {
+	next := step{Challenge: nameCustom, Parameters: map[string]string{
+		"USERNAME":                      session.Username,
+		"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
+		"CODE_DELIVERY_DESTINATION":     ch.Number.Masked(),
+	}}
+	session.CreatedAt = rep.at
+	session.ExpiresAt = rep.at.Add(rep.client.Settings.sessionTTL())
+	var err error
+	next.Session, err = s.openSession(ctx, tx, session)
+	return next, err
+}
+
+// otpAnswered: a wrong one-time code leaves the Session as it is, until the
+// challenge has no tries left.
+func (s *Service) otpAnswered(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge, v verdict) (step, *fault.Error, error) {
+	switch v {
+	case wrong:
+		return step{}, errWrongOTP, nil
+	case dead:
+		refusal, err := s.whyDead(ctx, tx, session, rep.at)
+		return step{}, refusal, err
+	}
+	if err := s.consume(ctx, tx, session, rep.at); err != nil {
+		return step{}, nil, err
+	}
+	return s.codeProved(ctx, tx, rep, session, ch)
+}
+
+// whyDead words the end of a one-time code: it expired, or it was used or tried
+// too often.
+func (s *Service) whyDead(ctx context.Context, tx Tx, session Session, at time.Time) (*fault.Error, error) {
+	ch, err := tx.Challenge(ctx, session.Challenge)
+	if errors.Is(err, ErrNotFound) {
+		return errSession, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dead challenge: %w", err)
+	}
+	if !at.Before(ch.ExpiresAt) {
+		return errLateOTP, nil
+	}
+	return errSessionExpired, nil
+}
+
+// codeProved grants tokens to whom the code was texted.
+func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, *fault.Error, error) {
+	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.Number, rep.at)
+	if err != nil {
+		return step{}, nil, notFound(err, errCredentials)
+	}
+	if !u.Enabled {
+		return step{}, errDisabled, nil
+	}
+	if u.Attributes[AttrPhone] != ch.Number.E164() {
+		return step{}, errCredentials, nil
+	}
+	if u.Attributes[AttrPhoneVerified] != "true" {
+		u.Attributes[AttrPhoneVerified] = "true"
+		u.ModifiedAt = rep.at
+		if err := tx.UpdateUser(ctx, u); err != nil {
+			return step{}, nil, fmt.Errorf("verify number: %w", err)
+		}
+	}
+	next, err := s.grant(ctx, tx, rep.client, u, rep.at)
+	return next, nil, err
+}
+
+// answerChoice goes on with the first factor that was chosen.
+func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (AuthResult, error) {
+	session, u, l, err := s.chosen(ctx, rep, choice)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	st := rep.start()
+	st.login = l
+	switch choice {
+	case nameSMSOTP:
+		return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+			if err := s.consume(ctx, tx, session, rep.at); err != nil {
+				return step{}, nil, err
+			}
+			next, err := s.presentCode(ctx, tx, st, u, PurposeOTP, nil)
+			next.Available = nil // a member of InitiateAuth's response only
+			return next, nil, err
+		})
+	case namePasswordSRP:
+		if st.request.Parameters["SRP_A"] == "" {
+			return AuthResult{}, missing("SRP_A")
+		}
+		return s.startSRP(ctx, st, nil)
+	}
+	if st.request.Parameters["PASSWORD"] == "" {
+		return AuthResult{}, missing("PASSWORD")
+	}
+	return s.signInByPassword(ctx, st, &session)
+}
+
+// chosen checks the Session of a choice, and that its subject has that choice.
+// A used Session passes where the transaction that follows consumes it: the
+// repeat of an answer finds its own Session used, and gets its own answer.
+func (s *Service) chosen(ctx context.Context, rep reply, choice string) (session Session, u subject, l login, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		session, err = s.stepSession(ctx, tx, rep)
+		if errors.Is(err, errSessionUsed) && choice != namePasswordSRP {
+			session, err = tx.Session(ctx, hashHandle(rep.request.Session))
+		}
+		if err != nil {
+			return err
+		}
+		l = login{id: UserID(session.Subject)}
+		if session.Name != "" {
+			l = login{number: phone.FromCanonical(session.Name)}
+		}
+		u, err = s.findSubject(ctx, tx, rep.pool, l, rep.at)
+		return err
+	})
+	if err != nil {
+		return Session{}, subject{}, login{}, err
+	}
+	if !slices.Contains(s.factors(rep.pool, u), choice) {
+		return Session{}, subject{}, login{}, errNotChoice
+	}
+	u.number = s.numberOf(u)
+	return session, u, l, nil
+}

@@ -1,0 +1,227 @@
+package userpool
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Caller is who makes a request, as far as the network tells.
+type Caller struct {
+	Address netip.Addr
+	// Invocation is the SDK's amz-sdk-invocation-id, "" if it sent none: all
+	// tries of one user action carry the same.
+	Invocation string
+	// Body is a hash over operation and body, so that only an identical
+	// request can be a repeat.
+	Body string
+}
+
+// requester is the address block that stands for the caller where no device is
+// known: the IPv4 address, or the IPv6 /64.
+func (c Caller) requester() string {
+	a := c.Address.Unmap()
+	if !a.Is6() {
+		return a.String()
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return a.String()
+	}
+	return p.String()
+}
+
+// Delivery says where a code went (Cognito's CodeDeliveryDetails).
+type Delivery struct {
+	Destination string // masked
+	Medium      string // SMS
+	Attribute   string // phone_number
+}
+
+// Attribute is one user attribute; lists of them keep an order.
+type Attribute struct{ Name, Value string }
+
+// SignUp
+
+// SignUpRequest asks for a new user.
+type SignUpRequest struct {
+	Caller     Caller
+	ClientID   ClientID
+	SecretHash string
+	Username   string
+	Password   string // "" for none
+	Attributes []Attribute
+}
+
+// SignUpResult is what a sign-up answers. Delivery is nil if no code was due.
+type SignUpResult struct {
+	Confirmed bool
+	Sub       UserID
+	Delivery  *Delivery
+	Session   string
+}
+
+// ConfirmSignUpRequest answers the code of a sign-up.
+type ConfirmSignUpRequest struct {
+	Caller             Caller
+	ClientID           ClientID
+	SecretHash         string
+	Username           string
+	Code               string
+	Session            string // of SignUp, "" if the client kept none
+	ForceAliasCreation bool
+}
+
+// ResendRequest asks for the sign-up's code once more.
+type ResendRequest struct {
+	Caller     Caller
+	ClientID   ClientID
+	SecretHash string
+	Username   string
+}
+
+// Sign-in
+
+// AuthRequest starts a sign-in (InitiateAuth).
+type AuthRequest struct {
+	Caller     Caller
+	ClientID   ClientID
+	Flow       string            // AuthFlow
+	Parameters map[string]string // AuthParameters
+	Session    string            // of ConfirmSignUp
+}
+
+// AnswerRequest answers a challenge (RespondToAuthChallenge).
+type AnswerRequest struct {
+	Caller    Caller
+	ClientID  ClientID
+	Challenge string // ChallengeName
+	Session   string
+	Responses map[string]string // ChallengeResponses
+}
+
+// AuthResult is the outcome of a step: tokens, or the next challenge.
+type AuthResult struct {
+	Tokens     *Tokens
+	Challenge  string
+	Session    string
+	Parameters map[string]string
+	Available  []string // AvailableChallenges
+}
+
+// Tokens are what a finished sign-in or a refresh gives. Refresh is "" where
+// the client keeps the one it has.
+type Tokens struct {
+	ID, Access, Refresh string
+	ExpiresIn           int // seconds, of the access token
+}
+
+// RefreshRequest exchanges a refresh token (GetTokensFromRefreshToken).
+type RefreshRequest struct {
+	Caller       Caller
+	ClientID     ClientID
+	ClientSecret string
+	RefreshToken string
+}
+
+// RevokeRequest ends a refresh token's family (RevokeToken).
+type RevokeRequest struct {
+	ClientID     ClientID
+	ClientSecret string
+	Token        string
+}
+
+// The signed-in user
+
+// UserView is a user as an API shows it.
+type UserView struct {
+	Username   string
+	Attributes []Attribute // sub first, the rest by name
+	Enabled    bool
+	Status     UserStatus
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+}
+
+// Administration
+
+// NewPool asks for a user pool. ID is chosen by Bellhop unless given.
+type NewPool struct {
+	ID       PoolID
+	Name     string
+	Settings PoolSettings
+}
+
+// NewClient asks for an app client. ID is chosen by Bellhop unless given.
+type NewClient struct {
+	ID             ClientID
+	PoolID         PoolID
+	Name           string
+	GenerateSecret bool
+	Secret         string // own value, instead of GenerateSecret
+	Settings       ClientSettings
+}
+
+// ClientView is an app client with its secret opened ("" for a public one).
+type ClientView struct {
+	Client
+	Secret string
+}
+
+// NewUser asks for a user (AdminCreateUser).
+type NewUser struct {
+	Caller            Caller
+	PoolID            PoolID
+	Username          string
+	TemporaryPassword string
+	Attributes        []Attribute
+	Suppress          bool // MessageAction SUPPRESS: no invitation
+	Resend            bool // MessageAction RESEND: a new invitation
+	DesiredMediums    []string
+}
+
+// The methods of Service that faces call:
+//
+//	SignUp(ctx, SignUpRequest) (SignUpResult, error)
+//	ConfirmSignUp(ctx, ConfirmSignUpRequest) (session string, err error)
+//	ResendConfirmationCode(ctx, ResendRequest) (Delivery, error)
+//	InitiateAuth(ctx, AuthRequest) (AuthResult, error)
+//	RespondToAuthChallenge(ctx, AnswerRequest) (AuthResult, error)
+//	GetTokensFromRefreshToken(ctx, RefreshRequest) (Tokens, error)
+//	RevokeToken(ctx, RevokeRequest) error
+//	GlobalSignOut(ctx, accessToken string) error
+//	GetUser(ctx, accessToken string) (UserView, error)
+//	UpdateUserAttributes(ctx, Caller, accessToken string, []Attribute) ([]Delivery, error)
+//	DeleteUser(ctx, accessToken string) error
+//
+//	CreateUserPool(ctx, NewPool) (Pool, error)
+//	DescribeUserPool(ctx, PoolID) (Pool, error)
+//	DeleteUserPool(ctx, PoolID) error
+//	CreateUserPoolClient(ctx, NewClient) (ClientView, error)
+//	DescribeUserPoolClient(ctx, PoolID, ClientID) (ClientView, error)
+//	TagPool(ctx, PoolID, tags map[string]string) error
+//	UntagPool(ctx, PoolID, keys []string) error
+//	PoolTags(ctx, PoolID) (map[string]string, error)
+//
+//	AdminCreateUser(ctx, NewUser) (UserView, error)
+//	AdminGetUser(ctx, PoolID, username string) (UserView, error)
+//	AdminSetUserPassword(ctx, PoolID, username, password string, permanent bool) error
+//	AdminConfirmSignUp(ctx, PoolID, username string) error
+//	AdminDisableUser(ctx, PoolID, username string) error
+//	AdminEnableUser(ctx, PoolID, username string) error
+//	AdminDeleteUser(ctx, PoolID, username string) error
+//
+//	JWKS(ctx, PoolID) ([]byte, error)  the pool's key set document
+//	Issuer(PoolID) string
+//	AdminKey(ctx, accessKeyID string) (secret string, ok bool)
+//	Ready(ctx) error
+//	Run(ctx) error                     outbox, key stock and rotation, sweeping
+//
+//	EnsureAdminKey(ctx) (key AdminKey, made bool, err error)
+//	ClaimPublicURL(ctx, accept bool) error   refuses an issuer change for existing pools
+//
+// Open(ctx, Config) (*Service, error) makes it; IsNew(ctx, Store) (bool, error)
+// says whether the store has never been opened by a Service (so that a missing
+// master key file may be made); ErrWrongMasterKey and ErrIssuerChange are for
+// errors.Is.
+
+// end of the API

@@ -1,0 +1,153 @@
+package userpool
+
+import (
+	"net/mail"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
+
+// The attributes that Bellhop itself knows of.
+const (
+	AttrSub           = "sub"
+	AttrPhone         = "phone_number"
+	AttrPhoneVerified = "phone_number_verified"
+	AttrEmail         = "email"
+	AttrEmailVerified = "email_verified"
+)
+
+// standardAttributes are OpenID Connect's, as every pool's schema has them.
+var standardAttributes = []string{
+	"address", "birthdate", AttrEmail, "family_name", "gender", "given_name", "locale",
+	"middle_name", "name", "nickname", AttrPhone, "picture", "preferred_username",
+	"profile", "updated_at", "website", "zoneinfo",
+}
+
+// Bounds of the model on attributes.
+const (
+	maxAttributeName  = 32
+	maxAttributeValue = 2048
+)
+
+// mayRead and mayWrite are the client's attribute permissions. Unset lists mean
+// every standard attribute; a pool's required ones can always be written.
+func (s ClientSettings) mayRead(name string) bool {
+	return s.ReadAttributes == nil || slices.Contains(s.ReadAttributes, name)
+}
+
+func (s ClientSettings) mayWrite(p Pool, name string) bool {
+	return s.WriteAttributes == nil || slices.Contains(s.WriteAttributes, name) || slices.Contains(p.Settings.Required, name)
+}
+
+// ownAttributes checks attributes that a user gives of himself.
+func ownAttributes(p Pool, c Client, list []Attribute) (map[string]string, error) {
+	for _, a := range list {
+		switch {
+		case a.Name == AttrSub || a.Name == AttrPhoneVerified || a.Name == AttrEmailVerified || a.Name == "identities":
+			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
+		case slices.Contains(standardAttributes, a.Name) && !c.Settings.mayWrite(p, a.Name):
+			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
+		}
+	}
+	return anyAttributes(list)
+}
+
+// anyAttributes checks names and values against the schema. The last of two
+// with one name counts.
+func anyAttributes(list []Attribute) (map[string]string, error) {
+	attrs := make(map[string]string, len(list))
+	for _, a := range list {
+		value, err := attributeValue(a)
+		if err != nil {
+			return nil, err
+		}
+		attrs[a.Name] = value
+	}
+	return attrs, nil
+}
+
+func attributeValue(a Attribute) (string, error) {
+	known := slices.Contains(standardAttributes, a.Name) || a.Name == AttrPhoneVerified || a.Name == AttrEmailVerified
+	switch {
+	case !known || len(a.Name) > maxAttributeName:
+		return "", schema("%s: Attribute does not exist in the schema.\n", clip(a.Name))
+	case utf8.RuneCountInString(a.Value) > maxAttributeValue:
+		return "", schema("%s: String must be no longer than %d characters\n", a.Name, maxAttributeValue)
+	case a.Value == "":
+		return "", nil
+	}
+	switch a.Name {
+	case AttrPhone:
+		n, err := phone.Parse(a.Value)
+		return n.E164(), err
+	case AttrEmail:
+		if addr, err := mail.ParseAddress(a.Value); err != nil || addr.Address != a.Value {
+			return "", fault.New(fault.InvalidParameter, "Invalid email address format.")
+		}
+	case AttrPhoneVerified, AttrEmailVerified:
+		b, err := strconv.ParseBool(strings.ToLower(a.Value))
+		if err != nil {
+			return "", schema("%s: The value must be true or false\n", a.Name)
+		}
+		return strconv.FormatBool(b), nil
+	case "birthdate":
+		if utf8.RuneCountInString(a.Value) != 10 {
+			return "", schema("birthdate: String must be 10 characters long, as 1999-12-31\n")
+		}
+	case "updated_at":
+		if n, err := strconv.ParseInt(a.Value, 10, 64); err != nil || n < 0 {
+			return "", schema("updated_at: The value must be a number of seconds\n")
+		}
+	}
+	return a.Value, nil
+}
+
+func schema(format string, args ...any) error {
+	return fault.New(fault.InvalidParameter, "Attributes did not conform to the schema: "+format, args...)
+}
+
+// clip keeps a name that somebody made up short enough to show.
+func clip(name string) string {
+	if r := []rune(name); len(r) > maxAttributeName {
+		return string(r[:maxAttributeName]) + "…"
+	}
+	return name
+}
+
+// requiredPresent checks the pool's required attributes at sign-up.
+func requiredPresent(p Pool, attrs map[string]string) error {
+	var lacking strings.Builder
+	for _, name := range p.Settings.Required {
+		if name != AttrSub && attrs[name] == "" {
+			lacking.WriteString(name + ": The attribute is required\n")
+		}
+	}
+	if lacking.Len() > 0 {
+		return schema("%s", lacking.String())
+	}
+	return nil
+}
+
+// view lists a user's attributes: sub first, the rest by name. may says which
+// of them the viewer may see.
+func (u User) view(may func(name string) bool) UserView {
+	list := []Attribute{{AttrSub, string(u.ID)}}
+	names := make([]string, 0, len(u.Attributes))
+	for name, value := range u.Attributes {
+		if value != "" && may(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		list = append(list, Attribute{name, u.Attributes[name]})
+	}
+	return UserView{
+		Username: u.Username, Attributes: list, Enabled: u.Enabled, Status: u.Status,
+		CreatedAt: u.CreatedAt, ModifiedAt: u.ModifiedAt,
+	}
+}

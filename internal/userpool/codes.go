@@ -1,0 +1,212 @@
+package userpool
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/otp"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+// codeTTL is a texted code's life. NIST SP 800-63B-4 section 3.1.3.2 allows no
+// more than ten minutes.
+const codeTTL = 10 * time.Minute
+
+// codeDigits is a code's length; Cognito's SMS_OTP has eight.
+const codeDigits, exactOTPDigits = 6, 8
+
+// Tries per challenge: Cognito's custom flows end after three wrong answers by
+// custom, one-time codes have five.
+const customTries, codeTries = 3, 5
+
+// Cognito's default texts.
+const (
+	defaultVerification   = "Your verification code is {####}."
+	defaultAuthentication = "Your authentication code is {####}."
+	defaultInvitation     = "Your username is {username} and temporary password is {####}."
+)
+
+// codeRequest is what a code is wanted for.
+type codeRequest struct {
+	pool         Pool
+	client       Client
+	subject      string
+	registration RegistrationID
+	purpose      Purpose
+	number       phone.Number
+	caller       Caller
+	decoy        bool
+	at           time.Time
+}
+
+// tries and digits follow from the purpose and the pool's behaviour.
+func (r codeRequest) tries() int {
+	if r.purpose == PurposeSignIn {
+		return customTries
+	}
+	return codeTries
+}
+
+func (r codeRequest) digits() int {
+	if r.purpose == PurposeOTP && r.pool.Settings.Behaviour() == CognitoExact {
+		return exactOTPDigits
+	}
+	return codeDigits
+}
+
+func (r codeRequest) template() string {
+	if r.purpose == PurposeSignUp {
+		return orElse(r.pool.Settings.VerificationText, defaultVerification)
+	}
+	return orElse(r.pool.Settings.AuthenticationText, defaultAuthentication)
+}
+
+// destination is what the sender is asked about before anything is written.
+func (r codeRequest) destination() sms.Destination {
+	return sms.Destination{
+		To: r.number, Purpose: string(r.purpose),
+		PoolID: string(r.pool.ID), ClientID: string(r.client.ID),
+	}
+}
+
+func (r codeRequest) delivery() Delivery {
+	return Delivery{Destination: r.number.Masked(), Medium: "SMS", Attribute: AttrPhone}
+}
+
+// canSend says, before anything is looked up or written, whether a text could
+// be handed over at all.
+func (s *Service) canSend(r codeRequest) error {
+	return sms.Check(s.sender, r.at, r.destination())
+}
+
+// textCode opens the requester's challenge, or finds the one that lives, and
+// puts a text in the outbox if one is due: for a new challenge at once, for a
+// living one after the resend gap. Inside the gap nothing is sent, and the
+// caller goes on with the code that was. A spent budget is an error, which must
+// roll the transaction back.
+func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge, error) {
+	fresh := Challenge{
+		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
+		Subject: r.subject, Purpose: r.purpose, Requester: r.caller.requester(),
+		Registration: r.registration, Number: r.number, KeyID: s.ring.Current().ID(),
+		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: r.at.Add(codeTTL),
+	}
+	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
+	if err != nil {
+		return Challenge{}, fmt.Errorf("open challenge: %w", err)
+	}
+	if !isNew && !s.limitsOff && r.at.Before(c.SentAt.Add(guard.ResendGap(c.Sends))) {
+		return c, nil
+	}
+	marked, err := tx.MarkSent(ctx, c.ID, c.Sends, r.at)
+	if err != nil || !marked {
+		return c, err
+	}
+	if !s.limitsOff {
+		if err := guard.SpendText(ctx, tx, s.party(r.number, c.Requester), r.at); err != nil {
+			return Challenge{}, err
+		}
+	}
+	return c, tx.InsertMessage(ctx, Message{
+		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
+		Purpose: r.purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
+		Template: r.template(), AppHost: r.pool.Settings.AppHost(), Number: r.number,
+		Requester: c.Requester, Decoy: r.decoy,
+		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
+	})
+}
+
+// party is whom texts and tries of the number count against.
+func (s *Service) party(n phone.Number, requester string) guard.Party {
+	return guard.Party{
+		Number:  hex.EncodeToString(s.stable(stableNumber, n.E164())[:16]),
+		Address: requester,
+	}
+}
+
+// code derives the challenge's code. It is nowhere kept.
+func (s *Service) code(id ChallengeID, purpose Purpose, n phone.Number, keyID string, digits int) (otp.Code, error) {
+	key, ok := s.ring.ByID(keyID)
+	if !ok {
+		return otp.Code{}, fmt.Errorf("code: master key %s is not in the ring", keyID)
+	}
+	return otp.Derive(key.Derive(keyCodes), string(id), string(purpose), n.E164(), digits), nil
+}
+
+// verdict is what an answer to a challenge was worth.
+type verdict uint8
+
+const (
+	wrong verdict = iota
+	right
+	dead // used, expired or out of tries: the answer was not compared
+)
+
+// try counts one answer and compares it. The count stands even if the answer is
+// wrong, so the caller must commit; a spent budget is an error instead, and
+// must roll back. A decoy's answer is always wrong.
+func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string, c Caller, decoy bool, at time.Time) (Challenge, verdict, error) {
+	ch, ok, err := tx.ClaimAttempt(ctx, id, at)
+	if err != nil {
+		return Challenge{}, dead, fmt.Errorf("claim attempt: %w", err)
+	}
+	if !ok {
+		return Challenge{}, dead, nil
+	}
+	if err := s.spendTry(ctx, tx, ch.Number, c, at); err != nil {
+		return Challenge{}, dead, err
+	}
+	code, err := s.code(ch.ID, ch.Purpose, ch.Number, ch.KeyID, ch.Digits)
+	if err != nil {
+		return Challenge{}, dead, err
+	}
+	if match := code.Matches(answer); !match || decoy {
+		return ch, wrong, nil
+	}
+	return ch, right, s.settle(ctx, tx, ch, s.party(ch.Number, c.requester()), at)
+}
+
+// spendTry counts a try of the number and of the address that makes it.
+func (s *Service) spendTry(ctx context.Context, tx Tx, n phone.Number, c Caller, at time.Time) error {
+	if s.limitsOff {
+		return nil
+	}
+	return guard.SpendTry(ctx, tx, s.party(n, c.requester()), at)
+}
+
+// settle ends a challenge whose code was given: it is used up, its texts and
+// the try are given back.
+func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.Party, at time.Time) error {
+	used, err := tx.ConsumeChallenge(ctx, ch.ID, at)
+	if err != nil {
+		return fmt.Errorf("consume challenge: %w", err)
+	}
+	if !used {
+		return errSessionUsed
+	}
+	if s.limitsOff {
+		return nil
+	}
+	if err := guard.RightTry(ctx, tx, tried, at); err != nil {
+		return err
+	}
+	sent := s.party(ch.Number, ch.Requester)
+	for range ch.Sends {
+		if err := guard.ReturnText(ctx, tx, sent, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wake tells the outbox that a text may wait.
+func (s *Service) wake() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}

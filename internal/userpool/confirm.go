@@ -1,0 +1,268 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
+
+// ConfirmSignUp compares a code with the live ones of all pending sign-ups of
+// the name and counts one try. The match wins and becomes the user, the others
+// end. The answer is a Session for the winner's first sign-in, "" where the
+// client has no flow to use it in.
+//
+// The winner keeps the password and attributes of its sign-up only if nobody
+// else can have made them: the Session of that SignUp is presented, or every
+// live sign-up of the name came from the confirmer's own address block and
+// client (strict: only by the Session).
+func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (string, error) {
+	at := now()
+	c, p, err := s.loadClient(ctx, r.ClientID)
+	if err != nil {
+		return "", err
+	}
+	if err := s.checkSecretHash(c, r.SecretHash, r.Username); err != nil {
+		return "", err
+	}
+	l, err := parseLogin(r.Username)
+	if err != nil {
+		return "", err
+	}
+	return once(ctx, s, r.Caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
+		u, err := s.findSubject(ctx, tx, p, l, at)
+		if err != nil {
+			return "", nil, err
+		}
+		return s.confirm(ctx, tx, confirmation{request: r, client: c, pool: p, subject: u, at: at})
+	})
+}
+
+// confirmation is a ConfirmSignUp under way.
+type confirmation struct {
+	request ConfirmSignUpRequest
+	client  Client
+	pool    Pool
+	subject subject
+	at      time.Time
+}
+
+func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (string, *fault.Error, error) {
+	live, err := s.liveSignUps(ctx, tx, k)
+	if err != nil {
+		return "", nil, err
+	}
+	if len(live) == 0 {
+		return "", nil, nothingToConfirm(k)
+	}
+	bearer, err := s.bearsSignUp(ctx, tx, k)
+	if err != nil {
+		return "", nil, err
+	}
+	matched, err := s.matchSignUp(ctx, tx, k, live, bearer)
+	if err != nil {
+		return "", nil, err
+	}
+	switch matched.verdict {
+	case dead:
+		return "", errExpiredCode, nil
+	case wrong:
+		return "", errWrongCode, nil
+	}
+	session, err := s.win(ctx, tx, k, matched.challenge.Registration, live, bearer)
+	return session, nil, err
+}
+
+// liveSignUps are the unexpired codes of the name's pending sign-ups.
+func (s *Service) liveSignUps(ctx context.Context, tx Tx, k confirmation) ([]Challenge, error) {
+	if k.subject.number.IsZero() {
+		return nil, nil
+	}
+	return tx.SignUpChallenges(ctx, k.pool.ID, k.subject.number.E164(), k.at)
+}
+
+// nothingToConfirm words that no code waits. Clients that prevent existence
+// errors are told the same of everybody.
+func nothingToConfirm(k confirmation) error {
+	switch {
+	case k.client.Settings.PreventExistence, k.subject.pending:
+		return errExpiredCode
+	case k.subject.known:
+		return errIsConfirmed
+	}
+	return errNotUserClient
+}
+
+// bearsSignUp returns the sign-up whose Session the confirmer presents, "" for
+// none. A Session that is no such thing is refused, not ignored.
+func (s *Service) bearsSignUp(ctx context.Context, tx Tx, k confirmation) (RegistrationID, error) {
+	if k.request.Session == "" {
+		return "", nil
+	}
+	session, err := s.session(ctx, tx, k.request.Session, k.client, k.at)
+	if err != nil {
+		return "", err
+	}
+	if session.Step != StepConfirmSignUp || session.Name != k.subject.number.E164() {
+		return "", errSession
+	}
+	return RegistrationID(session.Subject), nil
+}
+
+type signUpMatch struct {
+	verdict   verdict
+	challenge Challenge
+}
+
+// matchSignUp counts one try on each live code and looks for the one that
+// matches; the holder of a Session is compared with his own sign-up's alone.
+func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live []Challenge, bearer RegistrationID) (signUpMatch, error) {
+	result := signUpMatch{verdict: dead}
+	counted := false
+	for _, ch := range live {
+		if bearer != "" && ch.Registration != bearer {
+			continue
+		}
+		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, k.at)
+		if err != nil {
+			return result, fmt.Errorf("claim attempt: %w", err)
+		}
+		if !ok {
+			continue
+		}
+		if !counted {
+			if err := s.spendTry(ctx, tx, claimed.Number, k.request.Caller, k.at); err != nil {
+				return result, err
+			}
+			counted = true
+		}
+		code, err := s.code(ch.ID, ch.Purpose, ch.Number, ch.KeyID, ch.Digits)
+		if err != nil {
+			return result, err
+		}
+		if code.Matches(k.request.Code) {
+			result = signUpMatch{verdict: right, challenge: claimed}
+		} else if result.verdict == dead {
+			result.verdict = wrong
+		}
+	}
+	if result.verdict != right {
+		return result, nil
+	}
+	return result, s.settle(ctx, tx, result.challenge, s.party(result.challenge.Number, k.request.Caller.requester()), k.at)
+}
+
+// win makes the sign-up with the matching code the user.
+func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id RegistrationID, live []Challenge, bearer RegistrationID) (string, error) {
+	reg, err := tx.Registration(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("winning registration: %w", err)
+	}
+	regs, err := tx.Registrations(ctx, reg.PoolID, reg.Name, k.at)
+	if err != nil {
+		return "", err
+	}
+	own := bearer == id
+	if !own && k.pool.Settings.Behaviour() != Strict {
+		own = allBy(liveAmong(regs, live), k.request.Caller.requester(), k.client.ID)
+	}
+	step, user := StepSignedUp, reg.Existing
+	if user != "" {
+		step = StepReturned
+		if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {
+			return "", err
+		}
+	} else {
+		u, err := s.confirmUser(ctx, tx, k.pool, reg, own, k.at)
+		if err != nil {
+			return "", err
+		}
+		user = u.ID
+	}
+	if !k.client.Settings.Allows(AllowUserAuth) && !k.client.Settings.Allows(AllowCustom) {
+		return "", nil
+	}
+	return s.openSession(ctx, tx, Session{
+		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(user), Step: step,
+		Username: string(user), Name: reg.Name, CreatedAt: k.at,
+		ExpiresAt: k.at.Add(min(signedUpTTL, k.client.Settings.sessionTTL())),
+	})
+}
+
+// liveAmong keeps the registrations whose codes have not expired.
+func liveAmong(regs []Registration, live []Challenge) []Registration {
+	alive := make(map[RegistrationID]bool, len(live))
+	for _, ch := range live {
+		alive[ch.Registration] = true
+	}
+	var kept []Registration
+	for _, r := range regs {
+		if alive[r.ID] {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// allBy says whether one requester, through one client, made all of them.
+func allBy(regs []Registration, requester string, client ClientID) bool {
+	for _, r := range regs {
+		if r.Requester != requester || r.ClientID != client {
+			return false
+		}
+	}
+	return len(regs) > 0
+}
+
+// confirmUser turns a sign-up into a user whose number is proved, and ends all
+// sign-ups of the name. Unless they are his own, password and attributes of the
+// sign-up are dropped.
+func (s *Service) confirmUser(ctx context.Context, tx Tx, p Pool, reg Registration, own bool, at time.Time) (User, error) {
+	u := User{
+		PoolID: p.ID, ID: reg.Sub, Username: string(reg.Sub), Names: []string{reg.Name},
+		Status: StatusConfirmed, Enabled: true, CreatedAt: reg.CreatedAt, ModifiedAt: at,
+		Attributes: map[string]string{AttrPhone: reg.Name},
+	}
+	if own {
+		u.Attributes = maps.Clone(reg.Attributes)
+		u.Attributes[AttrPhone] = reg.Name
+		if reg.Verifier != "" {
+			u.Verifier, u.PasswordAt = reg.Verifier, at
+		}
+	}
+	u.Attributes[AttrPhoneVerified] = "true"
+	return u, s.createFromSignUp(ctx, tx, u, reg.Name)
+}
+
+// createFromSignUp stores the user and ends the pending sign-ups of the name.
+func (s *Service) createFromSignUp(ctx context.Context, tx Tx, u User, name string) error {
+	if err := tx.DeleteRegistrations(ctx, u.PoolID, name); err != nil {
+		return fmt.Errorf("end registrations: %w", err)
+	}
+	err := tx.InsertUser(ctx, u)
+	if errors.Is(err, ErrExists) {
+		return errUserExists
+	}
+	if err != nil {
+		return fmt.Errorf("insert user: %w", err)
+	}
+	return nil
+}
+
+// userByTextedCode is whom a right texted code signs in: the user, or, where
+// only sign-ups wait, the user that it makes. A password and attributes of a
+// sign-up never come along, as nobody proved to have made them.
+func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session Session, number phone.Number, at time.Time) (User, error) {
+	if !session.Pending {
+		return tx.User(ctx, p.ID, UserID(session.Subject))
+	}
+	u, err := tx.UserByName(ctx, p.ID, number.E164())
+	if err == nil || !errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	return s.confirmUser(ctx, tx, p, Registration{Sub: UserID(session.Subject), Name: number.E164(), CreatedAt: at}, false, at)
+}

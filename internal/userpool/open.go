@@ -1,0 +1,131 @@
+package userpool
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrWrongMasterKey says that the store was written under another master key.
+var ErrWrongMasterKey = errors.New("the database was written under another master key")
+
+// ErrIssuerChange says that the pools in the store were made under another
+// public URL, which is in their tokens and in everything that checks them.
+var ErrIssuerChange = errors.New("the public URL differs from the one that existing pools were made with")
+
+// Settings that the server keeps for itself.
+const (
+	metaServerSecret = "server_secret" // sealed
+	metaAdminID      = "admin_access_key_id"
+	metaAdminSecret  = "admin_secret_access_key" // sealed
+	metaPublicURL    = "public_url"
+)
+
+// IsNew says whether no Service was ever opened on the store. Only then may a
+// missing master key be made.
+func IsNew(ctx context.Context, store Store) (isNew bool, err error) {
+	err = store.View(ctx, func(tx Tx) error {
+		v, err := tx.Meta(ctx, metaServerSecret)
+		isNew = v == ""
+		return err
+	})
+	return isNew, err
+}
+
+// openSecrets reads the server's secret, or makes it on a new store. That it
+// opens is the proof that the master key is the right one.
+func (s *Service) openSecrets(ctx context.Context) error {
+	made := make([]byte, 32)
+	rand.Read(made)
+	sealed := s.ring.Seal(sealServer, nil, made)
+	err := s.store.Update(ctx, func(tx Tx) error {
+		v, err := tx.Meta(ctx, metaServerSecret)
+		if err != nil {
+			return err
+		}
+		if v == "" {
+			s.stableKey = made
+			return tx.PutMeta(ctx, metaServerSecret, sealed)
+		}
+		s.stableKey, err = s.ring.Open(sealServer, nil, v)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrWrongMasterKey, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("open server secret: %w", err)
+	}
+	return nil
+}
+
+// EnsureAdminKey makes the key that operators sign with, if there is none, and
+// keeps it sealed. A key from the configuration goes before a kept one.
+func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, err error) {
+	if s.adminKey.ID != "" {
+		return s.adminKey, false, nil
+	}
+	fresh := newAdminKey()
+	sealed := s.ring.Seal(sealServer, []byte(fresh.ID), []byte(fresh.Secret))
+	err = s.store.Update(ctx, func(tx Tx) error {
+		id, err := tx.Meta(ctx, metaAdminID)
+		if err != nil {
+			return err
+		}
+		if made = id == ""; made {
+			key = fresh
+			if err := tx.PutMeta(ctx, metaAdminID, fresh.ID); err != nil {
+				return err
+			}
+			return tx.PutMeta(ctx, metaAdminSecret, sealed)
+		}
+		kept, err := tx.Meta(ctx, metaAdminSecret)
+		if err != nil {
+			return err
+		}
+		secret, err := s.ring.Open(sealServer, []byte(id), kept)
+		key = AdminKey{ID: id, Secret: string(secret)}
+		return err
+	})
+	if err != nil {
+		return AdminKey{}, false, fmt.Errorf("admin key: %w", err)
+	}
+	s.adminKey = key
+	return key, made, nil
+}
+
+// newAdminKey has the look of an AWS access key, so that every tool takes it.
+func newAdminKey() AdminKey {
+	var id [10]byte
+	rand.Read(id[:])
+	return AdminKey{
+		ID:     "BHAK" + base32.StdEncoding.EncodeToString(id[:]),
+		Secret: newHandle()[:40],
+	}
+}
+
+// ClaimPublicURL records the URL that issuers are made of. Where pools exist
+// and were made under another one, it refuses unless the operator accepts that
+// every token in use and every back end's issuer setting turns invalid.
+func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		old, err := tx.Meta(ctx, metaPublicURL)
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(old, s.publicURL) {
+			return nil
+		}
+		pools, err := tx.Pools(ctx, "", 1)
+		if err != nil {
+			return err
+		}
+		if old != "" && len(pools) > 0 && !accept {
+			return fmt.Errorf("%w: it was %s and is to be %s", ErrIssuerChange, old, s.publicURL)
+		}
+		return tx.PutMeta(ctx, metaPublicURL, s.publicURL)
+	})
+}

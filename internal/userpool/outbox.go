@@ -1,0 +1,206 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+const (
+	outboxBatch   = 64               // messages claimed at once
+	outboxWorkers = 16               // sends under way at once
+	outboxLease   = 30 * time.Second // a claimed message is another node's after that
+	outboxPoll    = time.Second      // other nodes' messages are looked for this often
+	sendTimeout   = 10 * time.Second
+)
+
+// retryAfter is the wait before the next try of a text that may or may not have
+// been sent.
+func retryAfter(attempts int) time.Duration {
+	return min(2*time.Second<<max(attempts-1, 0), time.Minute)
+}
+
+// sent is what became of one message.
+type sent struct {
+	message Message
+	err     error // nil: handed over
+	drop    bool  // not sent, and not to be
+}
+
+// runOutbox claims messages, hands them to the sender and writes down what
+// became of them, the claims and the results in batches.
+func (s *Service) runOutbox(ctx context.Context) error {
+	results := make(chan sent, outboxBatch)
+	var recorder sync.WaitGroup
+	recorder.Go(func() { s.recordResults(context.WithoutCancel(ctx), results) })
+	var sends sync.WaitGroup
+	room := make(chan struct{}, outboxWorkers)
+	for ctx.Err() == nil {
+		batch, err := s.claimMessages(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("outbox: claim messages", "error", err)
+		}
+		for _, m := range batch {
+			room <- struct{}{}
+			sends.Go(func() {
+				defer func() { <-room }()
+				results <- s.send(ctx, m)
+			})
+		}
+		if len(batch) == 0 {
+			s.awaitMessages(ctx)
+		}
+	}
+	sends.Wait()
+	close(results)
+	recorder.Wait()
+	return nil
+}
+
+// awaitMessages waits for a message of this node, or for the time to look for
+// those of others.
+func (s *Service) awaitMessages(ctx context.Context) {
+	timer := time.NewTimer(outboxPoll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-s.kick:
+	case <-timer.C:
+	}
+}
+
+// claimMessages takes what is due. A look comes before the claim, since an idle
+// server should not write once a second.
+func (s *Service) claimMessages(ctx context.Context) (batch []Message, err error) {
+	at := now()
+	var next time.Time
+	err = s.store.View(ctx, func(tx Tx) (err error) {
+		next, err = tx.NextMessageAt(ctx)
+		return err
+	})
+	if err != nil || next.IsZero() || next.After(at) {
+		return nil, err
+	}
+	err = s.store.Update(ctx, func(tx Tx) (err error) {
+		batch, err = tx.ClaimMessages(ctx, at, at.Add(outboxLease), outboxBatch)
+		return err
+	})
+	return batch, err
+}
+
+// send renders one message and hands it to the sender. Decoys and messages
+// whose time is over are dropped.
+func (s *Service) send(ctx context.Context, m Message) sent {
+	if m.Decoy || !now().Before(m.ExpiresAt) {
+		return sent{message: m, drop: true}
+	}
+	text, err := s.render(m)
+	if err != nil {
+		return sent{message: m, err: &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	_, err = s.sender.Send(ctx, text)
+	return sent{message: m, err: err}
+}
+
+// render derives the code and makes the text. The last line is the origin-bound
+// form (WICG, Origin-bound one-time codes delivered via SMS), so that a browser
+// fills the code in on that host alone.
+func (s *Service) render(m Message) (sms.Message, error) {
+	secret, err := s.secretOf(m)
+	if err != nil {
+		return sms.Message{}, err
+	}
+	body := strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(m.Template)
+	if m.AppHost != "" && m.Challenge != "" {
+		body += fmt.Sprintf("\n\n@%s #%s", m.AppHost, secret)
+	}
+	return sms.Message{
+		ID: string(m.ID), To: m.Number, Body: body, Purpose: string(m.Purpose),
+		PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
+	}, nil
+}
+
+// secretOf is what stands for {####}: the code, or a temporary password.
+func (s *Service) secretOf(m Message) (string, error) {
+	if m.Challenge == "" {
+		password, err := s.ring.Open(sealText, []byte(m.ID), m.Secret)
+		return string(password), err
+	}
+	code, err := s.code(m.Challenge, m.Purpose, m.Number, m.KeyID, m.Digits)
+	if err != nil {
+		return "", err
+	}
+	return code.Reveal(), nil
+}
+
+// recordResults writes results down, those that wait in one transaction.
+func (s *Service) recordResults(ctx context.Context, results <-chan sent) {
+	for first := range results {
+		batch := []sent{first}
+		for more := true; more && len(batch) < outboxBatch; {
+			select {
+			case r, ok := <-results:
+				if more = ok; ok {
+					batch = append(batch, r)
+				}
+			default:
+				more = false
+			}
+		}
+		s.record(ctx, batch)
+	}
+}
+
+func (s *Service) record(ctx context.Context, batch []sent) {
+	at := now()
+	for _, r := range batch {
+		s.logResult(r)
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		for _, r := range batch {
+			if err := s.recordOne(ctx, tx, r, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.log.Error("outbox: record results", "messages", len(batch), "error", err)
+	}
+}
+
+// recordOne ends a message, or sets its next try. A text that surely was not
+// sent is given back to the budgets that paid for it.
+func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) error {
+	m := r.message
+	if r.err != nil && sms.OutcomeOf(r.err) == sms.MaybeSent {
+		if next := at.Add(retryAfter(m.Attempts)); next.Before(m.ExpiresAt) {
+			return tx.PostponeMessage(ctx, m.ID, next)
+		}
+	}
+	if r.err != nil && sms.OutcomeOf(r.err) == sms.SurelyNotSent && m.Requester != "" && !s.limitsOff {
+		if err := guard.ReturnText(ctx, tx, s.party(m.Number, m.Requester), at); err != nil {
+			return err
+		}
+	}
+	return tx.DeleteMessage(ctx, m.ID)
+}
+
+// logResult tells the operator of texts that did not leave.
+func (s *Service) logResult(r sent) {
+	m := r.message
+	switch {
+	case r.err != nil:
+		s.log.Warn("text not sent", "message", m.ID, "to", m.Number, "pool", m.PoolID, "purpose", m.Purpose,
+			"attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", r.err)
+	case r.drop && !m.Decoy:
+		s.log.Warn("text dropped: its code expired before it could be sent", "message", m.ID, "to", m.Number, "pool", m.PoolID)
+	}
+}

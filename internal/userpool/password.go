@@ -1,0 +1,255 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/srp"
+)
+
+// maxPassword is the model's bound on a password, in characters.
+const maxPassword = 256
+
+// passwordSymbols are what counts as a symbol (developer guide, password
+// requirements); a blank counts too, but not at the ends.
+const passwordSymbols = "^$*.[]{}()?-\"!@#%&/\\,><':;|_~`+= "
+
+// complaint says what a password lacks under the policy, "" for nothing.
+func (p PasswordPolicy) complaint(password string) string {
+	switch {
+	case len([]rune(password)) < p.MinimumLength:
+		return "Password not long enough"
+	case len([]rune(password)) > maxPassword:
+		return "Password too long"
+	case p.RequireUppercase && !strings.ContainsFunc(password, asciiUpper):
+		return "Password must have uppercase characters"
+	case p.RequireLowercase && !strings.ContainsFunc(password, asciiLower):
+		return "Password must have lowercase characters"
+	case p.RequireNumbers && !strings.ContainsAny(password, "0123456789"):
+		return "Password must have numeric characters"
+	case p.RequireSymbols && !strings.ContainsAny(strings.Trim(password, " "), passwordSymbols):
+		return "Password must have symbol characters"
+	}
+	return ""
+}
+
+func asciiUpper(r rune) bool { return r <= unicode.MaxASCII && unicode.IsUpper(r) }
+func asciiLower(r rune) bool { return r <= unicode.MaxASCII && unicode.IsLower(r) }
+
+// checkSignUpPassword checks the password of a sign-up, which a passwordless
+// pool does without.
+func checkSignUpPassword(p Pool, password string) error {
+	if password == "" {
+		if p.Settings.Passwordless() {
+			return nil
+		}
+		return fault.New(fault.InvalidParameter, "Password is required: the pool does not allow SMS_OTP as a first factor.")
+	}
+	if c := p.Settings.Password.complaint(password); c != "" {
+		return fault.New(fault.InvalidPassword, "Password did not conform with policy: %s", c)
+	}
+	return nil
+}
+
+// poolName is what SRP calls the pool: its id after the first underscore.
+func poolName(id PoolID) string {
+	_, name, _ := strings.Cut(string(id), "_")
+	return name
+}
+
+// newVerifier makes the sealed SRP verifier of a password. It costs an
+// exponentiation, so it is made outside transactions and waits for room.
+func (s *Service) newVerifier(ctx context.Context, p Pool, id UserID, password string) (string, error) {
+	var v srp.Verifier
+	if err := s.exponentiate(ctx, func() { v = srp.NewVerifier(poolName(p.ID), string(id), password) }); err != nil {
+		return "", err
+	}
+	plain, err := v.MarshalBinary()
+	if err != nil {
+		return "", fmt.Errorf("verifier: %w", err)
+	}
+	return s.ring.Seal(sealVerifier, []byte(id), plain), nil
+}
+
+func (s *Service) openVerifier(id UserID, sealed string) (v srp.Verifier, err error) {
+	plain, err := s.ring.Open(sealVerifier, []byte(id), sealed)
+	if err != nil {
+		return v, fmt.Errorf("open verifier: %w", err)
+	}
+	return v, v.UnmarshalBinary(plain)
+}
+
+// exponentiate runs fn when there is room for it. Big exponentiations are the
+// dearest thing that a stranger can ask for, so only a few run at once.
+func (s *Service) exponentiate(ctx context.Context, fn func()) error {
+	select {
+	case s.srp <- struct{}{}:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Unavailable, ctx.Err(), "The server is busy.")
+	}
+	defer func() { <-s.srp }()
+	fn()
+	return nil
+}
+
+func (s *Service) setRegistrationPassword(ctx context.Context, reg *Registration, p Pool, password string) (err error) {
+	if password == "" {
+		return nil
+	}
+	reg.Verifier, err = s.newVerifier(ctx, p, reg.Sub, password)
+	return err
+}
+
+// The password lock (developer guide, lockout behaviour): after the fifth
+// failure in a row one second, then twice as long with each, up to 15 minutes;
+// 15 minutes without a try forget all.
+const (
+	lockAfter = 5
+	lockMax   = 15 * time.Minute
+	lockIdle  = 15 * time.Minute
+)
+
+var errLocked = fault.New(fault.NotAuthorized, "Password attempts exceeded")
+
+// locked says whether password tries are refused at a time.
+func (l PasswordLock) locked(at time.Time) bool {
+	if l.Failures < lockAfter {
+		return false
+	}
+	wait := lockMax
+	if n := l.Failures - lockAfter; n < 10 {
+		wait = min(time.Second<<n, lockMax)
+	}
+	return at.Before(l.FailedAt.Add(wait))
+}
+
+// account is whose password is tried: a user, a pending sign-up, or nobody.
+type account struct {
+	id       UserID // what SRP calls the user, and the lock's subject
+	verifier srp.Verifier
+	real     bool // there is a password, which may be right
+	user     User
+	pending  bool
+}
+
+// accountOf finds the password that the subject would sign in with. Where there
+// is none it makes one up, the same at each call, which no answer matches.
+func (s *Service) accountOf(ctx context.Context, tx Tx, p Pool, u subject, at time.Time) (account, error) {
+	a := account{id: u.id, user: u.user}
+	sealed := ""
+	switch {
+	case u.known && u.user.Enabled:
+		sealed = u.user.Verifier
+	case u.pending:
+		regs, err := tx.Registrations(ctx, p.ID, u.number.E164(), at)
+		if err != nil {
+			return a, err
+		}
+		if len(regs) > 0 && regs[0].Verifier != "" {
+			a.id, sealed, a.pending = regs[0].Sub, regs[0].Verifier, true
+		}
+	}
+	if sealed == "" {
+		return a, nil
+	}
+	v, err := s.openVerifier(a.id, sealed)
+	a.verifier, a.real = v, true
+	return a, err
+}
+
+// dummy gives an account without a password a verifier of equal work.
+func (s *Service) dummy(p Pool, a *account) {
+	if !a.real {
+		a.verifier = srp.FakeVerifier(s.stable(stableDecoy, "verifier"), poolName(p.ID), string(a.id))
+	}
+}
+
+// settlePassword counts a tried password against the lock. During the lock no
+// try is looked at, a right one neither; that is an error, which rolls back.
+func settlePassword(ctx context.Context, tx Tx, p Pool, id UserID, right bool, at time.Time) error {
+	lock, err := tx.PasswordLock(ctx, p.ID, string(id))
+	if err != nil {
+		return fmt.Errorf("password lock: %w", err)
+	}
+	if lock.locked(at) {
+		return errLocked
+	}
+	if right {
+		return tx.ClearPasswordLock(ctx, p.ID, string(id))
+	}
+	_, err = tx.CountPasswordFailure(ctx, p.ID, string(id), at, at.Add(-lockIdle))
+	return err
+}
+
+// signInByPassword is USER_AUTH with PASSWORD: the password in the open, over
+// TLS, checked against the verifier.
+func (s *Service) signInByPassword(ctx context.Context, st start, session *Session) (AuthResult, error) {
+	a, err := s.findAccount(ctx, st)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	var right bool
+	err = s.exponentiate(ctx, func() {
+		s.dummy(st.pool, &a)
+		right = a.verifier.Matches(poolName(st.pool.ID), string(a.id), st.request.Parameters["PASSWORD"]) && a.real
+	})
+	if err != nil {
+		return AuthResult{}, err
+	}
+	return s.take(ctx, st.client, st.request.Caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+		if session != nil {
+			if err := s.consume(ctx, tx, *session, st.at); err != nil {
+				return step{}, nil, err
+			}
+		}
+		return s.passwordTried(ctx, tx, st, a, right)
+	})
+}
+
+func (s *Service) findAccount(ctx context.Context, st start) (a account, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		u, err := s.findSubject(ctx, tx, st.pool, st.login, st.at)
+		if err != nil {
+			return err
+		}
+		if err := present(st.client, u); err != nil {
+			return err
+		}
+		a, err = s.accountOf(ctx, tx, st.pool, u, st.at)
+		return err
+	})
+	return a, err
+}
+
+// passwordTried goes on after a password was compared: a failure counts, a
+// pending sign-up is told so, a temporary password must be replaced, and else
+// there are tokens.
+func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account, right bool) (step, *fault.Error, error) {
+	if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
+		return step{}, nil, err
+	}
+	if !right {
+		return step{}, errCredentials, nil
+	}
+	if a.pending {
+		return step{}, fault.New(fault.UserNotConfirmed, "User is not confirmed."), nil
+	}
+	u, err := tx.User(ctx, st.pool.ID, a.user.ID)
+	if err != nil {
+		return step{}, nil, notFound(err, errCredentials)
+	}
+	switch {
+	case !u.Enabled:
+		return step{}, errDisabled, nil
+	case u.Verifier != a.user.Verifier:
+		return step{}, errCredentials, nil // changed while it was compared
+	case u.Status == StatusForceChangePassword:
+		return s.demandNewPassword(ctx, tx, st, u)
+	}
+	next, err := s.grant(ctx, tx, st.client, u, st.at)
+	return next, nil, err
+}

@@ -1,0 +1,204 @@
+package userpool
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/token"
+)
+
+const (
+	poolIDAlphabet   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	clientIDAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
+	poolIDLength     = 9
+	clientIDLength   = 26
+	secretLength     = 52
+	maxTags          = 50
+)
+
+// The forms of ids: the model's, and for pools one that every client library
+// takes (aws-jwt-verify wants a region before the underscore).
+var (
+	poolIDForm   = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d_[0-9A-Za-z]{1,40}$`)
+	clientIDForm = regexp.MustCompile(`^[\w+]{1,128}$`)
+	hostForm     = regexp.MustCompile(`^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+)$`)
+)
+
+// randomText draws length characters without bias.
+func randomText(alphabet string, length int) string {
+	limit := byte(256 - 256%len(alphabet))
+	out := make([]byte, 0, length)
+	var b [1]byte
+	for len(out) < length {
+		if rand.Read(b[:]); b[0] < limit || limit == 0 {
+			out = append(out, alphabet[int(b[0])%len(alphabet)])
+		}
+	}
+	return string(out)
+}
+
+// CreateUserPool makes a pool with its signing keys. An id that is taken is a
+// Conflict.
+func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
+	at := now()
+	if err := checkPool(r); err != nil {
+		return Pool{}, err
+	}
+	if r.ID == "" {
+		r.ID = PoolID(s.region + "_" + randomText(poolIDAlphabet, poolIDLength))
+	}
+	p := Pool{ID: r.ID, Name: r.Name, Settings: r.Settings, CreatedAt: at, ModifiedAt: at}
+	alg := token.Alg(p.Settings.TokenAlg())
+	err := s.withKeys(ctx, alg, 2, at, func(tx Tx, take func(SigningKey) error) error {
+		err := tx.InsertPool(ctx, p)
+		if errors.Is(err, ErrExists) {
+			return fault.New(fault.Conflict, "A user pool with the id %s exists already.", p.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("insert pool: %w", err)
+		}
+		return carryOut(ctx, tx, p.ID, token.KeySet(nil).Plan(alg, at), take)
+	})
+	s.upkeep()
+	return p, err
+}
+
+func checkPool(r NewPool) error {
+	set := r.Settings
+	switch {
+	case r.ID != "" && !poolIDForm.MatchString(string(r.ID)):
+		return fault.New(fault.InvalidParameter, "The pool id must look like us-east-1_AbC123xyz: a region, an underscore, letters and digits.")
+	case !slices.Equal(set.UsernameAttributes, []string{AttrPhone}):
+		return fault.New(fault.InvalidParameter, "This version of Bellhop serves pools with UsernameAttributes [\"phone_number\"] only.")
+	case set.Password.MinimumLength < 6 || set.Password.MinimumLength > 99:
+		return fault.New(fault.InvalidParameter, "PasswordPolicy: MinimumLength must be from 6 to 99.")
+	case set.Password.TemporaryPasswordDays < 0 || set.Password.TemporaryPasswordDays > 365:
+		return fault.New(fault.InvalidParameter, "PasswordPolicy: TemporaryPasswordValidityDays must be from 0 to 365.")
+	case !slices.Contains(set.FirstFactors, FactorPassword):
+		return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors must contain PASSWORD.")
+	}
+	for _, f := range set.FirstFactors {
+		if f != FactorPassword && f != FactorSMSOTP {
+			return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors: %s is not served by this version of Bellhop. PASSWORD and SMS_OTP are.", clip(f))
+		}
+	}
+	for _, a := range set.AutoVerified {
+		if a != AttrPhone {
+			return fault.New(fault.InvalidParameter, "AutoVerifiedAttributes: %s is not served by this version of Bellhop. phone_number is.", clip(a))
+		}
+	}
+	for _, a := range set.Required {
+		if !slices.Contains(standardAttributes, a) && a != AttrSub {
+			return fault.New(fault.InvalidParameter, "Required custom attributes are not supported currently.")
+		}
+	}
+	for _, text := range []string{set.VerificationText, set.AuthenticationText, set.InvitationText} {
+		if text != "" && !strings.Contains(text, "{####}") {
+			return fault.New(fault.InvalidParameter, "SMS message templates must contain {####}.")
+		}
+	}
+	return checkTags(set.Tags)
+}
+
+// checkTags checks the tags that set Bellhop's own settings, and the bounds on
+// all.
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return fault.New(fault.InvalidParameter, "A user pool may carry at most %d tags.", maxTags)
+	}
+	for key, value := range tags {
+		switch {
+		case key == "" || len(key) > 128 || len(value) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return fault.New(fault.InvalidParameter, "A tag key has 1 to 128 characters and does not start with aws:, a value has at most 256.")
+		case strings.HasPrefix(key, tagPrefix) && !tagServed(key, value):
+			return fault.New(fault.InvalidParameter, "The tag %s is unknown to this version of Bellhop, or its value is. %s", clip(key), tagHelp)
+		}
+	}
+	return nil
+}
+
+const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:token-alg (RS256, ES256, EdDSA) and bellhop:second-factor (off)."
+
+func tagServed(key, value string) bool {
+	switch key {
+	case tagBehaviour:
+		return value == string(Standard) || value == string(Strict) || value == string(CognitoExact)
+	case tagAppHost:
+		return len(value) <= 100 && hostForm.MatchString(value)
+	case tagTokenAlg:
+		return value == "RS256" || value == "ES256" || value == "EdDSA"
+	case tagSecondFactor:
+		return value == "off"
+	}
+	return false
+}
+
+// DescribeUserPool returns a pool.
+func (s *Service) DescribeUserPool(ctx context.Context, id PoolID) (Pool, error) {
+	return s.viewPool(ctx, id)
+}
+
+// DeleteUserPool removes a pool and all that belongs to it.
+func (s *Service) DeleteUserPool(ctx context.Context, id PoolID) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		p, err := loadPool(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if p.Settings.DeletionProtection {
+			return fault.New(fault.InvalidParameter, "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
+		}
+		return tx.DeletePool(ctx, id)
+	})
+}
+
+// PoolTags returns the pool's tags.
+func (s *Service) PoolTags(ctx context.Context, id PoolID) (map[string]string, error) {
+	p, err := s.viewPool(ctx, id)
+	return p.Settings.Tags, err
+}
+
+// TagPool sets tags of a pool, and with them Bellhop's own settings. Tokens
+// change to a new bellhop:token-alg a day later, when verifiers have had time to
+// fetch the new keys.
+func (s *Service) TagPool(ctx context.Context, id PoolID, tags map[string]string) error {
+	return s.changeTags(ctx, id, func(have map[string]string) { maps.Copy(have, tags) })
+}
+
+// UntagPool removes tags; Bellhop's own settings go back to their defaults.
+func (s *Service) UntagPool(ctx context.Context, id PoolID, keys []string) error {
+	return s.changeTags(ctx, id, func(have map[string]string) {
+		for _, k := range keys {
+			delete(have, k)
+		}
+	})
+}
+
+func (s *Service) changeTags(ctx context.Context, id PoolID, change func(map[string]string)) error {
+	at := now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		p, err := loadPool(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		tags := maps.Clone(p.Settings.Tags)
+		if tags == nil {
+			tags = make(map[string]string)
+		}
+		change(tags)
+		if err := checkTags(tags); err != nil {
+			return err
+		}
+		p.Settings.Tags, p.ModifiedAt = tags, at
+		return tx.UpdatePool(ctx, p)
+	})
+	s.upkeep()
+	return err
+}

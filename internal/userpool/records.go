@@ -1,0 +1,214 @@
+package userpool
+
+import (
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/challenge"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
+
+// Identifiers are types of their own: a swap does not compile.
+type (
+	// PoolID is a user pool's id, like us-east-1_AbC123xyz.
+	PoolID string
+	// ClientID is an app client's id, unique over all pools.
+	ClientID string
+	// UserID is a user's sub: a UUID, never changed, never given again.
+	UserID string
+	// RegistrationID names one pending sign-up.
+	RegistrationID string
+	// ChallengeID names one challenge; a code is a keyed function of it.
+	ChallengeID string
+	// FamilyID names the refresh tokens of one sign-in; it is the tokens'
+	// origin_jti.
+	FamilyID string
+	// MessageID names one text in the outbox, and is the sender's idempotency
+	// key.
+	MessageID string
+)
+
+// Pool is a user pool as it is stored. Settings travel as one JSON text.
+type Pool struct {
+	ID         PoolID
+	Name       string
+	Settings   PoolSettings
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+}
+
+// Client is an app client as it is stored.
+type Client struct {
+	ID         ClientID
+	PoolID     PoolID
+	Name       string
+	Secret     string // sealed; "" for a public client
+	Settings   ClientSettings
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+}
+
+// SigningKey is a key that signs a pool's tokens, or one in stock (PoolID "").
+type SigningKey struct {
+	ID        string // kid
+	PoolID    PoolID
+	Use       string // "id", "access", or "" in stock
+	Alg       string // RS256, ES256, EdDSA
+	Private   string // PKCS #8, sealed
+	CreatedAt time.Time
+	ActiveAt  time.Time // signs from here on
+	RetiredAt time.Time // a successor signs from here on; zero while none does
+}
+
+// UserStatus is Cognito's UserStatus.
+type UserStatus string
+
+// The statuses that Bellhop produces. An unconfirmed user is a Registration.
+const (
+	StatusConfirmed           UserStatus = "CONFIRMED"
+	StatusUnconfirmed         UserStatus = "UNCONFIRMED"
+	StatusForceChangePassword UserStatus = "FORCE_CHANGE_PASSWORD"
+)
+
+// User is a user of a pool. In the store it is never UNCONFIRMED.
+type User struct {
+	PoolID     PoolID
+	ID         UserID
+	Username   string   // canonical, immutable; equals ID in phone-named pools
+	Names      []string // what the user signs in with, besides Username
+	Status     UserStatus
+	Enabled    bool
+	Attributes map[string]string // without sub
+	Verifier   string            // SRP verifier, sealed; "" without a password
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+	PasswordAt time.Time // when the password was set
+	SignedInAt time.Time // first sign-in; zero before it
+	// SignedOutAt refuses every access token issued before it.
+	SignedOutAt time.Time
+}
+
+// PasswordLock is how often a wrong password was given in a row, and when last.
+type PasswordLock struct {
+	Failures int
+	FailedAt time.Time
+}
+
+// Registration is a sign-up that nobody has confirmed yet. It owns nothing:
+// others for the same name stand beside it.
+type Registration struct {
+	ID         RegistrationID
+	PoolID     PoolID
+	ClientID   ClientID
+	Name       string // the sign-in name, canonical
+	Sub        UserID // what SignUp answered, the winner's id
+	Requester  string // who signed up: the client's address block
+	Attributes map[string]string
+	Verifier   string // SRP verifier, sealed; "" without a password
+	Existing   UserID // strict: the confirmed user whom its code signs in
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+}
+
+// Purpose says what a code is for; a code serves no other purpose.
+type Purpose string
+
+// The purposes of codes and texts.
+const (
+	PurposeSignUp Purpose = "sign_up"
+	PurposeSignIn Purpose = "sign_in"     // CUSTOM_AUTH
+	PurposeOTP    Purpose = "sign_in_otp" // USER_AUTH SMS_OTP
+	PurposeInvite Purpose = "invitation"  // AdminCreateUser
+	PurposeNotice Purpose = "notice"      // no code: a notice to the owner
+)
+
+// Challenge is one code's life: never the code itself, only what it is keyed by
+// and how often it was tried.
+type Challenge struct {
+	ID           ChallengeID
+	PoolID       PoolID
+	ClientID     ClientID
+	Subject      string // user id, registration id, or a decoy's id
+	Purpose      Purpose
+	Requester    string // the known device, else the address block
+	Registration RegistrationID
+	Number       phone.Number
+	KeyID        string // master key whose code key made the code
+	Digits       int
+	MaxTries     int
+	Tries        int
+	Sends        int
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+	SentAt       time.Time
+	UsedAt       time.Time
+}
+
+// SessionStep says what the holder of a Session may do next. It is Cognito's
+// challenge name, or one of the two steps that follow a sign-up.
+type SessionStep string
+
+// The steps that are not a challenge name.
+const (
+	StepConfirmSignUp SessionStep = "SIGN_UP"   // from SignUp, for ConfirmSignUp
+	StepSignedUp      SessionStep = "SIGNED_UP" // from ConfirmSignUp, for the first InitiateAuth
+	StepReturned      SessionStep = "RETURNED"  // the same where strict found the user there already
+)
+
+// Session is what a Session string stands for. The string is a 256-bit handle;
+// only its hash is kept.
+type Session struct {
+	Hash      string
+	PoolID    PoolID
+	ClientID  ClientID
+	Subject   string // user id, registration id, or a decoy's id
+	Decoy     bool   // there is no such user: every answer is wrong
+	Step      SessionStep
+	Username  string // canonical user name told to the client
+	Name      string // sign-in name as parsed, "" if the canonical name was given
+	Challenge ChallengeID
+	History   []challenge.Entry
+	// Pending says that success creates the user, since only a sign-up or
+	// nothing is there; design: texted sign-in confirms.
+	Pending   bool
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	UsedAt    time.Time
+}
+
+// Family is a sign-in and the refresh tokens that follow from it. The token is
+// a keyed function of ID and Generation, which alone are kept.
+type Family struct {
+	ID         FamilyID
+	PoolID     PoolID
+	ClientID   ClientID
+	UserID     UserID
+	Generation uint32
+	AuthTime   time.Time
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	RotatedAt  time.Time
+	RevokedAt  time.Time
+}
+
+// Message is a text that waits to be sent: what it is made from, never the
+// text. The code or password in it is derived when it is handed to the sender.
+type Message struct {
+	ID        MessageID
+	PoolID    PoolID
+	ClientID  ClientID
+	Purpose   Purpose
+	Challenge ChallengeID // "" for texts without a code
+	KeyID     string      // master key whose code key makes the code
+	Digits    int
+	Template  string // with {####} and {username}
+	AppHost   string // origin of the last line, "" for none
+	Number    phone.Number
+	Secret    string // sealed text for {####} where it is no code, else ""
+	Username  string // for {username}
+	Decoy     bool   // dropped when claimed
+	Requester string // whose budget is given back if the text surely was not sent
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	NextAt    time.Time
+	Attempts  int
+}

@@ -1,0 +1,72 @@
+package userpool
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// How often the background work looks after things that nobody asked for.
+const (
+	keysEvery  = time.Hour
+	sweepEvery = time.Minute
+	sweepLimit = 500
+)
+
+// Run does the background work until ctx ends: it sends texts, keeps signing
+// keys in stock and in rotation, and sweeps out what is over. Any number of
+// nodes may run it on one store.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.runOutbox(ctx) })
+	g.Go(func() error { return s.every(ctx, keysEvery, s.chore, "keys", s.keepKeys) })
+	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.sweep) })
+	return g.Wait()
+}
+
+// every runs the job now, after each interval and at each signal. A failure is
+// logged and tried again: a job must not take the server down.
+func (s *Service) every(ctx context.Context, interval time.Duration, signal <-chan struct{}, name string, job func(context.Context) error) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := job(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("background job failed", "job", name, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-signal:
+		}
+	}
+}
+
+func (s *Service) keepKeys(ctx context.Context) error {
+	if err := s.fillStock(ctx); err != nil {
+		return err
+	}
+	return s.rotateAll(ctx)
+}
+
+// upkeep asks for a look at the keys soon.
+func (s *Service) upkeep() {
+	select {
+	case s.chore <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Service) sweep(ctx context.Context) error {
+	for {
+		var n int
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			n, err = tx.Sweep(ctx, now(), sweepLimit)
+			return err
+		})
+		if err != nil || n < sweepLimit {
+			return err
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package userpool
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/seal"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/token"
+)
+
+// AdminKey is what operators sign administrative requests with (SigV4).
+type AdminKey struct{ ID, Secret string }
+
+// Config is what a Service is made of. All fields but AdminKey and Log are
+// required.
+type Config struct {
+	Store     Store
+	Ring      *seal.Ring // master keys
+	Sender    sms.Sender
+	Region    string // first part of new pool ids, like us-east-1
+	PublicURL string // without a trailing slash; an issuer is it + "/" + pool id
+	// LimitsOff lifts the limits that count requests: texts and tries of a
+	// number or an address, and the resend gap. Tries of a challenge,
+	// lifetimes, single use and the password lock stay.
+	LimitsOff bool
+	AdminKey  AdminKey
+	Log       *slog.Logger
+}
+
+// Service is the user pools of one server. Its methods may be called from many
+// goroutines, on many nodes with one store.
+type Service struct {
+	store     Store
+	ring      *seal.Ring
+	sender    sms.Sender
+	region    string
+	publicURL string
+	limitsOff bool
+	adminKey  AdminKey
+	log       *slog.Logger
+	stableKey []byte // never rotated: what outsiders see must not change
+
+	kick  chan struct{} // a text was put in the outbox
+	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
+	srp   chan struct{} // room for exponentiations
+
+	mu   sync.Mutex            // guards keys
+	keys map[string]*token.Key // opened signing keys by kid; a kid's key never changes
+}
+
+// srpParallel bounds the big exponentiations under way at once: a flood of
+// SRP starts must not starve everything else.
+const srpParallel = 4
+
+// Open makes a Service on the store. On a new store it writes down the server's
+// own secret, sealed; on a used one it makes sure that the ring holds the master
+// key, and else answers ErrWrongMasterKey. Run does the background work.
+func Open(ctx context.Context, c Config) (*Service, error) {
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	s := &Service{
+		store: c.Store, ring: c.Ring, sender: c.Sender, region: c.Region,
+		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
+		adminKey: c.AdminKey, log: log,
+		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
+		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
+	}
+	if err := s.openSecrets(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Issuer is the iss claim of the pool's tokens.
+func (s *Service) Issuer(pool PoolID) string { return s.publicURL + "/" + string(pool) }
+
+// AdminKey looks up the secret that administrative requests are signed with.
+func (s *Service) AdminKey(_ context.Context, id string) (secret string, ok bool) {
+	if s.adminKey.ID == "" || id != s.adminKey.ID {
+		return "", false
+	}
+	return s.adminKey.Secret, true
+}
+
+// Ready says whether requests can be served: the store answers.
+func (s *Service) Ready(ctx context.Context) error {
+	return s.store.View(ctx, func(tx Tx) error {
+		_, err := tx.Meta(ctx, "ready")
+		return err
+	})
+}
+
+// now is the time of a call, read once and passed down, to the millisecond
+// because the store keeps no more.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// The labels of keys derived from a master key, of stable hashes, and of sealed
+// values. Each use has its own.
+const (
+	keyCodes   = "bellhop codes"
+	keyRefresh = "bellhop refresh tokens"
+
+	stableDecoy      = "decoy"
+	stableNumber     = "number"
+	stableSRPSession = "srp session"
+
+	sealServer   = "server secret"
+	sealVerifier = "srp verifier"
+	sealSecret   = "client secret"
+	sealSigning  = "signing key"
+	sealRepeat   = "repeat"
+	sealBlock    = "secret block"
+	sealText     = "text secret"
+)
+
+// stable is a keyed hash that stays the same for the server's life, for what
+// must look alike at each call, whatever the rotation of master keys.
+func (s *Service) stable(purpose string, parts ...string) []byte {
+	mac := hmac.New(sha256.New, s.stableKey)
+	for _, p := range append([]string{purpose}, parts...) {
+		fmt.Fprintf(mac, "%d:%s", len(p), p)
+	}
+	return mac.Sum(nil)
+}
+
+// uuidFrom makes a UUID of a keyed hash, of the same look as a new user's.
+func uuidFrom(sum []byte) string {
+	var u uuid.UUID
+	copy(u[:], sum)
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return u.String()
+}
+
+func newID() string { return uuid.NewString() }
+
+// newHandle is a 256-bit random text: the value of a Session.
+func newHandle() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// hashHandle is what the store keeps of a handle.
+func hashHandle(h string) string {
+	sum := sha256.Sum256([]byte(h))
+	return hex.EncodeToString(sum[:])
+}
+
+// notFound turns a missing record into the fault that the caller gets.
+func notFound(err error, f *fault.Error) error {
+	if errors.Is(err, ErrNotFound) {
+		return f
+	}
+	return err
+}
+
+// clientAndPool loads the client that a public operation names.
+func clientAndPool(ctx context.Context, tx Tx, id ClientID) (Client, Pool, error) {
+	c, err := tx.Client(ctx, id)
+	if err != nil {
+		return Client{}, Pool{}, notFound(err, fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id))
+	}
+	p, err := tx.Pool(ctx, c.PoolID)
+	if err != nil {
+		return Client{}, Pool{}, fmt.Errorf("pool of client: %w", err)
+	}
+	return c, p, nil
+}
+
+// loadClient is clientAndPool in a View of its own, with the check of the
+// client's secret: the hash over the user name as it was sent.
+func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		c, p, err = clientAndPool(ctx, tx, id)
+		return err
+	})
+	return c, p, err
+}
+
+// checkSecretHash checks SECRET_HASH of a client that has a secret: the
+// Base64 HMAC-SHA-256, under the secret, of a user name and the client id. Any
+// of the names may have been hashed: clients use the one of the same request.
+func (s *Service) checkSecretHash(c Client, hash string, names ...string) error {
+	if c.Secret == "" {
+		return nil
+	}
+	if hash == "" {
+		return fault.New(fault.NotAuthorized, "Client %s is configured with secret but SECRET_HASH was not received", c.ID)
+	}
+	secret, err := s.ring.Open(sealSecret, []byte(c.ID), c.Secret)
+	if err != nil {
+		return fmt.Errorf("open client secret: %w", err)
+	}
+	got, err := base64.StdEncoding.DecodeString(hash)
+	for _, name := range names {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(name + string(c.ID)))
+		if err == nil && hmac.Equal(mac.Sum(nil), got) {
+			return nil
+		}
+	}
+	return fault.New(fault.NotAuthorized, "Unable to verify secret hash for client %s", c.ID)
+}
+
+// checkSecret checks a client secret that came in the open, as RevokeToken and
+// GetTokensFromRefreshToken take it.
+func (s *Service) checkSecret(c Client, secret string) bool {
+	if c.Secret == "" {
+		return true
+	}
+	want, err := s.ring.Open(sealSecret, []byte(c.ID), c.Secret)
+	return err == nil && hmac.Equal(want, []byte(secret))
+}

@@ -1,0 +1,88 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
+
+// What Cognito says of a Session that does not serve.
+var (
+	errSession        = fault.New(fault.NotAuthorized, "Invalid session for the user.")
+	errSessionExpired = fault.New(fault.NotAuthorized, "Invalid session for the user, session is expired.")
+	errSessionUsed    = fault.New(fault.NotAuthorized, "Invalid session for the user, session can only be used once.")
+	errCredentials    = fault.New(fault.NotAuthorized, "Incorrect username or password.")
+)
+
+// session finds what a Session string stands for, if this client may use it now.
+func (s *Service) session(ctx context.Context, tx Tx, handle string, c Client, at time.Time) (Session, error) {
+	session, err := tx.Session(ctx, hashHandle(handle))
+	if errors.Is(err, ErrNotFound) {
+		return Session{}, errSession
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("session: %w", err)
+	}
+	switch {
+	case session.ClientID != c.ID || session.PoolID != c.PoolID:
+		return Session{}, errSession
+	case !session.UsedAt.IsZero():
+		return Session{}, errSessionUsed
+	case !at.Before(session.ExpiresAt):
+		return Session{}, errSessionExpired
+	}
+	return session, nil
+}
+
+// consume marks a session used; whoever comes second is told so.
+func (s *Service) consume(ctx context.Context, tx Tx, session Session, at time.Time) error {
+	ok, err := tx.ConsumeSession(ctx, session.Hash, at)
+	if err != nil {
+		return fmt.Errorf("consume session: %w", err)
+	}
+	if !ok {
+		return errSessionUsed
+	}
+	return nil
+}
+
+// unused says whether the Session that a kept answer gave is still to be
+// answered; if not, the same request again is a new wish, not a repeat.
+func unused(ctx context.Context, at time.Time) func(Tx, step) (bool, error) {
+	return func(tx Tx, st step) (bool, error) {
+		if st.Session == "" {
+			return true, nil
+		}
+		session, err := tx.Session(ctx, hashHandle(st.Session))
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && session.UsedAt.IsZero() && at.Before(session.ExpiresAt), err
+	}
+}
+
+// names says whether the text that a client sent as USERNAME is the session's
+// user: clients send the canonical name, the sub, or what was typed.
+func (session Session) names(username string) bool {
+	if username == session.Username || username == session.Subject || username == session.Name {
+		return true
+	}
+	n, err := phone.Parse(username)
+	return err == nil && n.E164() == session.Name
+}
+
+// step is where a sign-in stands, as it is kept for repeats: a challenge to
+// answer, or the family whose tokens are to be signed.
+type step struct {
+	Challenge  string            `json:"challenge,omitempty"`
+	Session    string            `json:"session,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	Available  []string          `json:"available,omitempty"`
+	User       UserID            `json:"user,omitempty"`
+	Family     FamilyID          `json:"family,omitempty"`
+	Generation uint32            `json:"generation,omitempty"`
+}

@@ -1,0 +1,186 @@
+package userpool
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// PoolSettings is a pool's configuration: Cognito's members that Bellhop acts
+// on, in Go's spelling, and in Echo those that it only gives back.
+type PoolSettings struct {
+	UsernameAttributes []string          `json:"username_attributes,omitempty"`
+	AutoVerified       []string          `json:"auto_verified,omitempty"`
+	FirstFactors       []string          `json:"first_factors"` // PASSWORD, SMS_OTP
+	Password           PasswordPolicy    `json:"password"`
+	CaseSensitive      bool              `json:"case_sensitive"`
+	AdminCreateOnly    bool              `json:"admin_create_only,omitempty"`
+	DeletionProtection bool              `json:"deletion_protection,omitempty"`
+	VerificationText   string            `json:"verification_text,omitempty"`   // "" = Cognito's default
+	AuthenticationText string            `json:"authentication_text,omitempty"` // "" = Cognito's default
+	InvitationText     string            `json:"invitation_text,omitempty"`     // "" = Cognito's default
+	Required           []string          `json:"required,omitempty"`            // required attributes
+	Tags               map[string]string `json:"tags,omitempty"`
+	// Echo keeps members of the service's model that Bellhop does not act on
+	// but must give back as sent (message roles, mail templates), by name.
+	Echo map[string]json.RawMessage `json:"echo,omitempty"`
+}
+
+// PasswordPolicy is Cognito's PasswordPolicyType.
+type PasswordPolicy struct {
+	MinimumLength         int  `json:"minimum_length"`
+	RequireUppercase      bool `json:"require_uppercase"`
+	RequireLowercase      bool `json:"require_lowercase"`
+	RequireNumbers        bool `json:"require_numbers"`
+	RequireSymbols        bool `json:"require_symbols"`
+	HistorySize           int  `json:"history_size,omitempty"`
+	TemporaryPasswordDays int  `json:"temporary_password_days"`
+}
+
+// DefaultPoolSettings are those of a pool that was created with only a name
+// (CreateUserPool's defaults).
+func DefaultPoolSettings() PoolSettings {
+	return PoolSettings{
+		FirstFactors:  []string{FactorPassword},
+		CaseSensitive: true,
+		Password: PasswordPolicy{
+			MinimumLength: 8, RequireUppercase: true, RequireLowercase: true,
+			RequireNumbers: true, RequireSymbols: true, TemporaryPasswordDays: 7,
+		},
+	}
+}
+
+// The first factors that Bellhop serves, as in AllowedFirstAuthFactors.
+const (
+	FactorPassword = "PASSWORD"
+	FactorSMSOTP   = "SMS_OTP"
+)
+
+// Behaviour says how far a pool departs from Cognito; tag bellhop:behaviour.
+type Behaviour string
+
+// The behaviours.
+const (
+	Standard     Behaviour = "standard"
+	Strict       Behaviour = "strict"
+	CognitoExact Behaviour = "cognito-exact"
+)
+
+// The tags that Bellhop acts on. Any other key with the prefix is refused.
+const (
+	tagPrefix       = "bellhop:"
+	tagBehaviour    = "bellhop:behaviour"
+	tagAppHost      = "bellhop:app-host"
+	tagTokenAlg     = "bellhop:token-alg"
+	tagSecondFactor = "bellhop:second-factor"
+)
+
+// Behaviour is the pool's, Standard where it has no tag.
+func (s PoolSettings) Behaviour() Behaviour {
+	if b := s.Tags[tagBehaviour]; b != "" {
+		return Behaviour(b)
+	}
+	return Standard
+}
+
+// AppHost is the host of the last line of a text (origin-bound codes, WICG), ""
+// for none.
+func (s PoolSettings) AppHost() string { return s.Tags[tagAppHost] }
+
+// TokenAlg is the algorithm of the pool's tokens, RS256 where it has no tag.
+func (s PoolSettings) TokenAlg() string {
+	if a := s.Tags[tagTokenAlg]; a != "" {
+		return a
+	}
+	return "RS256"
+}
+
+// SecondFactor says whether a texted code must follow a right password.
+func (s PoolSettings) SecondFactor() bool { return s.Tags[tagSecondFactor] == "required" }
+
+// Passwordless says whether a user may be created without a password: Cognito
+// allows it where a one-time code is an allowed first factor.
+func (s PoolSettings) Passwordless() bool { return slices.Contains(s.FirstFactors, FactorSMSOTP) }
+
+// AutoVerifiesPhone says whether sign-up sends a code to the phone number.
+func (s PoolSettings) AutoVerifiesPhone() bool {
+	return slices.Contains(s.AutoVerified, AttrPhone)
+}
+
+// ClientSettings is an app client's configuration; the zero value of each
+// member means Cognito's default.
+type ClientSettings struct {
+	ExplicitAuthFlows  []string      `json:"explicit_auth_flows,omitempty"` // as sent; nil = default
+	PreventExistence   bool          `json:"prevent_existence,omitempty"`   // ENABLED
+	NoRevocation       bool          `json:"no_revocation,omitempty"`       // EnableTokenRevocation false
+	PropagateContext   bool          `json:"propagate_context,omitempty"`
+	ReadAttributes     []string      `json:"read_attributes,omitempty"`
+	WriteAttributes    []string      `json:"write_attributes,omitempty"`
+	AccessTokenTTL     time.Duration `json:"access_token_ttl,omitempty"`  // 0 = 1 h
+	IDTokenTTL         time.Duration `json:"id_token_ttl,omitempty"`      // 0 = 1 h
+	RefreshTokenTTL    time.Duration `json:"refresh_token_ttl,omitempty"` // 0 = 30 days
+	AuthSessionMinutes int           `json:"auth_session_minutes,omitempty"`
+	Rotation           bool          `json:"rotation,omitempty"` // RefreshTokenRotation ENABLED
+	RotationGrace      time.Duration `json:"rotation_grace,omitempty"`
+	// Echo keeps members as sent that Bellhop does not act on, and the ones
+	// whose unit or absence must be given back (validities and their units).
+	Echo map[string]json.RawMessage `json:"echo,omitempty"`
+}
+
+// The auth flows, as in ExplicitAuthFlows.
+const (
+	AllowCustom        = "ALLOW_CUSTOM_AUTH"
+	AllowSRP           = "ALLOW_USER_SRP_AUTH"
+	AllowUserAuth      = "ALLOW_USER_AUTH"
+	AllowRefresh       = "ALLOW_REFRESH_TOKEN_AUTH"
+	AllowPassword      = "ALLOW_USER_PASSWORD_AUTH"
+	AllowAdminPassword = "ALLOW_ADMIN_USER_PASSWORD_AUTH"
+)
+
+// defaultFlows are a client's when CreateUserPoolClient named none.
+var defaultFlows = []string{AllowRefresh, AllowSRP, AllowCustom}
+
+// legacyFlows are the older values, which imply a refresh and cannot stand
+// beside an ALLOW_ value.
+var legacyFlows = map[string]string{
+	"ADMIN_NO_SRP_AUTH":     AllowAdminPassword,
+	"CUSTOM_AUTH_FLOW_ONLY": AllowCustom,
+	"USER_PASSWORD_AUTH":    AllowPassword,
+}
+
+// Allows says whether the client may use the flow (an ALLOW_ value).
+func (s ClientSettings) Allows(flow string) bool {
+	if s.ExplicitAuthFlows == nil {
+		return slices.Contains(defaultFlows, flow)
+	}
+	for _, f := range s.ExplicitAuthFlows {
+		if f == flow || legacyFlows[f] == flow || (legacyFlows[f] != "" && flow == AllowRefresh) {
+			return true
+		}
+	}
+	return false
+}
+
+// Default lifetimes of tokens and Sessions, as Cognito's.
+const (
+	defaultTokenTTL   = time.Hour
+	defaultRefreshTTL = 30 * 24 * time.Hour
+	defaultSessionTTL = 3 * time.Minute
+)
+
+func (s ClientSettings) accessTTL() time.Duration { return orElse(s.AccessTokenTTL, defaultTokenTTL) }
+func (s ClientSettings) idTTL() time.Duration     { return orElse(s.IDTokenTTL, defaultTokenTTL) }
+func (s ClientSettings) refreshTTL() time.Duration {
+	return orElse(s.RefreshTokenTTL, defaultRefreshTTL)
+}
+func (s ClientSettings) sessionTTL() time.Duration {
+	return orElse(time.Duration(s.AuthSessionMinutes)*time.Minute, defaultSessionTTL)
+}
+
+func orElse[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

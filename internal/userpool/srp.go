@@ -1,0 +1,212 @@
+package userpool
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/challenge"
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/srp"
+)
+
+// timestampSkew is how far a client's TIMESTAMP may be from the server's clock.
+const timestampSkew = 15 * time.Minute
+
+// secretBlock is what SECRET_BLOCK seals: the server's half of the exchange. It
+// makes the exchange valid on every node and without a Session, which old
+// clients do not send; Nonce lets it serve once.
+type secretBlock struct {
+	Pool    PoolID            `json:"p"`
+	Client  ClientID          `json:"c"`
+	User    UserID            `json:"u"` // USER_ID_FOR_SRP
+	Name    string            `json:"n"` // the number, as it was found
+	Login   UserID            `json:"l"` // the sub, where one was given
+	A       srp.A             `json:"a"`
+	Secret  []byte            `json:"s"`
+	Expires time.Time         `json:"e"`
+	Nonce   string            `json:"r"`
+	History []challenge.Entry `json:"h,omitempty"` // of CUSTOM_AUTH
+}
+
+// startSRP answers SRP_A. Nothing is stored: the exchange travels sealed.
+func (s *Service) startSRP(ctx context.Context, st start, history []challenge.Entry) (AuthResult, error) {
+	text := st.request.Parameters["SRP_A"]
+	if text == "" {
+		return AuthResult{}, missing("SRP_A")
+	}
+	clientA, err := srp.ParseA(text)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	a, err := s.findAccount(ctx, st)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	var e srp.Ephemeral
+	var startErr error
+	err = s.exponentiate(ctx, func() {
+		s.dummy(st.pool, &a)
+		e, startErr = srp.Start(a.verifier)
+	})
+	if err == nil {
+		err = startErr
+	}
+	if err != nil {
+		return AuthResult{}, err
+	}
+	block := secretBlock{
+		Pool: st.pool.ID, Client: st.client.ID, User: a.id, Name: st.login.name(), Login: st.login.id,
+		A: clientA, Secret: e.Secret(), Nonce: newHandle(), History: history,
+		Expires: st.at.Add(st.client.Settings.sessionTTL()),
+	}
+	plain, err := json.Marshal(block)
+	if err != nil {
+		return AuthResult{}, fmt.Errorf("secret block: %w", err)
+	}
+	sealed := s.ring.Seal(sealBlock, nil, plain)
+	return AuthResult{
+		Challenge: namePasswordVerifier, Session: s.srpSession(block.Nonce),
+		Parameters: map[string]string{
+			"SALT": a.verifier.SaltHex(), "SRP_B": e.B(),
+			"SECRET_BLOCK": base64.StdEncoding.EncodeToString([]byte(sealed)),
+			"USERNAME":     string(a.id), "USER_ID_FOR_SRP": string(a.id),
+		},
+	}, nil
+}
+
+// srpSession is the Session that goes with a secret block.
+func (s *Service) srpSession(nonce string) string {
+	return base64.RawURLEncoding.EncodeToString(s.stable(stableSRPSession, nonce))
+}
+
+// answerSRP checks the proof of a password.
+func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) {
+	claim, err := s.readClaim(rep)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	st := rep.start()
+	st.login = login{id: claim.block.Login}
+	if claim.block.Name != "" {
+		st.login = login{number: phone.FromCanonical(claim.block.Name)}
+	}
+	a, err := s.findAccount(ctx, st)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	if a.id != claim.block.User {
+		// The user came or went since: what was begun cannot end well.
+		a = account{id: claim.block.User}
+	}
+	right, err := s.proved(ctx, st.pool, a, claim)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+		fresh, err := tx.UseNonce(ctx, claim.block.Nonce, claim.block.Expires)
+		if err != nil {
+			return step{}, nil, fmt.Errorf("use nonce: %w", err)
+		}
+		if !fresh {
+			return step{}, nil, errSessionUsed
+		}
+		if !definesTokens(claim.block.History) {
+			return step{}, errCredentials, nil
+		}
+		return s.passwordTried(ctx, tx, st, a, right)
+	})
+}
+
+// definesTokens says whether a right password ends the sign-in with tokens, as
+// the built-in Define decides it for CUSTOM_AUTH.
+func definesTokens(history []challenge.Entry) bool {
+	if len(history) == 0 {
+		return true // USER_SRP_AUTH and USER_AUTH know no Define
+	}
+	proved := append(history[:len(history):len(history)], challenge.Entry{Name: challenge.PasswordVerifier, Result: true})
+	return challenge.Define(proved, customTries).Tokens
+}
+
+// srpClaim is a client's proof, read.
+type srpClaim struct {
+	block     secretBlock
+	raw       []byte // SECRET_BLOCK, decoded
+	timestamp string
+	signature []byte
+}
+
+func (s *Service) readClaim(rep reply) (srpClaim, error) {
+	r := rep.request.Responses
+	for _, key := range []string{"PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"} {
+		if r[key] == "" {
+			return srpClaim{}, missing(key)
+		}
+	}
+	stamp, err := srp.ParseTimestamp(r["TIMESTAMP"])
+	if err != nil {
+		return srpClaim{}, err
+	}
+	if d := rep.at.Sub(stamp); d > timestampSkew || d < -timestampSkew {
+		return srpClaim{}, fault.New(fault.NotAuthorized, "The TIMESTAMP is too far from the server's time. Check the clock of the device.")
+	}
+	claim := srpClaim{timestamp: r["TIMESTAMP"]}
+	if claim.raw, err = base64.StdEncoding.DecodeString(r["PASSWORD_CLAIM_SECRET_BLOCK"]); err != nil {
+		return srpClaim{}, errCredentials
+	}
+	if claim.signature, err = base64.StdEncoding.DecodeString(r["PASSWORD_CLAIM_SIGNATURE"]); err != nil {
+		return srpClaim{}, errCredentials
+	}
+	plain, err := s.ring.Open(sealBlock, nil, string(claim.raw))
+	if err != nil {
+		return srpClaim{}, errCredentials
+	}
+	if err := json.Unmarshal(plain, &claim.block); err != nil {
+		return srpClaim{}, fmt.Errorf("read secret block: %w", err)
+	}
+	return claim, s.claimFits(rep, claim.block)
+}
+
+// claimFits checks that the block was made for this client, user and Session.
+func (s *Service) claimFits(rep reply, b secretBlock) error {
+	session := rep.request.Session
+	switch {
+	case b.Pool != rep.pool.ID || b.Client != rep.client.ID:
+		return errSession
+	case session != "" && !hmac.Equal([]byte(session), []byte(s.srpSession(b.Nonce))):
+		return errSession
+	case !rep.at.Before(b.Expires):
+		return errSessionExpired
+	}
+	named := Session{Username: string(b.User), Subject: string(b.User), Name: b.Name}
+	if !named.names(rep.request.Responses["USERNAME"]) {
+		return errSession
+	}
+	return nil
+}
+
+// proved computes the session key and compares the signature. An account
+// without a password costs the same work and is never right.
+func (s *Service) proved(ctx context.Context, p Pool, a account, claim srpClaim) (right bool, err error) {
+	var key srp.Key
+	var keyErr error
+	err = s.exponentiate(ctx, func() {
+		s.dummy(p, &a)
+		key, keyErr = srp.SessionKey(a.verifier, claim.block.A, claim.block.Secret)
+	})
+	if err == nil {
+		err = keyErr
+	}
+	if err != nil {
+		return false, err
+	}
+	c := srp.Claim{
+		PoolName: poolName(p.ID), UserID: string(claim.block.User),
+		SecretBlock: claim.raw, Timestamp: claim.timestamp,
+	}
+	return c.SignedWith(key, claim.signature) && a.real, nil
+}

@@ -1,0 +1,178 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+)
+
+// ErrNotFound is what a look-up by key answers when there is no such row.
+var ErrNotFound = errors.New("no such record")
+
+// ErrExists is what an insert answers when a unique key is taken.
+var ErrExists = errors.New("record exists")
+
+// Store keeps everything that must outlive a request. Times are kept to the
+// millisecond, in UTC; the zero time is kept as zero.
+type Store interface {
+	// View runs fn on one consistent snapshot; fn must not write.
+	View(ctx context.Context, fn func(Tx) error) error
+	// Update runs fn in one serialisable transaction and returns nil only
+	// after a durable commit. fn may run more than once: nothing belongs in it
+	// but calls of tx and pure code, and what it computes must be computed
+	// afresh in each run. An error of fn is returned as it is, and rolls back.
+	// If ctx ends while the commit is under way, the outcome is unknown.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is what a transaction can do. Look-ups by key answer ErrNotFound, inserts
+// of a taken key ErrExists. The verbs Spend, Claim…, Consume…, Rotate… and Use…
+// are one statement each: whoever races, one wins, at any isolation level.
+type Tx interface {
+	metaTx
+	poolTx
+	userTx
+	challengeTx
+	tokenTx
+	outboxTx
+	guard.Counters
+	// Sweep deletes at most limit rows of each kind that now makes useless
+	// (expired sessions, challenges, registrations, families, nonces, repeats,
+	// counters, sent messages) and says how many rows went.
+	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+type metaTx interface {
+	// Meta returns the value of a server-wide setting, "" if unset.
+	Meta(ctx context.Context, key string) (string, error)
+	PutMeta(ctx context.Context, key, value string) error
+}
+
+type poolTx interface {
+	InsertPool(ctx context.Context, p Pool) error
+	Pool(ctx context.Context, id PoolID) (Pool, error)
+	// Pools returns at most limit pools ordered by id, those after the id.
+	Pools(ctx context.Context, after PoolID, limit int) ([]Pool, error)
+	UpdatePool(ctx context.Context, p Pool) error
+	// DeletePool removes the pool and all that belongs to it.
+	DeletePool(ctx context.Context, id PoolID) error
+
+	InsertClient(ctx context.Context, c Client) error
+	Client(ctx context.Context, id ClientID) (Client, error)
+
+	InsertKey(ctx context.Context, k SigningKey) error
+	// Keys returns the pool's signing keys, oldest first.
+	Keys(ctx context.Context, pool PoolID) ([]SigningKey, error)
+	DeleteKey(ctx context.Context, id string) error
+	// ClaimStockKey hands one key that belongs to no pool (PoolID "") to the
+	// pool, with its new use and times; ErrNotFound if the stock is empty.
+	ClaimStockKey(ctx context.Context, alg string, to SigningKey) (SigningKey, error)
+	// StockKeys counts the keys of the algorithm that belong to no pool.
+	StockKeys(ctx context.Context, alg string) (int, error)
+}
+
+type userTx interface {
+	// InsertUser stores the user and claims its sign-in names in the pool.
+	InsertUser(ctx context.Context, u User) error
+	User(ctx context.Context, pool PoolID, id UserID) (User, error)
+	// UserByName finds the user by a sign-in name (phone number in E.164,
+	// user name); never by UserID.
+	UserByName(ctx context.Context, pool PoolID, name string) (User, error)
+	// UpdateUser replaces the row and its sign-in names.
+	UpdateUser(ctx context.Context, u User) error
+	// DeleteUser removes the user, its names, sessions, challenges and
+	// families, and retires the id, which is never given again.
+	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
+	// Retired says how many users that held the name in this pool are gone.
+	Retired(ctx context.Context, pool PoolID, name string) (int, error)
+
+	InsertRegistration(ctx context.Context, r Registration) error
+	// Registrations returns the pending registrations of the name that have
+	// not expired, newest first.
+	Registrations(ctx context.Context, pool PoolID, name string, now time.Time) ([]Registration, error)
+	Registration(ctx context.Context, id RegistrationID) (Registration, error)
+	// RegistrationBySub finds a pending registration by the sub it was told.
+	RegistrationBySub(ctx context.Context, pool PoolID, sub UserID, now time.Time) (Registration, error)
+	DeleteRegistration(ctx context.Context, id RegistrationID) error
+	// DeleteRegistrations ends all pending registrations of the name, with
+	// their challenges and sessions.
+	DeleteRegistrations(ctx context.Context, pool PoolID, name string) error
+
+	// PasswordLock reads the wrong passwords counted for the subject (user or
+	// decoy); the zero lock if none is.
+	PasswordLock(ctx context.Context, pool PoolID, subject string) (PasswordLock, error)
+	// CountPasswordFailure adds one, or starts again at one if the last was
+	// before idleSince, in one statement.
+	CountPasswordFailure(ctx context.Context, pool PoolID, subject string, now, idleSince time.Time) (PasswordLock, error)
+	ClearPasswordLock(ctx context.Context, pool PoolID, subject string) error
+}
+
+type challengeTx interface {
+	// OpenChallenge returns the live challenge in c's slot (same pool, client,
+	// subject, purpose and requester; not used, tries left, not expired at
+	// now), or stores c there and says that it is new.
+	OpenChallenge(ctx context.Context, c Challenge, now time.Time) (live Challenge, isNew bool, err error)
+	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
+	// SignUpChallenges returns the unexpired, unused challenges (dead by tries
+	// or not) of the pending registrations of the name, newest first.
+	SignUpChallenges(ctx context.Context, pool PoolID, name string, now time.Time) ([]Challenge, error)
+	// MarkSent notes that a text was put in the outbox for the challenge:
+	// sends + 1, sent_at = now. It is false if somebody did so meanwhile
+	// (sends differs from the number given).
+	MarkSent(ctx context.Context, id ChallengeID, sends int, now time.Time) (bool, error)
+	// ClaimAttempt counts a try if the challenge is unused, unexpired at now
+	// and has tries left; false if not.
+	ClaimAttempt(ctx context.Context, id ChallengeID, now time.Time) (Challenge, bool, error)
+	// ConsumeChallenge marks it used; false if it was used already.
+	ConsumeChallenge(ctx context.Context, id ChallengeID, now time.Time) (bool, error)
+	// DeleteChallenges ends what is pending for the subject.
+	DeleteChallenges(ctx context.Context, pool PoolID, subject string) error
+
+	InsertSession(ctx context.Context, s Session) error
+	// Session finds a session by the hash of its handle, used or not.
+	Session(ctx context.Context, hash string) (Session, error)
+	// ConsumeSession marks it used if it is unused and unexpired at now.
+	ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error)
+	// DeleteSessions ends all sessions of the subject (user or registration).
+	DeleteSessions(ctx context.Context, pool PoolID, subject string) error
+
+	// UseNonce stores a value that may be used once before expires; false if
+	// it was used already.
+	UseNonce(ctx context.Context, nonce string, expires time.Time) (bool, error)
+
+	// Repeat returns the answer kept for an identical request, ErrNotFound if
+	// there is none at now.
+	Repeat(ctx context.Context, key string, now time.Time) (string, error)
+	// PutRepeat keeps an answer; an older one under the key is replaced.
+	PutRepeat(ctx context.Context, key, answer string, expires time.Time) error
+}
+
+type tokenTx interface {
+	InsertFamily(ctx context.Context, f Family) error
+	Family(ctx context.Context, id FamilyID) (Family, error)
+	// RotateRefresh moves the family from the generation to the next one if it
+	// still stands there, is not revoked and not expired at now; false if not.
+	RotateRefresh(ctx context.Context, id FamilyID, from uint32, now time.Time) (bool, error)
+	// RevokeFamily ends one family; revoking twice is no error.
+	RevokeFamily(ctx context.Context, id FamilyID, now time.Time) error
+	// RevokeFamilies ends all families of the user.
+	RevokeFamilies(ctx context.Context, pool PoolID, user UserID, now time.Time) error
+}
+
+type outboxTx interface {
+	InsertMessage(ctx context.Context, m Message) error
+	// ClaimMessages takes at most limit messages that are due (next_at <= now)
+	// and moves their next_at to leaseUntil and their attempts by one, so that
+	// no other node takes them before. Oldest first.
+	ClaimMessages(ctx context.Context, now, leaseUntil time.Time, limit int) ([]Message, error)
+	// DeleteMessage removes a message that was handed over, dropped or expired.
+	DeleteMessage(ctx context.Context, id MessageID) error
+	// PostponeMessage sets when the message is due again.
+	PostponeMessage(ctx context.Context, id MessageID, next time.Time) error
+	// NextMessageAt is when the earliest message is due; zero if none waits.
+	NextMessageAt(ctx context.Context) (time.Time, error)
+}
+
+// end of the port

@@ -1,0 +1,389 @@
+package userpool
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/token"
+)
+
+// What Cognito says of tokens that do not serve.
+var (
+	errInvalidAccess  = fault.New(fault.NotAuthorized, "Invalid Access Token")
+	errRevokedAccess  = fault.New(fault.NotAuthorized, "Access Token has been revoked")
+	errScope          = fault.New(fault.NotAuthorized, "Access Token does not have required scopes")
+	errInvalidRefresh = fault.New(fault.NotAuthorized, "Invalid Refresh Token")
+	errExpiredRefresh = fault.New(fault.NotAuthorized, "Refresh Token has expired")
+	errRevokedRefresh = fault.New(fault.NotAuthorized, "Refresh Token has been revoked")
+	errReusedRefresh  = fault.New(fault.RefreshTokenReuse, "Refresh token has been invalidated by rotation")
+	errNoUser         = fault.New(fault.UserNotFound, "User does not exist.")
+)
+
+// grant starts the family of tokens of a finished sign-in.
+func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Time) (step, error) {
+	f := Family{
+		ID: FamilyID(newID()), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID,
+		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()),
+	}
+	if err := tx.InsertFamily(ctx, f); err != nil {
+		return step{}, fmt.Errorf("start token family: %w", err)
+	}
+	if u.SignedInAt.IsZero() {
+		u.SignedInAt = at
+		if err := tx.UpdateUser(ctx, u); err != nil {
+			return step{}, fmt.Errorf("note first sign-in: %w", err)
+		}
+	}
+	return step{User: u.ID, Family: f.ID}, nil
+}
+
+// sign makes the tokens of a granted step, from the user and the family as they
+// are now: a repeat of the request signs again and opens nothing.
+func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time) (Tokens, error) {
+	var (
+		u    User
+		f    Family
+		keys token.KeySet
+	)
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		if f, err = tx.Family(ctx, granted.Family); err != nil {
+			return notFound(err, errInvalidRefresh)
+		}
+		if u, err = tx.User(ctx, f.PoolID, f.UserID); err != nil {
+			return notFound(err, errNoUser)
+		}
+		keys, err = s.keySet(ctx, tx, f.PoolID)
+		return err
+	})
+	if err != nil {
+		return Tokens{}, err
+	}
+	if err := serves(f, u, at); err != nil {
+		return Tokens{}, err
+	}
+	issued, err := s.issue(keys, c, u, f, at)
+	if err != nil {
+		return Tokens{}, err
+	}
+	issued.Refresh = s.refreshToken(f.ID, granted.Generation)
+	return issued, nil
+}
+
+// issue signs the ID and the access token.
+func (s *Service) issue(keys token.KeySet, c Client, u User, f Family, at time.Time) (Tokens, error) {
+	subject := token.Subject{
+		Issuer: s.Issuer(u.PoolID), ClientID: string(c.ID),
+		Sub: string(u.ID), Username: u.Username, Attributes: readable(c, u.Attributes),
+		AuthTime: f.AuthTime, EventID: newID(), Scope: token.ScopeUserAdmin,
+	}
+	if !c.Settings.NoRevocation {
+		subject.OriginJTI = string(f.ID)
+	}
+	t, err := token.Issue(keys, subject, token.Lifetimes{ID: c.Settings.idTTL(), Access: c.Settings.accessTTL()}, at)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
+	}
+	return Tokens{ID: t.ID, Access: t.Access, ExpiresIn: t.ExpiresIn}, nil
+}
+
+// readable are the attributes that go into the client's ID tokens.
+func readable(c Client, attrs map[string]string) map[string]string {
+	if c.Settings.ReadAttributes == nil {
+		return attrs
+	}
+	kept := maps.Clone(attrs)
+	maps.DeleteFunc(kept, func(name, _ string) bool { return !c.Settings.mayRead(name) })
+	return kept
+}
+
+// refreshToken is the text of a generation of the family, the same at each call.
+func (s *Service) refreshToken(id FamilyID, generation uint32) string {
+	key := s.ring.Current()
+	return token.MintRefresh(key.Derive(keyRefresh), key.ID(), token.RefreshToken{FamilyID: string(id), Generation: generation})
+}
+
+func (s *Service) parseRefresh(text string) (token.RefreshToken, error) {
+	return token.ParseRefresh(func(id string) ([]byte, bool) {
+		key, ok := s.ring.ByID(id)
+		if !ok {
+			return nil, false
+		}
+		return key.Derive(keyRefresh), true
+	}, text)
+}
+
+// serves says whether the family still gives tokens to the user.
+func serves(f Family, u User, at time.Time) error {
+	switch {
+	case !f.RevokedAt.IsZero():
+		return errRevokedRefresh
+	case !at.Before(f.ExpiresAt):
+		return errExpiredRefresh
+	case !u.Enabled:
+		return errDisabled
+	}
+	return nil
+}
+
+// refreshFlow is REFRESH_TOKEN_AUTH: new ID and access tokens, the refresh
+// token stays.
+func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error) {
+	text := st.request.Parameters["REFRESH_TOKEN"]
+	switch {
+	case !st.client.Settings.Allows(AllowRefresh), st.client.Settings.Rotation:
+		return AuthResult{}, fault.New(fault.InvalidParameter, "%s flow not enabled for this client", st.request.Flow)
+	case text == "":
+		return AuthResult{}, missing("REFRESH_TOKEN")
+	}
+	t, err := s.parseRefresh(text)
+	if err != nil {
+		return AuthResult{}, err
+	}
+	tokens, err := s.refresh(ctx, st.client, t, st.request.Caller, st.at, func(u User) error {
+		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username)
+	})
+	if err != nil {
+		return AuthResult{}, err
+	}
+	return AuthResult{Tokens: &tokens, Parameters: map[string]string{}}, nil
+}
+
+// GetTokensFromRefreshToken exchanges a refresh token. Where the client rotates
+// them, the answer has the successor and the presented one ends after the
+// grace; one that ended before is taken for stolen, and ends the family.
+func (s *Service) GetTokensFromRefreshToken(ctx context.Context, r RefreshRequest) (Tokens, error) {
+	at := now()
+	c, _, err := s.loadClient(ctx, r.ClientID)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if !s.checkSecret(c, r.ClientSecret) {
+		return Tokens{}, fault.New(fault.NotAuthorized, "Invalid client secret")
+	}
+	t, err := s.parseRefresh(r.RefreshToken)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.refresh(ctx, c, t, r.Caller, at, func(User) error { return nil })
+}
+
+func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, caller Caller, at time.Time, check func(User) error) (Tokens, error) {
+	f, u, err := s.familyAndUser(ctx, c, FamilyID(t.FamilyID))
+	if err != nil {
+		return Tokens{}, err
+	}
+	if err := check(u); err != nil {
+		return Tokens{}, err
+	}
+	if err := serves(f, u, at); err != nil {
+		return Tokens{}, err
+	}
+	granted := step{User: u.ID, Family: f.ID, Generation: t.Generation}
+	if c.Settings.Rotation {
+		if granted, err = s.rotate(ctx, c, t, caller, at); err != nil {
+			return Tokens{}, err
+		}
+	} else if t.Generation != f.Generation {
+		return Tokens{}, errRevokedRefresh
+	}
+	tokens, err := s.sign(ctx, c, granted, at)
+	if !c.Settings.Rotation {
+		tokens.Refresh = ""
+	}
+	return tokens, err
+}
+
+func (s *Service) familyAndUser(ctx context.Context, c Client, id FamilyID) (f Family, u User, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		if f, err = tx.Family(ctx, id); err != nil {
+			return notFound(err, errRevokedRefresh)
+		}
+		if f.ClientID != c.ID || f.PoolID != c.PoolID {
+			return errInvalidRefresh
+		}
+		u, err = tx.User(ctx, f.PoolID, f.UserID)
+		return notFound(err, errNoUser)
+	})
+	return f, u, err
+}
+
+// rotate moves the family on, or gives the same successor again within the
+// grace. A token of an older generation ends the family, and that is committed.
+func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, caller Caller, at time.Time) (step, error) {
+	return once(ctx, s, caller, at, nil, func(tx Tx) (step, *fault.Error, error) {
+		f, err := tx.Family(ctx, FamilyID(t.FamilyID))
+		if err != nil {
+			return step{}, nil, notFound(err, errRevokedRefresh)
+		}
+		next := step{User: f.UserID, Family: f.ID, Generation: t.Generation + 1}
+		if t.Generation+1 == f.Generation && at.Before(f.RotatedAt.Add(c.Settings.RotationGrace)) {
+			return next, nil, nil
+		}
+		rotated, err := tx.RotateRefresh(ctx, f.ID, t.Generation, at)
+		if err != nil || rotated {
+			return next, nil, err
+		}
+		if err := tx.RevokeFamily(ctx, f.ID, at); err != nil {
+			return step{}, nil, fmt.Errorf("end reused family: %w", err)
+		}
+		return step{}, errReusedRefresh, nil
+	})
+}
+
+// RevokeToken ends the refresh token's family, and with it every access token
+// of the same sign-in. A token that is unknown or ended is no error (RFC 7009
+// section 2.2).
+func (s *Service) RevokeToken(ctx context.Context, r RevokeRequest) error {
+	at := now()
+	c, _, err := s.loadClient(ctx, r.ClientID)
+	if fault.Is(err, fault.ResourceNotFound) {
+		return fault.New(fault.Unauthorized, "Invalid client")
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case !s.checkSecret(c, r.ClientSecret):
+		return fault.New(fault.Unauthorized, "Invalid client secret")
+	case c.Settings.NoRevocation:
+		return fault.New(fault.UnsupportedOperation, "Token revocation is not enabled for the client")
+	case token.LooksLikeJWT(r.Token):
+		return fault.New(fault.UnsupportedTokenType, "Unsupported token type")
+	}
+	t, err := s.parseRefresh(r.Token)
+	if err != nil {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		f, err := tx.Family(ctx, FamilyID(t.FamilyID))
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if f.ClientID != c.ID {
+			return fault.New(fault.Unauthorized, "The token was issued to another client")
+		}
+		return tx.RevokeFamily(ctx, f.ID, at)
+	})
+}
+
+// bearer is the holder of a valid access token.
+type bearer struct {
+	client Client
+	pool   Pool
+	user   User
+}
+
+// authenticate checks an access token against its pool's keys and against what
+// happened to it, its family and its user since.
+func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.Time) (bearer, error) {
+	pool, err := tx.Pool(ctx, s.poolOf(raw))
+	if err != nil {
+		return bearer{}, notFound(err, errInvalidAccess)
+	}
+	keys, err := s.keySet(ctx, tx, pool.ID)
+	if err != nil {
+		return bearer{}, err
+	}
+	claims, err := token.VerifyAccess(keys, s.Issuer(pool.ID), raw, at)
+	if err != nil {
+		return bearer{}, err
+	}
+	if !strings.Contains(" "+claims.Scope+" ", " "+token.ScopeUserAdmin+" ") {
+		return bearer{}, errScope
+	}
+	client, err := tx.Client(ctx, ClientID(claims.ClientID))
+	if err != nil {
+		return bearer{}, notFound(err, errInvalidAccess)
+	}
+	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))
+	if err != nil {
+		return bearer{}, notFound(err, errNoUser)
+	}
+	if err := s.stillGood(ctx, tx, claims, u); err != nil {
+		return bearer{}, err
+	}
+	return bearer{client: client, pool: pool, user: u}, nil
+}
+
+func (s *Service) stillGood(ctx context.Context, tx Tx, claims token.AccessClaims, u User) error {
+	if !u.Enabled {
+		return errDisabled
+	}
+	out := u.SignedOutAt.Truncate(time.Second) // tokens know whole seconds
+	if claims.OriginJTI == "" {
+		if !u.SignedOutAt.IsZero() && !claims.IssuedAt.After(out) {
+			return errRevokedAccess
+		}
+		return nil
+	}
+	if claims.IssuedAt.Before(out) {
+		return errRevokedAccess
+	}
+	f, err := tx.Family(ctx, FamilyID(claims.OriginJTI))
+	if errors.Is(err, ErrNotFound) || (err == nil && !f.RevokedAt.IsZero()) {
+		return errRevokedAccess
+	}
+	return err
+}
+
+// poolOf reads the pool's id from a token's issuer, before anything of it is
+// believed: it only says whose keys must have signed it.
+func (s *Service) poolOf(raw string) PoolID {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 || len(raw) > 8192 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return ""
+	}
+	id, ok := strings.CutPrefix(claims.Issuer, s.publicURL+"/")
+	if !ok {
+		return ""
+	}
+	return PoolID(id)
+}
+
+// GlobalSignOut ends all of the user's sign-ins, and what is pending.
+func (s *Service) GlobalSignOut(ctx context.Context, accessToken string) error {
+	at := now()
+	return s.store.Update(ctx, func(tx Tx) error {
+		b, err := s.authenticate(ctx, tx, accessToken, at)
+		if err != nil {
+			return err
+		}
+		return signOut(ctx, tx, b.user, at)
+	})
+}
+
+// signOut ends every family, Session and challenge of the user, and refuses
+// the access tokens issued so far.
+func signOut(ctx context.Context, tx Tx, u User, at time.Time) error {
+	u.SignedOutAt = at
+	if err := tx.UpdateUser(ctx, u); err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
+	if err := tx.RevokeFamilies(ctx, u.PoolID, u.ID, at); err != nil {
+		return fmt.Errorf("sign out: end families: %w", err)
+	}
+	if err := tx.DeleteSessions(ctx, u.PoolID, string(u.ID)); err != nil {
+		return fmt.Errorf("sign out: end sessions: %w", err)
+	}
+	return tx.DeleteChallenges(ctx, u.PoolID, string(u.ID))
+}
