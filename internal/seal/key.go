@@ -21,8 +21,10 @@ const (
 // Key is one master key. It never leaves the package; what leaves is derived
 // from it. A Key is safe for concurrent use and has no printable form.
 type Key struct {
-	id     string
-	secret *[keySize]byte // behind a pointer: fmt prints what unexported fields hold
+	id string
+	// A function, since fmt prints what unexported fields of a caller's struct
+	// hold, past all methods, and of a function that is an address.
+	secret func() []byte
 
 	mu    sync.Mutex             // guards aeads
 	aeads map[string]cipher.AEAD // by purpose; purposes are constants of the program, so few
@@ -32,7 +34,7 @@ func newKey(secret [keySize]byte) *Key {
 	sum := sha256.Sum256(append([]byte("bellhop master key id"), secret[:]...))
 	return &Key{
 		id:     hex.EncodeToString(sum[:4]),
-		secret: &secret,
+		secret: func() []byte { return secret[:] },
 		aeads:  make(map[string]cipher.AEAD),
 	}
 }
@@ -45,7 +47,7 @@ func (k *Key) ID() string { return k.id }
 func (k *Key) Derive(label string) []byte { return k.expand(derivePrefix + label) }
 
 func (k *Key) expand(info string) []byte {
-	out, err := hkdf.Key(sha256.New, k.secret[:], nil, info, keySize)
+	out, err := hkdf.Key(sha256.New, k.secret(), nil, info, keySize)
 	if err != nil {
 		panic("seal: hkdf: " + err.Error()) // impossible for this length and hash
 	}

@@ -13,18 +13,18 @@ import (
 
 const (
 	userColumns = `pool_id, id, username, names, status, enabled, attributes, verifier, created_at,
-		modified_at, password_at, signed_in_at, signed_out_at`
+		modified_at, password_at, signed_in_at, signed_out_at, unproved`
 
 	// An id that was somebody's is nobody else's.
 	sqlInsertUser = `insert into users (` + userColumns + `)
-		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
 		where not exists (select 1 from retired_users where pool_id = $1 and user_id = $2)
 		on conflict do nothing`
 	sqlUser       = `select ` + userColumns + ` from users where pool_id = $1 and id = $2`
 	sqlUserByName = `select ` + userColumns + ` from users where pool_id = $1
 		and id = (select user_id from user_names where pool_id = $1 and name = $2)`
 	sqlUpdateUser = `update users set names = $3, status = $4, enabled = $5, attributes = $6, verifier = $7,
-		modified_at = $8, password_at = $9, signed_in_at = $10, signed_out_at = $11
+		modified_at = $8, password_at = $9, signed_in_at = $10, signed_out_at = $11, unproved = $12
 		where pool_id = $1 and id = $2`
 	sqlDeleteUser = `delete from users where pool_id = $1 and id = $2`
 
@@ -41,7 +41,7 @@ const (
 func scanUser(r row) (u userpool.User, err error) {
 	err = r.Scan(&u.PoolID, &u.ID, &u.Username, decoded{&u.Names}, &u.Status, &u.Enabled,
 		decoded{&u.Attributes}, &u.Verifier, moment{&u.CreatedAt}, moment{&u.ModifiedAt},
-		moment{&u.PasswordAt}, moment{&u.SignedInAt}, moment{&u.SignedOutAt})
+		moment{&u.PasswordAt}, moment{&u.SignedInAt}, moment{&u.SignedOutAt}, &u.Unproved)
 	return u, err
 }
 
@@ -60,7 +60,7 @@ func (t *tx) InsertUser(ctx context.Context, u userpool.User) error {
 	return t.part(ctx, func() error {
 		err := t.insert(ctx, sqlInsertUser, u.PoolID, u.ID, u.Username, list(u.Names), u.Status, u.Enabled,
 			dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
-			millis(u.SignedInAt), millis(u.SignedOutAt))
+			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved)
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 		}
 		return t.replace(ctx, sqlUpdateUser, u.PoolID, u.ID, list(u.Names), u.Status, u.Enabled,
 			dict(u.Attributes), u.Verifier, millis(u.ModifiedAt), millis(u.PasswordAt),
-			millis(u.SignedInAt), millis(u.SignedOutAt))
+			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved)
 	})
 }
 

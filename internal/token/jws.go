@@ -54,15 +54,15 @@ func (k *Key) signature(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	switch k.Alg {
 	case RS256: // RFC 7518, section 3.3
-		return k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+		return k.signer().Sign(rand.Reader, digest[:], crypto.SHA256)
 	case ES256:
-		der, err := k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+		der, err := k.signer().Sign(rand.Reader, digest[:], crypto.SHA256)
 		if err != nil {
 			return nil, err
 		}
 		return joinECDSA(der)
 	case EdDSA: // RFC 8037, section 3.1: the message itself
-		return k.signer.Sign(rand.Reader, input, crypto.Hash(0))
+		return k.signer().Sign(rand.Reader, input, crypto.Hash(0))
 	}
 	return nil, errors.New("unknown algorithm")
 }

@@ -60,7 +60,9 @@ type Key struct {
 	ActiveAt  time.Time // signs from here on
 	RetiredAt time.Time // its successor signs from here on; zero while there is none
 
-	signer crypto.Signer
+	// A function, since fmt prints what unexported fields of a caller's struct
+	// hold, past all methods, and of a function that is an address.
+	signer func() crypto.Signer
 	header string // the JWS header, encoded: fixed by ID and Alg
 }
 
@@ -104,7 +106,7 @@ func NewKey(signer crypto.Signer, record Key) (*Key, error) {
 		return nil, fmt.Errorf("token: signing key %s is not of algorithm %q", record.ID, record.Alg)
 	}
 	key := record
-	key.signer = signer
+	key.signer = func() crypto.Signer { return signer }
 	key.header = encodeHeader(key.ID, key.Alg)
 	return &key, nil
 }
@@ -137,7 +139,7 @@ func fits(public crypto.PublicKey, alg Alg) bool {
 
 // MarshalPrivate returns the private key as PKCS #8 in DER. Seal it.
 func (k *Key) MarshalPrivate() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer())
 	if err != nil {
 		return nil, fmt.Errorf("token: signing key %s cannot be exported", k.ID)
 	}
@@ -145,7 +147,7 @@ func (k *Key) MarshalPrivate() ([]byte, error) {
 }
 
 // Public returns the public key.
-func (k *Key) Public() crypto.PublicKey { return k.signer.Public() }
+func (k *Key) Public() crypto.PublicKey { return k.signer().Public() }
 
 // String and the others show the key's id alone.
 func (k Key) String() string             { return "[signing key " + k.ID + "]" }

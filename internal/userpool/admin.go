@@ -300,6 +300,7 @@ func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Tim
 		}
 	}
 	u.Attributes[AttrPhoneVerified] = "false"
+	u.Unproved = true
 	return u, s.createFromSignUp(ctx, tx, u, reg.Name)
 }
 
@@ -335,7 +336,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			return notFound(err, errNoUser)
 		}
 		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
-		u.Status = StatusConfirmed
+		u.Status, u.Unproved = StatusConfirmed, false
 		if !permanent {
 			u.Status = StatusForceChangePassword
 		}

@@ -189,14 +189,33 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 		return step{}, errCredentials, nil
 	}
 	if u.Attributes[AttrPhoneVerified] != "true" {
-		u.Attributes[AttrPhoneVerified] = "true"
-		u.ModifiedAt = rep.at
-		if err := tx.UpdateUser(ctx, u); err != nil {
-			return step{}, nil, fmt.Errorf("verify number: %w", err)
+		if u, err = verifyNumber(ctx, tx, u, rep.at); err != nil {
+			return step{}, nil, err
 		}
 	}
 	next, err := s.grant(ctx, tx, rep.client, u, rep.at)
 	return next, nil, err
+}
+
+// verifyNumber notes that the user has the number. Where that is the first proof
+// of anything about the user, what somebody said at sign-up goes.
+func verifyNumber(ctx context.Context, tx Tx, u User, at time.Time) (User, error) {
+	number := u.Attributes[AttrPhone]
+	if u.Unproved {
+		u.Attributes, u.Verifier, u.Unproved = map[string]string{AttrPhone: number}, "", false
+		if err := tx.RevokeFamilies(ctx, u.PoolID, u.ID, at); err != nil {
+			return u, fmt.Errorf("verify number: end families: %w", err)
+		}
+		if err := endPending(ctx, tx, u); err != nil {
+			return u, err
+		}
+	}
+	u.Attributes[AttrPhoneVerified] = "true"
+	u.ModifiedAt = at
+	if err := tx.UpdateUser(ctx, u); err != nil {
+		return u, fmt.Errorf("verify number: %w", err)
+	}
+	return u, nil
 }
 
 // answerChoice goes on with the first factor that was chosen.

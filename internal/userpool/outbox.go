@@ -15,7 +15,7 @@ const (
 	outboxBatch   = 64               // messages claimed at once
 	outboxWorkers = 16               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
-	outboxPoll    = time.Second      // other nodes' messages are looked for this often
+	outboxPoll    = 30 * time.Second // what other nodes left behind is looked for this often
 	sendTimeout   = 10 * time.Second
 )
 
@@ -41,7 +41,7 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	var sends sync.WaitGroup
 	room := make(chan struct{}, outboxWorkers)
 	for ctx.Err() == nil {
-		batch, err := s.claimMessages(ctx)
+		batch, next, err := s.claimMessages(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
 		}
@@ -53,7 +53,7 @@ func (s *Service) runOutbox(ctx context.Context) error {
 			})
 		}
 		if len(batch) == 0 {
-			s.awaitMessages(ctx)
+			s.awaitMessages(ctx, next)
 		}
 	}
 	sends.Wait()
@@ -62,10 +62,14 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	return nil
 }
 
-// awaitMessages waits for a message of this node, or for the time to look for
-// those of others.
-func (s *Service) awaitMessages(ctx context.Context) {
-	timer := time.NewTimer(outboxPoll)
+// awaitMessages waits for a message of this node, for the next that is due, or
+// for the time to look for those of others.
+func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
+	wait := outboxPoll
+	if !next.IsZero() {
+		wait = min(wait, max(next.Sub(now()), time.Millisecond))
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -74,23 +78,22 @@ func (s *Service) awaitMessages(ctx context.Context) {
 	}
 }
 
-// claimMessages takes what is due. A look comes before the claim, since an idle
-// server should not write once a second.
-func (s *Service) claimMessages(ctx context.Context) (batch []Message, err error) {
+// claimMessages takes what is due, and says when something will be. A look
+// comes before the claim, since an idle server should not write.
+func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time.Time, err error) {
 	at := now()
-	var next time.Time
 	err = s.store.View(ctx, func(tx Tx) (err error) {
 		next, err = tx.NextMessageAt(ctx)
 		return err
 	})
 	if err != nil || next.IsZero() || next.After(at) {
-		return nil, err
+		return nil, next, err
 	}
 	err = s.store.Update(ctx, func(tx Tx) (err error) {
 		batch, err = tx.ClaimMessages(ctx, at, at.Add(outboxLease), outboxBatch)
 		return err
 	})
-	return batch, err
+	return batch, time.Time{}, err
 }
 
 // send renders one message and hands it to the sender. Decoys and messages
@@ -174,6 +177,7 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 	if err != nil {
 		s.log.Error("outbox: record results", "messages", len(batch), "error", err)
 	}
+	s.wake() // a postponed one may be due before the next look
 }
 
 // recordOne ends a message, or sets its next try. A text that surely was not

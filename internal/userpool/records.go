@@ -85,6 +85,10 @@ type User struct {
 	SignedInAt time.Time // first sign-in; zero before it
 	// SignedOutAt refuses every access token issued before it.
 	SignedOutAt time.Time
+	// Unproved says that an administrator confirmed the sign-up, so password
+	// and attributes are of somebody who never proved to have the number. The
+	// first right code texted there drops them.
+	Unproved bool
 }
 
 // PasswordLock is how often a wrong password was given in a row, and when last.

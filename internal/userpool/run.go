@@ -10,8 +10,11 @@ import (
 // How often the background work looks after things that nobody asked for.
 const (
 	keysEvery  = time.Hour
-	sweepEvery = time.Minute
+	sweepEvery = 5 * time.Minute
 	sweepLimit = 500
+	// What is over is kept a while, so that who comes late is told that it
+	// expired and not that it never was.
+	sweepAfter = time.Hour
 )
 
 // Run does the background work until ctx ends: it sends texts, keeps signing
@@ -62,7 +65,7 @@ func (s *Service) sweep(ctx context.Context) error {
 	for {
 		var n int
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
-			n, err = tx.Sweep(ctx, now(), sweepLimit)
+			n, err = tx.Sweep(ctx, now().Add(-sweepAfter), sweepLimit)
 			return err
 		})
 		if err != nil || n < sweepLimit {

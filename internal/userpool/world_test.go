@@ -47,6 +47,7 @@ type world struct {
 	log    *strings.Builder
 	pool   userpool.PoolID
 	client userpool.ClientID
+	stop   func() // ends the background work and waits for it
 }
 
 type options struct {
@@ -81,18 +82,39 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error)
 		w.makePool(o)
-		go func() { done <- w.s.Run(ctx) }()
+		w.start()
+		defer func() {
+			w.stop()
+			cancel()
+			if err := store.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}()
 		test(w)
+	})
+}
+
+// start and stop are the background work's.
+func (w *world) start() {
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan error)
+	go func() { done <- w.s.Run(ctx) }()
+	w.stop = func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
+			w.t.Errorf("Run: %v", err)
 		}
-		if err := store.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
+	}
+}
+
+// passDown lets time go by in which the server is down, which is quicker to
+// test where it is about days.
+func (w *world) passDown(d time.Duration) {
+	w.stop()
+	w.pass(d)
+	w.start()
+	synctest.Wait()
 }
 
 func (w *world) makePool(o options) {

@@ -53,6 +53,7 @@ create table users (
   password_at   bigint  not null,
   signed_in_at  bigint  not null,
   signed_out_at bigint  not null,
+  unproved      boolean not null,
   primary key (pool_id, id)
 );
 

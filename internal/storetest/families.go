@@ -1,0 +1,87 @@
+package storetest
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+func (e *env) newFamily(id userpool.FamilyID, user userpool.UserID) userpool.Family {
+	return userpool.Family{
+		ID: id, PoolID: e.pool, ClientID: e.client, UserID: user, Generation: 7,
+		AuthTime: e.in(-time.Second), CreatedAt: e.now, ExpiresAt: e.in(720 * time.Hour),
+	}
+}
+
+func (e *env) family(id userpool.FamilyID) userpool.Family {
+	e.Helper()
+	return read(e, func(tx userpool.Tx) (userpool.Family, error) { return tx.Family(e.ctx, id) })
+}
+
+func (e *env) rotate(id userpool.FamilyID, from uint32, at time.Time) bool {
+	e.Helper()
+	return write(e, func(tx userpool.Tx) (bool, error) { return tx.RotateRefresh(e.ctx, id, from, at) })
+}
+
+func (e *env) insertFamilies(all ...userpool.Family) {
+	e.Helper()
+	e.do(func(tx userpool.Tx) error {
+		for _, f := range all {
+			if err := tx.InsertFamily(e.ctx, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+var familyCases = []testCase{
+	{"Family/comes back as stored", func(e *env) {
+		f := e.newFamily("f", "sub")
+		f.Generation, f.RotatedAt, f.RevokedAt = math.MaxUint32, e.in(time.Minute), e.in(time.Hour)
+		e.insertFamilies(f)
+		equal(e, "family", e.family("f"), f)
+		absent(e, "Family", func(tx userpool.Tx) (userpool.Family, error) { return tx.Family(e.ctx, "F") })
+		e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.InsertFamily(e.ctx, e.newFamily("f", "other")) })
+		equal(e, "after the second", e.family("f"), f)
+	}},
+	{"RotateRefresh/has one winner for each generation", func(e *env) {
+		e.insertFamilies(e.newFamily("f", "sub"))
+		raceOne(e, "RotateRefresh", func(tx userpool.Tx) (bool, error) { return tx.RotateRefresh(e.ctx, "f", 7, e.in(time.Minute)) })
+		want := e.newFamily("f", "sub")
+		want.Generation, want.RotatedAt = 8, e.in(time.Minute)
+		equal(e, "family", e.family("f"), want)
+		equal(e, "next", e.rotate("f", 8, e.in(time.Hour)), true)
+		equal(e, "an older one", e.rotate("f", 7, e.in(time.Hour)), false)
+		equal(e, "one to come", e.rotate("f", 10, e.in(time.Hour)), false)
+		equal(e, "none", e.rotate("none", 7, e.now), false)
+	}},
+	{"RotateRefresh/is refused at expiry and after revocation", func(e *env) {
+		e.insertFamilies(e.newFamily("f", "sub"))
+		equal(e, "at expiry", e.rotate("f", 7, e.in(720*time.Hour)), false)
+		equal(e, "just before", e.rotate("f", 7, e.in(720*time.Hour-time.Millisecond)), true)
+		e.do(func(tx userpool.Tx) error { return tx.RevokeFamily(e.ctx, "f", e.now) })
+		equal(e, "revoked", e.rotate("f", 8, e.now), false)
+	}},
+	{"RevokeFamily/ends the one, once", func(e *env) {
+		e.insertFamilies(e.newFamily("a", "sub"), e.newFamily("b", "sub"))
+		for i := range 2 {
+			e.do(func(tx userpool.Tx) error { return tx.RevokeFamily(e.ctx, "a", e.in(time.Duration(i+1)*time.Minute)) })
+		}
+		equal(e, "first time", e.family("a").RevokedAt, e.in(time.Minute))
+		equal(e, "the other", e.family("b").RevokedAt, time.Time{})
+		e.do(func(tx userpool.Tx) error { return tx.RevokeFamily(e.ctx, "none", e.now) })
+	}},
+	{"RevokeFamilies/ends all of the user", func(e *env) {
+		e.insertFamilies(e.newFamily("a", "sub"), e.newFamily("b", "sub"), e.newFamily("c", "SUB"))
+		e.do(func(tx userpool.Tx) error {
+			return errors.Join(
+				tx.RevokeFamily(e.ctx, "a", e.in(time.Minute)),
+				tx.RevokeFamilies(e.ctx, e.pool, "sub", e.in(time.Hour)))
+		})
+		equal(e, "revoked", []time.Time{e.family("a").RevokedAt, e.family("b").RevokedAt, e.family("c").RevokedAt},
+			[]time.Time{e.in(time.Minute), e.in(time.Hour), {}})
+	}},
+}

@@ -1,0 +1,106 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+func (e *env) newMessage(id userpool.MessageID) userpool.Message {
+	return userpool.Message{
+		ID: id, PoolID: e.pool, ClientID: e.client, Purpose: userpool.PurposeSignIn, KeyID: "k1", Digits: 6,
+		Template: "Your code is {####}.", AppHost: "app.example", Number: phone.FromCanonical("+15550100"),
+		Secret: "sealed", Username: "sub", Decoy: true, Requester: "192.0.2.1",
+		CreatedAt: e.now, ExpiresAt: e.in(10 * time.Minute), NextAt: e.now,
+	}
+}
+
+// put stores messages that are created and due at the given distances.
+func (e *env) put(due ...time.Duration) {
+	e.Helper()
+	e.do(func(tx userpool.Tx) error {
+		for i, d := range due {
+			m := e.newMessage(userpool.MessageID(fmt.Sprint("m", i)))
+			m.CreatedAt, m.NextAt = e.in(d), e.in(d)
+			if err := tx.InsertMessage(e.ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// claim claims for an hour and returns the ids in the order they came.
+func (e *env) claim(now time.Time, limit int) []userpool.MessageID {
+	e.Helper()
+	return write(e, func(tx userpool.Tx) ([]userpool.MessageID, error) {
+		return claimIDs(e, tx, now, limit)
+	})
+}
+
+func claimIDs(e *env, tx userpool.Tx, now time.Time, limit int) ([]userpool.MessageID, error) {
+	ids := []userpool.MessageID{}
+	all, err := tx.ClaimMessages(e.ctx, now, now.Add(time.Hour), limit)
+	for _, m := range all {
+		ids = append(ids, m.ID)
+	}
+	return ids, err
+}
+
+func (e *env) nextAt() time.Time {
+	e.Helper()
+	return read(e, func(tx userpool.Tx) (time.Time, error) { return tx.NextMessageAt(e.ctx) })
+}
+
+var outboxCases = []testCase{
+	{"Message/comes back as stored, leased and counted", func(e *env) {
+		m := e.newMessage("m")
+		m.Challenge, m.Attempts = "challenge", 2
+		e.do(func(tx userpool.Tx) error { return tx.InsertMessage(e.ctx, m) })
+		e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.InsertMessage(e.ctx, e.newMessage("m")) })
+		got := write(e, func(tx userpool.Tx) ([]userpool.Message, error) {
+			return tx.ClaimMessages(e.ctx, e.now, e.in(time.Minute), 10)
+		})
+		m.NextAt, m.Attempts = e.in(time.Minute), 3
+		equal(e, "messages", got, []userpool.Message{m})
+	}},
+	{"ClaimMessages/takes what is due, oldest first, up to its limit", func(e *env) {
+		e.put(3*time.Second, time.Second, 2*time.Second, 4*time.Second, 10*time.Second)
+		equal(e, "before any is due", e.claim(e.in(time.Second-time.Millisecond), 10), []userpool.MessageID{})
+		equal(e, "the oldest two", e.claim(e.in(4*time.Second), 2), []userpool.MessageID{"m1", "m2"})
+		equal(e, "the other two", e.claim(e.in(4*time.Second), 10), []userpool.MessageID{"m0", "m3"})
+		equal(e, "none is due", e.claim(e.in(9*time.Second), 10), []userpool.MessageID{})
+		equal(e, "when leases end", len(e.claim(e.in(2*time.Hour), 10)), 5)
+	}},
+	{"ClaimMessages/by many gives each message to one", func(e *env) {
+		e.put(make([]time.Duration, 2*racers)...)
+		var all []userpool.MessageID
+		for _, ids := range race(e, racers, func(tx userpool.Tx, _ int) ([]userpool.MessageID, error) {
+			return claimIDs(e, tx, e.now, 3)
+		}) {
+			all = append(all, ids...)
+		}
+		slices.Sort(all)
+		equal(e, "claimed", len(all), 2*racers)
+		equal(e, "claimed once", len(slices.Compact(all)), 2*racers)
+	}},
+	{"PostponeMessage/sets when it is due again", func(e *env) {
+		e.put(0, 0)
+		e.claim(e.now, 10)
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m1", e.in(time.Second)) })
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "none", e.in(time.Second)) })
+		equal(e, "too early", e.claim(e.now, 10), []userpool.MessageID{})
+		equal(e, "due", e.claim(e.in(time.Second), 10), []userpool.MessageID{"m1"})
+	}},
+	{"NextMessageAt/is when the first is due", func(e *env) {
+		equal(e, "empty", e.nextAt(), time.Time{})
+		e.put(5*time.Second, 2*time.Second)
+		equal(e, "two", e.nextAt(), e.in(2*time.Second))
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
+		equal(e, "one", e.nextAt(), e.in(5*time.Second))
+	}},
+}
