@@ -1,0 +1,169 @@
+// Package cognito is the JSON API face: Amazon Cognito's user pool service
+// (cognito-idp, service model 2016-04-18, AWS JSON 1.1) as SDKs, Amplify, the
+// aws CLI and Terraform speak it. It owns the wire and nothing else: which
+// operations exist and who may call them, reading requests strictly, SigV4,
+// the shape rules of the service model, the words of errors, CORS, and the two
+// well-known documents of a pool. What an operation does is userpool's.
+package cognito
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+const (
+	contentType  = "application/x-amz-json-1.1"
+	targetPrefix = "AWSCognitoIdentityProviderService."
+)
+
+// KeyLookup returns the secret of an access key; false if there is no such key.
+type KeyLookup func(ctx context.Context, accessKeyID string) (secret string, ok bool)
+
+// Config is what the face is made of. All fields are required.
+type Config struct {
+	// Service does the work.
+	Service *userpool.Service
+	// Keys are the access keys that administrative requests are signed with.
+	Keys KeyLookup
+}
+
+// API answers POST on any path, since an endpoint may carry a prefix, and GET
+// for a pool's well-known documents. It expects web.Handler around it.
+type API struct {
+	service    *userpool.Service
+	keys       KeyLookup
+	operations map[string]operation
+}
+
+// New returns the face. It fails if the table of operations is not sound.
+func New(cfg Config) (*API, error) {
+	a := &API{service: cfg.Service, keys: cfg.Keys}
+	ops, err := index(a.table())
+	if err != nil {
+		return nil, err
+	}
+	a.operations = ops
+	return a, nil
+}
+
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	shareWithAll(w.Header())
+	switch {
+	case r.Method == http.MethodOptions:
+		preflight(w, r)
+	case r.Method == http.MethodPost:
+		a.post(w, r)
+	case isWellKnown(r):
+		a.wellKnown(w, r)
+	default:
+		w.Header().Set("Allow", allowedMethods)
+		a.Refuse(w, r, refusal(http.StatusMethodNotAllowed, "MethodNotAllowedException", "Requests to this API are POSTs."))
+	}
+}
+
+func (a *API) post(w http.ResponseWriter, r *http.Request) {
+	body, err := a.call(r, time.Now())
+	if err != nil {
+		a.Refuse(w, r, err)
+		return
+	}
+	writeBody(w, http.StatusOK, body)
+}
+
+// call finds the operation, checks the signature where one is wanted, and runs
+// it. Nothing of the body is looked at before that.
+func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
+	o, err := a.operation(r)
+	if err != nil {
+		return nil, err
+	}
+	event := web.EventOf(r.Context())
+	event.Operation = o.name
+	if err := checkContentType(r); err != nil {
+		return nil, err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	if o.who == admin {
+		if err := verifySignature(r, body, now, a.keys); err != nil {
+			return nil, err
+		}
+	}
+	if o.serve == nil {
+		return nil, notServed(o)
+	}
+	return o.serve(r.Context(), callerOf(r, event, o.name, body), body)
+}
+
+// operation reads X-Amz-Target: exactly one header, exact case. Anything else
+// is an operation that does not exist.
+func (a *API) operation(r *http.Request) (operation, error) {
+	targets := r.Header.Values("X-Amz-Target")
+	if len(targets) != 1 {
+		return operation{}, errUnknownOperation
+	}
+	name, ok := strings.CutPrefix(targets[0], targetPrefix)
+	if !ok {
+		return operation{}, errUnknownOperation
+	}
+	o, ok := a.operations[name]
+	if !ok {
+		return operation{}, errUnknownOperation
+	}
+	return o, nil
+}
+
+var errUnknownOperation = refusal(http.StatusBadRequest, "UnknownOperationException",
+	"X-Amz-Target names no operation of AWSCognitoIdentityProviderService.")
+
+// checkContentType takes what clients send: AWS JSON of any version and plain
+// JSON, with any parameter, or nothing at all.
+func checkContentType(r *http.Request) error {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case "", contentType, "application/x-amz-json-1.0", "application/json":
+		return nil
+	}
+	return refusal(http.StatusUnsupportedMediaType, "UnsupportedMediaTypeException",
+		"The body of a request is JSON: Content-Type "+contentType+".")
+}
+
+// readBody reads the whole body. One that is too long is 413 with a type of
+// its own and no SerializationException: it may be sound JSON, and no client
+// tries again on 413.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, refusal(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException",
+			fmt.Sprintf("The body of a request may have %d bytes.", tooLarge.Limit))
+	}
+	if err != nil {
+		return nil, refusal(http.StatusRequestTimeout, "RequestTimeoutException", "The body of the request did not arrive.")
+	}
+	return body, nil
+}
+
+func writeBody(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", contentType)
+	}
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store") // answers hold tokens
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone if this fails
+}

@@ -1,0 +1,139 @@
+package cognito
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+// exception is how the wire words a fact.
+type exception struct {
+	name   string
+	status int
+}
+
+// exceptions words every kind of fault. Cognito answers 400 for all that it
+// models but its own failure (API reference, each operation's Errors).
+var exceptions = map[fault.Kind]exception{
+	fault.Internal:              {"InternalErrorException", http.StatusInternalServerError},
+	fault.Unavailable:           {"ServiceUnavailableException", http.StatusServiceUnavailable},
+	fault.InvalidParameter:      {"InvalidParameterException", http.StatusBadRequest},
+	fault.NotAuthorized:         {"NotAuthorizedException", http.StatusBadRequest},
+	fault.ResourceNotFound:      {"ResourceNotFoundException", http.StatusBadRequest},
+	fault.UserNotFound:          {"UserNotFoundException", http.StatusBadRequest},
+	fault.UsernameExists:        {"UsernameExistsException", http.StatusBadRequest},
+	fault.AliasExists:           {"AliasExistsException", http.StatusBadRequest},
+	fault.UserNotConfirmed:      {"UserNotConfirmedException", http.StatusBadRequest},
+	fault.PasswordResetRequired: {"PasswordResetRequiredException", http.StatusBadRequest},
+	fault.CodeMismatch:          {"CodeMismatchException", http.StatusBadRequest},
+	fault.ExpiredCode:           {"ExpiredCodeException", http.StatusBadRequest},
+	fault.CodeDeliveryFailure:   {"CodeDeliveryFailureException", http.StatusBadRequest},
+	fault.InvalidPassword:       {"InvalidPasswordException", http.StatusBadRequest},
+	fault.LimitExceeded:         {"LimitExceededException", http.StatusBadRequest},
+	fault.TooManyRequests:       {"TooManyRequestsException", http.StatusBadRequest},
+	// SDKs do not send ForbiddenException again, so a step-up costs one call.
+	fault.StepUpRequired:       {"ForbiddenException", http.StatusBadRequest},
+	fault.UnsupportedUserState: {"UnsupportedUserStateException", http.StatusBadRequest},
+	fault.RefreshTokenReuse:    {"RefreshTokenReuseException", http.StatusBadRequest},
+	fault.UnsupportedTokenType: {"UnsupportedTokenTypeException", http.StatusBadRequest},
+	fault.UnsupportedOperation: {"UnsupportedOperationException", http.StatusBadRequest},
+	fault.Unauthorized:         {"UnauthorizedException", http.StatusBadRequest},
+	fault.UserPoolTagging:      {"UserPoolTaggingException", http.StatusBadRequest},
+	fault.Conflict:             {"ConcurrentModificationException", http.StatusBadRequest},
+}
+
+// internalMessage is all that a caller learns of our own failures; the request
+// id leads to the rest.
+const internalMessage = "An internal error occurred."
+
+// wireError is an error in the wire's own words: what the protocol refuses
+// before an operation runs, and what a fault becomes.
+type wireError struct {
+	exception
+	message    string
+	retryAfter time.Duration
+	cause      error // for the log
+}
+
+func (e *wireError) Error() string { return e.name + ": " + e.message }
+
+// refusal is an error of the protocol.
+func refusal(status int, name, message string) *wireError {
+	return &wireError{exception: exception{name, status}, message: message}
+}
+
+// worded turns any error into the wire's words. An error that is no fault is
+// our own failure, and nothing of its text gets out.
+func worded(err error) *wireError {
+	if e, ok := errors.AsType[*wireError](err); ok {
+		return e
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		f = fault.Wrap(fault.Unavailable, err, "The request was not finished in time, please try again.")
+	case !ok || f.Kind == fault.Internal:
+		f = fault.Wrap(fault.Internal, err, internalMessage)
+	}
+	return &wireError{exception: exceptions[f.Kind], message: f.Message, retryAfter: f.RetryAfter, cause: f.Cause}
+}
+
+// Refuse writes the error in the API's envelope, whatever it is, and notes it
+// in the request's event.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := worded(err)
+	event := web.EventOf(r.Context())
+	event.Error, event.Cause = e.name, e.cause
+
+	h := w.Header()
+	shareWithAll(h)
+	h.Set("Content-Type", contentType)
+	// The colon at the end is the real service's; clients cut there.
+	h.Set("x-amzn-ErrorType", e.name+":")
+	h.Set("x-amzn-ErrorMessage", headerSafe(e.message))
+	if e.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
+	}
+	writeBody(w, e.status, envelope(e))
+}
+
+func envelope(e *wireError) []byte {
+	body, err := json.Marshal(struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}{e.name, e.message}, jsontext.AllowInvalidUTF8(true))
+	if err != nil { // two strings always have a JSON form
+		return []byte(`{"__type":"InternalErrorException","message":"` + internalMessage + `"}`)
+	}
+	return body
+}
+
+// maxHeaderMessage is how much of a message is repeated in a header.
+const maxHeaderMessage = 512
+
+// headerSafe is the message as a header may carry it: visible ASCII on one
+// line. The body has the whole.
+func headerSafe(s string) string {
+	if len(s) > maxHeaderMessage {
+		s = s[:maxHeaderMessage]
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, s)
+}

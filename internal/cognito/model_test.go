@@ -1,0 +1,237 @@
+package cognito
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// wireTypes are the request and response types of the operations served.
+var wireTypes = map[string][2]reflect.Type{
+	"AdminConfirmSignUp":        pair[adminConfirmSignUpInput, emptyAnswer](),
+	"AdminCreateUser":           pair[adminCreateUserInput, adminCreateUserOutput](),
+	"AdminDeleteUser":           pair[adminUserInput, noBody](),
+	"AdminDisableUser":          pair[adminUserInput, emptyAnswer](),
+	"AdminEnableUser":           pair[adminUserInput, emptyAnswer](),
+	"AdminGetUser":              pair[adminUserInput, adminGetUserOutput](),
+	"AdminSetUserPassword":      pair[adminSetUserPasswordInput, emptyAnswer](),
+	"ConfirmSignUp":             pair[confirmSignUpInput, confirmSignUpOutput](),
+	"CreateUserPool":            pair[createUserPoolInput, createUserPoolOutput](),
+	"CreateUserPoolClient":      pair[createUserPoolClientInput, createUserPoolClientOutput](),
+	"DeleteUser":                pair[accessTokenInput, noBody](),
+	"DeleteUserPool":            pair[userPoolInput, noBody](),
+	"DescribeUserPool":          pair[userPoolInput, describeUserPoolOutput](),
+	"DescribeUserPoolClient":    pair[describeUserPoolClientInput, describeUserPoolClientOutput](),
+	"GetTokensFromRefreshToken": pair[getTokensFromRefreshTokenInput, getTokensFromRefreshTokenOutput](),
+	"GetUser":                   pair[accessTokenInput, getUserOutput](),
+	"GlobalSignOut":             pair[accessTokenInput, emptyAnswer](),
+	"InitiateAuth":              pair[initiateAuthInput, initiateAuthOutput](),
+	"ListTagsForResource":       pair[listTagsForResourceInput, listTagsForResourceOutput](),
+	"ResendConfirmationCode":    pair[resendConfirmationCodeInput, resendConfirmationCodeOutput](),
+	"RespondToAuthChallenge":    pair[respondToAuthChallengeInput, respondToAuthChallengeOutput](),
+	"RevokeToken":               pair[revokeTokenInput, emptyAnswer](),
+	"SignUp":                    pair[signUpInput, signUpOutput](),
+	"TagResource":               pair[tagResourceInput, emptyAnswer](),
+	"UntagResource":             pair[untagResourceInput, emptyAnswer](),
+	"UpdateUserAttributes":      pair[updateUserAttributesInput, updateUserAttributesOutput](),
+}
+
+func pair[In, Out any]() [2]reflect.Type {
+	return [2]reflect.Type{reflect.TypeFor[In](), reflect.TypeFor[Out]()}
+}
+
+// absent are members of the SDK's types that ours lack, each with the reason.
+var absent = map[string]string{
+	"AuthenticationResultType.NewDeviceMetadata": "devices are not remembered",
+	"GetUserOutput.MFAOptions":                   "no second factor by SMS",
+	"GetUserOutput.PreferredMfaSetting":          "no second factor",
+	"GetUserOutput.UserMFASettingList":           "no second factor",
+	"AdminGetUserOutput.MFAOptions":              "no second factor by SMS",
+	"AdminGetUserOutput.PreferredMfaSetting":     "no second factor",
+	"AdminGetUserOutput.UserMFASettingList":      "no second factor",
+	"UserType.MFAOptions":                        "no second factor by SMS",
+	"UserPoolType.AliasAttributes":               "pools are named by phone number",
+	"UserPoolType.Domain":                        "no hosted login",
+	"UserPoolType.CustomDomain":                  "no hosted login",
+	"UserPoolType.EmailConfigurationFailure":     "no mail is sent",
+	"UserPoolType.SmsConfigurationFailure":       "no message role is used",
+	"UserPoolType.Status":                        "deprecated by the service",
+}
+
+// newer are members that the service model has and the SDK not yet.
+var newer = map[string]bool{"SmsConfigurationType.EumsSms": true}
+
+func TestWireTypes_HaveTheSDKsMembers(t *testing.T) {
+	client := reflect.TypeFor[*cip.Client]()
+	used := map[string]bool{}
+	for _, o := range (&API{}).table() {
+		types, known := wireTypes[o.name]
+		if known != (o.serve != nil) {
+			t.Errorf("%s: in the list of wire types: %v, served: %v", o.name, known, o.serve != nil)
+			continue
+		}
+		if !known {
+			continue
+		}
+		m, _ := client.MethodByName(o.name)
+		compare(t, used, types[0], m.Type.In(2))
+		compare(t, used, types[1], m.Type.Out(0))
+	}
+	for member := range maps.Keys(absent) {
+		if !used[member] {
+			t.Errorf("%s is listed as absent and is not", member)
+		}
+	}
+}
+
+// compare checks that two types have the same members, by name and by JSON
+// type, down to the leaves.
+func compare(t *testing.T, used map[string]bool, ours, sdk reflect.Type) {
+	t.Helper()
+	ours, sdk = deref(ours), deref(sdk)
+	if kind(ours) != kind(sdk) {
+		t.Errorf("%v is %s on the wire, the SDK's %v is %s", ours, kind(ours), sdk, kind(sdk))
+		return
+	}
+	switch kind(sdk) {
+	case "list":
+		compare(t, used, ours.Elem(), sdk.Elem())
+	case "structure":
+		compareMembers(t, used, ours, sdk)
+	}
+}
+
+func compareMembers(t *testing.T, used map[string]bool, ours, sdk reflect.Type) {
+	t.Helper()
+	have := shapeMembers(ours)
+	for f := range sdk.Fields() {
+		if !f.IsExported() || f.Type == reflect.TypeFor[middleware.Metadata]() {
+			continue
+		}
+		member := sdk.Name() + "." + f.Name
+		mine, ok := have[f.Name]
+		_, listed := absent[member]
+		switch {
+		case listed:
+			used[member] = true
+			if ok {
+				t.Errorf("%s is listed as absent, and %v has it", member, ours)
+			}
+		case !ok:
+			t.Errorf("%v lacks %s", ours, member)
+		case f.Name == "LambdaConfig": // refused whole
+		default:
+			compare(t, used, mine, f.Type)
+		}
+		delete(have, f.Name)
+	}
+	for name := range have {
+		if !newer[sdk.Name()+"."+name] {
+			t.Errorf("%v.%s is unknown to the SDK's %v", ours, name, sdk)
+		}
+	}
+}
+
+func shapeMembers(t reflect.Type) map[string]reflect.Type {
+	members := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous {
+			members[f.Name] = f.Type
+		}
+	}
+	return members
+}
+
+func deref(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// kind is a type's form in JSON.
+func kind(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[epoch](), t == reflect.TypeFor[time.Time]():
+		return "time"
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return "structure"
+	case reflect.Slice:
+		return "list"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "number"
+	default:
+		return t.Kind().String()
+	}
+}
+
+func TestTable_TokenOperations_HaveAnAccessToken(t *testing.T) {
+	for _, o := range (&API{}).table() {
+		if o.serve == nil {
+			continue
+		}
+		_, has := shapeMembers(wireTypes[o.name][0])["AccessToken"]
+		if has != (o.who == accessToken) {
+			t.Errorf("%s: has an AccessToken: %v, access %d", o.name, has, o.who)
+		}
+	}
+}
+
+func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
+	modelled := []error{
+		&types.InternalErrorException{}, &types.InvalidParameterException{}, &types.NotAuthorizedException{},
+		&types.ResourceNotFoundException{}, &types.UserNotFoundException{}, &types.UsernameExistsException{},
+		&types.AliasExistsException{}, &types.UserNotConfirmedException{}, &types.PasswordResetRequiredException{},
+		&types.CodeMismatchException{}, &types.ExpiredCodeException{}, &types.CodeDeliveryFailureException{},
+		&types.InvalidPasswordException{}, &types.LimitExceededException{}, &types.TooManyRequestsException{},
+		&types.ForbiddenException{}, &types.UnsupportedUserStateException{}, &types.RefreshTokenReuseException{},
+		&types.UnsupportedTokenTypeException{}, &types.UnsupportedOperationException{}, &types.UnauthorizedException{},
+		&types.UserPoolTaggingException{}, &types.ConcurrentModificationException{},
+	}
+	var names []string
+	for _, e := range modelled {
+		names = append(names, reflect.TypeOf(e).Elem().Name())
+	}
+	names = append(names, "ServiceUnavailableException") // common to AWS; SDKs send the request again
+	if len(exceptions) != len(fault.Kinds()) {
+		t.Errorf("%d kinds, %d exceptions", len(fault.Kinds()), len(exceptions))
+	}
+	for _, k := range fault.Kinds() {
+		e := worded(fault.New(k, "why"))
+		if !slices.Contains(names, e.name) {
+			t.Errorf("kind %d: %q is no exception of the SDK", k, e.name)
+		}
+		want := map[fault.Kind]int{fault.Internal: http.StatusInternalServerError, fault.Unavailable: http.StatusServiceUnavailable}[k]
+		if want == 0 {
+			want = http.StatusBadRequest
+		}
+		if e.status != want {
+			t.Errorf("%s: status %d, want %d", e.name, e.status, want)
+		}
+	}
+}
+
+func TestWorded_InternalFailures_TellNothing(t *testing.T) {
+	for _, err := range []error{
+		errors.New("open /secret/path"),
+		fault.Wrap(fault.Internal, errors.New("cause"), "open /secret/path"),
+	} {
+		e := worded(err)
+		if e.message != internalMessage || strings.Contains(string(envelope(e)), "secret") || e.cause == nil {
+			t.Errorf("%v became %q with cause %v", err, e.message, e.cause)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package cognito
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// createUserPoolClientInput is CreateUserPoolClient's; what is only given back
+// is clientEcho.
+type createUserPoolClientInput struct {
+	UserPoolId                               *string
+	ClientName                               *string
+	GenerateSecret                           bool
+	ClientSecret                             *string
+	RefreshTokenRotation                     *refreshTokenRotationType
+	PreventUserExistenceErrors               *string
+	EnableTokenRevocation                    *bool
+	EnablePropagateAdditionalUserContextData *bool
+	AuthSessionValidity                      *int32
+	ExplicitAuthFlows                        []string
+	ReadAttributes                           []string
+	WriteAttributes                          []string
+	clientEcho
+}
+
+// clientEcho is the members of an app client that are given back as sent. The
+// validities are among them because their units are told back, though Bellhop
+// acts on them.
+type clientEcho struct {
+	RefreshTokenValidity            *int32                      `json:",omitzero"`
+	AccessTokenValidity             *int32                      `json:",omitzero"`
+	IdTokenValidity                 *int32                      `json:",omitzero"`
+	TokenValidityUnits              *tokenValidityUnitsType     `json:",omitzero"`
+	SupportedIdentityProviders      []string                    `json:",omitzero"`
+	CallbackURLs                    []string                    `json:",omitzero"`
+	LogoutURLs                      []string                    `json:",omitzero"`
+	DefaultRedirectURI              *string                     `json:",omitzero"`
+	AllowedOAuthFlows               []string                    `json:",omitzero"`
+	AllowedOAuthScopes              []string                    `json:",omitzero"`
+	AllowedOAuthFlowsUserPoolClient bool                        `json:",omitzero"`
+	AnalyticsConfiguration          *analyticsConfigurationType `json:",omitzero"`
+}
+
+type tokenValidityUnitsType struct {
+	AccessToken  *string `json:",omitzero"`
+	IdToken      *string `json:",omitzero"`
+	RefreshToken *string `json:",omitzero"`
+}
+
+type refreshTokenRotationType struct {
+	Feature                 *string
+	RetryGracePeriodSeconds *int32 `json:",omitzero"`
+}
+
+type analyticsConfigurationType struct {
+	ApplicationId  *string `json:",omitzero"`
+	ApplicationArn *string `json:",omitzero"`
+	RoleArn        *string `json:",omitzero"`
+	ExternalId     *string `json:",omitzero"`
+	UserDataShared bool    `json:",omitzero"`
+}
+
+func (in *createUserPoolClientInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+	v.required("clientName", in.ClientName, resourceName)
+	v.optional("clientSecret", in.ClientSecret, clientSecret)
+	v.optional("preventUserExistenceErrors", in.PreventUserExistenceErrors, existenceErrors)
+	v.between("authSessionValidity", in.AuthSessionValidity, 3, 15)
+	v.each("explicitAuthFlows", in.ExplicitAuthFlows, explicitAuthFlow)
+	v.each("readAttributes", in.ReadAttributes, rule{max: 2048})
+	v.each("writeAttributes", in.WriteAttributes, rule{max: 2048})
+	if r := in.RefreshTokenRotation; r != nil {
+		v.required("refreshTokenRotation.feature", r.Feature, enabledOrNot)
+		v.between("refreshTokenRotation.retryGracePeriodSeconds", r.RetryGracePeriodSeconds, 0, 60)
+	}
+	in.clientEcho.validate(v)
+}
+
+func (e *clientEcho) validate(v *violations) {
+	v.between("refreshTokenValidity", e.RefreshTokenValidity, 0, 315360000)
+	v.between("accessTokenValidity", e.AccessTokenValidity, 1, 86400)
+	v.between("idTokenValidity", e.IdTokenValidity, 1, 86400)
+	if u := e.TokenValidityUnits; u != nil {
+		v.optional("tokenValidityUnits.accessToken", u.AccessToken, timeUnit)
+		v.optional("tokenValidityUnits.idToken", u.IdToken, timeUnit)
+		v.optional("tokenValidityUnits.refreshToken", u.RefreshToken, timeUnit)
+	}
+	v.length("callbackURLs", len(e.CallbackURLs), 0, 100)
+	v.each("callbackURLs", e.CallbackURLs, redirectURL)
+	v.length("logoutURLs", len(e.LogoutURLs), 0, 100)
+	v.each("logoutURLs", e.LogoutURLs, redirectURL)
+	v.optional("defaultRedirectURI", e.DefaultRedirectURI, redirectURL)
+	v.each("allowedOAuthFlows", e.AllowedOAuthFlows, oauthFlow)
+	v.length("allowedOAuthScopes", len(e.AllowedOAuthScopes), 0, 50)
+	v.each("allowedOAuthScopes", e.AllowedOAuthScopes, scopeName)
+}
+
+// unit is how long one of a token's units is: hours for the short-lived tokens
+// and days for the refresh token, unless the client says otherwise.
+func unit(named *string, otherwise time.Duration) time.Duration {
+	switch value(named) {
+	case "seconds":
+		return time.Second
+	case "minutes":
+		return time.Minute
+	case "hours":
+		return time.Hour
+	case "days":
+		return 24 * time.Hour
+	}
+	return otherwise
+}
+
+// lifetime is a validity in its unit, zero where none was given. What is too
+// long for a duration is the longest one, which the domain refuses.
+func lifetime(n *int32, unit time.Duration) time.Duration {
+	if v := time.Duration(value(n)); v <= math.MaxInt64/unit {
+		return v * unit
+	}
+	return math.MaxInt64
+}
+
+func (in *createUserPoolClientInput) settings() (userpool.ClientSettings, error) {
+	s := userpool.ClientSettings{
+		ExplicitAuthFlows:  in.ExplicitAuthFlows,
+		PreventExistence:   value(in.PreventUserExistenceErrors) == "ENABLED",
+		NoRevocation:       !orDefault(in.EnableTokenRevocation, true),
+		PropagateContext:   value(in.EnablePropagateAdditionalUserContextData),
+		ReadAttributes:     in.ReadAttributes,
+		WriteAttributes:    in.WriteAttributes,
+		AuthSessionMinutes: int(value(in.AuthSessionValidity)),
+	}
+	if r := in.RefreshTokenRotation; r != nil {
+		s.Rotation = value(r.Feature) == "ENABLED"
+		s.RotationGrace = time.Duration(value(r.RetryGracePeriodSeconds)) * time.Second
+	}
+	units := value(in.TokenValidityUnits)
+	s.AccessTokenTTL = lifetime(in.AccessTokenValidity, unit(units.AccessToken, time.Hour))
+	s.IDTokenTTL = lifetime(in.IdTokenValidity, unit(units.IdToken, time.Hour))
+	s.RefreshTokenTTL = lifetime(in.RefreshTokenValidity, unit(units.RefreshToken, 24*time.Hour))
+	echo, err := membersOf(&in.clientEcho)
+	if err != nil {
+		return s, fmt.Errorf("keep client settings: %w", err)
+	}
+	s.Echo = echo
+	return s, nil
+}
+
+// userPoolClientType is an app client as the service shows it. The attribute
+// lists are left out while they are unset, since unset means all.
+type userPoolClientType struct {
+	UserPoolId                               string
+	ClientId                                 string
+	ClientName                               string
+	ClientSecret                             string `json:",omitzero"`
+	CreationDate                             epoch
+	LastModifiedDate                         epoch
+	RefreshTokenRotation                     *refreshTokenRotationType `json:",omitzero"`
+	PreventUserExistenceErrors               string
+	EnableTokenRevocation                    bool
+	EnablePropagateAdditionalUserContextData bool
+	AuthSessionValidity                      int32
+	ExplicitAuthFlows                        []string `json:",omitzero"`
+	ReadAttributes                           []string `json:",omitzero"`
+	WriteAttributes                          []string `json:",omitzero"`
+	clientEchoOut
+}
+
+// clientEchoOut is clientEcho with the members that the service always shows.
+type clientEchoOut struct {
+	RefreshTokenValidity            int32
+	AccessTokenValidity             *int32 `json:",omitzero"`
+	IdTokenValidity                 *int32 `json:",omitzero"`
+	TokenValidityUnits              tokenValidityUnitsType
+	SupportedIdentityProviders      []string `json:",omitzero"`
+	CallbackURLs                    []string `json:",omitzero"`
+	LogoutURLs                      []string `json:",omitzero"`
+	DefaultRedirectURI              *string  `json:",omitzero"`
+	AllowedOAuthFlows               []string `json:",omitzero"`
+	AllowedOAuthScopes              []string `json:",omitzero"`
+	AllowedOAuthFlowsUserPoolClient bool
+	AnalyticsConfiguration          *analyticsConfigurationType `json:",omitzero"`
+}
+
+func clientOut(c userpool.ClientView) (*userPoolClientType, error) {
+	s := c.Settings
+	out := &userPoolClientType{
+		UserPoolId: string(c.PoolID), ClientId: string(c.ID), ClientName: c.Name, ClientSecret: c.Secret,
+		CreationDate: epoch(c.CreatedAt), LastModifiedDate: epoch(c.ModifiedAt),
+		PreventUserExistenceErrors:               "LEGACY",
+		EnableTokenRevocation:                    !s.NoRevocation,
+		EnablePropagateAdditionalUserContextData: s.PropagateContext,
+		AuthSessionValidity:                      3,
+		ExplicitAuthFlows:                        s.ExplicitAuthFlows,
+		ReadAttributes:                           s.ReadAttributes,
+		WriteAttributes:                          s.WriteAttributes,
+		clientEchoOut:                            clientEchoOut{RefreshTokenValidity: 30},
+	}
+	if s.PreventExistence {
+		out.PreventUserExistenceErrors = "ENABLED"
+	}
+	if s.AuthSessionMinutes > 0 {
+		out.AuthSessionValidity = int32(s.AuthSessionMinutes)
+	}
+	if s.Rotation {
+		out.RefreshTokenRotation = &refreshTokenRotationType{
+			Feature: new("ENABLED"), RetryGracePeriodSeconds: new(int32(s.RotationGrace / time.Second)),
+		}
+	}
+	if err := restoreClient(s.Echo, &out.clientEchoOut); err != nil {
+		return nil, fmt.Errorf("show client %s: %w", c.ID, err)
+	}
+	return out, nil
+}
+
+func restoreClient(kept map[string]stdjson.RawMessage, out *clientEchoOut) error {
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return err
+	}
+	if out.RefreshTokenValidity == 0 { // the service reads 0 as its default
+		out.RefreshTokenValidity = 30
+	}
+	return nil
+}
+
+type createUserPoolClientOutput struct {
+	UserPoolClient *userPoolClientType
+}
+
+func (a *API) createUserPoolClient(ctx context.Context, _ userpool.Caller, in *createUserPoolClientInput) (*createUserPoolClientOutput, error) {
+	settings, err := in.settings()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.service.CreateUserPoolClient(ctx, userpool.NewClient{
+		PoolID:         userpool.PoolID(value(in.UserPoolId)),
+		Name:           value(in.ClientName),
+		GenerateSecret: in.GenerateSecret,
+		Secret:         value(in.ClientSecret),
+		Settings:       settings,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := clientOut(c)
+	return &createUserPoolClientOutput{UserPoolClient: out}, err
+}
+
+type describeUserPoolClientInput struct {
+	UserPoolId *string
+	ClientId   *string
+}
+
+func (in *describeUserPoolClientInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+	v.required("clientId", in.ClientId, clientID)
+}
+
+type describeUserPoolClientOutput struct {
+	UserPoolClient *userPoolClientType
+}
+
+func (a *API) describeUserPoolClient(ctx context.Context, _ userpool.Caller, in *describeUserPoolClientInput) (*describeUserPoolClientOutput, error) {
+	c, err := a.service.DescribeUserPoolClient(ctx, userpool.PoolID(value(in.UserPoolId)), userpool.ClientID(value(in.ClientId)))
+	if err != nil {
+		return nil, err
+	}
+	out, err := clientOut(c)
+	return &describeUserPoolClientOutput{UserPoolClient: out}, err
+}

@@ -1,0 +1,267 @@
+package cognito
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// createUserPoolInput is CreateUserPool's. What Bellhop acts on is read into
+// settings, what it only gives back is poolEcho, and what it would have to act
+// on and cannot is refused (unsupported).
+type createUserPoolInput struct {
+	PoolName                 *string
+	Policies                 *policiesType
+	DeletionProtection       *string
+	LambdaConfig             map[string]*any
+	AutoVerifiedAttributes   []string
+	AliasAttributes          []string
+	UsernameAttributes       []string
+	SmsVerificationMessage   *string
+	SmsAuthenticationMessage *string
+	MfaConfiguration         *string
+	UserPoolTags             textMap
+	UsernameConfiguration    *usernameConfigurationType
+	Schema                   []schemaAttributeType
+	poolEcho
+}
+
+type policiesType struct {
+	PasswordPolicy *passwordPolicyType `json:",omitzero"`
+	SignInPolicy   *signInPolicyType   `json:",omitzero"`
+}
+
+type passwordPolicyType struct {
+	MinimumLength                 *int32
+	RequireUppercase              bool
+	RequireLowercase              bool
+	RequireNumbers                bool
+	RequireSymbols                bool
+	PasswordHistorySize           *int32 `json:",omitzero"`
+	TemporaryPasswordValidityDays *int32
+}
+
+type signInPolicyType struct {
+	AllowedFirstAuthFactors []string
+}
+
+type usernameConfigurationType struct {
+	CaseSensitive *bool
+}
+
+func (in *createUserPoolInput) validate(v *violations) {
+	v.required("poolName", in.PoolName, resourceName)
+	v.policies(in.Policies)
+	v.optional("deletionProtection", in.DeletionProtection, activeOrNot)
+	v.each("autoVerifiedAttributes", in.AutoVerifiedAttributes, verifiedAttribute)
+	v.each("aliasAttributes", in.AliasAttributes, aliasAttribute)
+	v.each("usernameAttributes", in.UsernameAttributes, verifiedAttribute)
+	v.optional("smsVerificationMessage", in.SmsVerificationMessage, verificationText)
+	v.optional("smsAuthenticationMessage", in.SmsAuthenticationMessage, verificationText)
+	v.optional("mfaConfiguration", in.MfaConfiguration, mfaConfiguration)
+	v.tags("userPoolTags", in.UserPoolTags)
+	if in.UsernameConfiguration != nil {
+		v.present("usernameConfiguration.caseSensitive", in.UsernameConfiguration.CaseSensitive != nil)
+	}
+	v.schema(in.Schema)
+	in.poolEcho.validate(v)
+}
+
+func (v *violations) policies(p *policiesType) {
+	if p == nil {
+		return
+	}
+	if pw := p.PasswordPolicy; pw != nil {
+		const path = "policies.passwordPolicy."
+		v.between(path+"minimumLength", pw.MinimumLength, 6, 99)
+		v.between(path+"passwordHistorySize", pw.PasswordHistorySize, 0, 24)
+		v.between(path+"temporaryPasswordValidityDays", pw.TemporaryPasswordValidityDays, 0, 365)
+	}
+	if si := p.SignInPolicy; si != nil && si.AllowedFirstAuthFactors != nil {
+		const path = "policies.signInPolicy.allowedFirstAuthFactors"
+		v.length(path, len(si.AllowedFirstAuthFactors), 1, 5)
+		v.each(path, si.AllowedFirstAuthFactors, firstFactor)
+	}
+}
+
+// settings turns the request into a pool's settings. Members left out keep
+// Cognito's defaults.
+func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
+	s := userpool.DefaultPoolSettings()
+	s.UsernameAttributes = in.UsernameAttributes
+	s.AutoVerified = in.AutoVerifiedAttributes
+	s.DeletionProtection = value(in.DeletionProtection) == "ACTIVE"
+	s.VerificationText = in.verificationText()
+	s.AuthenticationText = value(in.SmsAuthenticationMessage)
+	s.Tags = in.UserPoolTags
+	s.Required = required(in.Schema)
+	if c := in.UsernameConfiguration; c != nil {
+		s.CaseSensitive = value(c.CaseSensitive)
+	}
+	if c := in.AdminCreateUserConfig; c != nil {
+		s.AdminCreateOnly = c.AllowAdminCreateUserOnly
+		s.InvitationText = c.invitationText()
+		s.Password.TemporaryPasswordDays = int(orDefault(c.UnusedAccountValidityDays, 7))
+	}
+	in.Policies.apply(&s)
+	echo, err := in.echo(in.Schema)
+	if err != nil {
+		return s, fmt.Errorf("keep pool settings: %w", err)
+	}
+	s.Echo = echo
+	return s, nil
+}
+
+// apply overwrites the defaults with the policies. A password policy that is
+// there replaces the default one as a whole, as Cognito does.
+func (p *policiesType) apply(s *userpool.PoolSettings) {
+	if p == nil {
+		return
+	}
+	if pw := p.PasswordPolicy; pw != nil {
+		s.Password = userpool.PasswordPolicy{
+			MinimumLength:         int(orDefault(pw.MinimumLength, 8)),
+			RequireUppercase:      pw.RequireUppercase,
+			RequireLowercase:      pw.RequireLowercase,
+			RequireNumbers:        pw.RequireNumbers,
+			RequireSymbols:        pw.RequireSymbols,
+			HistorySize:           int(value(pw.PasswordHistorySize)),
+			TemporaryPasswordDays: int(orDefault(pw.TemporaryPasswordValidityDays, int32(s.Password.TemporaryPasswordDays))),
+		}
+	}
+	if si := p.SignInPolicy; si != nil && si.AllowedFirstAuthFactors != nil {
+		s.FirstFactors = si.AllowedFirstAuthFactors
+	}
+}
+
+func orDefault[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+// verificationText is the text with a code for a sign-up. The template and the
+// older member mirror each other; the template goes first.
+func (in *createUserPoolInput) verificationText() string {
+	if t := in.VerificationMessageTemplate; t != nil && t.SmsMessage != nil {
+		return *t.SmsMessage
+	}
+	return value(in.SmsVerificationMessage)
+}
+
+// userPoolType is a pool as the service shows it.
+type userPoolType struct {
+	Id                       string
+	Name                     string
+	Arn                      string
+	Policies                 policiesType
+	DeletionProtection       string
+	LambdaConfig             struct{}
+	CreationDate             epoch
+	LastModifiedDate         epoch
+	SchemaAttributes         []schemaAttributeType
+	AutoVerifiedAttributes   []string `json:",omitzero"`
+	UsernameAttributes       []string `json:",omitzero"`
+	SmsVerificationMessage   string   `json:",omitzero"`
+	SmsAuthenticationMessage string   `json:",omitzero"`
+	MfaConfiguration         string
+	EstimatedNumberOfUsers   int32
+	UserPoolTags             textMap `json:",omitzero"`
+	UsernameConfiguration    usernameConfigurationType
+	poolEcho
+}
+
+func poolOut(p userpool.Pool) (*userPoolType, error) {
+	s := p.Settings
+	out := &userPoolType{
+		Id: string(p.ID), Name: p.Name, Arn: poolARN(p.ID),
+		Policies:                 policiesOut(s),
+		DeletionProtection:       "INACTIVE",
+		CreationDate:             epoch(p.CreatedAt),
+		LastModifiedDate:         epoch(p.ModifiedAt),
+		AutoVerifiedAttributes:   s.AutoVerified,
+		UsernameAttributes:       s.UsernameAttributes,
+		SmsVerificationMessage:   s.VerificationText,
+		SmsAuthenticationMessage: s.AuthenticationText,
+		MfaConfiguration:         "OFF",
+		UserPoolTags:             s.Tags,
+		UsernameConfiguration:    usernameConfigurationType{CaseSensitive: &s.CaseSensitive},
+		poolEcho:                 defaultEcho(s),
+	}
+	if s.DeletionProtection {
+		out.DeletionProtection = "ACTIVE"
+	}
+	given, err := restore(s.Echo, &out.poolEcho)
+	if err != nil {
+		return nil, fmt.Errorf("show pool %s: %w", p.ID, err)
+	}
+	out.SchemaAttributes = schemaOut(s.Required, given)
+	return out, nil
+}
+
+func policiesOut(s userpool.PoolSettings) policiesType {
+	p := s.Password
+	out := policiesType{
+		PasswordPolicy: &passwordPolicyType{
+			MinimumLength:                 new(int32(p.MinimumLength)),
+			RequireUppercase:              p.RequireUppercase,
+			RequireLowercase:              p.RequireLowercase,
+			RequireNumbers:                p.RequireNumbers,
+			RequireSymbols:                p.RequireSymbols,
+			TemporaryPasswordValidityDays: new(int32(p.TemporaryPasswordDays)),
+		},
+		SignInPolicy: &signInPolicyType{AllowedFirstAuthFactors: s.FirstFactors},
+	}
+	if p.HistorySize > 0 {
+		out.PasswordPolicy.PasswordHistorySize = new(int32(p.HistorySize))
+	}
+	return out
+}
+
+type createUserPoolOutput struct {
+	UserPool *userPoolType
+}
+
+func (a *API) createUserPool(ctx context.Context, _ userpool.Caller, in *createUserPoolInput) (*createUserPoolOutput, error) {
+	if err := in.unsupported(); err != nil {
+		return nil, err
+	}
+	settings, err := in.settings()
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.service.CreateUserPool(ctx, userpool.NewPool{Name: value(in.PoolName), Settings: settings})
+	if err != nil {
+		return nil, err
+	}
+	out, err := poolOut(p)
+	return &createUserPoolOutput{UserPool: out}, err
+}
+
+// userPoolInput is the input of operations that name a pool and no more.
+type userPoolInput struct {
+	UserPoolId *string
+}
+
+func (in *userPoolInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+}
+
+type describeUserPoolOutput struct {
+	UserPool *userPoolType
+}
+
+func (a *API) describeUserPool(ctx context.Context, _ userpool.Caller, in *userPoolInput) (*describeUserPoolOutput, error) {
+	p, err := a.service.DescribeUserPool(ctx, userpool.PoolID(value(in.UserPoolId)))
+	if err != nil {
+		return nil, err
+	}
+	out, err := poolOut(p)
+	return &describeUserPoolOutput{UserPool: out}, err
+}
+
+func (a *API) deleteUserPool(ctx context.Context, _ userpool.Caller, in *userPoolInput) (*noBody, error) {
+	return &noBody{}, a.service.DeleteUserPool(ctx, userpool.PoolID(value(in.UserPoolId)))
+}

@@ -1,0 +1,160 @@
+package cognito
+
+// Why operations of the service are not served.
+const (
+	noAWS            = "it manages AWS Regions and quotas, of which this server has none."
+	noAdminAuth      = "sign-in on behalf of users is not there yet; InitiateAuth and RespondToAuthChallenge need no signature."
+	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
+	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
+	noAttributes     = "attributes are not removed, set by administrators or added to the schema yet."
+	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
+	noDirectory      = "users are not listed or searched yet; AdminGetUser reads one."
+	noFederation     = "there are no external identity providers yet."
+	noGroups         = "there are no groups yet."
+	noImport         = "users are not imported from files yet."
+	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
+	noLogin          = "there is no hosted login and no OAuth endpoint yet."
+	noMFA            = "there is no second factor yet."
+	noManagement     = "pools and app clients are not listed, changed or removed one by one yet; tags are, by TagResource and UntagResource."
+	noPasskeys       = "there are no passkeys yet."
+	noReset          = "passwords are not changed or reset by their users yet; AdminSetUserPassword sets one, and a texted code signs in without one."
+	noSecrets        = "an app client has one secret, made with it."
+	noThreat         = "it belongs to threat protection of the Plus plan, which does not exist here."
+)
+
+// table is every operation of the service model (129, August 2026), sorted by
+// name: who may call it, and the function that serves it or the reason why none
+// does. To read it is to read what this face lets in.
+func (a *API) table() []operation {
+	return []operation{
+		refused("AddCustomAttributes", admin, noAttributes),
+		refused("AddUserPoolClientSecret", admin, noSecrets),
+		refused("AdminAddUserToGroup", admin, noGroups),
+		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
+		op("AdminCreateUser", admin, a.adminCreateUser),
+		op("AdminDeleteUser", admin, a.adminDeleteUser),
+		refused("AdminDeleteUserAttributes", admin, noAttributes),
+		refused("AdminDisableProviderForUser", admin, noFederation),
+		op("AdminDisableUser", admin, a.adminDisableUser),
+		op("AdminEnableUser", admin, a.adminEnableUser),
+		refused("AdminForgetDevice", admin, noDevices),
+		refused("AdminGetDevice", admin, noDevices),
+		op("AdminGetUser", admin, a.adminGetUser),
+		refused("AdminGetUserAuthFactors", admin, noMFA),
+		refused("AdminInitiateAuth", admin, noAdminAuth),
+		refused("AdminLinkProviderForUser", admin, noFederation),
+		refused("AdminListDevices", admin, noDevices),
+		refused("AdminListGroupsForUser", admin, noGroups),
+		refused("AdminListUserAuthEvents", admin, noThreat),
+		refused("AdminRemoveUserFromGroup", admin, noGroups),
+		refused("AdminResetUserPassword", admin, noReset),
+		refused("AdminRespondToAuthChallenge", admin, noAdminAuth),
+		refused("AdminSetUserMFAPreference", admin, noMFA),
+		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
+		refused("AdminSetUserSettings", admin, noMFA),
+		refused("AdminUpdateAuthEventFeedback", admin, noThreat),
+		refused("AdminUpdateDeviceStatus", admin, noDevices),
+		refused("AdminUpdateUserAttributes", admin, noAttributes),
+		refused("AdminUserGlobalSignOut", admin, noAdminSignOut),
+		refused("AssociateSoftwareToken", public, noMFA),
+		refused("ChangePassword", accessToken, noReset),
+		refused("CompleteWebAuthnRegistration", accessToken, noPasskeys),
+		refused("ConfirmDevice", accessToken, noDevices),
+		refused("ConfirmForgotPassword", public, noReset),
+		op("ConfirmSignUp", public, a.confirmSignUp),
+		refused("CreateGroup", admin, noGroups),
+		refused("CreateIdentityProvider", admin, noFederation),
+		refused("CreateManagedLoginBranding", admin, noLogin),
+		refused("CreateResourceServer", admin, noLogin),
+		refused("CreateTerms", admin, noLogin),
+		refused("CreateUserImportJob", admin, noImport),
+		op("CreateUserPool", admin, a.createUserPool),
+		op("CreateUserPoolClient", admin, a.createUserPoolClient),
+		refused("CreateUserPoolDomain", admin, noLogin),
+		refused("CreateUserPoolReplica", admin, noAWS),
+		refused("DeleteGroup", admin, noGroups),
+		refused("DeleteIdentityProvider", admin, noFederation),
+		refused("DeleteManagedLoginBranding", admin, noLogin),
+		refused("DeleteResourceServer", admin, noLogin),
+		refused("DeleteTerms", admin, noLogin),
+		op("DeleteUser", accessToken, a.deleteUser),
+		refused("DeleteUserAttributes", accessToken, noAttributes),
+		op("DeleteUserPool", admin, a.deleteUserPool),
+		refused("DeleteUserPoolClient", admin, noManagement),
+		refused("DeleteUserPoolClientSecret", admin, noSecrets),
+		refused("DeleteUserPoolDomain", admin, noLogin),
+		refused("DeleteUserPoolReplica", admin, noAWS),
+		refused("DeleteWebAuthnCredential", accessToken, noPasskeys),
+		refused("DescribeIdentityProvider", admin, noFederation),
+		refused("DescribeManagedLoginBranding", admin, noLogin),
+		refused("DescribeManagedLoginBrandingByClient", admin, noLogin),
+		refused("DescribeResourceServer", admin, noLogin),
+		refused("DescribeRiskConfiguration", admin, noThreat),
+		refused("DescribeTerms", admin, noLogin),
+		refused("DescribeUserImportJob", admin, noImport),
+		op("DescribeUserPool", admin, a.describeUserPool),
+		op("DescribeUserPoolClient", admin, a.describeUserPoolClient),
+		refused("DescribeUserPoolDomain", admin, noLogin),
+		refused("ForgetDevice", accessToken, noDevices),
+		refused("ForgotPassword", public, noReset),
+		refused("GetCSVHeader", admin, noImport),
+		refused("GetDevice", accessToken, noDevices),
+		refused("GetGroup", admin, noGroups),
+		refused("GetIdentityProviderByIdentifier", admin, noFederation),
+		refused("GetLogDeliveryConfiguration", admin, noLogDelivery),
+		refused("GetProvisionedLimit", admin, noAWS),
+		refused("GetSigningCertificate", admin, noFederation),
+		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken),
+		refused("GetUICustomization", admin, noLogin),
+		op("GetUser", accessToken, a.getUser),
+		refused("GetUserAttributeVerificationCode", accessToken, noAttributeCodes),
+		refused("GetUserAuthFactors", accessToken, noMFA),
+		refused("GetUserPoolMfaConfig", admin, noMFA),
+		op("GlobalSignOut", accessToken, a.globalSignOut),
+		op("InitiateAuth", public, a.initiateAuth),
+		refused("ListDevices", accessToken, noDevices),
+		refused("ListGroups", admin, noGroups),
+		refused("ListIdentityProviders", admin, noFederation),
+		refused("ListResourceServers", admin, noLogin),
+		op("ListTagsForResource", admin, a.listTagsForResource),
+		refused("ListTerms", admin, noLogin),
+		refused("ListUserImportJobs", admin, noImport),
+		refused("ListUserPoolClientSecrets", admin, noSecrets),
+		refused("ListUserPoolClients", admin, noManagement),
+		refused("ListUserPoolReplicas", admin, noAWS),
+		refused("ListUserPools", admin, noManagement),
+		refused("ListUsers", admin, noDirectory),
+		refused("ListUsersInGroup", admin, noGroups),
+		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
+		op("ResendConfirmationCode", public, a.resendConfirmationCode),
+		op("RespondToAuthChallenge", public, a.respondToAuthChallenge),
+		op("RevokeToken", public, a.revokeToken),
+		refused("SetLogDeliveryConfiguration", admin, noLogDelivery),
+		refused("SetRiskConfiguration", admin, noThreat),
+		refused("SetUICustomization", admin, noLogin),
+		refused("SetUserMFAPreference", accessToken, noMFA),
+		refused("SetUserPoolMfaConfig", admin, noMFA),
+		refused("SetUserSettings", accessToken, noMFA),
+		op("SignUp", public, a.signUp),
+		refused("StartUserImportJob", admin, noImport),
+		refused("StartWebAuthnRegistration", accessToken, noPasskeys),
+		refused("StopUserImportJob", admin, noImport),
+		op("TagResource", admin, a.tagResource),
+		op("UntagResource", admin, a.untagResource),
+		refused("UpdateAuthEventFeedback", public, noThreat),
+		refused("UpdateDeviceStatus", accessToken, noDevices),
+		refused("UpdateGroup", admin, noGroups),
+		refused("UpdateIdentityProvider", admin, noFederation),
+		refused("UpdateManagedLoginBranding", admin, noLogin),
+		refused("UpdateProvisionedLimit", admin, noAWS),
+		refused("UpdateResourceServer", admin, noLogin),
+		refused("UpdateTerms", admin, noLogin),
+		op("UpdateUserAttributes", accessToken, a.updateUserAttributes),
+		refused("UpdateUserPool", admin, noManagement),
+		refused("UpdateUserPoolClient", admin, noManagement),
+		refused("UpdateUserPoolDomain", admin, noLogin),
+		refused("UpdateUserPoolReplica", admin, noAWS),
+		refused("VerifySoftwareToken", public, noMFA),
+		refused("VerifyUserAttribute", accessToken, noAttributeCodes),
+	}
+}

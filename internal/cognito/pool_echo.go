@@ -1,0 +1,272 @@
+package cognito
+
+import (
+	stdjson "encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// poolEcho is the members of a pool that are kept and given back as they were
+// sent, because tools compare: message roles, mail templates, plans. Where
+// Bellhop acts on a part of one (AdminCreateUserConfig), that part is in the
+// pool's settings as well.
+type poolEcho struct {
+	AccountRecoverySetting      *accountRecoverySettingType      `json:",omitzero"`
+	AdminCreateUserConfig       *adminCreateUserConfigType       `json:",omitzero"`
+	DeviceConfiguration         *deviceConfigurationType         `json:",omitzero"`
+	EmailConfiguration          *emailConfigurationType          `json:",omitzero"`
+	EmailVerificationMessage    *string                          `json:",omitzero"`
+	EmailVerificationSubject    *string                          `json:",omitzero"`
+	IssuerConfiguration         *issuerConfigurationType         `json:",omitzero"`
+	KeyConfiguration            *keyConfigurationType            `json:",omitzero"`
+	SmsConfiguration            *smsConfigurationType            `json:",omitzero"`
+	UserAttributeUpdateSettings *userAttributeUpdateSettingsType `json:",omitzero"`
+	UserPoolAddOns              *userPoolAddOnsType              `json:",omitzero"`
+	UserPoolTier                *string                          `json:",omitzero"`
+	VerificationMessageTemplate *verificationMessageTemplateType `json:",omitzero"`
+}
+
+type accountRecoverySettingType struct {
+	RecoveryMechanisms []recoveryOptionType
+}
+
+type recoveryOptionType struct {
+	Priority *int32
+	Name     *string
+}
+
+type adminCreateUserConfigType struct {
+	AllowAdminCreateUserOnly  bool
+	UnusedAccountValidityDays *int32               `json:",omitzero"`
+	InviteMessageTemplate     *messageTemplateType `json:",omitzero"`
+}
+
+func (c *adminCreateUserConfigType) invitationText() string {
+	if c.InviteMessageTemplate == nil {
+		return ""
+	}
+	return value(c.InviteMessageTemplate.SMSMessage)
+}
+
+type messageTemplateType struct {
+	SMSMessage   *string `json:",omitzero"`
+	EmailMessage *string `json:",omitzero"`
+	EmailSubject *string `json:",omitzero"`
+}
+
+type deviceConfigurationType struct {
+	ChallengeRequiredOnNewDevice     bool
+	DeviceOnlyRememberedOnUserPrompt bool
+}
+
+type emailConfigurationType struct {
+	SourceArn           *string `json:",omitzero"`
+	ReplyToEmailAddress *string `json:",omitzero"`
+	EmailSendingAccount *string `json:",omitzero"`
+	From                *string `json:",omitzero"`
+	ConfigurationSet    *string `json:",omitzero"`
+}
+
+type issuerConfigurationType struct {
+	Type *string
+}
+
+type keyConfigurationType struct {
+	KeyType   *string `json:",omitzero"`
+	KmsKeyArn *string `json:",omitzero"`
+}
+
+type smsConfigurationType struct {
+	SnsCallerArn *string      `json:",omitzero"`
+	ExternalId   *string      `json:",omitzero"`
+	SnsRegion    *string      `json:",omitzero"`
+	EumsSms      *eumsSmsType `json:",omitzero"`
+}
+
+type eumsSmsType struct {
+	CallerArn            *string `json:",omitzero"`
+	ExternalId           *string `json:",omitzero"`
+	OriginationIdentity  *string `json:",omitzero"`
+	ConfigurationSetName *string `json:",omitzero"`
+	InEntityId           *string `json:",omitzero"`
+	InTemplateId         *string `json:",omitzero"`
+	Region               *string `json:",omitzero"`
+}
+
+type userAttributeUpdateSettingsType struct {
+	AttributesRequireVerificationBeforeUpdate []string
+}
+
+type userPoolAddOnsType struct {
+	AdvancedSecurityMode            *string
+	AdvancedSecurityAdditionalFlows *additionalFlowsType `json:",omitzero"`
+}
+
+type additionalFlowsType struct {
+	CustomAuthMode *string
+}
+
+type verificationMessageTemplateType struct {
+	SmsMessage         *string `json:",omitzero"`
+	EmailMessage       *string `json:",omitzero"`
+	EmailSubject       *string `json:",omitzero"`
+	EmailMessageByLink *string `json:",omitzero"`
+	EmailSubjectByLink *string `json:",omitzero"`
+	DefaultEmailOption *string `json:",omitzero"`
+}
+
+func (e *poolEcho) validate(v *violations) {
+	v.optional("emailVerificationMessage", e.EmailVerificationMessage, mailText)
+	v.optional("emailVerificationSubject", e.EmailVerificationSubject, mailSubject)
+	v.optional("userPoolTier", e.UserPoolTier, poolTier)
+	e.AccountRecoverySetting.validate(v)
+	e.AdminCreateUserConfig.validate(v)
+	e.VerificationMessageTemplate.validate(v)
+	if c := e.EmailConfiguration; c != nil {
+		v.optional("emailConfiguration.emailSendingAccount", c.EmailSendingAccount, emailAccount)
+	}
+	if c := e.SmsConfiguration; c != nil && c.EumsSms == nil {
+		v.required("smsConfiguration.snsCallerArn", c.SnsCallerArn, resourceARN)
+	}
+	if c := e.UserAttributeUpdateSettings; c != nil {
+		v.each("userAttributeUpdateSettings.attributesRequireVerificationBeforeUpdate", c.AttributesRequireVerificationBeforeUpdate, verifiedAttribute)
+	}
+	if c := e.UserPoolAddOns; c != nil {
+		v.required("userPoolAddOns.advancedSecurityMode", c.AdvancedSecurityMode, advancedSecurity)
+	}
+}
+
+func (s *accountRecoverySettingType) validate(v *violations) {
+	if s == nil {
+		return
+	}
+	v.length("accountRecoverySetting.recoveryMechanisms", len(s.RecoveryMechanisms), 1, 2)
+	for i, m := range s.RecoveryMechanisms {
+		path := fmt.Sprintf("accountRecoverySetting.recoveryMechanisms.%d.member.", i+1)
+		v.present(path+"priority", m.Priority != nil)
+		v.between(path+"priority", m.Priority, 1, 2)
+		v.required(path+"name", m.Name, recoveryName)
+	}
+}
+
+func (c *adminCreateUserConfigType) validate(v *violations) {
+	if c == nil {
+		return
+	}
+	v.between("adminCreateUserConfig.unusedAccountValidityDays", c.UnusedAccountValidityDays, 0, 365)
+	if t := c.InviteMessageTemplate; t != nil {
+		const path = "adminCreateUserConfig.inviteMessageTemplate."
+		v.optional(path+"sMSMessage", t.SMSMessage, invitationText)
+		v.optional(path+"emailMessage", t.EmailMessage, mailText)
+		v.optional(path+"emailSubject", t.EmailSubject, mailSubject)
+	}
+}
+
+func (t *verificationMessageTemplateType) validate(v *violations) {
+	if t == nil {
+		return
+	}
+	const path = "verificationMessageTemplate."
+	v.optional(path+"smsMessage", t.SmsMessage, verificationText)
+	v.optional(path+"emailMessage", t.EmailMessage, mailText)
+	v.optional(path+"emailSubject", t.EmailSubject, mailSubject)
+	v.optional(path+"emailMessageByLink", t.EmailMessageByLink, mailText)
+	v.optional(path+"emailSubjectByLink", t.EmailSubjectByLink, mailSubject)
+	v.optional(path+"defaultEmailOption", t.DefaultEmailOption, emailOption)
+}
+
+// unsupported refuses what would change who gets in and is not there yet. To
+// keep such a setting and not act on it would be a lie that opens doors.
+func (in *createUserPoolInput) unsupported() error {
+	refuse := func(format string, args ...any) error { return fault.New(fault.InvalidParameter, format, args...) }
+	switch {
+	case value(in.MfaConfiguration) != "" && value(in.MfaConfiguration) != "OFF":
+		return refuse("MfaConfiguration other than OFF is not served by this version of Bellhop.")
+	case slices.ContainsFunc(slices.Collect(maps.Values(in.LambdaConfig)), func(v *any) bool { return v != nil }):
+		return refuse("LambdaConfig is not served by this version of Bellhop: it calls no triggers.")
+	case len(in.AliasAttributes) > 0:
+		return refuse("AliasAttributes are not served by this version of Bellhop. Use UsernameAttributes with phone_number.")
+	case in.UserPoolAddOns != nil && value(in.UserPoolAddOns.AdvancedSecurityMode) != "OFF":
+		return refuse("UserPoolAddOns.AdvancedSecurityMode other than OFF is not served by this version of Bellhop.")
+	}
+	for _, s := range in.Schema {
+		name := value(s.Name)
+		switch {
+		case !slices.ContainsFunc(standardSchema, func(std schemaAttributeType) bool { return *std.Name == name }):
+			return refuse("Schema: custom attributes, like %s, are not served by this version of Bellhop.", strings.ToValidUTF8(name, "?"))
+		case s.Mutable != nil && !*s.Mutable && name != userpool.AttrSub:
+			return refuse("Schema: immutable attributes, like %s, are not served by this version of Bellhop.", name)
+		}
+	}
+	return nil
+}
+
+// echoSchema is the key in the echo of the schema attributes that were sent.
+const echoSchema = "SchemaAttributes"
+
+// echo is what is kept of the request to be given back, by member.
+func (e *poolEcho) echo(schema []schemaAttributeType) (map[string]stdjson.RawMessage, error) {
+	kept, err := membersOf(e)
+	if err != nil || len(schema) == 0 {
+		return kept, err
+	}
+	list, err := json.Marshal(schema)
+	kept[echoSchema] = list
+	return kept, err
+}
+
+// membersOf splits a structure into its members' JSON.
+func membersOf(v any) (map[string]stdjson.RawMessage, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	members := map[string]stdjson.RawMessage{}
+	return members, json.Unmarshal(text, &members)
+}
+
+// restore reads kept members back over those in e, and returns the schema
+// attributes among them.
+func restore(kept map[string]stdjson.RawMessage, e *poolEcho) ([]schemaAttributeType, error) {
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, e); err != nil {
+		return nil, err
+	}
+	var schema []schemaAttributeType
+	if kept[echoSchema] != nil {
+		err = json.Unmarshal(kept[echoSchema], &schema)
+	}
+	return schema, err
+}
+
+// defaultEcho is what Cognito shows of a pool that was made with only a name,
+// and of one that was made without this face.
+func defaultEcho(s userpool.PoolSettings) poolEcho {
+	template := &verificationMessageTemplateType{DefaultEmailOption: new("CONFIRM_WITH_CODE")}
+	if s.VerificationText != "" {
+		template.SmsMessage = &s.VerificationText
+	}
+	invite := &adminCreateUserConfigType{
+		AllowAdminCreateUserOnly:  s.AdminCreateOnly,
+		UnusedAccountValidityDays: new(int32(s.Password.TemporaryPasswordDays)),
+	}
+	if s.InvitationText != "" {
+		invite.InviteMessageTemplate = &messageTemplateType{SMSMessage: &s.InvitationText}
+	}
+	return poolEcho{
+		AdminCreateUserConfig:       invite,
+		EmailConfiguration:          &emailConfigurationType{EmailSendingAccount: new("COGNITO_DEFAULT")},
+		UserPoolTier:                new("ESSENTIALS"),
+		VerificationMessageTemplate: template,
+	}
+}

@@ -1,0 +1,60 @@
+package cognito
+
+// The shapes of the service model (cognito-idp, 2016-04-18) that requests are
+// checked against. Patterns are the model's text where Go reads it alike.
+var (
+	username         = rule{min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`), secret: true}
+	password         = rule{max: 256, pattern: whole(`[\S]+`), secret: true}
+	optionalPassword = rule{max: 256, pattern: whole(`[\S]+`), secret: true, orEmpty: true} // empty means none
+	confirmationCode = rule{min: 1, max: 2048, pattern: whole(`[\S]+`), secret: true}
+	clientID         = rule{min: 1, max: 128, pattern: whole(`[\w+]+`), secret: true}
+	clientSecret     = rule{min: 24, max: 64, pattern: whole(`[\w+]+`), secret: true}
+	secretHash       = rule{min: 1, max: 128, pattern: whole(`[\w+=/]+`), secret: true}
+	session          = rule{min: 20, max: 2048, secret: true}
+	jwtOrHandle      = rule{min: 1, pattern: whole(`[A-Za-z0-9-_=.]+`), secret: true}
+	deviceKey        = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)}
+
+	userPoolID     = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
+	resourceName   = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
+	resourceARN    = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
+	attributeName  = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	attributeValue = rule{max: 2048, secret: true}
+	schemaName     = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	tagKey         = rule{min: 1, max: 128}
+	tagValue       = rule{max: 256}
+
+	// verificationText is a text with a code in it, invitationText one with a
+	// temporary password and a name.
+	verificationText = rule{min: 6, max: 140, pattern: whole(`.*\{####\}.*`)}
+	invitationText   = rule{min: 6, max: 140}
+	mailText         = rule{min: 6, max: 20000}
+	mailSubject      = rule{min: 1, max: 140}
+	redirectURL      = rule{min: 1, max: 1024, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	scopeName        = rule{min: 1, max: 256, pattern: whole(`[\x21\x23-\x5B\x5D-\x7E]+`)}
+
+	authFlow = rule{enum: []string{"ADMIN_NO_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH",
+		"REFRESH_TOKEN", "CUSTOM_AUTH", "USER_PASSWORD_AUTH", "USER_AUTH"}}
+	challengeName = rule{enum: []string{"SMS_MFA", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA", "SELECT_MFA_TYPE", "MFA_SETUP",
+		"PASSWORD_VERIFIER", "CUSTOM_CHALLENGE", "SELECT_CHALLENGE", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER",
+		"ADMIN_NO_SRP_AUTH", "NEW_PASSWORD_REQUIRED", "SMS_OTP", "PASSWORD", "WEB_AUTHN", "PASSWORD_SRP"}}
+	explicitAuthFlow = rule{enum: []string{"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH",
+		"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
+		"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}}
+	messageAction     = rule{enum: []string{"RESEND", "SUPPRESS"}}
+	deliveryMedium    = rule{enum: []string{"SMS", "EMAIL"}}
+	verifiedAttribute = rule{enum: []string{"phone_number", "email"}}
+	aliasAttribute    = rule{enum: []string{"phone_number", "email", "preferred_username"}}
+	firstFactor       = rule{enum: []string{"PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "SOFTWARE_TOKEN"}}
+	mfaConfiguration  = rule{enum: []string{"OFF", "ON", "OPTIONAL"}}
+	activeOrNot       = rule{enum: []string{"ACTIVE", "INACTIVE"}}
+	enabledOrNot      = rule{enum: []string{"ENABLED", "DISABLED"}}
+	existenceErrors   = rule{enum: []string{"LEGACY", "ENABLED"}}
+	poolTier          = rule{enum: []string{"LITE", "ESSENTIALS", "PLUS"}}
+	timeUnit          = rule{enum: []string{"seconds", "minutes", "hours", "days"}}
+	oauthFlow         = rule{enum: []string{"code", "implicit", "client_credentials"}}
+	dataType          = rule{enum: []string{"String", "Number", "DateTime", "Boolean"}}
+	advancedSecurity  = rule{enum: []string{"OFF", "AUDIT", "ENFORCED"}}
+	recoveryName      = rule{enum: []string{"verified_email", "verified_phone_number", "admin_only"}}
+	emailOption       = rule{enum: []string{"CONFIRM_WITH_LINK", "CONFIRM_WITH_CODE"}}
+	emailAccount      = rule{enum: []string{"COGNITO_DEFAULT", "DEVELOPER"}}
+)

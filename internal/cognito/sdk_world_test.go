@@ -1,0 +1,316 @@
+package cognito_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/bellhop-auth/bellhop/internal/cognito"
+	"github.com/bellhop-auth/bellhop/internal/seal"
+	"github.com/bellhop-auth/bellhop/internal/smstest"
+	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+const (
+	endpoint = "http://auth.example.org:9400"
+	asha     = "+919876543210"
+	ravi     = "+919812345678"
+	pass     = "Correct-Horse-9"
+)
+
+// world is a whole server but for the sockets, in a bubble of virtual time: the
+// face in its plumbing, the service, SQLite, the outbox, and a phone. The AWS
+// SDK for Go talks to it.
+type world struct {
+	t       *testing.T
+	ctx     context.Context
+	handler http.Handler
+	phone   *smstest.Phone
+	log     *safeBuffer
+	wire    *wire
+	sdk     *cip.Client // signs with the admin key
+	key     userpool.AdminKey
+	file    string // the database
+	pool    string
+	client  string
+}
+
+// safeBuffer is a log that goroutines may write to.
+type safeBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// wire carries requests to the handler as bytes, so that the server sees what a
+// server would see, and counts them.
+type wire struct {
+	handler http.Handler
+	from    string // the client's address
+	sent    int
+	answers []*httptest.ResponseRecorder
+	secrets []string // every token and Session that was answered
+}
+
+func (c *wire) Do(r *http.Request) (*http.Response, error) {
+	var b bytes.Buffer
+	if err := r.Write(&b); err != nil {
+		return nil, err
+	}
+	got, err := http.ReadRequest(bufio.NewReader(&b))
+	if err != nil {
+		return nil, err
+	}
+	got = got.WithContext(r.Context())
+	got.RemoteAddr = c.from
+	w := httptest.NewRecorder()
+	c.handler.ServeHTTP(w, got)
+	c.sent++
+	c.answers = append(c.answers, w)
+	for _, m := range secretMembers.FindAllStringSubmatch(w.Body.String(), -1) {
+		c.secrets = append(c.secrets, m[1])
+	}
+	return w.Result(), nil
+}
+
+// RoundTrip makes wire a transport for plain HTTP clients.
+func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) { return c.Do(r) }
+
+var secretMembers = regexp.MustCompile(`"(?:AccessToken|IdToken|RefreshToken|Session|ClientSecret|SECRET_BLOCK)":"([^"]+)"`)
+
+// last is the newest answer.
+func (c *wire) last() *httptest.ResponseRecorder { return c.answers[len(c.answers)-1] }
+
+func inWorld(t *testing.T, test func(w *world)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &world{t: t, ctx: ctx, phone: &smstest.Phone{}, log: &safeBuffer{}}
+		w.file = filepath.Join(dir, "bellhop.db")
+		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
+		w.must(err)
+		service := w.open(store)
+		w.makePool()
+		done := make(chan error)
+		go func() { done <- service.Run(ctx) }()
+		test(w)
+		w.checkLog()
+		cancel()
+		w.must(<-done)
+		w.must(store.Close())
+	})
+}
+
+// open puts a server together on the store.
+func (w *world) open(store *sqlstore.DB) *userpool.Service {
+	w.t.Helper()
+	ring, _ := seal.Generate()
+	// Without the time, which looks like codes.
+	noTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: noTime}))
+	service, err := userpool.Open(w.ctx, userpool.Config{
+		Store: store, Ring: ring, Sender: w.phone, Region: "us-east-1", PublicURL: endpoint, Log: log,
+	})
+	w.must(err)
+	key, _, err := service.EnsureAdminKey(w.ctx)
+	w.must(err)
+	w.key = key
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	w.must(err)
+	w.handler = web.Handler(web.Config{Log: log, Refuse: api.Refuse}, api)
+	w.wire = &wire{handler: w.handler, from: "203.0.113.7:4711"}
+	w.sdk = cip.New(cip.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String(endpoint), HTTPClient: w.wire,
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+	})
+	return service
+}
+
+// makePool makes a phone pool and a public client through the SDK. The keys are
+// elliptic, since making RSA keys would be most of a test's time.
+func (w *world) makePool() {
+	w.t.Helper()
+	p, err := w.sdk.CreateUserPool(w.ctx, &cip.CreateUserPoolInput{
+		PoolName:               new("riders"),
+		UsernameAttributes:     []types.UsernameAttributeType{"phone_number"},
+		AutoVerifiedAttributes: []types.VerifiedAttributeType{"phone_number"},
+		Policies:               &types.UserPoolPolicyType{SignInPolicy: &types.SignInPolicyType{AllowedFirstAuthFactors: []types.AuthFactorType{"PASSWORD", "SMS_OTP"}}},
+		UserPoolTags:           map[string]string{"bellhop:token-alg": "ES256"},
+	})
+	w.must(err)
+	w.pool = *p.UserPool.Id
+	w.client = w.makeClient(&cip.CreateUserPoolClientInput{
+		ExplicitAuthFlows: []types.ExplicitAuthFlowsType{"ALLOW_CUSTOM_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
+	})
+}
+
+func (w *world) makeClient(in *cip.CreateUserPoolClientInput) string {
+	w.t.Helper()
+	in.UserPoolId, in.ClientName = &w.pool, new("app")
+	c, err := w.sdk.CreateUserPoolClient(w.ctx, in)
+	w.must(err)
+	return *c.UserPoolClient.ClientId
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// checkLog greps the log for what must never be in one.
+func (w *world) checkLog() {
+	w.t.Helper()
+	log := w.log.String()
+	if !strings.Contains(log, `"operation":"CreateUserPool"`) {
+		w.t.Error("the log is empty")
+	}
+	hidden := append([]string{pass, asha, ravi, asha[1:], ravi[1:]}, w.wire.secrets...)
+	for _, m := range w.phone.Texts() {
+		hidden = append(hidden, m.Body, m.To.E164())
+		code := smstest.CodeIn(m.Body)
+		if code != "" && regexp.MustCompile(`\b`+code+`\b`).MatchString(log) {
+			w.t.Errorf("the code %s is in the log", code)
+		}
+	}
+	for _, h := range hidden {
+		if strings.Contains(log, h) {
+			w.t.Errorf("%.20s… is in the log", h)
+		}
+	}
+}
+
+// texts says how many texts were sent so far, to anybody.
+func (w *world) texts() int {
+	synctest.Wait()
+	return len(w.phone.Texts())
+}
+
+// code reads the newest code on a number's phone.
+func (w *world) code(number string) string {
+	w.t.Helper()
+	synctest.Wait()
+	code := w.phone.LastCode(number)
+	if code == "" {
+		w.t.Fatalf("no code was texted")
+	}
+	return code
+}
+
+func wrong(code string) string {
+	if code[0] == '9' {
+		return "0" + code[1:]
+	}
+	return string(code[0]+1) + code[1:]
+}
+
+// wantError fails unless err is the SDK's exception E with the message.
+func wantError[E error](w *world, err error, message string) {
+	w.t.Helper()
+	e, ok := errors.AsType[E](err)
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	if !ok || !isAPI || (message != "" && api.ErrorMessage() != message) {
+		w.t.Fatalf("got %v, want %v %q", err, reflect.TypeFor[E](), message)
+	}
+	_ = e
+}
+
+func (w *world) signUp(number, password string) *cip.SignUpOutput {
+	w.t.Helper()
+	in := &cip.SignUpInput{ClientId: &w.client, Username: &number}
+	if password != "" {
+		in.Password = &password
+	}
+	out, err := w.sdk.SignUp(w.ctx, in)
+	w.must(err)
+	return out
+}
+
+func (w *world) initiate(flow types.AuthFlowType, session *string, parameters map[string]string) (*cip.InitiateAuthOutput, error) {
+	return w.sdk.InitiateAuth(w.ctx, &cip.InitiateAuthInput{ClientId: &w.client, AuthFlow: flow, AuthParameters: parameters, Session: session})
+}
+
+func (w *world) respond(name types.ChallengeNameType, session *string, responses map[string]string) (*cip.RespondToAuthChallengeOutput, error) {
+	return w.sdk.RespondToAuthChallenge(w.ctx, &cip.RespondToAuthChallengeInput{ClientId: &w.client, ChallengeName: name, Session: session, ChallengeResponses: responses})
+}
+
+// member signs a number up, confirms it and signs in by the Session of that.
+func (w *world) member(number, password string) *types.AuthenticationResultType {
+	w.t.Helper()
+	w.signUp(number, password)
+	confirmed, err := w.sdk.ConfirmSignUp(w.ctx, &cip.ConfirmSignUpInput{ClientId: &w.client, Username: &number, ConfirmationCode: new(w.code(number))})
+	w.must(err)
+	auth, err := w.initiate("USER_AUTH", confirmed.Session, map[string]string{"USERNAME": number})
+	w.must(err)
+	return w.tokens(auth.AuthenticationResult)
+}
+
+func (w *world) tokens(r *types.AuthenticationResultType) *types.AuthenticationResultType {
+	w.t.Helper()
+	if r == nil || aws.ToString(r.AccessToken) == "" || aws.ToString(r.IdToken) == "" || aws.ToString(r.TokenType) != "Bearer" || r.ExpiresIn != 3600 {
+		w.t.Fatalf("no tokens but %+v", r)
+	}
+	return r
+}
+
+func attribute(list []types.AttributeType, name string) string {
+	for _, a := range list {
+		if *a.Name == name {
+			return *a.Value
+		}
+	}
+	return ""
+}
+
+// raw sends bytes as they are and returns the answer. Signed requests are the
+// SDK's business.
+func (w *world) raw(target, body string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.ctx, http.MethodPost, endpoint, strings.NewReader(body))
+	w.must(err)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+target)
+	res, err := w.wire.Do(r)
+	w.must(err)
+	_, err = io.Copy(io.Discard, res.Body)
+	w.must(err)
+	return w.wire.last()
+}

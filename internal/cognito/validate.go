@@ -1,0 +1,155 @@
+package cognito
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// rule is the shape of a text in the service model. The zero rule allows
+// anything.
+type rule struct {
+	min, max int // characters; no upper bound if max is zero
+	pattern  *pattern
+	enum     []string
+	// secret leaves the value out of messages, as Cognito does for members
+	// that the model marks sensitive.
+	secret bool
+	// orEmpty lets the empty text pass, whatever else is asked.
+	orEmpty bool
+}
+
+// pattern is a regular expression for a whole value, with the text that the
+// service shows for it.
+type pattern struct {
+	text string
+	re   *regexp.Regexp
+}
+
+func whole(text string) *pattern {
+	return &pattern{text: text, re: regexp.MustCompile(`\A(?s:` + text + `)\z`)}
+}
+
+// maxEchoed is how much of a refused value a message repeats.
+const maxEchoed = 128
+
+// violations collects what is wrong with a request. Names of members are told
+// as the service tells them: with a lower-case first letter, nested ones by
+// path (userAttributes.1.member.name).
+type violations struct {
+	list []string
+}
+
+// err is one fault that names all violations, nil without any.
+func (v *violations) err() error {
+	switch n := len(v.list); n {
+	case 0:
+		return nil
+	case 1:
+		return fault.New(fault.InvalidParameter, "1 validation error detected: %s", v.list[0])
+	default:
+		return fault.New(fault.InvalidParameter, "%d validation errors detected: %s", n, strings.Join(v.list, "; "))
+	}
+}
+
+// maxViolations bounds what one answer tells.
+const maxViolations = 20
+
+func (v *violations) add(shown, name, constraint string) {
+	if len(v.list) < maxViolations {
+		v.list = append(v.list, fmt.Sprintf("Value%s at '%s' failed to satisfy constraint: Member must %s", shown, name, constraint))
+	}
+}
+
+// required checks a text that must be there.
+func (v *violations) required(name string, s *string, r rule) {
+	if s == nil {
+		v.add(" null", name, "not be null")
+		return
+	}
+	v.text(name, *s, r)
+}
+
+// optional checks a text that may be absent.
+func (v *violations) optional(name string, s *string, r rule) {
+	if s != nil {
+		v.text(name, *s, r)
+	}
+}
+
+func (v *violations) text(name, s string, r rule) {
+	if r.orEmpty && s == "" {
+		return
+	}
+	shown := r.show(s)
+	n := utf8.RuneCountInString(s)
+	if n < r.min {
+		v.add(shown, name, fmt.Sprintf("have length greater than or equal to %d", r.min))
+	}
+	if r.max > 0 && n > r.max {
+		v.add(shown, name, fmt.Sprintf("have length less than or equal to %d", r.max))
+	}
+	if r.pattern != nil && !r.pattern.re.MatchString(s) {
+		v.add(shown, name, "satisfy regular expression pattern: "+r.pattern.text)
+	}
+	if r.enum != nil && !slices.Contains(r.enum, s) {
+		v.add(shown, name, "satisfy enum value set: ["+strings.Join(r.enum, ", ")+"]")
+	}
+}
+
+// show is the value as a message repeats it, with a space before it; nothing
+// for a secret or a long one.
+func (r rule) show(s string) string {
+	if r.secret || len(s) > maxEchoed {
+		return ""
+	}
+	return " '" + s + "'"
+}
+
+// present checks a structure, list or map that must be there.
+func (v *violations) present(name string, there bool) {
+	if !there {
+		v.add(" null", name, "not be null")
+	}
+}
+
+// between checks an optional number.
+func (v *violations) between(name string, n *int32, low, high int32) {
+	switch {
+	case n == nil:
+	case *n < low:
+		v.add(fmt.Sprintf(" '%d'", *n), name, fmt.Sprintf("have value greater than or equal to %d", low))
+	case *n > high:
+		v.add(fmt.Sprintf(" '%d'", *n), name, fmt.Sprintf("have value less than or equal to %d", high))
+	}
+}
+
+// length checks how many elements a list or map has.
+func (v *violations) length(name string, n, low, high int) {
+	switch {
+	case n < low:
+		v.add("", name, fmt.Sprintf("have length greater than or equal to %d", low))
+	case n > high:
+		v.add("", name, fmt.Sprintf("have length less than or equal to %d", high))
+	}
+}
+
+// each checks every text of a list.
+func (v *violations) each(name string, list []string, r rule) {
+	for i, s := range list {
+		v.text(fmt.Sprintf("%s.%d.member", name, i+1), s, r)
+	}
+}
+
+// attributes checks a list of attributes.
+func (v *violations) attributes(name string, list []attributeType) {
+	for i, a := range list {
+		path := fmt.Sprintf("%s.%d.member", name, i+1)
+		v.required(path+".name", a.Name, attributeName)
+		v.optional(path+".value", a.Value, attributeValue)
+	}
+}

@@ -1,0 +1,143 @@
+// Package web owns what every face needs of HTTP and no face should write
+// twice: request ids, the client's address, limits, recovery from panics, one
+// log event per request, health checks and the server's timeouts. It knows
+// nothing of what a face says; a face words its own refusals.
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// defaultMaxBody is the longest request body in bytes unless the config says
+// otherwise.
+const defaultMaxBody = 64 << 10
+
+// Config says how requests are treated before a face sees them.
+type Config struct {
+	// Log receives one event per request. Required.
+	Log *slog.Logger
+	// TrustedProxies are the peers whose X-Forwarded-For is believed; none by
+	// default.
+	TrustedProxies []netip.Prefix
+	// MaxBody is the longest request body in bytes; 64 KiB if zero. Reading
+	// past it gives the face an *http.MaxBytesError.
+	MaxBody int64
+	// MaxInFlight bounds the requests that are served at once; what comes above
+	// it is refused as fault.Unavailable. Zero means no bound.
+	MaxInFlight int
+	// Refuse writes an error in the face's own envelope. It is called for a
+	// panic and for an overload. Required.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Handler puts the plumbing around a face: every request that reaches the face
+// has an Event in its context, a bounded body and an answer even if the face
+// panics, and leaves one event in the log.
+func Handler(cfg Config, face http.Handler) http.Handler {
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = defaultMaxBody
+	}
+	h := &handler{cfg: cfg, face: face}
+	if cfg.MaxInFlight > 0 {
+		h.slots = make(chan struct{}, cfg.MaxInFlight)
+	}
+	return h
+}
+
+type handler struct {
+	cfg   Config
+	face  http.Handler
+	slots chan struct{} // nil without a bound
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
+	r = r.WithContext(withEvent(r.Context(), event))
+	out := &response{ResponseWriter: w}
+	out.Header().Set("x-amzn-RequestId", event.RequestID)
+	r.Body = http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
+
+	defer func() {
+		h.recovered(out, r, recover())
+		event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
+	}()
+	if !h.enter() {
+		h.cfg.Refuse(out, r, fault.New(fault.Unavailable, "Too many requests at once, please try again.").After(time.Second))
+		return
+	}
+	defer h.leave()
+	h.face.ServeHTTP(out, r)
+}
+
+func (h *handler) enter() bool {
+	if h.slots == nil {
+		return true
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *handler) leave() {
+	if h.slots != nil {
+		<-h.slots
+	}
+}
+
+// recovered answers a request whose face panicked. The stack goes to the log.
+// Of the panic's value only a runtime error is written down: other values may
+// hold what the caller sent.
+func (h *handler) recovered(w *response, r *http.Request, value any) {
+	if value == nil {
+		return
+	}
+	if value == http.ErrAbortHandler { // net/http's own way to drop a connection
+		panic(value)
+	}
+	what := fmt.Sprintf("%T", value)
+	if e, ok := value.(runtime.Error); ok {
+		what = e.Error()
+	}
+	h.cfg.Log.ErrorContext(r.Context(), "panic",
+		slog.String("request_id", EventOf(r.Context()).RequestID),
+		slog.String("panic", what),
+		slog.String("stack", string(debug.Stack())))
+	if w.status == 0 {
+		h.cfg.Refuse(w, r, fault.New(fault.Internal, "panic: %s", what))
+	}
+}
+
+// response remembers the status that was sent, zero while none was.
+type response struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
