@@ -213,6 +213,8 @@ var refusals = []struct{ in, hint string }{
 	{"+" + strings.Repeat(" ", 1<<20), "digits 0 to 9"},
 	{strings.Repeat("9", 1<<20), "Start with +"},
 	{"+6512345678901234567", "too many"},
+	{"+7789161234567", "No number of its country"}, // 10 or 14 digits there, not 12
+	{"+378549123456", "No number of its country"},
 }
 
 func TestParse_WhatIsNotPlusAndDigits_IsRefusedWithAHint(t *testing.T) {

@@ -167,6 +167,19 @@ func TestRegionCountryCodeKind_OfKnownNumbers(t *testing.T) {
 	}
 }
 
+func TestKind_Names_AreAllThereAndDifferent(t *testing.T) {
+	seen := map[string]bool{}
+	for k := phone.Unknown; k <= phone.Voicemail; k++ {
+		if seen[k.String()] || k.String() == "" {
+			t.Errorf("kind %d is called %q", k, k)
+		}
+		seen[k.String()] = true
+	}
+	if phone.Kind(200).String() != "unknown" {
+		t.Errorf("kind 200 is called %q", phone.Kind(200))
+	}
+}
+
 func TestParse_Refusal_NamesTheKindAndNeverTheNumber(t *testing.T) {
 	const prefix = "Invalid phone number format. "
 	for _, s := range []string{"+141555501234567", "4155550123", "+999123456789", "+1 415 555 0123", "+49151123456789012345"} {

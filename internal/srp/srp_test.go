@@ -468,7 +468,7 @@ func TestParseTimestamp_JavasFormatWithAnyDay(t *testing.T) {
 	}
 }
 
-func TestContractVector_ThroughTheTestsOwnClient(t *testing.T) {
+func TestVector_ThroughTheTestsOwnClient(t *testing.T) {
 	// Guards the client above: it must give the vector's signature.
 	a, _ := new(big.Int).SetString("a9b9e21a30f7b43c473fc3b61c80f82c983718c73e7fdb8cb0576939fe042beaf18637e4a427d3bb1ece90c693dd90e2"+
 		"2a5e337dd9b96acafccc33a62d9964388a7235479f3711e9073e56b5b44832e5eba9e313bc823eae2994ddae6e5dfaa0d553edea761edd3d9c25c7f60427"+

@@ -40,12 +40,12 @@ func check(t *testing.T, name, gotHex, start, hashStart string) {
 	}
 }
 
-func TestContractVector_EveryStep(t *testing.T) {
+func TestVector_EveryStep(t *testing.T) {
 	check(t, "k", hex.EncodeToString(multiplier.Bytes(modulus)[size-32:]),
 		"538282c4354742d7cbbde2359fcf67f9f5b3a6b08791e5011b43b8a5b66d9ee6", "")
 	if len(modulusHex) != 768 || !strings.HasPrefix(modulusHex, "FFFFFFFFFFFFFFFFC90FDAA2") ||
 		!strings.HasSuffix(modulusHex, "A93AD2CAFFFFFFFFFFFFFFFF") {
-		t.Error("N is not the contract's")
+		t.Error("N is not the group of RFC 3526")
 	}
 	if n, _ := new(big.Int).SetString(modulusHex, 16); !n.ProbablyPrime(8) {
 		t.Error("N is not prime")
