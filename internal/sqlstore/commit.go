@@ -104,13 +104,17 @@ func (w *writer) enqueue(m *member) error {
 	}
 }
 
-// stop refuses what comes from now on, finishes what is queued, and waits.
-func (w *writer) stop() {
+// refuse turns away what comes from now on; what is queued is finished. It is
+// false if that was said before.
+func (w *writer) refuse() bool {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
 	w.closed = true
 	close(w.queue)
-	w.mu.Unlock()
-	<-w.done
+	return true
 }
 
 func (w *writer) run() {

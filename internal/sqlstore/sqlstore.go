@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"modernc.org/sqlite"
 
@@ -28,8 +27,8 @@ type DB struct {
 	closing chan struct{} // closed when reads are refused
 	lock    *fileLock     // nil unless Options.Exclusive
 
-	closeOnce sync.Once
-	closeErr  error
+	closed   chan struct{} // closed when Close has done its work
+	closeErr error         // valid then
 }
 
 var _ userpool.Store = (*DB)(nil)
@@ -76,6 +75,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	db := &DB{
 		readers: make(chan *conn, o.Readers),
 		closing: make(chan struct{}),
+		closed:  make(chan struct{}),
 	}
 	if err := db.open(ctx, path, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.abandon())
@@ -186,12 +186,16 @@ func (db *DB) Update(ctx context.Context, fn func(userpool.Tx) error) error {
 // write-ahead log into the file, and returns when nothing of the store is
 // running any more.
 func (db *DB) Close() error {
-	db.closeOnce.Do(func() { db.closeErr = db.close() })
+	if db.writer.refuse() {
+		db.closeErr = db.close()
+		close(db.closed)
+	}
+	<-db.closed
 	return db.closeErr
 }
 
 func (db *DB) close() error {
-	db.writer.stop()
+	<-db.writer.done
 	close(db.closing)
 	var errs []error
 	for range cap(db.readers) {
