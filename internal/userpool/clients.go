@@ -117,7 +117,7 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, pool PoolID, id Cl
 		}
 		c, err = tx.Client(ctx, id)
 		if errors.Is(err, ErrNotFound) || (err == nil && c.PoolID != pool) {
-			return fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id)
+			return errNoClient(id)
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -176,13 +177,23 @@ func notFound(err error, f *fault.Error) error {
 func clientAndPool(ctx context.Context, tx Tx, id ClientID) (Client, Pool, error) {
 	c, err := tx.Client(ctx, id)
 	if err != nil {
-		return Client{}, Pool{}, notFound(err, fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id))
+		return Client{}, Pool{}, notFound(err, errNoClient(id))
 	}
 	p, err := tx.Pool(ctx, c.PoolID)
 	if err != nil {
 		return Client{}, Pool{}, fmt.Errorf("pool of client: %w", err)
 	}
 	return c, p, nil
+}
+
+// errNoClient names the client as Cognito does, unless what was sent for one is
+// no such thing: a phone number in the wrong member must not come back in an
+// error text that some log keeps.
+func errNoClient(id ClientID) *fault.Error {
+	if !strings.ContainsFunc(string(id), unicode.IsLetter) {
+		return fault.New(fault.ResourceNotFound, "User pool client does not exist.")
+	}
+	return fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id)
 }
 
 // loadClient is clientAndPool in a View of its own, with the check of the

@@ -1,0 +1,167 @@
+package floors
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/bellhop-auth/bellhop"
+
+// testsOnly marks packages that only tests may import; they may import
+// anything.
+const testsOnly = -1
+
+// floorOf is the whole drawing. A package imports packages of lower floors.
+var floorOf = map[string]int{
+	"cmd/bellhop": 5, // program: flags, wiring
+
+	"internal/cognito": 4, // face: the JSON API
+
+	"internal/config":      3, // settings of the program
+	"internal/sms/logsms":  3, // adapters: who takes texts
+	"internal/sms/screen":  3,
+	"internal/sms/webhook": 3,
+	"internal/sqlstore":    3, // adapter: the store
+	"internal/web":         3, // HTTP plumbing for faces
+
+	"internal/userpool": 2, // the domain
+
+	"internal/challenge": 1, // subjects: pure, with time as an argument
+	"internal/guard":     1,
+	"internal/sms":       1,
+	"internal/srp":       1,
+	"internal/token":     1,
+
+	"internal/fault": 0, // vocabulary
+	"internal/otp":   0,
+	"internal/phone": 0,
+	"internal/seal":  0,
+	"web/demo":       0, // the demo's built page, files alone
+
+	"internal/endtoend":  testsOnly,
+	"internal/floors":    testsOnly,
+	"internal/smstest":   testsOnly,
+	"internal/storetest": testsOnly,
+}
+
+// neighbours are the imports on one floor that are allowed.
+var neighbours = map[string]string{"internal/phone": "internal/fault"}
+
+// outside is what the two lowest floors must not reach for themselves: files,
+// network, processes, databases, other people's logs.
+var outside = []string{"database/sql", "log", "net", "net/http", "os", "os/exec", "os/signal", "path/filepath", "syscall"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string // of files that are no tests
+}
+
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestFloors_EveryImport_GoesDown(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		seen[p.name()] = true
+		floor, ok := floorOf[p.name()]
+		if !ok {
+			t.Errorf("%s has no floor; give it one in floorOf", p.name())
+			continue
+		}
+		if floor == testsOnly {
+			continue
+		}
+		for _, path := range p.Imports {
+			imported, ours := strings.CutPrefix(path, module+"/")
+			if !ours || neighbours[p.name()] == imported {
+				continue
+			}
+			if floorOf[imported] >= floor || floorOf[imported] == testsOnly {
+				t.Errorf("%s on floor %d imports %s on floor %d", p.name(), floor, imported, floorOf[imported])
+			}
+		}
+	}
+	for name := range floorOf {
+		if !seen[name] {
+			t.Errorf("%s has a floor and does not exist", name)
+		}
+	}
+}
+
+func TestFloors_TheLowestTwo_DoNoIO(t *testing.T) {
+	checked := 0
+	for _, p := range packages(t) {
+		floor, ok := floorOf[p.name()]
+		if !ok || floor == testsOnly || floor > 1 {
+			continue
+		}
+		checked++
+		for _, path := range p.Imports {
+			if slices.Contains(outside, path) {
+				t.Errorf("%s on floor %d imports %s", p.name(), floor, path)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no package was checked")
+	}
+}
+
+func TestDependencies_EachDirectOne_HasItsSentence(t *testing.T) {
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := regexp.MustCompile(`(?m)^(?:require |\t)([\w./-]+) v\S+(.*)$`)
+	direct := map[string]bool{}
+	for _, m := range required.FindAllStringSubmatch(string(mod), -1) {
+		if strings.Contains(m[2], "indirect") {
+			continue
+		}
+		direct[m[1]] = true
+		if !strings.Contains(string(page), "| `"+m[1]+"` | ") {
+			t.Errorf("docs/dependencies.md does not say why %s is needed", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(string(page), -1) {
+		if !direct[m[1]] {
+			t.Errorf("docs/dependencies.md names %s, which is no direct dependency", m[1])
+		}
+	}
+	if len(direct) == 0 {
+		t.Error("no direct dependency was found")
+	}
+}
