@@ -26,7 +26,7 @@ const neighbours = 32
 // sharedBatch runs the culprit's function in one batch with neighbours, half of
 // them before it and half behind it, each storing a row. It returns once all
 // have been answered. It must be called in a synctest bubble.
-func sharedBatch(t *testing.T, db *DB, ctx context.Context, culprit func(*tx) error) (error, [neighbours]error) {
+func sharedBatch(t *testing.T, db *DB, ctx context.Context, culprit func(*tx) error) ([neighbours]error, error) {
 	t.Helper()
 	release := hold(t, db)
 	var wg sync.WaitGroup
@@ -56,7 +56,7 @@ func sharedBatch(t *testing.T, db *DB, ctx context.Context, culprit func(*tx) er
 	}
 	release()
 	wg.Wait()
-	return failed, errs
+	return errs, failed
 }
 
 // hold keeps the writer in a function until the one it returns is called, so
@@ -196,7 +196,7 @@ func TestUpdate_OneMemberFails_NeighboursSucceed(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				failed, errs := sharedBatch(t, db, ctx, func(u *tx) error { return c.culprit(ctx, cancel, u) })
+				errs, failed := sharedBatch(t, db, ctx, func(u *tx) error { return c.culprit(ctx, cancel, u) })
 				if !c.failed(failed) {
 					t.Errorf("culprit: got %v", failed)
 				}
@@ -371,7 +371,7 @@ func TestUpdate_BatchIsBounded(t *testing.T) {
 func TestUpdate_FunctionEndsItsGoroutine_OthersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openTemp(t, Options{})
-		failed, errs := sharedBatch(t, db, t.Context(), func(u *tx) error {
+		errs, failed := sharedBatch(t, db, t.Context(), func(u *tx) error {
 			_ = u.PutMeta(t.Context(), "culprit", "stored")
 			runtime.Goexit()
 			return nil

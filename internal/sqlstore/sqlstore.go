@@ -92,6 +92,9 @@ func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
 	if err := makePrivate(path); err != nil {
 		return err
 	}
+	// As SQLite's own builds on Linux do: it writes all that a commit needs to
+	// be read back, and not the file's times. Where there is none, fsync it is.
+	_, _ = sqlite.Fdatasync(true)
 	connector, err := sqlite.NewConnector(dataSource(path))
 	if err != nil {
 		return err

@@ -88,10 +88,11 @@ func (s *Service) withKeys(ctx context.Context, alg token.Alg, need int, at time
 		return s.store.Update(ctx, func(tx Tx) error {
 			left := fresh
 			return fn(tx, func(to SigningKey) error {
+				to.CreatedAt = at
 				if len(left) > 0 {
 					k := left[0]
 					left = left[1:]
-					k.PoolID, k.Use, k.ActiveAt = to.PoolID, to.Use, to.ActiveAt
+					k.PoolID, k.Use, k.CreatedAt, k.ActiveAt = to.PoolID, to.Use, at, to.ActiveAt
 					return tx.InsertKey(ctx, k)
 				}
 				_, err := tx.ClaimStockKey(ctx, string(alg), to)

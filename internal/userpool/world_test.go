@@ -51,15 +51,14 @@ type world struct {
 }
 
 type options struct {
-	behaviour  userpool.Behaviour
-	flows      []string
-	legacy     bool // PreventUserExistenceErrors LEGACY
-	limitsOff  bool
-	noVerify   bool // no AutoVerifiedAttributes
-	rotation   bool
-	grace      time.Duration
-	tags       map[string]string
-	noPassword bool // unset: SMS_OTP is always allowed here
+	behaviour userpool.Behaviour
+	flows     []string
+	legacy    bool // PreventUserExistenceErrors LEGACY
+	limitsOff bool
+	noVerify  bool // no AutoVerifiedAttributes
+	rotation  bool
+	grace     time.Duration
+	tags      map[string]string
 }
 
 // inWorld runs a test in a bubble of virtual time with a server in it.

@@ -1,0 +1,159 @@
+package endtoend
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+)
+
+// BenchmarkTextedSignIn drives complete texted-code sign-ins by CUSTOM_AUTH
+// against the built program on durable SQLite: start, code from the provider's
+// webhook, answer, RS256 tokens. Its own CPU is not counted: cpu-ms/sign-in is
+// the server's, and rsa-% the share in it of two RSA-2048 signatures, timed in
+// the same run.
+func BenchmarkTextedSignIn(b *testing.B) {
+	for _, workers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchSignIn(b, workers) })
+	}
+}
+
+func benchSignIn(b *testing.B, workers int) {
+	s := newSite(b, "BELLHOP_LIMITS=off")
+	s.start()
+	defer s.stop()
+	ctx := bounded(b, 5*time.Minute)
+	people := make([]string, workers)
+	sdk := s.sdk()
+	for i := range people {
+		people[i] = newNumber()
+		if _, err := sdk.AdminCreateUser(ctx, &cip.AdminCreateUserInput{UserPoolId: &s.pool, Username: &people[i]}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	sign := rsaSign(b)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	b.ResetTimer()
+	before := s.cpu()
+	var all sync.WaitGroup
+	for _, number := range people {
+		all.Go(func() {
+			sdk := s.sdk()
+			for n := 1; left.Add(-1) >= 0; n++ {
+				if err := signIn(ctx, s, sdk, number, n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	each := (s.cpu() - before) / time.Duration(b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign-ins/s")
+	b.ReportMetric(each.Seconds()*1000, "cpu-ms/sign-in")
+	b.ReportMetric(200*sign.Seconds()/each.Seconds(), "rsa-%")
+	b.ReportMetric(float64(s.memory())/(1<<20), "server-MiB")
+}
+
+func signIn(ctx context.Context, s *site, sdk *cip.Client, number string, n int) error {
+	started, err := sdk.InitiateAuth(ctx, &cip.InitiateAuthInput{
+		ClientId: &s.client, AuthFlow: types.AuthFlowTypeCustomAuth, AuthParameters: map[string]string{"USERNAME": number},
+	})
+	if err != nil {
+		return err
+	}
+	code, err := s.codeOf(ctx, number, n)
+	if err != nil {
+		return err
+	}
+	_, err = spentAnswer{number, aws.ToString(started.Session), code}.give(ctx, s, sdk)
+	return err
+}
+
+// rsaSign is the time of one RSA-2048 signature on one core.
+func rsaSign(b *testing.B) time.Duration {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("bench"))
+	const n = 100
+	start := time.Now()
+	for range n {
+		if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(start) / n
+}
+
+// cpu is what the server has used, user and system (proc(5), stat, in ticks of
+// 10 ms).
+func (s *site) cpu() time.Duration {
+	s.tb.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	user, err1 := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	if err1 != nil || err2 != nil {
+		s.tb.Fatalf("/proc stat is %q", stat)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// memory is what the server has resident, in bytes.
+func (s *site) memory() int64 {
+	s.tb.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				s.tb.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// BenchmarkStart is the time from the start of the program, on a data folder
+// that is there, to its first answer.
+func BenchmarkStart(b *testing.B) {
+	s := newSite(b)
+	s.start()
+	s.stop()
+	b.ResetTimer()
+	for range b.N {
+		s.start()
+		if _, err := s.sdk().SignUp(b.Context(), &cip.SignUpInput{ClientId: aws.String("nobody"), Username: aws.String(newNumber())}); err == nil {
+			b.Fatal("an unknown client was served")
+		}
+		b.StopTimer()
+		b.ReportMetric(float64(s.memory())/(1<<20), "server-MiB")
+		s.stop()
+		b.StartTimer()
+	}
+}
