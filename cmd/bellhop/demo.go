@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/sms/screen"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+	page "github.com/bellhop-auth/bellhop/web/demo"
+)
+
+// The demo's pool, which is the same on each run.
+const (
+	demoPool   = "us-east-1_BellhopDemo"
+	demoClient = "bellhopdemo"
+)
+
+var demoSettings = []string{"listen", "data"}
+
+func demoHelp() string {
+	return config.Help(nil, demoSettings) + "\nWithout --data everything lies in a temporary folder that is removed at the end.\n"
+}
+
+// demo runs everything in one process: the server on a database of its own, an
+// app that uses it, and a phone that shows the texts. It reads flags only, so
+// that a server's environment does not reach it.
+func demo(ctx context.Context, in invocation) (err error) {
+	cfg, err := config.Load(config.Input{Args: in.args, Only: demoSettings})
+	if err != nil {
+		return err
+	}
+	forget, err := demoFolder(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, forget()) }()
+	log := newLogger(in.stderr, slog.LevelWarn)
+	v, err := openVault(ctx, cfg, true)
+	if err != nil {
+		return err
+	}
+	defer closeVault(v, log)
+	d, taken, err := openDemoDoor(cfg)
+	if err != nil {
+		return err
+	}
+	defer d.listener.Close()
+	phone := screen.New()
+	service, err := v.service(ctx, cfg, phone, d.publicURL, log)
+	if err != nil {
+		return err
+	}
+	if err := prepareDemo(ctx, cfg, d, service, log); err != nil {
+		return err
+	}
+	face, err := newFace(cfg, service, log)
+	if err != nil {
+		return err
+	}
+	h := &host{service: service, log: log, onStop: []func(){phone.Close}}
+	handler := demoHandler(page.Files(), phone, web.Health(h.ready, face))
+	return h.run(ctx, d, handler, func() { welcome(in, cfg, d, taken) })
+}
+
+// demoFolder sees to a data folder and returns how to leave it.
+func demoFolder(cfg *config.Config) (forget func() error, err error) {
+	if cfg.Given("data") {
+		return func() error { return nil }, nil
+	}
+	folder, err := os.MkdirTemp("", "bellhop-demo-")
+	if err != nil {
+		return nil, err
+	}
+	cfg.MoveTo(folder)
+	return func() error { return os.RemoveAll(folder) }, nil
+}
+
+// openDemoDoor binds the usual port, or a free one where that is taken and the
+// user has not asked for it.
+func openDemoDoor(cfg *config.Config) (d *door, taken bool, err error) {
+	d, err = openDoor(cfg)
+	if errors.Is(err, syscall.EADDRINUSE) && !cfg.Given("listen") {
+		cfg.Listen = "127.0.0.1:0"
+		d, err = openDoor(cfg)
+		return d, true, err
+	}
+	return d, false, err
+}
+
+// prepareDemo makes the pool of the page unless a kept folder has it.
+func prepareDemo(ctx context.Context, cfg *config.Config, d *door, service *userpool.Service, log *slog.Logger) error {
+	if err := service.ClaimPublicURL(ctx, true); err != nil { // the port may be another each time
+		return err
+	}
+	if err := ensureAdminKey(ctx, cfg, service, log); err != nil {
+		return err
+	}
+	_, err := service.DescribeUserPool(ctx, demoPool)
+	if !fault.Is(err, fault.ResourceNotFound) {
+		return err
+	}
+	_, err = makePhonePool(ctx, service, poolOptions{id: demoPool, clientID: demoClient, name: "demo", tags: pageHost(d)})
+	return err
+}
+
+// pageHost binds the texts' codes to the page, where its host is one that a
+// text can name.
+func pageHost(d *door) map[string]string {
+	page, err := url.Parse(d.publicURL)
+	if err != nil || strings.Contains(page.Hostname(), ":") {
+		return nil
+	}
+	return map[string]string{"bellhop:app-host": page.Hostname()}
+}
+
+func welcome(in invocation, cfg *config.Config, d *door, taken bool) {
+	if taken {
+		fmt.Fprintln(in.stdout, "Port 9400 is taken, so the demo runs on a free one.")
+	}
+	fmt.Fprintf(in.stdout, "The demo is at %s\n", d.publicURL)
+	if cfg.Given("data") {
+		fmt.Fprintf(in.stdout, "Users are kept in %s. Stop it with Ctrl-C.\n", cfg.Data)
+		return
+	}
+	fmt.Fprintln(in.stdout, "Texts appear on the page's phone. Stop it with Ctrl-C; then all is forgotten.")
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
+	"github.com/bellhop-auth/bellhop/internal/smstest"
+)
+
+func TestDemo_Page_IsServedWithStrictHeaders(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")
+	res, page := p.get("/")
+	if res.StatusCode != http.StatusOK || !strings.Contains(page, `<div id="root">`) {
+		t.Fatalf("/ answers %d %s", res.StatusCode, page)
+	}
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cache-Control": "no-cache",
+	} {
+		if got := res.Header.Get(name); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	script := regexp.MustCompile(`/assets/[^"]+\.js`).FindString(page)
+	res, _ = p.get(script)
+	if res.StatusCode != http.StatusOK || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") ||
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/javascript") {
+		t.Errorf("%s answers %d, %v", script, res.StatusCode, res.Header)
+	}
+	for _, path := range []string{"/assets", "/assets/", "/nothing.html", "/..%2fembed.go"} {
+		if res, _ := p.get(path); res.StatusCode == http.StatusOK {
+			t.Errorf("%s is served", path)
+		}
+	}
+	p.endWell()
+}
+
+func TestDemo_SignUp_TextAppearsOnThePhone(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")
+	var app struct{ Region, UserPoolID, UserPoolClientID, Endpoint string }
+	if _, body := p.get("/demo/config.json"); json.Unmarshal([]byte(body), &app) != nil || app.Endpoint != p.url+"/" || app.UserPoolID == "" {
+		t.Fatalf("config.json is %s", body)
+	}
+	phone, err := http.Get(p.url + "/demo/texts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Body.Close()
+	api := sdkWithKey(strings.TrimSuffix(app.Endpoint, "/"), "", "")
+	if _, err := api.SignUp(context.Background(), &cip.SignUpInput{ClientId: &app.UserPoolClientID, Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	code := ""
+	for lines := bufio.NewScanner(phone.Body); code == "" && lines.Scan(); {
+		var text struct{ To, Body string }
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && json.Unmarshal([]byte(data), &text) == nil && text.To == number {
+			code = smstest.CodeIn(text.Body)
+		}
+	}
+	if _, err := api.ConfirmSignUp(context.Background(), &cip.ConfirmSignUpInput{ClientId: &app.UserPoolClientID, Username: ptr(number), ConfirmationCode: &code}); err != nil {
+		t.Errorf("the code on the phone does not confirm: %v", err)
+	}
+	p.endWell() // with the phone's stream still open
+}
+
+func TestDemo_AtItsEnd_LeavesNothing(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	p := start(t, []string{"BELLHOP_NOPE=1", "BELLHOP_SMS=log"}, "demo", "--listen", "127.0.0.1:0") // a server's environment is not the demo's
+	if left, _ := filepath.Glob(filepath.Join(temp, "bellhop-demo-*")); len(left) != 1 {
+		t.Fatalf("folders while it runs: %v", left)
+	}
+	p.endWell()
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+func TestDemo_KeptFolder_HasItsUsersNextTime(t *testing.T) {
+	data := t.TempDir()
+	first := start(t, nil, "demo", "--listen", "127.0.0.1:0", "--data", data)
+	api := sdkWithKey(first.url, "", "")
+	if _, err := api.SignUp(context.Background(), &cip.SignUpInput{ClientId: ptr(demoClient), Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	first.endWell()
+	second := start(t, nil, "demo", "--listen", "127.0.0.1:0", "--data", data) // on another port
+	admin := sdk(t, second.url, filepath.Join(data, "credentials"))
+	user, err := admin.AdminGetUser(context.Background(), &cip.AdminGetUserInput{UserPoolId: ptr(demoPool), Username: ptr(number)})
+	if err != nil || user.UserStatus != "UNCONFIRMED" {
+		t.Errorf("AdminGetUser = %+v, %v", user, err)
+	}
+	second.endWell()
+}
+
+func TestDemo_UsualPortTaken_TakesAFreeOneAndSaysSo(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	if l, err := net.Listen("tcp", "127.0.0.1:9400"); err == nil { // else it is taken already
+		defer l.Close()
+	}
+	p := start(t, nil, "demo")
+	if said := p.stdout.String(); !strings.Contains(said, "Port 9400 is taken") || strings.HasSuffix(p.url, ":9400") {
+		t.Errorf("said %q", said)
+	}
+	p.endWell()
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	code, _, stderr := once(t, nil, "demo", "--listen", l.Addr().String())
+	if code != exitFailed || !strings.Contains(stderr, "cannot listen") {
+		t.Errorf("a chosen port that is taken: exit code %d, %q", code, stderr)
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+// drain is how long requests under way may take once the server is to stop.
+const drain = 10 * time.Second
+
+// host runs one HTTP server and the domain's background work, and stops them in
+// order: readiness, requests, work.
+type host struct {
+	service  *userpool.Service
+	log      *slog.Logger
+	stopping atomic.Bool
+	onStop   []func() // called when requests are to end, for streams
+}
+
+var errStopping = errors.New("stopping")
+
+func (h *host) ready(ctx context.Context) error {
+	if h.stopping.Load() {
+		return errStopping
+	}
+	return h.service.Ready(ctx)
+}
+
+// run serves until ctx ends or something fails, and returns when all has
+// stopped.
+func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce func()) error {
+	server := web.NewServer(h.log, handler)
+	server.TLSConfig = d.tls
+	for _, f := range h.onStop {
+		server.RegisterOnShutdown(f)
+	}
+	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopJobs()
+	group, failed := errgroup.WithContext(ctx)
+	group.Go(func() error { return finished(h.service.Run(jobs), jobs) })
+	group.Go(func() error { return listen(server, d) })
+	group.Go(func() error {
+		<-failed.Done()
+		h.stopping.Store(true)
+		h.log.Info("stopping")
+		defer stopJobs() // requests may still hand texts to them
+		return h.drain(context.WithoutCancel(ctx), server)
+	})
+	announce()
+	return group.Wait()
+}
+
+func listen(server *http.Server, d *door) error {
+	serve := server.Serve
+	if d.tls != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain waits for requests under way and cuts off those that take too long.
+func (h *host) drain(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drain)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		h.log.Warn("requests were cut off", "after", drain.String())
+		return server.Close()
+	}
+	return err
+}
+
+// finished turns the end of work that was told to stop into no error.
+func finished(err error, told context.Context) error {
+	if told.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// newLogger writes lines for people on a terminal and JSON elsewhere.
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,161 @@
+// Command bellhop is the server and its tools: it reads settings, wires the
+// parts to each other, and leaves everything else to them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/bellhop-auth/bellhop/internal/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it was asked rightly and could not
+	exitUsage  = 2 // arguments, settings
+)
+
+// invocation is what a command gets: its arguments and the world around it.
+type invocation struct {
+	args           []string
+	env            []string
+	stdout, stderr io.Writer
+}
+
+// command is one row of the program's table.
+type command struct {
+	name  string // as typed, one word or two
+	about string
+	run   func(context.Context, invocation) error
+	help  func() string // flags; nil for none
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "run the server", serve, serveHelp},
+		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
+		{"pool create", "make a user pool for phone numbers, and an app client", poolCreate, poolCreateHelp},
+		{"version", "say which build this is", version, nil},
+	}
+}
+
+// run is the program without its process: it returns the exit code.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
+	in := invocation{args: args, env: env, stdout: stdout, stderr: stderr}
+	err := dispatch(ctx, in)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, new(usageError)), errors.As(err, new(config.Problems)):
+		complain(stderr, err)
+		return exitUsage
+	default:
+		complain(stderr, err)
+		return exitFailed
+	}
+}
+
+// usageError is a command line that names no command.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// complain writes each line of an error as a line of its own.
+func complain(stderr io.Writer, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(stderr, "bellhop: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+}
+
+func dispatch(ctx context.Context, in invocation) error {
+	if len(in.args) == 0 {
+		return usageError("say what to do: " + strings.Join(names(), ", ") + "; bellhop help tells more")
+	}
+	if in.args[0] == "help" || wantsHelp(in.args[0]) {
+		return help(in)
+	}
+	cmd, rest, err := find(in.args)
+	if err != nil {
+		return err
+	}
+	in.args = rest
+	if slices.ContainsFunc(rest, wantsHelp) {
+		fmt.Fprint(in.stdout, cmd.usage())
+		return nil
+	}
+	return cmd.run(ctx, in)
+}
+
+func wantsHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
+
+// find returns the command that the first words name, and the words after it.
+func find(args []string) (command, []string, error) {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], nil
+		}
+	}
+	return command{}, nil, unknown(args)
+}
+
+// unknown words the refusal of words that name no command.
+func unknown(args []string) error {
+	typed, near := args[0], config.Nearest(args[0], names())
+	for _, name := range names() {
+		if group, _, two := strings.Cut(name, " "); two && group == args[0] {
+			typed, near = strings.Join(args[:min(2, len(args))], " "), name
+		}
+	}
+	if near == "" {
+		return usageError(fmt.Sprintf("%q is no command; bellhop help lists the commands", typed))
+	}
+	return usageError(fmt.Sprintf("%q is no command; did you mean bellhop %s?", typed, near))
+}
+
+func names() []string {
+	var all []string
+	for _, c := range commands() {
+		all = append(all, c.name)
+	}
+	return append(all, "help")
+}
+
+func help(in invocation) error {
+	if len(in.args) > 1 {
+		cmd, _, err := find(in.args[1:])
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(in.stdout, cmd.usage())
+		return nil
+	}
+	fmt.Fprint(in.stdout, "Bellhop signs people in by a code that is texted to their phone,\nand speaks the Amazon Cognito API.\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(in.stdout, "  bellhop %-12s  %s\n", c.name, c.about)
+	}
+	fmt.Fprint(in.stdout, "\nbellhop help COMMAND lists the flags of a command.\n")
+	return nil
+}
+
+func (c command) usage() string {
+	text := fmt.Sprintf("bellhop %s: %s\n", c.name, c.about)
+	if c.help != nil {
+		text += "\n" + c.help()
+	}
+	return text
+}

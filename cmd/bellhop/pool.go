@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// poolOptions are what `bellhop pool create` asks for.
+type poolOptions struct {
+	id, clientID, name string
+	tags               map[string]string
+	asJSON             bool
+}
+
+func (o *poolOptions) flags() []config.Flag {
+	text := func(field *string) func(string) error {
+		return func(v string) error { *field = v; return nil }
+	}
+	tag := func(key string) func(string) error {
+		return func(v string) error { o.tags[key] = v; return nil }
+	}
+	return []config.Flag{
+		{Name: "id", Arg: "ID", Set: text(&o.id), Help: "pool id, such as us-east-1_AbC123xyz (default a new one)"},
+		{Name: "client-id", Arg: "ID", Set: text(&o.clientID), Help: "app client id (default a new one)"},
+		{Name: "name", Arg: "NAME", Set: text(&o.name), Help: "name of the pool and the client (default bellhop)"},
+		{Name: "behaviour", Arg: "MODE", Set: tag("bellhop:behaviour"), Help: "standard, strict or cognito-exact (default standard)"},
+		{Name: "app-host", Arg: "HOST", Set: tag("bellhop:app-host"), Help: "host of the app's page, for the last line of texts (default none)"},
+		{Name: "json", Set: func(v string) error { o.asJSON = v == "true"; return nil }, Help: "print JSON instead of snippets"},
+	}
+}
+
+// poolSettings are the settings that matter to the command; the others are
+// accepted, so that it can share a server's file and environment.
+var poolSettings = []string{"data", "database", "master-key-file", "public-url", "region", "listen", "config"}
+
+func poolCreateHelp() string {
+	return config.Help(new(poolOptions).flags(), poolSettings)
+}
+
+// poolCreate makes a pool and a client in the data folder, whether or not a
+// server runs on it.
+func poolCreate(ctx context.Context, in invocation) error {
+	options := poolOptions{name: "bellhop", tags: map[string]string{}}
+	cfg, err := config.Load(config.Input{Args: in.args, Env: in.env, ReadFile: os.ReadFile, Extra: options.flags(), Tool: true})
+	if err != nil {
+		return err
+	}
+	log := newLogger(in.stderr, slog.LevelWarn)
+	v, err := openVault(ctx, cfg, false)
+	if err != nil {
+		return err
+	}
+	defer closeVault(v, log)
+	endpoint, err := servedURL(ctx, cfg, v)
+	if err != nil {
+		return err
+	}
+	service, err := v.service(ctx, cfg, sms.None{}, endpoint, log)
+	if err != nil {
+		return err
+	}
+	made, err := makePhonePool(ctx, service, options)
+	if err != nil {
+		return err
+	}
+	made.Endpoint, made.data = endpoint, cfg.Data
+	return made.print(in.stdout, options.asJSON)
+}
+
+// metaPublicURL is where a server notes the public URL that it was started with.
+const metaPublicURL = "public_url"
+
+// servedURL is the public URL that a server on this data folder has, or will
+// have by these settings.
+func servedURL(ctx context.Context, cfg *config.Config, v *vault) (url string, err error) {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL, nil
+	}
+	err = v.store.View(ctx, func(tx userpool.Tx) error {
+		url, err = tx.Meta(ctx, metaPublicURL)
+		return err
+	})
+	if err != nil || url != "" {
+		return url, err
+	}
+	url, _, err = callable(scheme(cfg), cfg.Listen)
+	return url, err
+}
+
+// phonePool is a pool that was made, with what an app needs to use it.
+type phonePool struct {
+	UserPoolID string `json:"userPoolId"`
+	ClientID   string `json:"userPoolClientId"`
+	Region     string `json:"region"`
+	Endpoint   string `json:"endpoint"`
+	Issuer     string `json:"issuer"`
+	JWKS       string `json:"jwks"`
+
+	data string
+}
+
+// makePhonePool makes a pool whose users are named by their phone numbers and
+// need no password, and a public client for an app.
+func makePhonePool(ctx context.Context, service *userpool.Service, o poolOptions) (*phonePool, error) {
+	settings := userpool.DefaultPoolSettings()
+	settings.UsernameAttributes = []string{userpool.AttrPhone}
+	settings.AutoVerified = []string{userpool.AttrPhone}
+	settings.FirstFactors = []string{userpool.FactorPassword, userpool.FactorSMSOTP}
+	settings.CaseSensitive = false
+	settings.Tags = o.tags
+	pool, err := service.CreateUserPool(ctx, userpool.NewPool{ID: userpool.PoolID(o.id), Name: o.name, Settings: settings})
+	if err != nil {
+		return nil, fmt.Errorf("the pool cannot be made: %w", err)
+	}
+	client, err := service.CreateUserPoolClient(ctx, userpool.NewClient{
+		ID: userpool.ClientID(o.clientID), PoolID: pool.ID, Name: o.name,
+		Settings: userpool.ClientSettings{
+			ExplicitAuthFlows: []string{userpool.AllowCustom, userpool.AllowSRP, userpool.AllowUserAuth, userpool.AllowRefresh},
+			PreventExistence:  true,
+		},
+	})
+	if err != nil {
+		// A pool without its client is of no use, and its id would be taken.
+		if undo := service.DeleteUserPool(ctx, pool.ID); undo != nil {
+			return nil, fmt.Errorf("the app client cannot be made: %w; and the pool %s stays behind: %w", err, pool.ID, undo)
+		}
+		return nil, fmt.Errorf("the app client cannot be made: %w", err)
+	}
+	issuer := service.Issuer(pool.ID)
+	region, _, _ := strings.Cut(string(pool.ID), "_") // clients take it from the id
+	return &phonePool{
+		UserPoolID: string(pool.ID), ClientID: string(client.ID), Region: region,
+		Issuer: issuer, JWKS: issuer + "/.well-known/jwks.json",
+	}, nil
+}
+
+func (p *phonePool) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(p)
+	}
+	_, err := fmt.Fprintf(w, snippets, p.UserPoolID, p.ClientID, p.Issuer, p.JWKS,
+		p.UserPoolID, p.ClientID, p.Endpoint,
+		p.Region, p.UserPoolID, p.ClientID, p.Endpoint,
+		credentialsFile(p.data), p.Region, p.Endpoint, p.UserPoolID)
+	return err
+}
+
+const snippets = `User pool   %s
+App client  %s
+Issuer      %s
+Key set     %s
+
+Amplify 6:
+
+  import { Amplify } from 'aws-amplify';
+
+  Amplify.configure({
+    Auth: {
+      Cognito: {
+        userPoolId: '%s',
+        userPoolClientId: '%s',
+        userPoolEndpoint: '%s/',
+      },
+    },
+  });
+
+Amplify 5:
+
+  import { Amplify } from 'aws-amplify';
+
+  Amplify.configure({
+    Auth: {
+      region: '%s',
+      userPoolId: '%s',
+      userPoolWebClientId: '%s',
+      endpoint: '%s/',
+      authenticationFlowType: 'CUSTOM_AUTH',
+    },
+  });
+
+aws CLI, once the server has started:
+
+  AWS_SHARED_CREDENTIALS_FILE=%s aws --region %s --endpoint-url %s \
+    cognito-idp describe-user-pool --user-pool-id %s
+`

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/bellhop-auth/bellhop/internal/cognito"
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+// maxInFlight is how many requests are served at once; more are refused.
+const maxInFlight = 1024
+
+func serveHelp() string { return config.Help(nil, nil) }
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, in invocation) error {
+	cfg, err := config.Load(config.Input{Args: in.args, Env: in.env, ReadFile: os.ReadFile})
+	if err != nil {
+		return err
+	}
+	log := newLogger(in.stderr, slog.LevelInfo)
+	v, err := openVault(ctx, cfg, true)
+	if err != nil {
+		return err
+	}
+	defer closeVault(v, log) // last of all: nothing may write any more
+	d, err := openDoor(cfg)
+	if err != nil {
+		return err
+	}
+	defer d.listener.Close()
+	service, err := openService(ctx, cfg, v, d, log)
+	if err != nil {
+		return err
+	}
+	face, err := newFace(cfg, service, log)
+	if err != nil {
+		return err
+	}
+	warn(cfg, d, log)
+	h := &host{service: service, log: log}
+	handler := web.Health(h.ready, face)
+	announce := func() {
+		log.Info("listening on "+d.bound, "public_url", d.publicURL)
+		fmt.Fprintf(in.stdout, "listening on %s\n", d.bound)
+	}
+	return h.run(ctx, d, handler, announce)
+}
+
+// openService opens the domain, claims the public URL for it and sees to an
+// admin key.
+func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log *slog.Logger) (*userpool.Service, error) {
+	sender, err := newSender(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	service, err := v.service(ctx, cfg, sender, d.publicURL, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := claimURL(ctx, service, cfg.AcceptIssuerChange); err != nil {
+		return nil, err
+	}
+	return service, ensureAdminKey(ctx, cfg, service, log)
+}
+
+func claimURL(ctx context.Context, service *userpool.Service, accept bool) error {
+	err := service.ClaimPublicURL(ctx, accept)
+	if errors.Is(err, userpool.ErrIssuerChange) {
+		return fmt.Errorf("%w; tokens in use would turn invalid, and back ends must be told the new issuer: set --public-url to the old one, or start once with --accept-issuer-change", err)
+	}
+	return err
+}
+
+func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.Service, log *slog.Logger) error {
+	if cfg.AdminAccessKeyID != "" {
+		return nil
+	}
+	key, made, err := service.EnsureAdminKey(ctx)
+	if err != nil {
+		return err
+	}
+	if err := writeCredentials(cfg.Data, key); err != nil {
+		return fmt.Errorf("the admin credentials cannot be written: %w", err)
+	}
+	if made {
+		log.Info("an admin key was made", "credentials", credentialsFile(cfg.Data))
+	}
+	return nil
+}
+
+// newFace puts the plumbing around the JSON API.
+func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (http.Handler, error) {
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	if err != nil {
+		return nil, err
+	}
+	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, MaxInFlight: maxInFlight, Refuse: api.Refuse}
+	return web.Handler(plumbing, api), nil
+}
+
+// warn says what an operator would otherwise learn too late.
+func warn(cfg *config.Config, d *door, log *slog.Logger) {
+	if cfg.SMS.Kind == config.SMSNone {
+		log.Warn("no SMS provider is configured: every text is refused; see --sms")
+	}
+	if cfg.SMS.Kind == config.SMSLog {
+		log.Warn("texts go to this log, codes included: --sms log is for development")
+	}
+	if cfg.LimitsOff {
+		log.Warn("the limits that count requests and money are off: --limits off is for load tests")
+	}
+	if d.guessed {
+		log.Warn("the server listens on every address and has no --public-url: tokens name an issuer that only this machine can reach", "public_url", d.publicURL)
+	}
+	if n := len(cfg.AdminSecret); n > 0 && n < minAdminSecret {
+		log.Warn("the admin secret is short: whoever sees one signed request can guess it", "characters", n)
+	}
+}
+
+// minAdminSecret is half of what AWS gives; below it a secret looks chosen by a
+// person.
+const minAdminSecret = 20
+
+func closeVault(v *vault, log *slog.Logger) {
+	if err := v.store.Close(); err != nil {
+		log.Error("the database was not closed cleanly", "error", err)
+	}
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The functions below parse the text of one setting into the Config. Their
+// errors are half a sentence that follows the name of the setting.
+
+func setText(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = v
+		return nil
+	}
+}
+
+func setSwitch(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		on, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("must be true or false, not %q", v)
+		}
+		*field(c) = on
+		return nil
+	}
+}
+
+func setListen(c *Config, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:9400, not %q", v)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("has the port %q, which is not a number up to 65535", port)
+	}
+	c.Listen = v
+	return nil
+}
+
+func setDatabase(c *Config, v string) error {
+	if strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://") {
+		return errors.New("names a PostgreSQL database, which this version does not support yet; leave it out to use SQLite")
+	}
+	path, _ := strings.CutPrefix(v, "sqlite:")
+	if path == "" || strings.Contains(path, "://") {
+		return errors.New("must be the path of a SQLite file, or sqlite: and that path")
+	}
+	c.Database = path
+	return nil
+}
+
+func setPublicURL(c *Config, v string) error {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return errors.New("must be a URL such as https://auth.example.com")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return errors.New("must hold no user, query or fragment, since the issuer of tokens is made from it")
+	}
+	c.PublicURL = strings.TrimRight(v, "/")
+	return nil
+}
+
+// region is what aws-jwt-verify accepts before the underscore of a pool id.
+var region = regexp.MustCompile(`^(eusc-[a-z]{2}|[a-z]{2})-(gov-)?[a-z]+-\d$`)
+
+func setRegion(c *Config, v string) error {
+	if !region.MatchString(v) {
+		return fmt.Errorf("must look like an AWS region, such as eu-central-1, not %q: client libraries check the prefix of a pool id", v)
+	}
+	c.Region = v
+	return nil
+}
+
+func setSMS(c *Config, v string) error {
+	kind, rest, _ := strings.Cut(v, ":")
+	switch {
+	case v == "none":
+		c.SMS = SMS{}
+	case v == "log":
+		c.SMS = SMS{Kind: SMSLog}
+	case kind != "webhook":
+		return errors.New("must be none, log or webhook:URL")
+	case !webURL(rest):
+		return errors.New("must give the webhook a whole URL, such as webhook:https://sms.example.com/send")
+	default:
+		c.SMS = SMS{Kind: SMSWebhook, URL: Secret(rest)}
+	}
+	return nil
+}
+
+func webURL(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+}
+
+// The sizes of a signing secret: Standard Webhooks, "Signature scheme".
+const minWebhookSecret, maxWebhookSecret = 24, 64
+
+func setWebhookSecret(c *Config, v string) error {
+	encoded, ok := strings.CutPrefix(v, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	switch {
+	case !ok || err != nil:
+		return errors.New("must be whsec_ followed by base64")
+	case len(key) < minWebhookSecret || len(key) > maxWebhookSecret:
+		return fmt.Errorf("must hold %d to %d bytes of base64 after whsec_, not %d", minWebhookSecret, maxWebhookSecret, len(key))
+	}
+	c.SMSWebhookSecret = Secret(v)
+	return nil
+}
+
+func setLimits(c *Config, v string) error {
+	if v != "enforce" && v != "off" {
+		return fmt.Errorf("must be enforce or off, not %q", v)
+	}
+	c.LimitsOff = v == "off"
+	return nil
+}
+
+func setProxies(c *Config, v string) error {
+	var proxies []netip.Prefix
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		proxy, err := parsePrefix(part)
+		if err != nil {
+			return fmt.Errorf("has %q, which is not a network such as 10.0.0.0/8", part)
+		}
+		proxies = append(proxies, proxy)
+	}
+	c.TrustedProxies = proxies
+	return nil
+}
+
+func parsePrefix(v string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(v); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(v)
+	return p.Masked(), err
+}
+
+// keyID is what an id may hold: SigV4 puts it before the first slash of a
+// credential.
+var keyID = regexp.MustCompile(`^[0-9A-Za-z._-]{1,128}$`)
+
+func setKeyID(c *Config, v string) error {
+	if !keyID.MatchString(v) {
+		return errors.New("must be 1 to 128 letters, digits, dots, dashes or underscores")
+	}
+	c.AdminAccessKeyID = v
+	return nil
+}
+
+func setAdminSecret(c *Config, v string) error {
+	if strings.ContainsAny(v, " \t\r\n") {
+		return errors.New("must not hold spaces or line breaks")
+	}
+	c.AdminSecret = Secret(v)
+	return nil
+}

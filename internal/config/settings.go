@@ -1,0 +1,68 @@
+package config
+
+import (
+	"strings"
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Name    string // the flag without dashes, and the key in the file
+	Default string // as text; empty where Shown says what happens
+	Shown   string // the default in words, where Default cannot say it
+	Help    string
+	Arg     string // the value's name in the help text; empty for a switch
+	Secret  bool   // no flag; variable and key exist also with _FILE and -file, naming a file
+	NoFile  bool   // not a key of the file
+	set     func(*Config, string) error
+}
+
+// Settings returns the table, in the order of the documentation.
+func Settings() []Setting {
+	return []Setting{
+		{Name: "listen", Default: "127.0.0.1:9400", Arg: "HOST:PORT", set: setListen,
+			Help: "address to serve on; port 0 takes a free one"},
+		{Name: "data", Default: "./bellhop-data", Arg: "FOLDER", set: setText(func(c *Config) *string { return &c.Data }),
+			Help: "folder of the database, the master key and the admin credentials"},
+		{Name: "database", Shown: "`bellhop.db` in the data folder", Arg: "FILE", set: setDatabase,
+			Help: "SQLite file, also as sqlite:FILE"},
+		{Name: "master-key-file", Shown: "`master.key` in the data folder", Arg: "FILE", set: setText(func(c *Config) *string { return &c.MasterKeyFile }),
+			Help: "key that seals the secrets in the database; made only with a new database"},
+		{Name: "public-url", Shown: "`http://`, with TLS `https://`, and the bound address", Arg: "URL", set: setPublicURL,
+			Help: "address under which clients reach this server; the issuer of tokens is it, a slash and the pool id"},
+		{Name: "accept-issuer-change", Default: "false", set: setSwitch(func(c *Config) *bool { return &c.AcceptIssuerChange }),
+			Help: "start although the public URL, and so the issuer of existing pools, has changed"},
+		{Name: "region", Default: "us-east-1", Arg: "REGION", set: setRegion,
+			Help: "AWS region named in the ids and ARNs of new pools"},
+		{Name: "sms", Default: "none", Arg: "SENDER", set: setSMS,
+			Help: "who takes texts: none, webhook:URL, or log (development: codes appear in the log)"},
+		{Name: "sms-webhook-secret", Secret: true, Shown: "unsigned", Arg: "SECRET", set: setWebhookSecret,
+			Help: "whsec_ and base64; signs the webhook's posts by the Standard Webhooks convention"},
+		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
+			Help: "enforce, or off to lift the limits that count requests or money"},
+		{Name: "trusted-proxies", Shown: "none", Arg: "CIDRS", set: setProxies,
+			Help: "proxies whose X-Forwarded-For is believed, separated by commas"},
+		{Name: "tls-cert", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.TLSCert }),
+			Help: "PEM certificate chain; serves HTTPS together with --tls-key"},
+		{Name: "tls-key", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.TLSKey }),
+			Help: "PEM private key of --tls-cert"},
+		{Name: "admin-access-key-id", Secret: true, Shown: "made at first start", Arg: "ID", set: setKeyID,
+			Help: "access key id that signs administrative requests"},
+		{Name: "admin-secret-access-key", Secret: true, Shown: "made at first start", Arg: "SECRET", set: setAdminSecret,
+			Help: "secret access key that signs administrative requests"},
+		{Name: "config", Shown: "none", Arg: "FILE", NoFile: true,
+			Help: "YAML file of settings, each under its flag's name"},
+	}
+}
+
+// env returns the name of the setting's variable.
+func (s Setting) env() string {
+	return "BELLHOP_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+// shownDefault returns the default for a reader.
+func (s Setting) shownDefault() string {
+	if s.Shown != "" {
+		return s.Shown
+	}
+	return "`" + s.Default + "`"
+}
