@@ -1,0 +1,22 @@
+# What a person types. The work is in scripts/, so that it can be read and run
+# without make.
+
+.PHONY: test build demo screenshots vuln clean
+
+test: ## every test; installs what is missing
+	@scripts/test.sh
+
+build: ## bin/bellhop, one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
+
+demo: ## the server, a small app and a phone on one page
+	go run ./cmd/bellhop demo
+
+screenshots: ## pictures of the demo, into docs/screenshots
+	@scripts/screenshots.sh
+
+vuln: ## known vulnerabilities of what we depend on; needs the network
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Every test, cheapest first. The last line counts them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+step() { printf '\n== %s\n' "$*"; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+step what the tests need
+. scripts/need.sh
+
+step format, modules, vet, staticcheck
+unformatted=$(gofmt -l cmd internal web/demo/*.go)
+if [ -n "$unformatted" ]; then
+  echo "gofmt would change:" "$unformatted" >&2
+  exit 1
+fi
+go mod tidy -diff
+go vet ./...
+go run "$staticcheck" ./...
+
+step the demo\'s bundle is what its source builds
+(cd web/demo && npm run --silent check && npm run --silent verify)
+
+touch "$work/go" "$work/e2e"
+failed=0
+step go test -race
+go test -race -json ./... | node scripts/gotest.mjs "$work/go" || failed=1
+
+step real clients against the real binary
+CGO_ENABLED=0 go build -trimpath -o "$work/bellhop" ./cmd/bellhop
+(cd e2e && BELLHOP_BIN=$work/bellhop node --test --test-concurrency=1 \
+  --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=tap --test-reporter-destination="$work/e2e" *.test.mjs) || failed=1
+
+count() { awk -v key="$1" '$1 == "#" && $2 == key { n += $3 } END { print n + 0 }' "$work/go" "$work/e2e"; }
+printf '\n%d passed, %d failed\n' "$(count pass)" "$(count fail)"
+exit "$failed"
