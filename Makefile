@@ -1,10 +1,16 @@
 # What a person types. The work is in scripts/, so that it can be read and run
 # without make.
 
-.PHONY: test build demo screenshots vuln clean
+.PHONY: test soak figures build demo screenshots vuln clean
 
 test: ## every test; installs what is missing
 	@scripts/test.sh
+
+soak: ## hundreds of kills, and the pre-hijack matrix whole; about an hour
+	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack' ./internal/endtoend ./internal/userpool
+
+figures: ## what a sign-in and a start cost here, into docs/figures
+	@scripts/figures.sh
 
 build: ## bin/bellhop, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop

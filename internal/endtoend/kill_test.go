@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,12 @@ import (
 )
 
 // kills is how often the server is killed; more find more, and take longer.
-const kills = 12
+func kills() int {
+	if os.Getenv("SOAK") != "" {
+		return 400
+	}
+	return 12
+}
 
 // record is what the server has acknowledged, kept by the clients alone.
 type record struct {
@@ -43,7 +49,7 @@ func TestKill_AtRandomMoments_NothingAcknowledgedIsLostAndNothingWorksTwice(t *t
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	rec := &record{}
-	for range kills {
+	for range kills() {
 		s.start()
 		ctx, cancel := context.WithCancel(bounded(t, time.Minute))
 		var clients sync.WaitGroup
@@ -62,10 +68,10 @@ func TestKill_AtRandomMoments_NothingAcknowledgedIsLostAndNothingWorksTwice(t *t
 	s.start()
 	check(t, s, rec)
 	s.stop()
-	if len(rec.refresh) < kills {
+	if len(rec.refresh) < kills() {
 		t.Errorf("only %d sign-ins were acknowledged: too few to say anything", len(rec.refresh))
 	}
-	t.Logf("%d kills: %d sign-ups, %d confirmations, %d sign-ins acknowledged", kills, len(rec.signedUp), len(rec.confirmed), len(rec.refresh))
+	t.Logf("%d kills: %d sign-ups, %d confirmations, %d sign-ins acknowledged", kills(), len(rec.signedUp), len(rec.confirmed), len(rec.refresh))
 }
 
 // liveALittle is one person's sign-up and two sign-ins. What is acknowledged is
@@ -124,7 +130,7 @@ func (a spentAnswer) give(ctx context.Context, s *site, sdk *cip.Client) (*cip.R
 // check asks the server about everything that it acknowledged.
 func check(t *testing.T, s *site, rec *record) {
 	t.Helper()
-	ctx, sdk := bounded(t, 2*time.Minute), s.sdk()
+	ctx, sdk := bounded(t, 20*time.Minute), s.sdk()
 	status := func(number string) types.UserStatusType {
 		u, err := sdk.AdminGetUser(ctx, &cip.AdminGetUserInput{UserPoolId: &s.pool, Username: &number})
 		if err != nil {
