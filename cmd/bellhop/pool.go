@@ -76,19 +76,13 @@ func poolCreate(ctx context.Context, in invocation) error {
 	return made.print(in.stdout, options.asJSON)
 }
 
-// metaPublicURL is where a server notes the public URL that it was started with.
-const metaPublicURL = "public_url"
-
 // servedURL is the public URL that a server on this data folder has, or will
 // have by these settings.
 func servedURL(ctx context.Context, cfg *config.Config, v *vault) (url string, err error) {
 	if cfg.PublicURL != "" {
 		return cfg.PublicURL, nil
 	}
-	err = v.store.View(ctx, func(tx userpool.Tx) error {
-		url, err = tx.Meta(ctx, metaPublicURL)
-		return err
-	})
+	url, err = userpool.PublicURL(ctx, v.store)
 	if err != nil || url != "" {
 		return url, err
 	}

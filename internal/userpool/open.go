@@ -107,6 +107,16 @@ func newAdminKey() AdminKey {
 	}
 }
 
+// PublicURL is the URL that issuers were made of when a server last ran on the
+// store, "" if none did.
+func PublicURL(ctx context.Context, store Store) (url string, err error) {
+	err = store.View(ctx, func(tx Tx) error {
+		url, err = tx.Meta(ctx, metaPublicURL)
+		return err
+	})
+	return url, err
+}
+
 // ClaimPublicURL records the URL that issuers are made of. Where pools exist
 // and were made under another one, it refuses unless the operator accepts that
 // every token in use and every back end's issuer setting turns invalid.
