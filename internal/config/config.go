@@ -29,7 +29,8 @@ type Config struct {
 	AdminAccessKeyID   string         // empty: the server makes a key of its own
 	AdminSecret        Secret         // set if and only if AdminAccessKeyID is
 
-	given map[string]bool
+	given map[string]bool // settings that some source has named
+	bad   map[string]bool // those whose value is no good
 }
 
 // Given reports whether the setting of that flag was set anywhere, or has its
@@ -86,17 +87,18 @@ func (c *Config) fillIn() {
 	}
 }
 
-// combinations returns what is wrong with settings that are each right.
+// combinations returns what is wrong with settings beside each other. What is
+// already known to be a bad value is not blamed a second time.
 func (c *Config) combinations() []Problem {
 	var all []Problem
 	add := func(where, what string) { all = append(all, Problem{where, what}) }
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("--tls-cert, --tls-key", "one is set without the other; TLS needs both")
 	}
-	if (c.AdminAccessKeyID == "") != (c.AdminSecret == "") {
+	if (c.AdminAccessKeyID == "") != (c.AdminSecret == "") && !c.bad["admin-access-key-id"] && !c.bad["admin-secret-access-key"] {
 		add("BELLHOP_ADMIN_ACCESS_KEY_ID, BELLHOP_ADMIN_SECRET_ACCESS_KEY", "one is set without the other; the admin key needs both")
 	}
-	if c.SMSWebhookSecret != "" && c.SMS.Kind != SMSWebhook {
+	if c.SMSWebhookSecret != "" && c.SMS.Kind != SMSWebhook && !c.bad["sms"] {
 		add("BELLHOP_SMS_WEBHOOK_SECRET", "is set, but --sms names no webhook that would be signed with it")
 	}
 	return all

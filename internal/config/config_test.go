@@ -263,17 +263,17 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 
 func TestLoad_ManyBadThings_AreReportedAtOnce(t *testing.T) {
 	got := problems(t, sources{
-		args: []string{"--config=bellhop.yaml", "--nope", "--limits=on"},
+		args: []string{"--config=bellhop.yaml", "--nope", "--limits=on", "--tls-cert=cert.pem"},
 		env:  []string{"BELLHOP_REGION=home", "BELLHOP_NOPE=1", "BELLHOP_LIMITS=off"},
 		file: "nope: 1\nlisten: x\n",
 	})
-	for _, where := range []string{"--nope", "--limits", "BELLHOP_REGION", "BELLHOP_NOPE", "bellhop.yaml:1: nope", "bellhop.yaml:2: listen"} {
+	for _, where := range []string{"--nope", "--limits", "BELLHOP_REGION", "BELLHOP_NOPE", "bellhop.yaml:1: nope", "bellhop.yaml:2: listen", "--tls-cert, --tls-key"} {
 		if !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, where) }) {
 			t.Errorf("%s is not among %q", where, got)
 		}
 	}
-	if len(got) != 6 {
-		t.Errorf("%d problems, want 6: %q", len(got), got)
+	if len(got) != 7 {
+		t.Errorf("%d problems, want 7: %q", len(got), got)
 	}
 }
 

@@ -45,7 +45,7 @@ func (p Problems) Error() string {
 // Load reads all settings and returns them, or Problems that names everything
 // wrong at once.
 func Load(in Input) (*Config, error) {
-	l := loader{in: in, settings: Settings(), config: &Config{given: map[string]bool{}}}
+	l := loader{in: in, settings: Settings(), config: &Config{given: map[string]bool{}, bad: map[string]bool{}}}
 	l.defaults()
 	flags := l.parseFlags()
 	env := l.parseEnv()
@@ -57,8 +57,8 @@ func Load(in Input) (*Config, error) {
 	if len(l.problems) == 0 {
 		l.config.fillIn()
 	}
-	if len(l.problems) == 0 && !in.Tool {
-		l.problems = l.config.combinations()
+	if !in.Tool {
+		l.problems = append(l.problems, l.config.combinations()...)
 	}
 	if len(l.problems) > 0 {
 		return nil, Problems(l.problems)
@@ -104,6 +104,7 @@ func (l *loader) apply(values []value) {
 		l.config.given[v.setting.Name] = true
 		if err := v.setting.set(l.config, v.text); err != nil {
 			l.problem(v.where, "%v", err)
+			l.config.bad[v.setting.Name] = true
 		}
 	}
 }
@@ -162,11 +163,13 @@ func (l *loader) fromFile(s Setting, direct, where, path string) value {
 	text, err := l.in.ReadFile(path)
 	if err != nil {
 		l.problem(where, "names a file that cannot be read: %v", err)
+		l.config.bad[s.Name] = true
 		return v
 	}
 	v.text = strings.TrimRight(string(text), "\r\n")
 	if v.text == "" {
 		l.problem(where, "names an empty file")
+		l.config.bad[s.Name] = true
 	}
 	return v
 }
