@@ -34,17 +34,17 @@ const forgetAfter = 24 * time.Hour
 
 // Sweep deletes registrations alone, for their challenges and sessions expire
 // before them.
-func (t *tx) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
-	useless, forgotten := millis(now), millis(now.Add(-forgetAfter))
+func (t *tx) Sweep(ctx context.Context, now, late time.Time, limit int) (int, error) {
+	useless, remembered, forgotten := millis(now), millis(late), millis(now.Add(-forgetAfter))
 	swept := 0
 	for _, s := range []struct {
 		sql    string
 		before int64
 	}{
-		{sqlSweepSessions, useless},
-		{sqlSweepChallenges, useless},
+		{sqlSweepSessions, remembered},
+		{sqlSweepChallenges, remembered},
 		{sqlSweepRegistrations, useless},
-		{sqlSweepFamilies, useless},
+		{sqlSweepFamilies, remembered},
 		{sqlSweepNonces, useless},
 		{sqlSweepRepeats, useless},
 		{sqlSweepCounters, useless},

@@ -11,7 +11,7 @@ import (
 
 func (e *env) sweep(now time.Time, limit int) int {
 	e.Helper()
-	return write(e, func(tx userpool.Tx) (int, error) { return tx.Sweep(e.ctx, now, limit) })
+	return write(e, func(tx userpool.Tx) (int, error) { return tx.Sweep(e.ctx, now, now, limit) })
 }
 
 var sweepCases = []testCase{
@@ -32,6 +32,15 @@ var sweepCases = []testCase{
 		equal(e, "what was not due", e.littered("long"), litterKinds)
 		equal(e, "who never expires", e.pending("never", short), []userpool.RegistrationID{"never"})
 		equal(e, "users", e.byName("+15550100"), "user")
+	}},
+	{"Sweep/leaves sessions, challenges and families until they are late", func(e *env) {
+		over, late := e.in(time.Minute), e.in(time.Hour)
+		e.litter("litter", over)
+		sweep := func(late time.Time) int {
+			return write(e, func(tx userpool.Tx) (int, error) { return tx.Sweep(e.ctx, e.in(2*time.Hour), late, 100) })
+		}
+		equal(e, "the others", sweep(over.Add(-time.Millisecond)), litterKinds-3)
+		equal(e, "those three", sweep(late), 3)
 	}},
 	{"Sweep/takes at most its limit of each kind", func(e *env) {
 		for i := range 5 {

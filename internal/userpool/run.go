@@ -10,11 +10,11 @@ import (
 // How often the background work looks after things that nobody asked for.
 const (
 	keysEvery  = time.Hour
-	sweepEvery = 5 * time.Minute
+	sweepEvery = time.Minute
 	sweepLimit = 500
-	// What is over is kept a while, so that who comes late is told that it
-	// expired and not that it never was.
-	sweepAfter = time.Hour
+	// rememberFor is how long a Session, a challenge or a family is kept after
+	// it expired, so that who comes late is told so.
+	rememberFor = time.Hour
 )
 
 // Run does the background work until ctx ends: it sends texts, keeps signing
@@ -64,8 +64,9 @@ func (s *Service) upkeep() {
 func (s *Service) sweep(ctx context.Context) error {
 	for {
 		var n int
+		at := now()
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
-			n, err = tx.Sweep(ctx, now().Add(-sweepAfter), sweepLimit)
+			n, err = tx.Sweep(ctx, at, at.Add(-rememberFor), sweepLimit)
 			return err
 		})
 		if err != nil || n < sweepLimit {

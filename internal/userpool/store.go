@@ -38,10 +38,11 @@ type Tx interface {
 	tokenTx
 	outboxTx
 	guard.Counters
-	// Sweep deletes at most limit rows of each kind that now makes useless
-	// (expired sessions, challenges, registrations, families, nonces, repeats,
-	// counters, sent messages) and says how many rows went.
-	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+	// Sweep deletes at most limit rows of each kind that are over at now
+	// (registrations, nonces, repeats, counters, sent messages) and says how
+	// many rows went. Sessions, challenges and families stay until they were
+	// over at late, so that who comes late is told that they expired.
+	Sweep(ctx context.Context, now, late time.Time, limit int) (int, error)
 }
 
 type metaTx interface {
