@@ -49,18 +49,12 @@ func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, err
 	if r.TemporaryPassword == "" && p.Settings.Passwordless() {
 		return s.createByAdmin(ctx, u, nil)
 	}
-	password, err := s.temporaryPassword(p, r.TemporaryPassword)
-	if err != nil {
-		return UserView{}, err
-	}
 	u.Status, u.PasswordAt = StatusForceChangePassword, at
-	if u.Verifier, err = s.newVerifier(ctx, p, u.ID, password); err != nil {
-		return UserView{}, err
-	}
-	invitation, err := s.invitation(p, u, r, password, at)
+	verifier, invitation, err := s.invite(ctx, p, u, r, at)
 	if err != nil {
 		return UserView{}, err
 	}
+	u.Verifier = verifier
 	return s.createByAdmin(ctx, u, invitation)
 }
 
@@ -93,6 +87,20 @@ func newUser(p Pool, r NewUser, at time.Time) (User, error) {
 		PoolID: p.ID, ID: id, Username: string(id), Names: []string{number.E164()},
 		Status: StatusConfirmed, Enabled: true, Attributes: attrs, CreatedAt: at, ModifiedAt: at,
 	}, nil
+}
+
+// invite makes the temporary password of a user: its verifier, and the text
+// that tells it, nil where none is wanted.
+func (s *Service) invite(ctx context.Context, p Pool, u User, r NewUser, at time.Time) (verifier string, invitation *Message, err error) {
+	password, err := s.temporaryPassword(p, r.TemporaryPassword)
+	if err != nil {
+		return "", nil, err
+	}
+	if verifier, err = s.newVerifier(ctx, p, u.ID, password); err != nil {
+		return "", nil, err
+	}
+	invitation, err = s.invitation(p, u, r, password, at)
+	return verifier, invitation, err
 }
 
 // temporaryPassword checks the one given, or makes one.
@@ -158,31 +166,25 @@ func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at ti
 		return UserView{}, err
 	}
 	var u User
-	err = s.store.View(ctx, func(tx Tx) error {
-		u, err = findUser(ctx, tx, p.ID, l)
-		return notFound(err, errNoUser)
-	})
-	if err != nil {
+	find := func(tx Tx) error {
+		if u, err = findUser(ctx, tx, p.ID, l); err != nil {
+			return notFound(err, errNoUser)
+		}
+		if u.Status != StatusForceChangePassword {
+			return fault.New(fault.UnsupportedUserState, "Resend not possible. %s status is not FORCE_CHANGE_PASSWORD", u.Username)
+		}
+		return nil
+	}
+	if err := s.store.View(ctx, find); err != nil {
 		return UserView{}, err
 	}
-	if u.Status != StatusForceChangePassword {
-		return UserView{}, fault.New(fault.UnsupportedUserState, "Resend not possible. %s status is not FORCE_CHANGE_PASSWORD", u.Username)
-	}
-	password, err := s.temporaryPassword(p, r.TemporaryPassword)
-	if err != nil {
-		return UserView{}, err
-	}
-	verifier, err := s.newVerifier(ctx, p, u.ID, password)
-	if err != nil {
-		return UserView{}, err
-	}
-	invitation, err := s.invitation(p, u, r, password, at)
+	verifier, invitation, err := s.invite(ctx, p, u, r, at)
 	if err != nil {
 		return UserView{}, err
 	}
 	err = s.store.Update(ctx, func(tx Tx) error {
-		if u, err = tx.User(ctx, p.ID, u.ID); err != nil {
-			return notFound(err, errNoUser)
+		if err := find(tx); err != nil { // he may have changed it meanwhile
+			return err
 		}
 		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
 		if err := tx.UpdateUser(ctx, u); err != nil {
