@@ -17,20 +17,25 @@ import (
 var (
 	numberSends = []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}}
 	// NIST SP 800-63B-4 section 3.1.3.2: a new code gives no tries back.
-	numberTries = []Limit{{10, time.Hour}, {20, 24 * time.Hour}, {200, 30 * 24 * time.Hour}}
+	numberTries = []Limit{{10, time.Hour}, {20, 24 * time.Hour}}
+	monthTries  = Limit{200, 30 * 24 * time.Hour}
 
 	// An address stands for the people behind a carrier's NAT, so it is wide.
 	addressSends = []Limit{{100, time.Hour}}
 	addressTries = []Limit{{200, time.Hour}}
+	// What an address may begin, texts or not: sign-ups, sign-ins, passwords.
+	addressStarts = []Limit{{1000, time.Hour}}
 )
 
-// After this many wrong tries of a number in a row, one try an hour is looked
-// at. SP 800-63B-4 section 3.2.2 would disable the authenticator; that would
-// let a stranger shut out any owner who has nothing but the phone.
+// After a hundred wrong tries of a number in a row one try an hour is looked at,
+// after two hundred in a month one in six hours. SP 800-63B-4 section 3.2.2
+// would disable the authenticator; that would let a stranger shut out any owner
+// who has nothing but the phone. An owner can be delayed, never disabled.
 const consecutiveTries = 100
 
 var (
 	slowTries   = Limit{1, time.Hour}
+	slowerTries = Limit{1, 6 * time.Hour}
 	consecutive = Limit{1 << 30, 365 * 24 * time.Hour}
 )
 
@@ -90,6 +95,16 @@ func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
 	return nil
 }
 
+// SpendStart counts one sign-up or sign-in that begins at the address.
+func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range addressStarts {
+		if err := spend(ctx, c, p.address("starts", l), l, now, fault.TooManyRequests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SpendTry counts one answer before it is compared. A refusal means that the
 // answer must not be looked at, and the transaction be rolled back.
 func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
@@ -103,20 +118,27 @@ func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 			return err
 		}
 	}
+	month, err := c.Spend(ctx, p.number("tries", monthTries), monthTries, now)
+	if err != nil {
+		return fmt.Errorf("spend: %w", err)
+	}
 	row, err := c.Spend(ctx, p.number("row", consecutive), consecutive, now)
 	if err != nil {
-		return fmt.Errorf("spend %s: %w", "tries in a row", err)
+		return fmt.Errorf("spend: %w", err)
 	}
-	if row.Count <= consecutiveTries {
-		return nil
+	switch {
+	case !month.OK:
+		return spend(ctx, c, p.number("slow", slowerTries), slowerTries, now, fault.LimitExceeded)
+	case row.Count > consecutiveTries:
+		return spend(ctx, c, p.number("slow", slowTries), slowTries, now, fault.LimitExceeded)
 	}
-	return spend(ctx, c, p.number("slow", slowTries), slowTries, now, fault.LimitExceeded)
+	return nil
 }
 
 // RightTry tells the counters that the answer just counted was right: it is
 // given back and the row of failures ends. The windows keep the wrong ones.
 func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range numberTries {
+	for _, l := range append([]Limit{monthTries}, numberTries...) {
 		if err := c.GiveBack(ctx, p.number("tries", l), now); err != nil {
 			return err
 		}
@@ -129,7 +151,10 @@ func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 	if err := c.Clear(ctx, p.number("row", consecutive)); err != nil {
 		return err
 	}
-	return c.Clear(ctx, p.number("slow", slowTries))
+	if err := c.Clear(ctx, p.number("slow", slowTries)); err != nil {
+		return err
+	}
+	return c.Clear(ctx, p.number("slow", slowerTries))
 }
 
 func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, over fault.Kind) error {

@@ -145,14 +145,39 @@ func TestSpendTry_OneNumberFromEverywhere_HourDayAndMonth(t *testing.T) {
 	}
 	m, month := memory{}, 0
 	for day := range 30 {
-		month += allowedOver(m, guard.SpendTry, time.Duration(day)*24*time.Hour, 24*time.Hour, everywhere)
-		// A success in between ends the row of failures and nothing else.
-		if err := guard.RightTry(context.Background(), m, party, start.Add(time.Duration(day)*24*time.Hour+23*time.Hour)); err != nil {
-			t.Fatal(err)
+		from := time.Duration(day) * 24 * time.Hour
+		month += allowedOver(m, guard.SpendTry, from, 23*time.Hour, everywhere)
+		// A success ends the row of failures and nothing else; its own try is
+		// given back, as is the wait of whoever comes late in the month.
+		right := start.Add(from + 23*time.Hour)
+		if trySpend(m, guard.SpendTry, party, right) == nil {
+			if err := guard.RightTry(context.Background(), m, party, right); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if month > 200+30 { // RightTry gives one back a day
-		t.Errorf("%d tries in 30 days with a success each day", month)
+	if late := 20 * 5; month < 200 || month > 200+late {
+		t.Errorf("%d tries in 30 days with a success each day, want 200 and then one in six hours", month)
+	}
+}
+
+func TestSpendTry_AfterTwoHundredInAMonth_DelayedNotDisabled(t *testing.T) {
+	m := memory{}
+	for day := range 30 {
+		allowedOver(m, guard.SpendTry, time.Duration(day)*24*time.Hour, 24*time.Hour, everywhere)
+	}
+	spent := 0
+	for hour := range 24 {
+		if trySpend(m, guard.SpendTry, party, start.Add(29*24*time.Hour+24*time.Hour-time.Duration(24-hour)*time.Minute)) == nil {
+			spent++
+		}
+	}
+	if spent > 1 {
+		t.Errorf("%d tries in 24 minutes late in the month", spent)
+	}
+	late := start.Add(29*24*time.Hour + 23*time.Hour + 59*time.Minute)
+	if err := trySpend(m, guard.SpendTry, party, late.Add(6*time.Hour)); err != nil {
+		t.Errorf("six hours later: %v", err)
 	}
 }
 

@@ -30,7 +30,9 @@ const (
 		where registration_id <> '' and used_at = 0 and expires_at > $3 and registration_id in (
 			select id from registrations where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3))
 		order by created_at desc, id desc`
-	sqlMarkSent     = `update challenges set sends = sends + 1, sent_at = $3 where id = $1 and sends = $2`
+	sqlMarkSent = `update challenges set sends = sends + 1, sent_at = $3 where id = $1 and sends = $2`
+	// Nothing was sent, so the next text has no gap to wait for.
+	sqlUnmarkSent   = `update challenges set sends = sends - 1, sent_at = 0 where id = $1 and used_at = 0 and sends > 0`
 	sqlClaimAttempt = `update challenges set tries = tries + 1
 		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries
 		returning ` + challengeColumns
@@ -78,6 +80,10 @@ func (t *tx) SignUpChallenges(ctx context.Context, pool userpool.PoolID, name st
 
 func (t *tx) MarkSent(ctx context.Context, id userpool.ChallengeID, sends int, now time.Time) (bool, error) {
 	return t.changed(ctx, sqlMarkSent, id, sends, millis(now))
+}
+
+func (t *tx) UnmarkSent(ctx context.Context, id userpool.ChallengeID) (bool, error) {
+	return t.changed(ctx, sqlUnmarkSent, id)
 }
 
 // ClaimAttempt returns the challenge with the try counted.

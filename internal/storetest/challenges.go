@@ -136,6 +136,20 @@ var challengeCases = []testCase{
 		}
 		equal(e, "openers", fresh, 1)
 	}},
+	{"UnmarkSent/takes back what was counted and no more", func(e *env) {
+		e.openChallenge(e.newChallenge("c", "sub"))
+		unmark := func(id userpool.ChallengeID) bool {
+			return write(e, func(tx userpool.Tx) (bool, error) { return tx.UnmarkSent(e.ctx, id) })
+		}
+		equal(e, "before a send", unmark("c"), false)
+		equal(e, "a send", write(e, func(tx userpool.Tx) (bool, error) { return tx.MarkSent(e.ctx, "c", 0, e.in(time.Second)) }), true)
+		equal(e, "taken back", unmark("c"), true)
+		equal(e, "taken back twice", unmark("c"), false)
+		got := e.challenge("c")
+		equal(e, "sends", got.Sends, 0)
+		equal(e, "sent at", got.SentAt, time.Time{})
+		equal(e, "of none", unmark("none"), false)
+	}},
 	{"MarkSent/counts a send once", func(e *env) {
 		e.openChallenge(e.newChallenge("c", "sub"))
 		mark := func(tx userpool.Tx) (bool, error) { return tx.MarkSent(e.ctx, "c", 0, e.in(time.Second)) }

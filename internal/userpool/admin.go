@@ -186,6 +186,12 @@ func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at ti
 		if err := find(tx); err != nil { // he may have changed it meanwhile
 			return err
 		}
+		if err := endPending(ctx, tx, u); err != nil {
+			return err
+		}
+		if err := tx.ClearPasswordLock(ctx, p.ID, string(u.ID)); err != nil {
+			return err
+		}
 		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return err
@@ -285,7 +291,7 @@ func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username 
 }
 
 func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Time) (User, error) {
-	own := allBy(t.all, t.newest.Requester, t.newest.ClientID)
+	own := allBy(t.all, t.newest.Requester, t.newest.ClientID) && t.pool.Settings.Behaviour() != Strict
 	reg := t.newest
 	if reg.Existing != "" {
 		return User{}, errNoUser
@@ -336,6 +342,13 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 		}
 		if err != nil {
 			return notFound(err, errNoUser)
+		}
+		if u.Unproved { // the administrator's password is nothing of the stranger's
+			u.Attributes = map[string]string{AttrPhone: u.Attributes[AttrPhone], AttrPhoneVerified: "false"}
+			u.SignedOutAt = at
+			if err := tx.RevokeFamilies(ctx, pool, u.ID, at); err != nil {
+				return fmt.Errorf("end families: %w", err)
+			}
 		}
 		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
 		u.Status, u.Unproved = StatusConfirmed, false

@@ -203,12 +203,10 @@ func verifyNumber(ctx context.Context, tx Tx, u User, at time.Time) (User, error
 	number := u.Attributes[AttrPhone]
 	if u.Unproved {
 		u.Attributes, u.Verifier, u.Unproved = map[string]string{AttrPhone: number}, "", false
-		if err := tx.RevokeFamilies(ctx, u.PoolID, u.ID, at); err != nil {
-			return u, fmt.Errorf("verify number: end families: %w", err)
-		}
-		if err := endPending(ctx, tx, u); err != nil {
+		if err := signOut(ctx, tx, u, at); err != nil {
 			return u, err
 		}
+		u.SignedOutAt = at
 	}
 	u.Attributes[AttrPhoneVerified] = "true"
 	u.ModifiedAt = at
@@ -270,7 +268,7 @@ func (s *Service) chosen(ctx context.Context, rep reply, choice string) (session
 	if err != nil {
 		return Session{}, subject{}, login{}, err
 	}
-	if !slices.Contains(s.factors(rep.pool, u), choice) {
+	if !slices.Contains(factors(rep.client, rep.pool, u), choice) {
 		return Session{}, subject{}, login{}, errNotChoice
 	}
 	u.number = s.numberOf(u)

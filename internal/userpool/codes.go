@@ -170,6 +170,15 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 	return ch, right, s.settle(ctx, tx, ch, s.party(ch.Number, c.requester()), at)
 }
 
+// spendStart counts a request that leaves something in the store, or that asks
+// whether a number is taken, against the address that makes it.
+func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
+	if s.limitsOff {
+		return nil
+	}
+	return guard.SpendStart(ctx, tx, guard.Party{Address: c.requester()}, at)
+}
+
 // spendTry counts a try of the number and of the address that makes it.
 func (s *Service) spendTry(ctx context.Context, tx Tx, n phone.Number, c Caller, at time.Time) error {
 	if s.limitsOff {

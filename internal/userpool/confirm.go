@@ -33,7 +33,11 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if err != nil {
 		return "", err
 	}
-	return once(ctx, s, r.Caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
+	caller := r.Caller
+	if r.Session == "" {
+		caller = caller.guessable()
+	}
+	return once(ctx, s, caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
 		u, err := s.findSubject(ctx, tx, p, l, at)
 		if err != nil {
 			return "", nil, err
@@ -63,7 +67,7 @@ func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (string, *
 	if err != nil {
 		return "", nil, err
 	}
-	matched, err := s.matchSignUp(ctx, tx, k, live, bearer)
+	matched, err := s.matchSignUp(ctx, tx, k, live)
 	if err != nil {
 		return "", nil, err
 	}
@@ -98,12 +102,16 @@ func nothingToConfirm(k confirmation) error {
 }
 
 // bearsSignUp returns the sign-up whose Session the confirmer presents, "" for
-// none. A Session that is no such thing is refused, not ignored.
+// none. An expired one proves nothing any more, and costs nothing either: the
+// code may be of a later text. A Session that is no such thing is refused.
 func (s *Service) bearsSignUp(ctx context.Context, tx Tx, k confirmation) (RegistrationID, error) {
 	if k.request.Session == "" {
 		return "", nil
 	}
 	session, err := s.session(ctx, tx, k.request.Session, k.client, k.at)
+	if errors.Is(err, errSessionExpired) {
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -119,14 +127,11 @@ type signUpMatch struct {
 }
 
 // matchSignUp counts one try on each live code and looks for the one that
-// matches; the holder of a Session is compared with his own sign-up's alone.
-func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live []Challenge, bearer RegistrationID) (signUpMatch, error) {
+// matches.
+func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live []Challenge) (signUpMatch, error) {
 	result := signUpMatch{verdict: dead}
 	counted := false
 	for _, ch := range live {
-		if bearer != "" && ch.Registration != bearer {
-			continue
-		}
 		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, k.at)
 		if err != nil {
 			return result, fmt.Errorf("claim attempt: %w", err)
@@ -167,22 +172,21 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id Registratio
 		return "", err
 	}
 	own := bearer == id
-	if !own && k.pool.Settings.Behaviour() != Strict {
+	if !own && k.pool.Settings.Behaviour() != Strict && k.at.Before(reg.CreatedAt.Add(codeTTL)) {
 		own = allBy(liveAmong(regs, live), k.request.Caller.requester(), k.client.ID)
 	}
-	step, user := StepSignedUp, reg.Existing
-	if user != "" {
+	step := StepSignedUp
+	var u User
+	if reg.Existing != "" {
 		step = StepReturned
-		if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {
-			return "", err
-		}
+		u, err = s.confirmExisting(ctx, tx, reg, k.at)
 	} else {
-		u, err := s.confirmUser(ctx, tx, k.pool, reg, own, k.at)
-		if err != nil {
-			return "", err
-		}
-		user = u.ID
+		u, err = s.confirmUser(ctx, tx, k.pool, reg, own, k.at)
 	}
+	if err != nil {
+		return "", err
+	}
+	user := u.ID
 	if !k.client.Settings.Allows(AllowUserAuth) && !k.client.Settings.Allows(AllowCustom) {
 		return "", nil
 	}
@@ -191,6 +195,25 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id Registratio
 		Username: string(user), Name: reg.Name, CreatedAt: k.at,
 		ExpiresAt: k.at.Add(min(signedUpTTL, k.client.Settings.sessionTTL())),
 	})
+}
+
+// confirmExisting ends a strict sign-up of somebody who is a user already: what
+// it said of him is dropped, and the code proves his number like any other.
+func (s *Service) confirmExisting(ctx context.Context, tx Tx, reg Registration, at time.Time) (User, error) {
+	u, err := tx.User(ctx, reg.PoolID, reg.Existing)
+	if err != nil {
+		return User{}, notFound(err, errExpiredCode)
+	}
+	if !u.Enabled {
+		return User{}, errExpiredCode
+	}
+	if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {
+		return User{}, err
+	}
+	if u.Attributes[AttrPhoneVerified] == "true" {
+		return u, nil
+	}
+	return verifyNumber(ctx, tx, u, at)
 }
 
 // liveAmong keeps the registrations whose codes have not expired.
@@ -243,6 +266,9 @@ func (s *Service) createFromSignUp(ctx context.Context, tx Tx, u User, name stri
 	if err := tx.DeleteRegistrations(ctx, u.PoolID, name); err != nil {
 		return fmt.Errorf("end registrations: %w", err)
 	}
+	if err := s.endStandIn(ctx, tx, u.PoolID, name); err != nil {
+		return err
+	}
 	err := tx.InsertUser(ctx, u)
 	if errors.Is(err, ErrExists) {
 		return errUserExists
@@ -251,6 +277,18 @@ func (s *Service) createFromSignUp(ctx context.Context, tx Tx, u User, name stri
 		return fmt.Errorf("insert user: %w", err)
 	}
 	return nil
+}
+
+// endStandIn ends the sign-ins that began while the name had no user: they speak
+// of a subject that is no more, and nothing that happens to the user would end
+// them.
+func (s *Service) endStandIn(ctx context.Context, tx Tx, pool PoolID, name string) error {
+	retired, err := tx.Retired(ctx, pool, name)
+	if err != nil {
+		return err
+	}
+	id := s.standIn(pool, phone.FromCanonical(name), retired)
+	return endPending(ctx, tx, User{PoolID: pool, ID: id})
 }
 
 // userByTextedCode is whom a right texted code signs in: the user, or, where
@@ -263,6 +301,13 @@ func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session S
 	u, err := tx.UserByName(ctx, p.ID, number.E164())
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return u, err
+	}
+	regs, err := tx.Registrations(ctx, p.ID, number.E164(), at)
+	if err != nil {
+		return User{}, err
+	}
+	if len(regs) == 0 { // an administrator has deleted them since
+		return User{}, ErrNotFound
 	}
 	return s.confirmUser(ctx, tx, p, Registration{Sub: UserID(session.Subject), Name: number.E164(), CreatedAt: at}, false, at)
 }

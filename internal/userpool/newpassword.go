@@ -79,7 +79,13 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		if !u.Enabled {
 			return step{}, nil, errDisabled
 		}
+		if u.Status != StatusForceChangePassword || session.CreatedAt.Before(u.PasswordAt) {
+			return step{}, nil, errSession // it was changed, or given anew, since
+		}
 		if err := addNewAttributes(rep, &u); err != nil {
+			return step{}, nil, err
+		}
+		if err := endPending(ctx, tx, u); err != nil {
 			return step{}, nil, err
 		}
 		u.Verifier, u.PasswordAt, u.ModifiedAt, u.Status = verifier, rep.at, rep.at, StatusConfirmed

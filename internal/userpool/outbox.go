@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	outboxBatch   = 64               // messages claimed at once
-	outboxWorkers = 16               // sends under way at once
+	outboxBatch   = 32               // messages claimed at once
+	outboxWorkers = 32               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
 	outboxPoll    = 30 * time.Second // what other nodes left behind is looked for this often
-	sendTimeout   = 10 * time.Second
+	// sendTimeout is below half of the lease: a claimed message may wait for
+	// one send to end before its own begins.
+	sendTimeout = 10 * time.Second
 )
 
 // retryAfter is the wait before the next try of a text that may or may not have
@@ -189,12 +191,25 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 			return tx.PostponeMessage(ctx, m.ID, next)
 		}
 	}
-	if r.err != nil && sms.OutcomeOf(r.err) == sms.SurelyNotSent && m.Requester != "" && !s.limitsOff {
-		if err := guard.ReturnText(ctx, tx, s.party(m.Number, m.Requester), at); err != nil {
+	if r.err != nil && sms.OutcomeOf(r.err) == sms.SurelyNotSent && m.Attempts == 1 {
+		if err := s.unsend(ctx, tx, m, at); err != nil {
 			return err
 		}
 	}
 	return tx.DeleteMessage(ctx, m.ID)
+}
+
+// unsend undoes the count of a text that surely was not sent. An earlier try of
+// which nobody knows may have been, so it is for first tries only.
+func (s *Service) unsend(ctx context.Context, tx Tx, m Message, at time.Time) error {
+	if m.Requester == "" || s.limitsOff {
+		return nil
+	}
+	counted, err := tx.UnmarkSent(ctx, m.Challenge)
+	if err != nil || !counted {
+		return err
+	}
+	return guard.ReturnText(ctx, tx, s.party(m.Number, m.Requester), at)
 }
 
 // logResult tells the operator of texts that did not leave.

@@ -138,13 +138,13 @@ type account struct {
 
 // accountOf finds the password that the subject would sign in with. Where there
 // is none it makes one up, the same at each call, which no answer matches.
-func (s *Service) accountOf(ctx context.Context, tx Tx, p Pool, u subject, at time.Time) (account, error) {
+func (s *Service) accountOf(ctx context.Context, tx Tx, c Client, p Pool, u subject, at time.Time) (account, error) {
 	a := account{id: u.id, user: u.user}
 	sealed := ""
 	switch {
 	case u.known && u.user.Enabled:
 		sealed = u.user.Verifier
-	case u.pending:
+	case (u.pending || u.waits) && !hidesSignUps(c, p):
 		regs, err := tx.Registrations(ctx, p.ID, u.number.E164(), at)
 		if err != nil {
 			return a, err
@@ -159,6 +159,12 @@ func (s *Service) accountOf(ctx context.Context, tx Tx, p Pool, u subject, at ti
 	v, err := s.openVerifier(a.id, sealed)
 	a.verifier, a.real = v, true
 	return a, err
+}
+
+// hidesSignUps: in a strict pool a sign-up of a user answers like one of a new
+// number, so the password of a pending one must not tell the two apart.
+func hidesSignUps(c Client, p Pool) bool {
+	return c.Settings.PreventExistence && p.Settings.Behaviour() == Strict
 }
 
 // dummy gives an account without a password a verifier of equal work.
@@ -200,7 +206,14 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 	if err != nil {
 		return AuthResult{}, err
 	}
-	return s.take(ctx, st.client, st.request.Caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+	caller := st.request.Caller
+	if session == nil {
+		caller = caller.guessable()
+	}
+	return s.take(ctx, st.client, caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
+			return step{}, nil, err
+		}
 		if session != nil {
 			if err := s.consume(ctx, tx, *session, st.at); err != nil {
 				return step{}, nil, err
@@ -219,7 +232,7 @@ func (s *Service) findAccount(ctx context.Context, st start) (a account, err err
 		if err := present(st.client, u); err != nil {
 			return err
 		}
-		a, err = s.accountOf(ctx, tx, st.pool, u, st.at)
+		a, err = s.accountOf(ctx, tx, st.client, st.pool, u, st.at)
 		return err
 	})
 	return a, err
@@ -236,7 +249,7 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 		return step{}, errCredentials, nil
 	}
 	if a.pending {
-		return step{}, fault.New(fault.UserNotConfirmed, "User is not confirmed."), nil
+		return step{}, errUnconfirmed, nil
 	}
 	u, err := tx.User(ctx, st.pool.ID, a.user.ID)
 	if err != nil {

@@ -33,6 +33,18 @@ func (k kept[T]) refusal() *fault.Error {
 	return &fault.Error{Kind: k.Kind, Message: k.Message, RetryAfter: k.After}
 }
 
+// guessable is the caller of a request that somebody else behind the same
+// address could make word for word, or guess his way to: an InitiateAuth that
+// holds a number, a ConfirmSignUp that holds a number and six digits. Its answer
+// is kept only under the SDK's invocation, which nobody else knows; without one
+// a neighbour would be handed the Session of the first.
+func (c Caller) guessable() Caller {
+	if c.Invocation == "" {
+		c.Body = ""
+	}
+	return c
+}
+
 // repeatKey names a user action: the SDK's invocation where it says so, else an
 // identical request from the same address block. Without a body hash there is
 // no repeat.
@@ -74,8 +86,8 @@ func once[T any](ctx context.Context, s *Service, c Caller, at time.Time,
 		if refusal != nil {
 			answer = kept[T]{Refused: true, Kind: refusal.Kind, Message: refusal.Message, After: refusal.RetryAfter}
 		}
-		if key == "" {
-			return nil
+		if key == "" || (refusal != nil && refusal.Kind == fault.UsernameExists) {
+			return nil // a name may be free again in a moment
 		}
 		plain, err := json.Marshal(answer)
 		if err != nil {

@@ -36,17 +36,68 @@ func TestRepeat_InitiateAuth_FirstAnswerAndOneText(t *testing.T) {
 	})
 }
 
-func TestRepeat_WithoutInvocation_SameBodyAndAddress(t *testing.T) {
+// Without the SDK's invocation a neighbour behind the same address can send the
+// same words. He gets a Session of his own, and no text costs anything.
+func TestRepeat_WithoutInvocation_NobodyIsGivenAnothersSession(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")
 		c := tried(home, "", "InitiateAuth "+asha)
-		first := w.custom(c, asha)
-		if again := w.custom(c, asha); again.Session != first.Session {
-			t.Error("the repeat got another Session")
+		mine := w.custom(c, asha)
+		his := w.custom(c, asha)
+		if his.Session == mine.Session {
+			t.Fatal("a neighbour got the Session")
 		}
-		c.Address = stranger.Address
-		if other := w.custom(c, asha); other.Session == first.Session {
-			t.Error("another address got the Session")
+		if n := w.texts(asha); n != 2 {
+			t.Errorf("%d texts, want the sign-up's and one", n)
+		}
+		code := w.code(asha)
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", his.Session, "USERNAME", asha, "ANSWER", wrongCode(code))
+		w.must(err)
+		r, err := w.answer(home, "CUSTOM_CHALLENGE", mine.Session, "USERNAME", asha, "ANSWER", code)
+		w.must(err) // he burnt no Session but his own
+		w.tokens(r)
+	})
+}
+
+func TestRepeat_WithoutInvocation_NoOracleForConfirmedCodes(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.signUp(home, asha, "")
+		code := w.code(asha)
+		body := func(code string) userpool.Caller { return tried(home, "", "ConfirmSignUp "+asha+code) }
+		_, err := w.confirm(body(code), asha, code, "")
+		w.must(err)
+		for _, guess := range []string{wrongCode(code), code} { // a neighbour, at once
+			_, err := w.confirm(body(guess), asha, guess, "")
+			w.want(err, fault.ExpiredCode, "")
+		}
+	})
+}
+
+func TestRepeat_WithoutInvocation_SignUpAndAnswerWithASession(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		up := tried(home, "", "SignUp "+asha)
+		first := w.signUp(up, asha, "")
+		if again := w.signUp(up, asha, ""); again.Sub != first.Sub {
+			t.Error("the repeat made another registration")
+		}
+		if n := w.texts(asha); n != 1 {
+			t.Errorf("%d texts", n)
+		}
+	})
+}
+
+func TestRepeat_SignUpOfSomebodyDeletedSince_IsANewOne(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		c := tried(home, "h-1", "SignUp")
+		first := w.signUp(c, asha, "")
+		_, err := w.confirm(home, asha, w.code(asha), first.Session)
+		w.must(err)
+		w.must(w.s.AdminDeleteUser(w.ctx, w.pool, asha))
+		if again := w.signUp(c, asha, ""); again.Sub == first.Sub {
+			t.Error("the sub of a deleted user was given again")
+		}
+		if n := w.texts(asha); n != 2 {
+			t.Errorf("%d texts", n)
 		}
 	})
 }

@@ -82,6 +82,11 @@ func (s *Service) DeleteUser(ctx context.Context, accessToken string) error {
 
 // deleteUser removes a user; his number is free at once, his id never again.
 func deleteUser(ctx context.Context, tx Tx, u User) error {
+	for _, name := range u.Names { // strict sign-ups of the user
+		if err := tx.DeleteRegistrations(ctx, u.PoolID, name); err != nil {
+			return fmt.Errorf("delete user: %w", err)
+		}
+	}
 	if err := tx.DeleteUser(ctx, u.PoolID, u.ID); err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}

@@ -141,15 +141,6 @@ func (s *Service) stable(purpose string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// uuidFrom makes a UUID of a keyed hash, of the same look as a new user's.
-func uuidFrom(sum []byte) string {
-	var u uuid.UUID
-	copy(u[:], sum)
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
-	return u.String()
-}
-
 func newID() string { return uuid.NewString() }
 
 // newHandle is a 256-bit random text: the value of a Session.
@@ -207,9 +198,9 @@ func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool
 }
 
 // checkSecretHash checks SECRET_HASH of a client that has a secret: the
-// Base64 HMAC-SHA-256, under the secret, of a user name and the client id. Any
-// of the names may have been hashed: clients use the one of the same request.
-func (s *Service) checkSecretHash(c Client, hash string, names ...string) error {
+// Base64 HMAC-SHA-256, under the secret, of the user name as it was sent and the
+// client id.
+func (s *Service) checkSecretHash(c Client, hash, username string) error {
 	if c.Secret == "" {
 		return nil
 	}
@@ -221,12 +212,10 @@ func (s *Service) checkSecretHash(c Client, hash string, names ...string) error 
 		return fmt.Errorf("open client secret: %w", err)
 	}
 	got, err := base64.StdEncoding.DecodeString(hash)
-	for _, name := range names {
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(name + string(c.ID)))
-		if err == nil && hmac.Equal(mac.Sum(nil), got) {
-			return nil
-		}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(username + string(c.ID)))
+	if err == nil && hmac.Equal(mac.Sum(nil), got) {
+		return nil
 	}
 	return fault.New(fault.NotAuthorized, "Unable to verify secret hash for client %s", c.ID)
 }

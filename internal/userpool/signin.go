@@ -115,7 +115,24 @@ func (s *Service) startTexted(ctx context.Context, st start, purpose Purpose) (A
 			return AuthResult{}, err
 		}
 	}
-	return s.take(ctx, st.client, st.request.Caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
+		if u.waits && !st.client.Settings.PreventExistence {
+			return step{}, errUnconfirmed
+		}
+		if purpose == PurposeOTP && exactForcesPassword(st.pool, u) {
+			return s.presentChoice(ctx, tx, st, u, nameSelect)
+		}
+		return s.presentCode(ctx, tx, st, u, purpose, nil)
+	})
+}
+
+// begin takes the first step of a sign-in for the subject of its login. Each
+// counts against the address, since each leaves something in the store.
+func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
+	return s.take(ctx, st.client, st.request.Caller.guessable(), st.at, func(tx Tx) (step, *fault.Error, error) {
+		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
+			return step{}, nil, err
+		}
 		u, err := s.findSubject(ctx, tx, st.pool, st.login, st.at)
 		if err != nil {
 			return step{}, nil, err
@@ -124,7 +141,7 @@ func (s *Service) startTexted(ctx context.Context, st start, purpose Purpose) (A
 			return step{}, nil, err
 		}
 		u.number = s.numberOf(u)
-		next, err := s.presentCode(ctx, tx, st, u, purpose, nil)
+		next, err := fn(tx, u)
 		return next, nil, err
 	})
 }
@@ -152,7 +169,7 @@ func (s *Service) take(ctx context.Context, c Client, caller Caller, at time.Tim
 
 func (st start) code(purpose Purpose, u subject) codeRequest {
 	return codeRequest{
-		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose,
+		pool: st.pool, client: st.client, subject: u.slot(), purpose: purpose,
 		number: u.number, caller: st.request.Caller, decoy: u.decoy(), at: st.at,
 	}
 }
@@ -237,28 +254,22 @@ func (s *Service) startUserAuth(ctx context.Context, st start) (AuthResult, erro
 // startChoice opens a Session for SELECT_CHALLENGE, or for a chosen challenge
 // whose answer did not come along.
 func (s *Service) startChoice(ctx context.Context, st start, name string) (AuthResult, error) {
-	return s.take(ctx, st.client, st.request.Caller, st.at, func(tx Tx) (step, *fault.Error, error) {
-		u, err := s.findSubject(ctx, tx, st.pool, st.login, st.at)
-		if err != nil {
-			return step{}, nil, err
-		}
-		if err := present(st.client, u); err != nil {
-			return step{}, nil, err
-		}
-		u.number = s.numberOf(u)
-		next := step{Challenge: name, Available: s.factors(st.pool, u), Parameters: map[string]string{}}
-		next.Session, err = s.openSession(ctx, tx, st.session(u, SessionStep(name), "", nil))
-		return next, nil, err
+	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
+		return s.presentChoice(ctx, tx, st, u, name)
 	})
 }
 
-// factors are the first factors that the subject may choose from. Who is not
-// there gets a list as a user might have, the same at each call.
-func (s *Service) factors(p Pool, u subject) []string {
-	password := u.user.Verifier != ""
-	if !u.known {
-		password = s.stable(stableDecoy, "factors", string(u.id))[0]&1 == 1
-	}
+func (s *Service) presentChoice(ctx context.Context, tx Tx, st start, u subject, name string) (next step, err error) {
+	next = step{Challenge: name, Available: factors(st.client, st.pool, u), Parameters: map[string]string{}}
+	next.Session, err = s.openSession(ctx, tx, st.session(u, SessionStep(name), "", nil))
+	return next, err
+}
+
+// factors are the first factors that the subject may choose from. A client that
+// prevents existence errors is offered all that the pool allows, whoever asks:
+// a password that is not there is wrong like any other.
+func factors(c Client, p Pool, u subject) []string {
+	password := u.user.Verifier != "" || c.Settings.PreventExistence
 	var list []string
 	if password && slices.Contains(p.Settings.FirstFactors, FactorPassword) {
 		list = append(list, namePassword, namePasswordSRP)
@@ -292,6 +303,9 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		u, err := tx.User(ctx, st.pool.ID, UserID(session.Subject))
 		if err != nil {
 			return step{}, nil, notFound(err, errSession)
+		}
+		if !u.Enabled {
+			return step{}, nil, errDisabled
 		}
 		if session.Step == StepSignedUp && !u.SignedInAt.IsZero() {
 			return step{}, nil, errSession

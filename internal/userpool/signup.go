@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -15,8 +16,9 @@ const (
 	// confirmed by an administrator. Its codes live codeTTL. One to which no
 	// code was sent waits for an administrator and never ends by itself.
 	registrationTTL = 7 * 24 * time.Hour
-	// maxRegistrations stand beside each other for one name; the oldest goes.
-	maxRegistrations = 5
+	// Of the pending sign-ups of one name that a requester made, and of all of
+	// the name, so many stand beside each other.
+	maxOwn, maxRegistrations = 3, 20
 	// signedUpTTL bounds the Session that ConfirmSignUp returns.
 	signedUpTTL = 3 * time.Minute
 )
@@ -64,14 +66,31 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	if err := s.setRegistrationPassword(ctx, &reg, p, r.Password); err != nil {
 		return SignUpResult{}, err
 	}
-	result, err := once(ctx, s, r.Caller, at, nil, func(tx Tx) (SignUpResult, *fault.Error, error) {
+	result, err := once(ctx, s, r.Caller, at, stillPending(ctx, p.ID, at), func(tx Tx) (SignUpResult, *fault.Error, error) {
+		if err := s.spendStart(ctx, tx, r.Caller, at); err != nil {
+			return SignUpResult{}, nil, err
+		}
 		result, err := s.register(ctx, tx, reg, want, texts)
+		if errors.Is(err, errUserExists) { // committed: asking counts
+			return SignUpResult{}, errUserExists, nil
+		}
 		return result, nil, err
 	})
 	if err == nil {
 		s.wake()
 	}
 	return result, err
+}
+
+// stillPending says whether the sign-up that a kept answer tells of is there.
+func stillPending(ctx context.Context, pool PoolID, at time.Time) func(Tx, SignUpResult) (bool, error) {
+	return func(tx Tx, r SignUpResult) (bool, error) {
+		_, err := tx.RegistrationBySub(ctx, pool, r.Sub, at)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }
 
 // newRegistration checks what a sign-up says and makes the row of it.
@@ -160,20 +179,24 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 	return result, err
 }
 
-// makeRoom ends the oldest pending sign-ups where too many stand.
+// makeRoom ends a pending sign-up where too many stand: the requester's own
+// oldest, else the oldest of all. One that waits for an administrator is ended
+// by nobody else's.
 func makeRoom(ctx context.Context, tx Tx, reg Registration, at time.Time) error {
 	regs, err := tx.Registrations(ctx, reg.PoolID, reg.Name, at)
 	if err != nil {
 		return err
 	}
-	for len(regs) >= maxRegistrations {
-		oldest := regs[len(regs)-1]
-		if err := tx.DeleteRegistration(ctx, oldest.ID); err != nil {
-			return fmt.Errorf("end oldest registration: %w", err)
-		}
-		regs = regs[:len(regs)-1]
+	own := slices.DeleteFunc(slices.Clone(regs), func(r Registration) bool { return r.Requester != reg.Requester })
+	switch {
+	case len(own) >= maxOwn:
+		err = tx.DeleteRegistration(ctx, own[len(own)-1].ID)
+	case len(regs) >= maxRegistrations && reg.ExpiresAt.IsZero():
+		return fault.New(fault.LimitExceeded, "Attempt limit exceeded, please try after some time.")
+	case len(regs) >= maxRegistrations:
+		err = tx.DeleteRegistration(ctx, regs[len(regs)-1].ID)
 	}
-	return nil
+	return err
 }
 
 // openSession stores a session under a new handle and returns the handle.
@@ -241,7 +264,12 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 	}
 	want.number = s.numberOf(u)
 	if len(regs) > 0 {
-		want.subject, want.registration = string(regs[0].ID), regs[0].ID
+		reg := regs[0]
+		if own := slices.IndexFunc(regs, func(r Registration) bool { return r.Requester == want.caller.requester() }); own >= 0 {
+			reg = regs[own] // whose text his app waits for
+		}
+		want.subject, want.registration = string(reg.ID), reg.ID
+		want.decoy = reg.Existing != "" && !u.user.Enabled
 		return want, nil
 	}
 	if !want.client.Settings.PreventExistence {
@@ -250,7 +278,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		}
 		return want, errNotUserClient
 	}
-	want.subject, want.decoy = string(u.id), true
+	want.subject, want.decoy = "decoy "+string(u.id), true
 	return want, nil
 }
 

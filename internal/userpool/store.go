@@ -123,6 +123,9 @@ type challengeTx interface {
 	// sends + 1, sent_at = now. It is false if somebody did so meanwhile
 	// (sends differs from the number given).
 	MarkSent(ctx context.Context, id ChallengeID, sends int, now time.Time) (bool, error)
+	// UnmarkSent takes one text back from an unused challenge: sends - 1, sent_at
+	// = 0. It is false if there is no such challenge or nothing to take back.
+	UnmarkSent(ctx context.Context, id ChallengeID) (bool, error)
 	// ClaimAttempt counts a try if the challenge is unused, unexpired at now
 	// and has tries left; false if not.
 	ClaimAttempt(ctx context.Context, id ChallengeID, now time.Time) (Challenge, bool, error)

@@ -83,6 +83,8 @@ func (s *Service) issue(keys token.KeySet, c Client, u User, f Family, at time.T
 	}
 	if !c.Settings.NoRevocation {
 		subject.OriginJTI = string(f.ID)
+	} else if first := u.SignedOutAt.Truncate(time.Second).Add(time.Second); at.Before(first) && !u.SignedOutAt.IsZero() {
+		at = first // tokens know whole seconds, and those of the last were ended
 	}
 	t, err := token.Issue(keys, subject, token.Lifetimes{ID: c.Settings.idTTL(), Access: c.Settings.accessTTL()}, at)
 	if err != nil {

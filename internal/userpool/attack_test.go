@@ -1,0 +1,461 @@
+package userpool_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// Attacks that a reader of the rules comes up with, each with what must not
+// come of it.
+
+// passwordOf tries a password over USER_AUTH.
+func (w *world) passwordOf(c userpool.Caller, number, password string) (userpool.AuthResult, error) {
+	return w.initiate(c, "USER_AUTH", "", "USERNAME", number, "PREFERRED_CHALLENGE", "PASSWORD", "PASSWORD", password)
+}
+
+// withoutRevocation makes a client with EnableTokenRevocation false the world's.
+func (w *world) withoutRevocation() {
+	w.t.Helper()
+	c, err := w.s.CreateUserPoolClient(w.ctx, userpool.NewClient{PoolID: w.pool, Name: "no revocation", Settings: userpool.ClientSettings{
+		ExplicitAuthFlows: []string{userpool.AllowCustom, userpool.AllowUserAuth}, PreventExistence: true, NoRevocation: true,
+	}})
+	w.must(err)
+	w.client = c.ID
+}
+
+func TestExistence_LoginByTheIDThatWasTold_TellsNothing(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		look := func(number string) (seen []string) {
+			r := w.custom(stranger, number)
+			id := r.Parameters["USERNAME"]
+			for i := range 4 {
+				from := caller(fmt.Sprintf("198.51.100.%d", 100+i))
+				byID, err := w.initiate(from, "CUSTOM_AUTH", "", "USERNAME", id)
+				seen = append(seen, fmt.Sprint(byID.Parameters["CODE_DELIVERY_DESTINATION"] == r.Parameters["CODE_DELIVERY_DESTINATION"],
+					byID.Parameters["USERNAME"] == id, err))
+			}
+			return seen
+		}
+		if known, unknown := look(asha), look(ravi); fmt.Sprint(known) != fmt.Sprint(unknown) {
+			t.Errorf("known %v, unknown %v", known, unknown)
+		}
+	})
+}
+
+func TestExistence_EveryFactorIsOfferedToEverybody(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		known, err := w.initiate(stranger, "USER_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		unknown, err := w.initiate(stranger, "USER_AUTH", "", "USERNAME", ravi)
+		w.must(err)
+		if shape(known, nil) != shape(unknown, nil) {
+			t.Errorf("known %q, unknown %q", shape(known, nil), shape(unknown, nil))
+		}
+	})
+}
+
+func TestExistence_StrictSignUpThenItsPassword_TellsNothing(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict}, func(w *world) {
+		w.member(home, asha, password)
+		look := func(number string) string {
+			r := w.signUp(stranger, number, intruders)
+			_, err := w.passwordOf(stranger, number, intruders)
+			s, srpErr := w.initiate(stranger, "USER_SRP_AUTH", "", "USERNAME", number, "SRP_A", "2")
+			w.must(srpErr)
+			return fmt.Sprint(err, s.Parameters["USER_ID_FOR_SRP"] == string(r.Sub))
+		}
+		if known, unknown := look(asha), look(ravi); known != unknown {
+			t.Errorf("known %s, unknown %s", known, unknown)
+		}
+	})
+}
+
+func TestUnproved_StrictConfirmation_DropsTheStrangersToo(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict, limitsOff: true}, func(w *world) {
+		w.signUp(stranger, asha, intruders, userpool.Attribute{Name: "name", Value: "Mallory"})
+		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+		r := w.signUp(home, asha, password)
+		session, err := w.confirm(home, asha, w.code(asha), r.Session)
+		w.must(err)
+		auth, err := w.initiate(home, "USER_AUTH", session, "USERNAME", asha)
+		w.must(err)
+		access := w.tokens(auth).Access
+		if w.attribute(access, "name") != "" || w.attribute(access, "phone_number_verified") != "true" {
+			t.Error("the stranger's attributes stay, or the number is not verified")
+		}
+		if w.canSignInWith(asha, intruders) {
+			t.Error("the stranger's password signs in")
+		}
+	})
+}
+
+func TestUnproved_StrangersTokensEndWithTheFirstProof(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		proof func(w *world)
+	}{
+		{"texted code", func(w *world) { w.texted(home, asha) }},
+		{"administrator's password", func(w *world) {
+			w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, asha, password, true))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, options{limitsOff: true}, func(w *world) {
+				w.withoutRevocation()
+				w.signUp(stranger, asha, intruders, userpool.Attribute{Name: "email", Value: "m@example.com"})
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				r, err := w.passwordOf(stranger, asha, intruders)
+				w.must(err)
+				bad := w.tokens(r)
+				w.pass(5 * time.Second)
+				c.proof(w)
+				_, err = w.s.GetUser(w.ctx, bad.Access)
+				w.want(err, fault.NotAuthorized, "Access Token has been revoked")
+				_, err = w.refresh(bad.Refresh)
+				w.want(err, fault.NotAuthorized, "Refresh Token has been revoked")
+				w.pass(2 * time.Second)
+				if got := w.attribute(w.texted(home, asha).Access, "email"); got != "" {
+					t.Errorf("the stranger's e-mail address stays: %s", got)
+				}
+			})
+		})
+	}
+}
+
+func TestSignOut_AndInTheSameSecond_NewTokensWork(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		w.withoutRevocation()
+		old := w.member(home, asha, "")
+		w.pass(10 * time.Second)
+		w.must(w.s.GlobalSignOut(w.ctx, old.Access))
+		fresh := w.texted(home, asha)
+		w.attribute(fresh.Access, "sub")
+		_, err := w.s.GetUser(w.ctx, old.Access)
+		w.want(err, fault.NotAuthorized, "Access Token has been revoked")
+	})
+}
+
+func TestNewPassword_ServesOnceForOneTemporaryPassword(t *testing.T) {
+	const first, again = "Temp-Pass-99", "Temp-Pass-77"
+	invited := func(w *world, temporary string, resend bool) {
+		w.t.Helper()
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: asha, TemporaryPassword: temporary, Suppress: true, Resend: resend})
+		w.must(err)
+	}
+	demanded := func(w *world, c userpool.Caller) string {
+		w.t.Helper()
+		r, err := w.passwordOf(c, asha, first)
+		w.must(err)
+		if r.Challenge != "NEW_PASSWORD_REQUIRED" {
+			w.t.Fatalf("challenge is %q", r.Challenge)
+		}
+		return r.Session
+	}
+	t.Run("changed by another Session", func(t *testing.T) {
+		inWorld(t, options{}, func(w *world) {
+			invited(w, first, false)
+			mine, his := demanded(w, home), demanded(w, stranger)
+			r, err := w.answer(home, "NEW_PASSWORD_REQUIRED", mine, "USERNAME", asha, "NEW_PASSWORD", password)
+			w.must(err)
+			w.tokens(r)
+			_, err = w.answer(stranger, "NEW_PASSWORD_REQUIRED", his, "USERNAME", asha, "NEW_PASSWORD", intruders)
+			w.want(err, fault.NotAuthorized, "Invalid session for the user")
+			if !w.canSignInWith(asha, password) {
+				t.Error("the owner's password was replaced")
+			}
+		})
+	})
+	t.Run("invited again", func(t *testing.T) {
+		inWorld(t, options{}, func(w *world) {
+			invited(w, first, false)
+			his := demanded(w, stranger)
+			w.pass(time.Second)
+			invited(w, again, true)
+			_, err := w.answer(stranger, "NEW_PASSWORD_REQUIRED", his, "USERNAME", asha, "NEW_PASSWORD", intruders)
+			w.want(err, fault.NotAuthorized, "Invalid session for the user")
+		})
+	})
+}
+
+func TestConfirm_SameAddressDaysLater_DropsThePassword(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.signUp(home, asha, intruders) // somebody behind the same address
+		w.passDown(6 * 24 * time.Hour)
+		w.must(w.resend(home, asha))
+		_, err := w.confirm(home, asha, w.code(asha), "")
+		w.must(err)
+		if w.canSignInWith(asha, intruders) {
+			t.Error("a password six days old is the account's")
+		}
+	})
+}
+
+func TestConfirm_StrangerSignsUpAfterwards_OwnerWithASessionGetsIn(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		mine := w.signUp(home, asha, password)
+		w.pass(time.Second)
+		w.signUp(stranger, asha, intruders)
+		w.pass(40 * time.Second)
+		w.must(w.resend(home, asha))
+		_, err := w.confirm(home, asha, w.code(asha), mine.Session)
+		w.must(err)
+		if !w.canSignInWith(asha, password) || w.canSignInWith(asha, intruders) {
+			t.Error("the owner's sign-up did not win with its password")
+		}
+	})
+}
+
+func TestConfirm_ExpiredSignUpSession_CostsNothing(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		mine := w.signUp(home, asha, password)
+		w.pass(11 * time.Minute)
+		w.must(w.resend(home, asha))
+		_, err := w.confirm(home, asha, w.code(asha), mine.Session)
+		w.must(err)
+	})
+}
+
+func TestApproval_NoCodeSent_OnlyTheAdministratorLetsIn(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		inWorld(t, options{noVerify: true, legacy: legacy}, func(w *world) {
+			mine := w.signUp(home, asha, password)
+			for range 5 {
+				w.pass(time.Second)
+				w.signUp(stranger, asha, intruders)
+			}
+			w.passDown(30 * 24 * time.Hour)
+			if _, err := w.s.AdminGetUser(w.ctx, w.pool, string(mine.Sub)); err != nil {
+				t.Errorf("the owner's sign-up went: %v", err)
+			}
+			r, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", asha)
+			if legacy {
+				w.want(err, fault.UserNotConfirmed, "User is not confirmed.")
+			} else if w.must(err); r.Challenge != "CUSTOM_CHALLENGE" {
+				t.Errorf("challenge is %q", r.Challenge)
+			}
+			if n := w.texts(asha); n != 0 {
+				t.Errorf("%d texts to somebody whom nobody approved", n)
+			}
+			w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+			if w.canSignInWith(asha, intruders) {
+				t.Error("the stranger's password is the account's")
+			}
+			w.pass(time.Minute)
+			w.texted(home, asha)
+		})
+	}
+}
+
+func TestPending_DeletedByTheAdministrator_ItsSignInMakesNoUser(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.signUp(home, asha, "")
+		w.settle()
+		r := w.custom(home, asha)
+		code := w.code(asha)
+		w.must(w.s.AdminDeleteUser(w.ctx, w.pool, asha))
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", code)
+		w.want(err, fault.NotAuthorized, "")
+		_, err = w.s.AdminGetUser(w.ctx, w.pool, asha)
+		w.want(err, fault.UserNotFound, "")
+	})
+}
+
+func TestPending_SignInBegunBeforeTheConfirmation_EndsWithIt(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		r := w.signUp(home, asha, "")
+		signUpCode := w.code(asha)
+		begun := w.custom(stranger, asha)
+		code := w.code(asha)
+		_, err := w.confirm(home, asha, signUpCode, r.Session)
+		w.must(err)
+		_, err = w.answer(stranger, "CUSTOM_CHALLENGE", begun.Session, "USERNAME", asha, "ANSWER", code)
+		w.want(err, fault.NotAuthorized, "Invalid session for the user.")
+	})
+}
+
+func TestStrict_DisabledUser_IsTextedNeitherBySignUpNorByResend(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict}, func(w *world) {
+		w.member(home, asha, "")
+		w.must(w.s.AdminDisableUser(w.ctx, w.pool, asha))
+		before := w.texts(asha)
+		w.signUp(stranger, asha, "")
+		w.pass(40 * time.Second)
+		w.must(w.resend(stranger, asha))
+		if n := w.texts(asha); n != before {
+			t.Errorf("%d texts to a disabled user", n-before)
+		}
+	})
+}
+
+func TestStrict_UserDeletedMeanwhile_SignUpAnswersExpired(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict}, func(w *world) {
+		tokens := w.member(home, asha, "")
+		r := w.signUp(home, asha, "")
+		code := w.code(asha)
+		w.must(w.s.DeleteUser(w.ctx, tokens.Access))
+		_, err := w.confirm(home, asha, code, r.Session)
+		w.want(err, fault.ExpiredCode, "")
+	})
+}
+
+func TestExact_TemporaryPassword_NoOneTimeCode(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.CognitoExact}, func(w *world) {
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: asha, TemporaryPassword: "Temp-Pass-99", Suppress: true})
+		w.must(err)
+		r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "SMS_OTP")
+		w.must(err)
+		if r.Challenge != "SELECT_CHALLENGE" || w.texts(asha) != 0 {
+			t.Errorf("%s, %d texts", shape(r, nil), w.texts(asha))
+		}
+	})
+}
+
+func TestStarts_OneAddress_ThousandAnHour(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		refused := 0
+		for i := range 1010 {
+			_, err := w.initiate(stranger, "USER_AUTH", "", "USERNAME", fmt.Sprintf("+9198%08d", i))
+			if fault.Is(err, fault.TooManyRequests) {
+				refused++
+			}
+		}
+		if refused != 10 {
+			t.Errorf("%d of 1010 starts were refused, want 10", refused)
+		}
+		_, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha)
+		w.must(err) // another address
+	})
+}
+
+func TestSignUp_AskingWhetherANumberIsTaken_Counts(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		taken := 0
+		for range 1010 {
+			_, err := w.trySignUp(stranger, asha, "")
+			if fault.Is(err, fault.UsernameExists) {
+				taken++
+			}
+		}
+		if taken != 1000 {
+			t.Errorf("an address was told %d times", taken)
+		}
+	})
+}
+
+// provider is a sender with a life of its own.
+type provider struct {
+	mu    sync.Mutex // guards the fields below
+	slow  time.Duration
+	fails []error // of the next sends
+	count map[string]int
+}
+
+func (p *provider) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	timer := time.NewTimer(slow)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return sms.Receipt{}, ctx.Err()
+	case <-timer.C:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.fails) > 0 {
+		err := p.fails[0]
+		p.fails = p.fails[1:]
+		return sms.Receipt{}, err
+	}
+	p.count[m.ID]++
+	return sms.Receipt{}, nil
+}
+
+// through restarts the server with another sender.
+func (w *world) through(s sms.Sender) {
+	w.t.Helper()
+	w.stop()
+	var err error
+	w.s, err = userpool.Open(w.ctx, userpool.Config{Store: w.store, Ring: w.ring, Sender: s, Region: "us-east-1", PublicURL: "http://localhost:9400"})
+	w.must(err)
+	w.start()
+}
+
+func TestOutbox_SlowProvider_NothingIsSentTwice(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		p := &provider{slow: 9 * time.Second, count: make(map[string]int)}
+		w.through(p)
+		w.stop()
+		for i := range 90 {
+			w.signUp(home, fmt.Sprintf("+9198%08d", i), "")
+		}
+		w.start()
+		w.pass(5 * time.Minute)
+		if len(p.count) != 90 {
+			t.Errorf("%d of 90 texts were sent", len(p.count))
+		}
+		for _, n := range p.count {
+			if n > 1 {
+				t.Errorf("a text was sent %d times", n)
+			}
+		}
+	})
+}
+
+func TestBudget_TextsAreGivenBackOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		count := func() (n int) {
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
+				n, err = tx.Count(w.ctx, "address/texts/1h0m0s/203.0.113.7", time.Now())
+				return err
+			}))
+			return n
+		}
+		w.signUp(home, ravi, "")
+		w.signUp(home, "+919800000009", "")
+		w.settle()
+		before := count()
+		w.custom(home, asha)
+		code := w.code(asha)
+		w.pass(31 * time.Second)
+		w.phone.Fail(&sms.SendError{Outcome: sms.SurelyNotSent})
+		r := w.custom(home, asha) // a resend that the provider refuses
+		w.settle()
+		w.phone.Fail(nil)
+		if n := count(); n != before+1 {
+			t.Errorf("%d texts are counted, want %d", n, before+1)
+		}
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", code)
+		w.must(err)
+		if n := count(); before == 0 || n != before {
+			t.Errorf("%d texts are counted after the right answer, want %d", n, before)
+		}
+	})
+}
+
+func TestDecoy_ThenASignUpElsewhere_TheFirstRealTextIsSent(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.custom(home, asha) // nobody there yet
+		w.signUp(mobile, asha, "")
+		before := w.texts(asha)
+		r := w.custom(home, asha)
+		if n := w.texts(asha); n != before+1 {
+			t.Fatalf("%d texts, want one for the sign-in", n-before)
+		}
+		auth, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+		w.must(err)
+		w.tokens(auth)
+	})
+}
