@@ -445,6 +445,34 @@ func TestBudget_TextsAreGivenBackOnce(t *testing.T) {
 	})
 }
 
+func TestOutbox_SurelyNotSent_TheNextRequestSendsAtOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.phone.Fail(&sms.SendError{Outcome: sms.SurelyNotSent})
+		w.signUp(home, asha, "")
+		w.settle()
+		w.phone.Fail(nil)
+		w.pass(time.Second)
+		w.must(w.resend(home, asha)) // no gap after a text that never was
+		if n := w.texts(asha); n != 1 {
+			t.Errorf("%d texts", n)
+		}
+	})
+}
+
+func TestRepeat_ResendWithoutInvocation_AfterTheGapSendsAgain(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		c := tried(home, "", "Resend "+asha)
+		w.signUp(home, asha, "")
+		for _, wait := range []time.Duration{5 * time.Second, 26 * time.Second} {
+			w.pass(wait)
+			w.must(w.resend(c, asha))
+		}
+		if n := w.texts(asha); n != 2 {
+			t.Errorf("%d texts, want the sign-up's and one after the gap", n)
+		}
+	})
+}
+
 func TestDecoy_ThenASignUpElsewhere_TheFirstRealTextIsSent(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.custom(home, asha) // nobody there yet

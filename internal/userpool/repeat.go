@@ -34,8 +34,8 @@ func (k kept[T]) refusal() *fault.Error {
 }
 
 // guessable is the caller of a request that somebody else behind the same
-// address could make word for word, or guess his way to: an InitiateAuth that
-// holds a number, a ConfirmSignUp that holds a number and six digits. Its answer
+// address could make word for word, or guess his way to: an InitiateAuth or a
+// resend that holds a number, a ConfirmSignUp that holds a number and six digits. Its answer
 // is kept only under the SDK's invocation, which nobody else knows; without one
 // a neighbour would be handed the Session of the first.
 func (c Caller) guessable() Caller {

@@ -234,7 +234,9 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 			return Delivery{}, err
 		}
 	}
-	d, err := once(ctx, s, r.Caller, at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
+	// Without an invocation a repeat cannot be told from a person who asks
+	// again after the gap; within it the living challenge sends nothing.
+	d, err := once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
 		want, err := s.resendTo(ctx, tx, want, l)
 		if err != nil {
 			return Delivery{}, nil, err
