@@ -71,7 +71,10 @@ func TestExistence_StrictSignUpThenItsPassword_TellsNothing(t *testing.T) {
 			_, err := w.passwordOf(stranger, number, intruders)
 			s, srpErr := w.initiate(stranger, "USER_SRP_AUTH", "", "USERNAME", number, "SRP_A", "2")
 			w.must(srpErr)
-			return fmt.Sprint(err, s.Parameters["USER_ID_FOR_SRP"] == string(r.Sub))
+			byNumber, bySub := w.custom(stranger, number), w.custom(stranger, string(r.Sub))
+			return fmt.Sprint(err, s.Parameters["USER_ID_FOR_SRP"] == string(r.Sub),
+				byNumber.Parameters["USERNAME"] == bySub.Parameters["USERNAME"],
+				s.Parameters["USER_ID_FOR_SRP"] == bySub.Parameters["USERNAME"])
 		}
 		if known, unknown := look(asha), look(ravi); known != unknown {
 			t.Errorf("known %s, unknown %s", known, unknown)

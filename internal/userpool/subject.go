@@ -98,6 +98,11 @@ func (s *Service) findSubject(ctx context.Context, tx Tx, pool Pool, l login, at
 	if err != nil {
 		return subject{}, err
 	}
+	if !known && l.id != "" && len(regs) > 0 {
+		// The sub that a sign-up was told: whom it speaks of is its number's,
+		// which in a strict pool may have a user.
+		return s.findSubject(ctx, tx, pool, login{number: phone.FromCanonical(regs[0].Name)}, at)
+	}
 	if !known && len(regs) > 0 {
 		sub.waits = regs[0].ExpiresAt.IsZero()
 		sub.pending = !sub.waits
