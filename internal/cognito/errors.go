@@ -50,6 +50,8 @@ var exceptions = map[fault.Kind]exception{
 	fault.Unauthorized:         {"UnauthorizedException", http.StatusBadRequest},
 	fault.UserPoolTagging:      {"UserPoolTaggingException", http.StatusBadRequest},
 	fault.Conflict:             {"ConcurrentModificationException", http.StatusBadRequest},
+	fault.InvalidOAuthFlow:     {"InvalidOAuthFlowException", http.StatusBadRequest},
+	fault.ScopeDoesNotExist:    {"ScopeDoesNotExistException", http.StatusBadRequest},
 }
 
 // internalMessage is all that a caller learns of our own failures; the request

@@ -200,6 +200,7 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.ForbiddenException{}, &types.UnsupportedUserStateException{}, &types.RefreshTokenReuseException{},
 		&types.UnsupportedTokenTypeException{}, &types.UnsupportedOperationException{}, &types.UnauthorizedException{},
 		&types.UserPoolTaggingException{}, &types.ConcurrentModificationException{},
+		&types.InvalidOAuthFlowException{}, &types.ScopeDoesNotExistException{},
 	}
 	var names []string
 	for _, e := range modelled {

@@ -40,7 +40,7 @@ type adminCreateUserInput struct {
 	TemporaryPassword      *string
 	ForceAliasCreation     bool // for pools with aliases
 	MessageAction          *string
-	DesiredDeliveryMediums []string
+	DesiredDeliveryMediums textList
 	ClientMetadata         textMap
 }
 

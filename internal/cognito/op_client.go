@@ -19,31 +19,31 @@ type createUserPoolClientInput struct {
 	ClientName                               *string
 	GenerateSecret                           bool
 	ClientSecret                             *string
-	RefreshTokenRotation                     *refreshTokenRotationType
 	PreventUserExistenceErrors               *string
 	EnableTokenRevocation                    *bool
 	EnablePropagateAdditionalUserContextData *bool
 	AuthSessionValidity                      *int32
-	ExplicitAuthFlows                        []string
-	ReadAttributes                           []string
-	WriteAttributes                          []string
+	ExplicitAuthFlows                        textList
+	ReadAttributes                           textList
+	WriteAttributes                          textList
 	clientEcho
 }
 
 // clientEcho is the members of an app client that are given back as sent. The
-// validities are among them because their units are told back, though Bellhop
-// acts on them.
+// validities and the rotation are among them though Bellhop acts on them, for
+// their units and a DISABLED are told back. An empty list is as good as none.
 type clientEcho struct {
 	RefreshTokenValidity            *int32                      `json:",omitzero"`
 	AccessTokenValidity             *int32                      `json:",omitzero"`
 	IdTokenValidity                 *int32                      `json:",omitzero"`
 	TokenValidityUnits              *tokenValidityUnitsType     `json:",omitzero"`
-	SupportedIdentityProviders      []string                    `json:",omitzero"`
-	CallbackURLs                    []string                    `json:",omitzero"`
-	LogoutURLs                      []string                    `json:",omitzero"`
+	RefreshTokenRotation            *refreshTokenRotationType   `json:",omitzero"`
+	SupportedIdentityProviders      textList                    `json:",omitempty"`
+	CallbackURLs                    textList                    `json:",omitempty"`
+	LogoutURLs                      textList                    `json:",omitempty"`
 	DefaultRedirectURI              *string                     `json:",omitzero"`
-	AllowedOAuthFlows               []string                    `json:",omitzero"`
-	AllowedOAuthScopes              []string                    `json:",omitzero"`
+	AllowedOAuthFlows               textList                    `json:",omitempty"`
+	AllowedOAuthScopes              textList                    `json:",omitempty"`
 	AllowedOAuthFlowsUserPoolClient bool                        `json:",omitzero"`
 	AnalyticsConfiguration          *analyticsConfigurationType `json:",omitzero"`
 }
@@ -76,10 +76,6 @@ func (in *createUserPoolClientInput) validate(v *violations) {
 	v.each("explicitAuthFlows", in.ExplicitAuthFlows, explicitAuthFlow)
 	v.each("readAttributes", in.ReadAttributes, rule{max: 2048})
 	v.each("writeAttributes", in.WriteAttributes, rule{max: 2048})
-	if r := in.RefreshTokenRotation; r != nil {
-		v.required("refreshTokenRotation.feature", r.Feature, enabledOrNot)
-		v.between("refreshTokenRotation.retryGracePeriodSeconds", r.RetryGracePeriodSeconds, 0, 60)
-	}
 	in.clientEcho.validate(v)
 }
 
@@ -91,6 +87,10 @@ func (e *clientEcho) validate(v *violations) {
 		v.optional("tokenValidityUnits.accessToken", u.AccessToken, timeUnit)
 		v.optional("tokenValidityUnits.idToken", u.IdToken, timeUnit)
 		v.optional("tokenValidityUnits.refreshToken", u.RefreshToken, timeUnit)
+	}
+	if r := e.RefreshTokenRotation; r != nil {
+		v.required("refreshTokenRotation.feature", r.Feature, enabledOrNot)
+		v.between("refreshTokenRotation.retryGracePeriodSeconds", r.RetryGracePeriodSeconds, 0, 60)
 	}
 	v.length("callbackURLs", len(e.CallbackURLs), 0, 100)
 	v.each("callbackURLs", e.CallbackURLs, redirectURL)
@@ -162,7 +162,6 @@ type userPoolClientType struct {
 	ClientSecret                             string `json:",omitzero"`
 	CreationDate                             epoch
 	LastModifiedDate                         epoch
-	RefreshTokenRotation                     *refreshTokenRotationType `json:",omitzero"`
 	PreventUserExistenceErrors               string
 	EnableTokenRevocation                    bool
 	EnablePropagateAdditionalUserContextData bool
@@ -179,12 +178,13 @@ type clientEchoOut struct {
 	AccessTokenValidity             *int32 `json:",omitzero"`
 	IdTokenValidity                 *int32 `json:",omitzero"`
 	TokenValidityUnits              tokenValidityUnitsType
-	SupportedIdentityProviders      []string `json:",omitzero"`
-	CallbackURLs                    []string `json:",omitzero"`
-	LogoutURLs                      []string `json:",omitzero"`
-	DefaultRedirectURI              *string  `json:",omitzero"`
-	AllowedOAuthFlows               []string `json:",omitzero"`
-	AllowedOAuthScopes              []string `json:",omitzero"`
+	RefreshTokenRotation            *refreshTokenRotationType `json:",omitzero"`
+	SupportedIdentityProviders      []string                  `json:",omitzero"`
+	CallbackURLs                    []string                  `json:",omitzero"`
+	LogoutURLs                      []string                  `json:",omitzero"`
+	DefaultRedirectURI              *string                   `json:",omitzero"`
+	AllowedOAuthFlows               []string                  `json:",omitzero"`
+	AllowedOAuthScopes              []string                  `json:",omitzero"`
 	AllowedOAuthFlowsUserPoolClient bool
 	AnalyticsConfiguration          *analyticsConfigurationType `json:",omitzero"`
 }
@@ -209,13 +209,13 @@ func clientOut(c userpool.ClientView) (*userPoolClientType, error) {
 	if s.AuthSessionMinutes > 0 {
 		out.AuthSessionValidity = int32(s.AuthSessionMinutes)
 	}
-	if s.Rotation {
+	if err := restoreClient(s.Echo, &out.clientEchoOut); err != nil {
+		return nil, fmt.Errorf("show client %s: %w", c.ID, err)
+	}
+	if s.Rotation && out.RefreshTokenRotation == nil { // made without this face
 		out.RefreshTokenRotation = &refreshTokenRotationType{
 			Feature: new("ENABLED"), RetryGracePeriodSeconds: new(int32(s.RotationGrace / time.Second)),
 		}
-	}
-	if err := restoreClient(s.Echo, &out.clientEchoOut); err != nil {
-		return nil, fmt.Errorf("show client %s: %w", c.ID, err)
 	}
 	return out, nil
 }
@@ -239,12 +239,21 @@ type createUserPoolClientOutput struct {
 }
 
 func (a *API) createUserPoolClient(ctx context.Context, _ userpool.Caller, in *createUserPoolClientInput) (*createUserPoolClientOutput, error) {
+	pool := userpool.PoolID(value(in.UserPoolId))
+	// An unknown pool is refused as such whatever else is wrong: its name is a
+	// stranger's text, which noteSubject would let into the log.
+	if _, err := a.service.DescribeUserPool(ctx, pool); err != nil {
+		return nil, err
+	}
+	if err := in.checkOAuth(in.GenerateSecret || in.ClientSecret != nil); err != nil {
+		return nil, err
+	}
 	settings, err := in.settings()
 	if err != nil {
 		return nil, err
 	}
 	c, err := a.service.CreateUserPoolClient(ctx, userpool.NewClient{
-		PoolID:         userpool.PoolID(value(in.UserPoolId)),
+		PoolID:         pool,
 		Name:           value(in.ClientName),
 		GenerateSecret: in.GenerateSecret,
 		Secret:         value(in.ClientSecret),

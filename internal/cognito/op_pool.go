@@ -15,9 +15,9 @@ type createUserPoolInput struct {
 	Policies                 *policiesType
 	DeletionProtection       *string
 	LambdaConfig             map[string]*any
-	AutoVerifiedAttributes   []string
-	AliasAttributes          []string
-	UsernameAttributes       []string
+	AutoVerifiedAttributes   textList
+	AliasAttributes          textList
+	UsernameAttributes       textList
 	SmsVerificationMessage   *string
 	SmsAuthenticationMessage *string
 	MfaConfiguration         *string
@@ -43,7 +43,7 @@ type passwordPolicyType struct {
 }
 
 type signInPolicyType struct {
-	AllowedFirstAuthFactors []string
+	AllowedFirstAuthFactors textList
 }
 
 type usernameConfigurationType struct {
@@ -96,6 +96,11 @@ func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 	s.AuthenticationText = value(in.SmsAuthenticationMessage)
 	s.Tags = in.UserPoolTags
 	s.Required = required(in.Schema)
+	bounds, err := boundsOf(in.Schema)
+	if err != nil {
+		return s, err
+	}
+	s.Bounds = bounds
 	if c := in.UsernameConfiguration; c != nil {
 		s.CaseSensitive = value(c.CaseSensitive)
 	}
@@ -197,6 +202,7 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 	if err != nil {
 		return nil, fmt.Errorf("show pool %s: %w", p.ID, err)
 	}
+	out.mirrorMail()
 	out.SchemaAttributes = schemaOut(s.Required, given)
 	return out, nil
 }

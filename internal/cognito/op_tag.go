@@ -60,7 +60,7 @@ func (a *API) tagResource(ctx context.Context, _ userpool.Caller, in *tagResourc
 
 type untagResourceInput struct {
 	ResourceArn *string
-	TagKeys     []string
+	TagKeys     textList
 }
 
 func (in *untagResourceInput) validate(v *violations) {

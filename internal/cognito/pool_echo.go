@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -101,7 +100,7 @@ type eumsSmsType struct {
 }
 
 type userAttributeUpdateSettingsType struct {
-	AttributesRequireVerificationBeforeUpdate []string
+	AttributesRequireVerificationBeforeUpdate textList
 }
 
 type userPoolAddOnsType struct {
@@ -196,16 +195,23 @@ func (in *createUserPoolInput) unsupported() error {
 	case in.UserPoolAddOns != nil && value(in.UserPoolAddOns.AdvancedSecurityMode) != "OFF":
 		return refuse("UserPoolAddOns.AdvancedSecurityMode other than OFF is not served by this version of Bellhop.")
 	}
-	for _, s := range in.Schema {
-		name := value(s.Name)
-		switch {
-		case !slices.ContainsFunc(standardSchema, func(std schemaAttributeType) bool { return *std.Name == name }):
-			return refuse("Schema: custom attributes, like %s, are not served by this version of Bellhop.", strings.ToValidUTF8(name, "?"))
-		case s.Mutable != nil && !*s.Mutable && name != userpool.AttrSub:
-			return refuse("Schema: immutable attributes, like %s, are not served by this version of Bellhop.", name)
-		}
-	}
 	return nil
+}
+
+// mirrorMail gives the two spellings of the mail with a code one content, as
+// verificationText does for the text: the template goes first.
+func (e *poolEcho) mirrorMail() {
+	t := e.VerificationMessageTemplate
+	mirror(&t.EmailMessage, &e.EmailVerificationMessage)
+	mirror(&t.EmailSubject, &e.EmailVerificationSubject)
+}
+
+func mirror(first, second **string) {
+	if *first != nil {
+		*second = *first
+		return
+	}
+	*first = *second
 }
 
 // echoSchema is the key in the echo of the schema attributes that were sent.

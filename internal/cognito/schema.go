@@ -1,6 +1,14 @@
 package cognito
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
 
 // schemaAttributeType is an attribute of a pool's schema. Bounds are texts on
 // the wire.
@@ -42,6 +50,135 @@ func required(schema []schemaAttributeType) []string {
 		}
 	}
 	return names
+}
+
+// boundsOf checks what was said of the schema when a pool was made, and reads
+// the bounds that attributes must keep. Messages are the service's where it is
+// known to have one.
+func boundsOf(given []schemaAttributeType) (map[string]userpool.Bounds, error) {
+	var all map[string]userpool.Bounds
+	seen := map[string]bool{}
+	for _, g := range given {
+		name := value(g.Name)
+		if seen[name] {
+			return nil, schemaFault("Schema: the attribute %s is named twice.", strings.ToValidUTF8(name, "?"))
+		}
+		seen[name] = true
+		std, err := g.standard()
+		if err != nil {
+			return nil, err
+		}
+		bounds, err := g.bounds(std)
+		if err != nil {
+			return nil, err
+		}
+		if bounds == (userpool.Bounds{}) {
+			continue
+		}
+		if all == nil {
+			all = make(map[string]userpool.Bounds)
+		}
+		all[name] = bounds
+	}
+	return all, nil
+}
+
+func schemaFault(format string, args ...any) error {
+	return fault.New(fault.InvalidParameter, format, args...)
+}
+
+// standard is the attribute of the standard schema that g is about, if g leaves
+// its nature alone.
+func (g schemaAttributeType) standard() (schemaAttributeType, error) {
+	name := value(g.Name)
+	i := slices.IndexFunc(standardSchema, func(std schemaAttributeType) bool { return *std.Name == name })
+	if i < 0 {
+		return g, schemaFault("Schema: custom attributes, like %s, are not served by this version of Bellhop.", strings.ToValidUTF8(name, "?"))
+	}
+	std := standardSchema[i]
+	switch {
+	case orDefault(g.AttributeDataType, *std.AttributeDataType) != *std.AttributeDataType, value(g.DeveloperOnlyAttribute):
+		return std, schemaFault("You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute %s", name)
+	case !orDefault(g.Mutable, true) && *std.Mutable:
+		return std, schemaFault("Schema: immutable attributes, like %s, are not served by this version of Bellhop.", name)
+	}
+	return std, nil
+}
+
+// fixed are the attributes whose form is given: what the service itself writes,
+// and a date.
+var fixed = []string{userpool.AttrSub, "identities", "birthdate"}
+
+// bounds reads the constraints of g, which must be of the kind that std has.
+func (g schemaAttributeType) bounds(std schemaAttributeType) (userpool.Bounds, error) {
+	name, text, number := *std.Name, g.StringAttributeConstraints, g.NumberAttributeConstraints
+	invalid := func(kind string) (userpool.Bounds, error) {
+		return userpool.Bounds{}, schemaFault("Invalid %sAttributeConstraints for schema attribute %s", kind, name)
+	}
+	switch {
+	case text != nil && *std.AttributeDataType != "String":
+		return invalid("String")
+	case number != nil && *std.AttributeDataType != "Number":
+		return invalid("Number")
+	case text != nil:
+		b, ok := parseBounds(text.MinLength, text.MaxLength)
+		if !ok || slices.Contains(fixed, name) && !text.equal(std.StringAttributeConstraints) {
+			return invalid("String")
+		}
+		return b, checkLengths(name, b)
+	case number != nil:
+		b, ok := parseBounds(number.MinValue, number.MaxValue)
+		if !ok {
+			return invalid("Number")
+		}
+		if b.Min != nil && b.Max != nil && *b.Max < *b.Min {
+			return b, schemaFault("user.%s: Max value cannot be less than min value.", name)
+		}
+		return b, nil
+	}
+	return userpool.Bounds{}, nil
+}
+
+func (c *stringConstraintsType) equal(other *stringConstraintsType) bool {
+	return value(c.MinLength) == value(other.MinLength) && value(c.MaxLength) == value(other.MaxLength)
+}
+
+// parseBounds reads bounds, which are texts on the wire and never negative.
+func parseBounds(low, high *string) (b userpool.Bounds, ok bool) {
+	if b.Min, ok = parseBound(low); !ok {
+		return b, false
+	}
+	b.Max, ok = parseBound(high)
+	return b, ok
+}
+
+func parseBound(text *string) (*int64, bool) {
+	if text == nil {
+		return nil, true
+	}
+	n, err := strconv.ParseInt(*text, 10, 64)
+	return &n, err == nil && n >= 0
+}
+
+// Every value has at most maxLength characters; the numbers that name users
+// have from shortestNumber to longestNumber (E.164, with the plus sign).
+const (
+	maxLength      = 2048
+	shortestNumber = 8
+	longestNumber  = 16
+)
+
+func checkLengths(name string, b userpool.Bounds) error {
+	low, high := value(b.Min), orDefault(b.Max, maxLength)
+	switch {
+	case low > maxLength || high > maxLength:
+		return schemaFault("user.%s: String attributes cannot have a length of more than %d", name, maxLength)
+	case high < low:
+		return schemaFault("user.%s: Max length cannot be less than min length.", name)
+	case name == userpool.AttrPhone && (low > shortestNumber || high < longestNumber):
+		return schemaFault("user.%s: Users are named by their numbers, so lengths from %d to %d must be allowed.", name, shortestNumber, longestNumber)
+	}
+	return nil
 }
 
 // standardSchema is the schema of a pool that was made with only a name.

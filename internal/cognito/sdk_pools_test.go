@@ -61,7 +61,7 @@ func TestSDK_PoolSettings_ComeBackAsTheyWereSent(t *testing.T) {
 			EmailConfiguration:          &types.EmailConfigurationType{EmailSendingAccount: "DEVELOPER", SourceArn: new("arn:aws:ses:us-east-1:123456789012:identity/a@b.c"), From: new("a@b.c")},
 			SmsConfiguration:            &types.SmsConfigurationType{SnsCallerArn: new("arn:aws:iam::123456789012:role/sms"), ExternalId: new("x"), SnsRegion: new("us-east-1")},
 			UserAttributeUpdateSettings: &types.UserAttributeUpdateSettingsType{AttributesRequireVerificationBeforeUpdate: []types.VerifiedAttributeType{"phone_number"}},
-			VerificationMessageTemplate: &types.VerificationMessageTemplateType{SmsMessage: new("Your code: {####}"), DefaultEmailOption: "CONFIRM_WITH_LINK"},
+			VerificationMessageTemplate: &types.VerificationMessageTemplateType{SmsMessage: new("Your code: {####}"), EmailSubject: new("Hello"), DefaultEmailOption: "CONFIRM_WITH_LINK"},
 			UserPoolTags:                map[string]string{"team": "riders", "bellhop:token-alg": "ES256"},
 			Schema:                      []types.SchemaAttributeType{{Name: new("name"), Required: new(true), StringAttributeConstraints: &types.StringAttributeConstraintsType{MinLength: new("1"), MaxLength: new("64")}}},
 		}

@@ -47,6 +47,28 @@ func (m *textMap) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// textList is a list of texts in which nulls are passed over, as in textMap.
+type textList []string
+
+// UnmarshalJSONFrom reads the list without its nulls.
+func (l *textList) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var all []*string
+	if err := json.UnmarshalDecode(dec, &all); err != nil {
+		return err
+	}
+	if all == nil {
+		*l = nil
+		return nil
+	}
+	*l = make(textList, 0, len(all))
+	for _, s := range all {
+		if s != nil {
+			*l = append(*l, *s)
+		}
+	}
+	return nil
+}
+
 // attributeType is one user attribute.
 type attributeType struct {
 	Name  *string

@@ -39,6 +39,8 @@ const (
 	Unauthorized                      // RevokeToken by another client
 	UserPoolTagging                   // tags beyond what a pool may carry
 	Conflict                          // an id that is taken, two writes at once
+	InvalidOAuthFlow                  // OAuth flows that a client cannot have together
+	ScopeDoesNotExist                 // a client asks for an OAuth scope that nobody knows
 
 	kinds // their number
 )

@@ -75,7 +75,7 @@ func newUser(p Pool, r NewUser, at time.Time) (User, error) {
 	if slices.ContainsFunc(r.Attributes, func(a Attribute) bool { return a.Name == AttrSub }) {
 		return User{}, schema("sub: Attribute cannot be updated.\n")
 	}
-	attrs, err := anyAttributes(r.Attributes)
+	attrs, err := anyAttributes(p, r.Attributes)
 	if err != nil {
 		return User{}, err
 	}

@@ -18,13 +18,18 @@ const (
 	AttrPhoneVerified = "phone_number_verified"
 	AttrEmail         = "email"
 	AttrEmailVerified = "email_verified"
+	attrIdentities    = "identities"
+	attrUpdatedAt     = "updated_at" // the one number
 )
+
+// ownedAttributes are those of the schema that no user writes.
+var ownedAttributes = []string{AttrSub, AttrPhoneVerified, AttrEmailVerified, attrIdentities}
 
 // standardAttributes are OpenID Connect's, as every pool's schema has them.
 var standardAttributes = []string{
 	"address", "birthdate", AttrEmail, "family_name", "gender", "given_name", "locale",
 	"middle_name", "name", "nickname", AttrPhone, "picture", "preferred_username",
-	"profile", "updated_at", "website", "zoneinfo",
+	"profile", attrUpdatedAt, "website", "zoneinfo",
 }
 
 // Bounds of the model on attributes.
@@ -47,18 +52,58 @@ func (s ClientSettings) mayWrite(p Pool, name string) bool {
 func ownAttributes(p Pool, c Client, list []Attribute) (map[string]string, error) {
 	for _, a := range list {
 		switch {
-		case a.Name == AttrSub || a.Name == AttrPhoneVerified || a.Name == AttrEmailVerified || a.Name == "identities":
+		case slices.Contains(ownedAttributes, a.Name):
 			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
 		case slices.Contains(standardAttributes, a.Name) && !c.Settings.mayWrite(p, a.Name):
 			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
 		}
 	}
-	return anyAttributes(list)
+	return anyAttributes(p, list)
 }
 
-// anyAttributes checks names and values against the schema. The last of two
-// with one name counts.
-func anyAttributes(list []Attribute) (map[string]string, error) {
+// withinBounds checks values against the pool's own bounds. An empty value
+// deletes, so no bound holds for it.
+func withinBounds(p Pool, list []Attribute) error {
+	for _, a := range list {
+		bounds, ok := p.Settings.Bounds[a.Name]
+		if !ok || a.Value == "" {
+			continue
+		}
+		if err := bounds.check(a.Name, a.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check compares a value with the bounds: updated_at as the number it is, any
+// other by its characters.
+func (b Bounds) check(name, value string) error {
+	if name == attrUpdatedAt {
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+			return schema("%s: The value must be a number of seconds\n", name)
+		case b.Min != nil && n < *b.Min:
+			return schema("%s: Number must be no less than %d\n", name, *b.Min)
+		case b.Max != nil && n > *b.Max:
+			return schema("%s: Number must be no greater than %d\n", name, *b.Max)
+		}
+		return nil
+	}
+	n := int64(utf8.RuneCountInString(value))
+	switch {
+	case b.Min != nil && n < *b.Min:
+		return schema("%s: String must be no shorter than %d characters\n", name, *b.Min)
+	case b.Max != nil && n > *b.Max:
+		return schema("%s: String must be no longer than %d characters\n", name, *b.Max)
+	}
+	return nil
+}
+
+// anyAttributes checks names and values against the pool's schema. The last of
+// two with one name counts.
+func anyAttributes(p Pool, list []Attribute) (map[string]string, error) {
 	attrs := make(map[string]string, len(list))
 	for _, a := range list {
 		value, err := attributeValue(a)
@@ -67,7 +112,7 @@ func anyAttributes(list []Attribute) (map[string]string, error) {
 		}
 		attrs[a.Name] = value
 	}
-	return attrs, nil
+	return attrs, withinBounds(p, list)
 }
 
 func attributeValue(a Attribute) (string, error) {
@@ -98,7 +143,7 @@ func attributeValue(a Attribute) (string, error) {
 		if utf8.RuneCountInString(a.Value) != 10 {
 			return "", schema("birthdate: String must be 10 characters long, as 1999-12-31\n")
 		}
-	case "updated_at":
+	case attrUpdatedAt:
 		if n, err := strconv.ParseInt(a.Value, 10, 64); err != nil || n < 0 {
 			return "", schema("updated_at: The value must be a number of seconds\n")
 		}

@@ -19,13 +19,17 @@ const (
 	maxGrace      = time.Minute
 )
 
-// CreateUserPoolClient makes an app client. An id that is taken is a Conflict.
+// CreateUserPoolClient makes an app client. An unknown pool is told before
+// anything else, an id that is taken is a Conflict.
 func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (ClientView, error) {
 	at := now()
+	if _, err := s.viewPool(ctx, r.PoolID); err != nil {
+		return ClientView{}, err
+	}
 	if err := checkClient(r); err != nil {
 		return ClientView{}, err
 	}
-	c := Client{ID: r.ID, PoolID: r.PoolID, Name: r.Name, Settings: r.Settings, CreatedAt: at, ModifiedAt: at}
+	c := Client{ID: r.ID, PoolID: r.PoolID, Name: r.Name, Settings: r.Settings.stored(), CreatedAt: at, ModifiedAt: at}
 	if c.ID == "" {
 		c.ID = ClientID(randomText(clientIDAlphabet, clientIDLength))
 	}
@@ -52,6 +56,8 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (Client
 func checkClient(r NewClient) error {
 	set := r.Settings
 	switch {
+	case !nameForm.MatchString(r.Name):
+		return fault.New(fault.InvalidParameter, "The client's name must have 1 to 128 letters, digits, blanks or characters of _+=,.@-.")
 	case r.ID != "" && !clientIDForm.MatchString(string(r.ID)):
 		return fault.New(fault.InvalidParameter, "The client id must have 1 to 128 letters, digits, _ or +.")
 	case r.GenerateSecret && r.Secret != "":
@@ -66,7 +72,26 @@ func checkClient(r NewClient) error {
 	if err := checkFlows(set.ExplicitAuthFlows); err != nil {
 		return err
 	}
+	if err := checkPermissions(set); err != nil {
+		return err
+	}
 	return checkLifetimes(set)
+}
+
+// checkPermissions checks that the attribute permissions name attributes of the
+// schema, and the ones to write such as a user may write at all.
+func checkPermissions(set ClientSettings) error {
+	for _, name := range set.ReadAttributes {
+		if !slices.Contains(standardAttributes, name) && !slices.Contains(ownedAttributes, name) {
+			return fault.New(fault.InvalidParameter, "Invalid read attributes specified while creating a client: %s", clip(name))
+		}
+	}
+	for _, name := range set.WriteAttributes {
+		if !slices.Contains(standardAttributes, name) {
+			return fault.New(fault.InvalidParameter, "Invalid write attributes specified while creating a client: %s", clip(name))
+		}
+	}
+	return nil
 }
 
 func checkFlows(flows []string) error {

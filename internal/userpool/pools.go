@@ -23,11 +23,12 @@ const (
 	maxTags          = 50
 )
 
-// The forms of ids: the model's, and for pools one that every client library
-// takes (aws-jwt-verify wants a region before the underscore).
+// The forms of names and ids: the model's, and for pools' ids one that every
+// client library takes (aws-jwt-verify wants a region before the underscore).
 var (
 	poolIDForm   = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d_[0-9A-Za-z]{1,40}$`)
 	clientIDForm = regexp.MustCompile(`^[\w+]{1,128}$`)
+	nameForm     = regexp.MustCompile(`^[\w\s+=,.@-]{1,128}$`)
 	hostForm     = regexp.MustCompile(`^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+)$`)
 )
 
@@ -54,7 +55,7 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 	if r.ID == "" {
 		r.ID = PoolID(s.region + "_" + randomText(poolIDAlphabet, poolIDLength))
 	}
-	p := Pool{ID: r.ID, Name: r.Name, Settings: r.Settings, CreatedAt: at, ModifiedAt: at}
+	p := Pool{ID: r.ID, Name: r.Name, Settings: r.Settings.stored(), CreatedAt: at, ModifiedAt: at}
 	alg := token.Alg(p.Settings.TokenAlg())
 	err := s.withKeys(ctx, alg, 2, at, func(tx Tx, take func(SigningKey) error) error {
 		err := tx.InsertPool(ctx, p)
@@ -73,6 +74,8 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 func checkPool(r NewPool) error {
 	set := r.Settings
 	switch {
+	case !nameForm.MatchString(r.Name):
+		return fault.New(fault.InvalidParameter, "The pool's name must have 1 to 128 letters, digits, blanks or characters of _+=,.@-.")
 	case r.ID != "" && !poolIDForm.MatchString(string(r.ID)):
 		return fault.New(fault.InvalidParameter, "The pool id must look like us-east-1_AbC123xyz: a region, an underscore, letters and digits.")
 	case !slices.Equal(set.UsernameAttributes, []string{AttrPhone}):

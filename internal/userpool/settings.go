@@ -20,10 +20,37 @@ type PoolSettings struct {
 	AuthenticationText string            `json:"authentication_text,omitempty"` // "" = Cognito's default
 	InvitationText     string            `json:"invitation_text,omitempty"`     // "" = Cognito's default
 	Required           []string          `json:"required,omitempty"`            // required attributes
+	Bounds             map[string]Bounds `json:"bounds,omitempty"`              // of attributes' values, by name
 	Tags               map[string]string `json:"tags,omitempty"`
 	// Echo keeps members of the service's model that Bellhop does not act on
 	// but must give back as sent (message roles, mail templates), by name.
 	Echo map[string]json.RawMessage `json:"echo,omitempty"`
+}
+
+// Bounds limit an attribute's value: the characters of a text, or the number
+// that it is. A bound that is nil does not limit.
+type Bounds struct {
+	Min *int64 `json:"min,omitempty"`
+	Max *int64 `json:"max,omitempty"`
+}
+
+// stored are the settings as the store will give them back, so that a pool
+// looks the same when it is made and ever after: what is empty is absent.
+func (s PoolSettings) stored() PoolSettings {
+	s.UsernameAttributes = unlessEmpty(s.UsernameAttributes)
+	s.AutoVerified = unlessEmpty(s.AutoVerified)
+	s.Required = unlessEmpty(s.Required)
+	if len(s.Tags) == 0 {
+		s.Tags = nil
+	}
+	return s
+}
+
+func unlessEmpty(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // PasswordPolicy is Cognito's PasswordPolicyType.
@@ -125,6 +152,15 @@ type ClientSettings struct {
 	// Echo keeps members as sent that Bellhop does not act on, and the ones
 	// whose unit or absence must be given back (validities and their units).
 	Echo map[string]json.RawMessage `json:"echo,omitempty"`
+}
+
+// stored are the settings as the store will give them back: an empty list is
+// none, which means the default.
+func (s ClientSettings) stored() ClientSettings {
+	s.ExplicitAuthFlows = unlessEmpty(s.ExplicitAuthFlows)
+	s.ReadAttributes = unlessEmpty(s.ReadAttributes)
+	s.WriteAttributes = unlessEmpty(s.WriteAttributes)
+	return s
 }
 
 // The auth flows, as in ExplicitAuthFlows.
