@@ -46,6 +46,35 @@ func TestDemo_Page_IsServedWithStrictHeaders(t *testing.T) {
 	p.endWell()
 }
 
+func TestDemo_AnotherSitesName_ReadsNoTexts(t *testing.T) {
+	for host, own := range map[string]bool{
+		"localhost:9400": true, "127.0.0.1:9400": true, "[::1]:9400": true, "192.168.1.7": true,
+		"attacker.example:9400": false, "localhost.attacker.example": false, "": false,
+	} {
+		if ownHost(host) != own {
+			t.Errorf("%q: own is %v", host, !own)
+		}
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")
+	for _, path := range []string{"/demo/texts", "/demo/config.json"} {
+		r, err := http.NewRequest(http.MethodGet, p.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "attacker.example"
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusForbidden {
+			t.Errorf("%s answers %d to another site's name", path, res.StatusCode)
+		}
+	}
+	p.endWell()
+}
+
 func TestDemo_SignUp_TextAppearsOnThePhone(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")

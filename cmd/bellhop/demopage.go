@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 )
@@ -14,6 +16,9 @@ func demoHandler(files fs.FS, texts, api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, isFile := demoFile(files, r)
 		switch {
+		case strings.HasPrefix(r.URL.Path, "/demo/") && !ownHost(r.Host):
+			protect(w.Header())
+			http.Error(w, "The demo answers under localhost and IP addresses only.", http.StatusForbidden)
 		case r.URL.Path == "/demo/config.json" && r.Method == http.MethodGet:
 			protect(w.Header())
 			demoConfig(w, r)
@@ -28,6 +33,18 @@ func demoHandler(files fs.FS, texts, api http.Handler) http.Handler {
 			api.ServeHTTP(w, r)
 		}
 	})
+}
+
+// ownHost says whether a Host header is one that nobody else's web page can
+// have: a site whose name leads to this machine (DNS rebinding) would otherwise
+// read the texts of the phone.
+func ownHost(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return name == "localhost" || err == nil
 }
 
 // demoFile returns the file that a request asks for.

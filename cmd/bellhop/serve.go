@@ -26,16 +26,17 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	log := newLogger(in.stderr, slog.LevelInfo)
-	v, err := openVault(ctx, cfg, true)
-	if err != nil {
-		return err
-	}
-	defer closeVault(v, log) // last of all: nothing may write any more
+	// The door first: a bad certificate or a taken port makes no database.
 	d, err := openDoor(cfg)
 	if err != nil {
 		return err
 	}
 	defer d.listener.Close()
+	v, err := openVault(ctx, cfg, true)
+	if err != nil {
+		return err
+	}
+	defer closeVault(v, log) // after all that writes has ended
 	service, err := openService(ctx, cfg, v, d, log)
 	if err != nil {
 		return err
@@ -119,6 +120,9 @@ func warn(cfg *config.Config, d *door, log *slog.Logger) {
 	}
 	if d.guessed {
 		log.Warn("the server listens on every address and has no --public-url: tokens name an issuer that only this machine can reach", "public_url", d.publicURL)
+	}
+	if info, err := os.Stat(cfg.MasterKeyFile); err == nil && info.Mode().Perm()&0o077 != 0 {
+		log.Warn("the master key file can be read by others than its owner; chmod 600 it", "file", cfg.MasterKeyFile)
 	}
 	if n := len(cfg.AdminSecret); n > 0 && n < minAdminSecret {
 		log.Warn("the admin secret is short: whoever sees one signed request can guess it", "characters", n)

@@ -222,6 +222,23 @@ func TestServe_SecondServerOnOneFolder_IsRefusedAndTheFirstGoesOn(t *testing.T) 
 	first.endWell()
 }
 
+func TestServe_BadCertificate_MakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	bad := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(bad, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, lines := launch(t, nil, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--tls-cert", bad, "--tls-key", bad)
+	for range lines {
+	}
+	if code := <-p.code; code == 0 {
+		t.Error("a server without a certificate started")
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it made a data folder")
+	}
+}
+
 func TestServe_TakenAddress_IsRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

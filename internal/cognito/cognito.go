@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -148,8 +149,11 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, refusal(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException",
 			fmt.Sprintf("The body of a request may have %d bytes.", tooLarge.Limit))
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, refusal(http.StatusRequestTimeout, "RequestTimeoutException", "The body of the request did not arrive in time.")
+	}
 	if err != nil {
-		return nil, refusal(http.StatusRequestTimeout, "RequestTimeoutException", "The body of the request did not arrive.")
+		return nil, refusal(http.StatusBadRequest, "SerializationException", "The body of the request did not arrive whole.")
 	}
 	return body, nil
 }

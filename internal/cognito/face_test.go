@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -84,7 +85,8 @@ func TestFace_WhatIsNoRequestOfThisAPI_GetsATypedError(t *testing.T) {
 		{"two targets", with(post("SignUp", "{}"), header("X-Amz-Target", targetPrefix+"SignUp", targetPrefix+"AdminGetUser")), 400, "UnknownOperationException"},
 		{"a form", with(post("SignUp", "{}"), header("Content-Type", "application/x-www-form-urlencoded")), 415, "UnsupportedMediaTypeException"},
 		{"huge body", post("SignUp", `{"X":"`+strings.Repeat("x", 64<<10)+`"}`), 413, "RequestEntityTooLargeException"},
-		{"body cut off", with(post("SignUp", ""), func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }), 408, "RequestTimeoutException"},
+		{"body cut off", with(post("SignUp", ""), func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) }), 400, "SerializationException"},
+		{"body too slow", with(post("SignUp", ""), func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded)) }), 408, "RequestTimeoutException"},
 		{"wrong JSON", post("SignUp", "{"), 400, "SerializationException"},
 		{"wrong shape", post("SignUp", "{}"), 400, "InvalidParameterException"},
 		{"not served, public", post("ForgotPassword", "{}"), 400, "UnsupportedOperationException"},

@@ -226,6 +226,10 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 		"PostgreSQL":               {sources{env: []string{"BELLHOP_DATABASE=postgres://u:hunter2@db/x"}}, "BELLHOP_DATABASE names a PostgreSQL database, which this version does not support yet"},
 		"other database":           {sources{env: []string{"BELLHOP_DATABASE=mysql://u:hunter2@db/x"}}, "BELLHOP_DATABASE must be the path"},
 		"public URL no URL":        {sources{args: []string{"--public-url=auth.example.com"}}, "--public-url must be a URL"},
+		"public URL upper case":    {sources{args: []string{"--public-url=https://Auth.example.com"}}, "--public-url must be written plainly"},
+		"public URL scheme":        {sources{args: []string{"--public-url=HTTPS://auth.example.com"}}, "--public-url must be written plainly"},
+		"public URL with dots":     {sources{args: []string{"--public-url=https://auth.example.com/x/../y"}}, "--public-url must be written plainly"},
+		"public URL with a blank":  {sources{args: []string{"--public-url=https://auth.example.com/x y"}}, "--public-url must be written plainly"},
 		"public URL with query":    {sources{args: []string{"--public-url=https://auth.example.com/?hunter2"}}, "--public-url must hold no user, query"},
 		"region":                   {sources{args: []string{"--region=home"}}, "--region must look like an AWS region"},
 		"sms":                      {sources{args: []string{"--sms=carrier-pigeon"}}, "--sms must be none, log or webhook:URL"},
@@ -386,4 +390,13 @@ func FuzzLoad_AnyFile_IsTakenOrRefused(f *testing.F) {
 			t.Errorf("Load = %v, %v", c, err)
 		}
 	})
+}
+
+func TestLoad_MappedProxies_AreIPv4(t *testing.T) {
+	c := mustLoad(t, sources{args: []string{"--trusted-proxies=::ffff:192.168.0.0/112,::ffff:10.1.2.3"}})
+	for i, want := range []string{"192.168.0.0/16", "10.1.2.3/32"} {
+		if got := c.TrustedProxies[i].String(); got != want {
+			t.Errorf("proxy %d is %s, want %s", i, got, want)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,6 +59,7 @@ func setDatabase(c *Config, v string) error {
 }
 
 func setPublicURL(c *Config, v string) error {
+	v = strings.TrimRight(v, "/")
 	u, err := url.Parse(v)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
@@ -65,7 +67,10 @@ func setPublicURL(c *Config, v string) error {
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("must hold no user, query or fragment, since the issuer of tokens is made from it")
 	}
-	c.PublicURL = strings.TrimRight(v, "/")
+	if u.String() != v || strings.ToLower(u.Host) != u.Host || (u.Path != "" && path.Clean(u.Path) != u.Path) {
+		return errors.New("must be written plainly, as it will stand in tokens: scheme and host in lower case, no .. and no blanks")
+	}
+	c.PublicURL = v
 	return nil
 }
 
@@ -145,9 +150,13 @@ func setProxies(c *Config, v string) error {
 
 func parsePrefix(v string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(v); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap() // as clients' addresses are
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(v)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= 96 { // addresses are compared unmapped
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	return p.Masked(), err
 }
 

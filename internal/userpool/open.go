@@ -22,6 +22,7 @@ const (
 	metaAdminID      = "admin_access_key_id"
 	metaAdminSecret  = "admin_secret_access_key" // sealed
 	metaPublicURL    = "public_url"
+	metaReady        = "ready_at"
 )
 
 // IsNew says whether no Service was ever opened on the store. Only then may a

@@ -60,6 +60,10 @@ type Service struct {
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
 	srp   chan struct{} // room for exponentiations
 
+	readyMu  sync.Mutex // guards the two below
+	readyAt  time.Time
+	readyErr error
+
 	mu   sync.Mutex            // guards keys
 	keys map[string]*token.Key // opened signing keys by kid; a kid's key never changes
 }
@@ -100,12 +104,25 @@ func (s *Service) AdminKey(_ context.Context, id string) (secret string, ok bool
 	return s.adminKey.Secret, true
 }
 
-// Ready says whether requests can be served: the store answers.
+// readyFor is how long the outcome of a look at the store stands.
+const readyFor = 3 * time.Second
+
+// Ready says whether requests can be served: the store takes a write, since a
+// full disk still reads. Whoever asks more often gets the last outcome.
 func (s *Service) Ready(ctx context.Context) error {
-	return s.store.View(ctx, func(tx Tx) error {
-		_, err := tx.Meta(ctx, "ready")
-		return err
+	s.readyMu.Lock()
+	defer s.readyMu.Unlock()
+	at := now()
+	if at.Before(s.readyAt.Add(readyFor)) {
+		return s.readyErr
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyFor)
+	defer cancel()
+	s.readyErr = s.store.Update(ctx, func(tx Tx) error {
+		return tx.PutMeta(ctx, metaReady, at.Format(time.RFC3339))
 	})
+	s.readyAt = at
+	return s.readyErr
 }
 
 // now is the time of a call, read once and passed down, to the millisecond

@@ -69,7 +69,10 @@ func Block(a netip.Addr) string {
 
 func (e *Event) log(ctx context.Context, log *slog.Logger, status int, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	switch {
+	case status == http.StatusServiceUnavailable: // strangers can bring it about
+		level = slog.LevelWarn
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{

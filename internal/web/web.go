@@ -5,12 +5,15 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -56,20 +59,23 @@ type handler struct {
 	cfg   Config
 	face  http.Handler
 	slots chan struct{} // nil without a bound
+
+	proxySeen sync.Once // an untrusted peer has sent X-Forwarded-For
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
+	h.noteProxy(r)
 	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
 	r = r.WithContext(withEvent(r.Context(), event))
 	out := &response{ResponseWriter: w}
 	out.Header().Set("x-amzn-RequestId", event.RequestID)
-	r.Body = http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
 
 	defer func() {
 		h.recovered(out, r, recover())
 		event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
 	}()
+	readAhead(w, r, h.cfg.MaxBody)
 	if !h.enter() {
 		h.cfg.Refuse(out, r, fault.New(fault.Unavailable, "Too many requests at once, please try again.").After(time.Second))
 		return
@@ -77,6 +83,49 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.leave()
 	h.face.ServeHTTP(out, r)
 }
+
+// noteProxy tells the operator, once, that there seems to be a proxy which is not
+// trusted: all who come through it have one address, and with it its limits.
+func (h *handler) noteProxy(r *http.Request) {
+	if r.Header.Get("X-Forwarded-For") == "" {
+		return
+	}
+	if peer, ok := parseAddr(r.RemoteAddr); ok && !contains(h.cfg.TrustedProxies, peer) {
+		h.proxySeen.Do(func() {
+			h.cfg.Log.WarnContext(r.Context(), "X-Forwarded-For from a peer that is no trusted proxy is ignored; if it is a proxy of yours, name it in --trusted-proxies, or all its clients share one address and its limits",
+				slog.String("peer", Block(peer)))
+		})
+	}
+}
+
+// readAhead reads the whole body before the request takes one of the places: a
+// place means work, and a client that sends a byte a second must not hold one.
+// What ended the reading is told to whoever reads the body afterwards.
+func readAhead(w http.ResponseWriter, r *http.Request, limit int64) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err == nil {
+		err = io.EOF
+	}
+	r.Body = &arrived{data: bytes.NewReader(data), end: err}
+}
+
+// arrived is a body that was read already.
+type arrived struct {
+	data *bytes.Reader
+	end  error // io.EOF, or why there is no more
+}
+
+func (a *arrived) Read(p []byte) (int, error) {
+	if a.data.Len() == 0 {
+		return 0, a.end
+	}
+	return a.data.Read(p)
+}
+
+func (a *arrived) Close() error { return nil }
 
 func (h *handler) enter() bool {
 	if h.slots == nil {

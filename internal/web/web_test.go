@@ -196,6 +196,60 @@ func TestHandler_MoreThanMaxInFlight_IsRefusedAsUnavailable(t *testing.T) {
 	}
 }
 
+func TestHandler_StalledBody_HoldsNoPlace(t *testing.T) {
+	var out bytes.Buffer
+	h := Handler(Config{MaxInFlight: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Write(body)
+		}))
+	body, stalled := io.Pipe()
+	first, done := httptest.NewRecorder(), make(chan struct{})
+	go func() {
+		h.ServeHTTP(first, httptest.NewRequest(http.MethodPost, "/", body))
+		close(done)
+	}()
+	io.WriteString(stalled, "ha") // read, so the request is under way
+	second := httptest.NewRecorder()
+	h.ServeHTTP(second, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("whole")))
+	if second.Code != http.StatusOK || second.Body.String() != "whole" {
+		t.Errorf("beside a stalled body: %d %q", second.Code, second.Body)
+	}
+	io.WriteString(stalled, "lf")
+	stalled.Close()
+	<-done
+	if first.Code != http.StatusOK || first.Body.String() != "half" {
+		t.Errorf("the slow one: %d %q", first.Code, first.Body)
+	}
+}
+
+func TestHandler_Overload_IsNoErrorLine(t *testing.T) {
+	_, lines := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, r, fault.New(fault.Unavailable, "busy"))
+	}, httptest.NewRequest(http.MethodPost, "/", nil))
+	if lines[0]["level"] != "WARN" {
+		t.Errorf("level is %v", lines[0]["level"])
+	}
+}
+
+func TestHandler_ForwardedByAPeerThatIsNotTrusted_IsToldOnce(t *testing.T) {
+	var out bytes.Buffer
+	h := Handler(Config{Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil)), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, peer := range []string{"10.1.2.3:4", "192.0.2.1:4", "192.0.2.1:5"} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if n := strings.Count(out.String(), "--trusted-proxies"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, out.String())
+	}
+}
+
 func TestClientAddr_ForwardedHops_AreBelievedFromTrustedPeersOnly(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, c := range []struct {

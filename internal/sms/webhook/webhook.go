@@ -137,6 +137,9 @@ func (s *Sender) request(ctx context.Context, m sms.Message) (*http.Request, err
 	if err != nil {
 		return nil, errors.New("webhook: the request cannot be made")
 	}
+	// net/http sends a request with an Idempotency-Key a second time by itself
+	// where it can have the body again; but one Send is one post.
+	req.GetBody = nil
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", m.ID)
 	req.Header.Set("User-Agent", "bellhop")

@@ -152,6 +152,32 @@ func TestSend_Redirect_IsNotFollowed(t *testing.T) {
 	}
 }
 
+func TestSend_ConnectionClosedWithoutAnswer_IsOnePost(t *testing.T) {
+	posts := make(chan struct{}, 10)
+	rude := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		posts <- struct{}{}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Error(err)
+		}
+		if len(posts) == 1 { // the first is answered, so that its connection is used again
+			return
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	defer rude.Close()
+	s := sender(t, webhook.Config{URL: rude.URL})
+	if _, err := s.Send(context.Background(), message(t)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Send(context.Background(), message(t))
+	if err == nil || sms.OutcomeOf(err) != sms.MaybeSent {
+		t.Errorf("error %v, want maybe sent", err)
+	}
+	if n := len(posts); n != 2 {
+		t.Errorf("%d posts for two Sends", n)
+	}
+}
+
 func TestSend_NoAnswer_GivesUpAfterFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sender(t, webhook.Config{URL: "http://sms.example/", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
