@@ -55,7 +55,6 @@ type subject struct {
 	waits   bool         // a sign-up waits for an administrator alone
 	id      UserID       // canonical, or what stands for it
 	number  phone.Number // zero if nobody can be texted
-	retired int
 }
 
 // decoy says that nobody can sign in here, though it must look as if.
