@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ const drain = 10 * time.Second
 type host struct {
 	service  *userpool.Service
 	log      *slog.Logger
+	trusted  []netip.Prefix // proxies
 	stopping atomic.Bool
 	onStop   []func() // called when requests are to end, for streams
 }
@@ -43,6 +45,7 @@ func (h *host) ready(ctx context.Context) error {
 func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce func()) error {
 	server := web.NewServer(h.log, handler)
 	server.TLSConfig = d.tls
+	web.LimitConns(server, h.log, h.trusted, web.MaxConns)
 	for _, f := range h.onStop {
 		server.RegisterOnShutdown(f)
 	}

@@ -46,7 +46,7 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	warn(cfg, d, log)
-	h := &host{service: service, log: log}
+	h := &host{service: service, log: log, trusted: cfg.TrustedProxies}
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)
@@ -82,7 +82,7 @@ func claimURL(ctx context.Context, service *userpool.Service, accept bool) error
 
 func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.Service, log *slog.Logger) error {
 	if cfg.AdminAccessKeyID != "" {
-		return nil
+		return warnOfStaleCredentials(cfg, log)
 	}
 	key, made, err := service.EnsureAdminKey(ctx)
 	if err != nil {

@@ -233,7 +233,7 @@ func TestBadInput_Sessions_ReplayedCrossedAndStale(t *testing.T) {
 		late, err := w.initiate("CUSTOM_AUTH", nil, map[string]string{"USERNAME": ravi})
 		w.must(err)
 		lateCode := w.code(ravi)
-		time.Sleep(3*time.Minute + time.Second)
+		<-time.After(3*time.Minute + time.Second) // of the bubble
 		w.refuse(w.public, []bad{{"stale", "RespondToAuthChallenge", answer(w.client, "CUSTOM_CHALLENGE", *late.Session, `"USERNAME":"`+ravi+`","ANSWER":"`+lateCode+`"`), "NotAuthorizedException"}})
 	})
 }

@@ -57,7 +57,7 @@ func TestSDK_ResendConfirmationCode_TellsWhereItWent(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.signUp(asha, pass)
 		first := w.code(asha)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute) // of the bubble
 		again, err := w.sdk.ResendConfirmationCode(w.ctx, &cip.ResendConfirmationCodeInput{ClientId: &w.client, Username: new(asha)})
 		w.must(err)
 		if *again.CodeDeliveryDetails.Destination != "+********3210" || w.texts() != 2 || w.code(asha) != first {

@@ -67,8 +67,9 @@ func setPublicURL(c *Config, v string) error {
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("must hold no user, query or fragment, since the issuer of tokens is made from it")
 	}
-	if u.String() != v || strings.ToLower(u.Host) != u.Host || (u.Path != "" && path.Clean(u.Path) != u.Path) {
-		return errors.New("must be written plainly, as it will stand in tokens: scheme and host in lower case, no .. and no blanks")
+	if u.String() != v || strings.ToLower(u.Host) != u.Host || strings.HasSuffix(u.Host, ":") ||
+		(u.Path != "" && path.Clean(u.Path) != u.Path) || strings.Contains(v, "..") || strings.Contains(v, "%") {
+		return errors.New("must be written plainly, as it will stand in tokens: scheme and host in lower case, no .. and no blanks, nothing escaped or empty")
 	}
 	c.PublicURL = v
 	return nil

@@ -122,6 +122,9 @@ func (s *Service) Ready(ctx context.Context) error {
 		return tx.PutMeta(ctx, metaReady, at.Format(time.RFC3339))
 	})
 	s.readyAt = at
+	if s.readyErr != nil {
+		s.log.ErrorContext(ctx, "the store takes no writes", "error", s.readyErr)
+	}
 	return s.readyErr
 }
 

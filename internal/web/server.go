@@ -14,7 +14,7 @@ const (
 	writeTimeout      = 30 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
-	maxStreams        = 100 // of one HTTP/2 connection
+	maxStreams        = 32 // of one HTTP/2 connection; each may hold a body
 )
 
 // NewServer returns a server for the handler with limits on time and headers
