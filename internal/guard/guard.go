@@ -105,6 +105,17 @@ func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 	return nil
 }
 
+// ReturnStart gives a start back: it ended in tokens, so an address with many
+// people behind it is not held to the limit of those who only try.
+func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range addressStarts {
+		if err := c.GiveBack(ctx, p.address("starts", l), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SpendTry counts one answer before it is compared. A refusal means that the
 // answer must not be looked at, and the transaction be rolled back.
 func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {

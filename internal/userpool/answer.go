@@ -193,6 +193,9 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 			return step{}, nil, err
 		}
 	}
+	if err := s.returnStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
+		return step{}, nil, err
+	}
 	next, err := s.grant(ctx, tx, rep.client, u, rep.at)
 	return next, nil, err
 }

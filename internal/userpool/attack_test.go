@@ -339,6 +339,31 @@ func TestStarts_OneAddress_ThousandAnHour(t *testing.T) {
 	})
 }
 
+func TestStarts_ThatEndInTokens_AreGivenBack(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		count := func() (n int) {
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
+				n, err = tx.Count(w.ctx, "address/starts/1h0m0s/203.0.113.7", time.Now())
+				return err
+			}))
+			return n
+		}
+		w.custom(home, ravi) // one that does not
+		if count() != 1 {
+			t.Fatalf("%d starts are counted, want one", count())
+		}
+		w.member(home, asha, password)
+		w.settle()
+		w.texted(home, asha)
+		if !w.canSignInWith(asha, password) {
+			t.Fatal("no sign-in by password")
+		}
+		if n := count(); n != 1 {
+			t.Errorf("%d starts are counted after three sign-ins, want the one that went nowhere", n)
+		}
+	})
+}
+
 func TestSignUp_AskingWhetherANumberIsTaken_Counts(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")

@@ -179,6 +179,15 @@ func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time)
 	return guard.SpendStart(ctx, tx, guard.Party{Address: c.requester()}, at)
 }
 
+// returnStart gives back what spendStart counted, to the address that ends the
+// sign-in with tokens.
+func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
+	if s.limitsOff {
+		return nil
+	}
+	return guard.ReturnStart(ctx, tx, guard.Party{Address: c.requester()}, at)
+}
+
 // spendTry counts a try of the number and of the address that makes it.
 func (s *Service) spendTry(ctx context.Context, tx Tx, n phone.Number, c Caller, at time.Time) error {
 	if s.limitsOff {

@@ -219,7 +219,11 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 				return step{}, nil, err
 			}
 		}
-		return s.passwordTried(ctx, tx, st, a, right)
+		next, refusal, err := s.passwordTried(ctx, tx, st, a, right)
+		if err == nil && refusal == nil {
+			err = s.returnStart(ctx, tx, st.request.Caller, st.at)
+		}
+		return next, refusal, err
 	})
 }
 

@@ -313,6 +313,9 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if err := s.consume(ctx, tx, session, st.at); err != nil {
 			return step{}, nil, err
 		}
+		if err := s.returnStart(ctx, tx, st.request.Caller, st.at); err != nil {
+			return step{}, nil, err
+		}
 		next, err := s.grant(ctx, tx, st.client, u, st.at)
 		return next, nil, err
 	})
