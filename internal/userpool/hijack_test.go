@@ -171,7 +171,7 @@ func playHijack(w *world, plan hijackPlan, from userpool.Caller) {
 
 // strangerStaysOut tries all that the stranger has. Behind the owner's own
 // address a sign-up that he made within the ten minutes keeps its password if
-// the owner typed its code: design's stated rest, which strict does away with.
+// the owner typed its code: the stated rest of the rule, which strict does away with.
 func strangerStaysOut(w *world, bad *actor, sameAddress bool) {
 	w.t.Helper()
 	for _, session := range bad.sessions {

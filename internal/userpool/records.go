@@ -172,7 +172,7 @@ type Session struct {
 	Challenge ChallengeID
 	History   []challenge.Entry
 	// Pending says that success creates the user, since only a sign-up or
-	// nothing is there; design: texted sign-in confirms.
+	// nothing is there: a texted-code sign-in confirms.
 	Pending   bool
 	CreatedAt time.Time
 	ExpiresAt time.Time
