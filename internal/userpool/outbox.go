@@ -16,6 +16,7 @@ const (
 	outboxWorkers = 32               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
 	outboxPoll    = 30 * time.Second // what other nodes left behind is looked for this often
+	recordAfter   = 20 * time.Millisecond
 	// sendTimeout is below half of the lease: a claimed message may wait for
 	// one send to end before its own begins.
 	sendTimeout = 10 * time.Second
@@ -145,22 +146,33 @@ func (s *Service) secretOf(m Message) (string, error) {
 	return code.Reveal(), nil
 }
 
-// recordResults writes results down, those that wait in one transaction.
+// recordResults writes results down, those of a moment in one transaction. A
+// text that failed is written down at once, since a budget waits for it. For the
+// others the moment also keeps the work for a decoy, which is dropped as soon as
+// it is claimed, from showing in the time of the answer that made it.
 func (s *Service) recordResults(ctx context.Context, results <-chan sent) {
 	for first := range results {
-		batch := []sent{first}
-		for more := true; more && len(batch) < outboxBatch; {
-			select {
-			case r, ok := <-results:
-				if more = ok; ok {
-					batch = append(batch, r)
-				}
-			default:
-				more = false
-			}
-		}
-		s.record(ctx, batch)
+		s.record(ctx, gather(first, results))
 	}
+}
+
+// gather collects the results that come within recordAfter of the first.
+func gather(first sent, results <-chan sent) []sent {
+	batch := []sent{first}
+	timer := time.NewTimer(recordAfter)
+	defer timer.Stop()
+	for len(batch) < outboxBatch && batch[len(batch)-1].err == nil {
+		select {
+		case r, ok := <-results:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, r)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
 }
 
 func (s *Service) record(ctx context.Context, batch []sent) {
