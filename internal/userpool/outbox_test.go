@@ -1,0 +1,133 @@
+package userpool_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// provider is a sender with a life of its own.
+type provider struct {
+	mu    sync.Mutex // guards the fields below
+	slow  time.Duration
+	fails []error // of the next sends
+	count map[string]int
+}
+
+func (p *provider) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	timer := time.NewTimer(slow)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return sms.Receipt{}, ctx.Err()
+	case <-timer.C:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.fails) > 0 {
+		err := p.fails[0]
+		p.fails = p.fails[1:]
+		return sms.Receipt{}, err
+	}
+	p.count[m.ID]++
+	return sms.Receipt{}, nil
+}
+
+// through restarts the server with another sender.
+func (w *world) through(s sms.Sender) {
+	w.t.Helper()
+	w.stop()
+	var err error
+	w.s, err = userpool.Open(w.ctx, userpool.Config{Store: w.store, Ring: w.ring, Sender: s, Region: "us-east-1", PublicURL: "http://localhost:9400"})
+	w.must(err)
+	w.start()
+}
+
+func TestOutbox_SlowProvider_NothingIsSentTwice(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		p := &provider{slow: 9 * time.Second, count: make(map[string]int)}
+		w.through(p)
+		w.stop()
+		for i := range 90 {
+			w.signUp(home, fmt.Sprintf("+9198%08d", i), "")
+		}
+		w.start()
+		w.pass(5 * time.Minute)
+		if len(p.count) != 90 {
+			t.Errorf("%d of 90 texts were sent", len(p.count))
+		}
+		for _, n := range p.count {
+			if n > 1 {
+				t.Errorf("a text was sent %d times", n)
+			}
+		}
+	})
+}
+
+func TestBudget_TextsAreGivenBackOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		count := func() (n int) {
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
+				n, err = tx.Count(w.ctx, "address/texts/1h0m0s/203.0.113.7", time.Now())
+				return err
+			}))
+			return n
+		}
+		w.signUp(home, ravi, "")
+		w.signUp(home, "+919800000009", "")
+		w.settle()
+		before := count()
+		w.custom(home, asha)
+		code := w.code(asha)
+		w.pass(31 * time.Second)
+		w.phone.Fail(&sms.SendError{Outcome: sms.SurelyNotSent})
+		r := w.custom(home, asha) // a resend that the provider refuses
+		w.settle()
+		w.phone.Fail(nil)
+		if n := count(); n != before+1 {
+			t.Errorf("%d texts are counted, want %d", n, before+1)
+		}
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", code)
+		w.must(err)
+		if n := count(); before == 0 || n != before {
+			t.Errorf("%d texts are counted after the right answer, want %d", n, before)
+		}
+	})
+}
+
+func TestOutbox_SurelyNotSent_TheNextRequestSendsAtOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.phone.Fail(&sms.SendError{Outcome: sms.SurelyNotSent})
+		w.signUp(home, asha, "")
+		w.settle()
+		w.phone.Fail(nil)
+		w.pass(time.Second)
+		w.must(w.resend(home, asha)) // no gap after a text that never was
+		if n := w.texts(asha); n != 1 {
+			t.Errorf("%d texts", n)
+		}
+	})
+}
+
+func TestRepeat_ResendWithoutInvocation_AfterTheGapSendsAgain(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		c := tried(home, "", "Resend "+asha)
+		w.signUp(home, asha, "")
+		for _, wait := range []time.Duration{5 * time.Second, 26 * time.Second} {
+			w.pass(wait)
+			w.must(w.resend(c, asha))
+		}
+		if n := w.texts(asha); n != 2 {
+			t.Errorf("%d texts, want the sign-up's and one after the gap", n)
+		}
+	})
+}
