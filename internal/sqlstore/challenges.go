@@ -6,12 +6,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 const (
-	challengeColumns = `id, pool_id, client_id, subject, purpose, requester, registration_id, number, key_id,
+	challengeColumns = `id, pool_id, client_id, subject, purpose, requester, registration_id, contact, key_id,
 		digits, max_tries, tries, sends, created_at, expires_at, sent_at, used_at`
 
 	// The three steps of OpenChallenge: whoever is dead leaves the slot, then
@@ -27,7 +26,7 @@ const (
 
 	sqlChallenge        = `select ` + challengeColumns + ` from challenges where id = $1`
 	sqlSignUpChallenges = `select ` + challengeColumns + ` from challenges
-		where registration_id <> '' and used_at = 0 and expires_at > $3 and registration_id in (
+		where registration_id <> '' and purpose = 'sign_up' and used_at = 0 and expires_at > $3 and registration_id in (
 			select id from registrations where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3))
 		order by created_at desc, id desc`
 	sqlMarkSent = `update challenges set sends = sends + 1, sent_at = $3 where id = $1 and sends = $2`
@@ -44,11 +43,11 @@ const (
 )
 
 func scanChallenge(r row) (c userpool.Challenge, err error) {
-	var number string
-	err = r.Scan(&c.ID, &c.PoolID, &c.ClientID, &c.Subject, &c.Purpose, &c.Requester, &c.Registration, &number,
+	var contact string
+	err = r.Scan(&c.ID, &c.PoolID, &c.ClientID, &c.Subject, &c.Purpose, &c.Requester, &c.Registration, &contact,
 		&c.KeyID, &c.Digits, &c.MaxTries, &c.Tries, &c.Sends, moment{&c.CreatedAt}, moment{&c.ExpiresAt},
 		moment{&c.SentAt}, moment{&c.UsedAt})
-	c.Number = phone.FromCanonical(number)
+	c.To = userpool.ContactOf(contact)
 	return c, err
 }
 
@@ -58,7 +57,7 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 		return userpool.Challenge{}, false, err
 	}
 	isNew, err := t.changed(ctx, sqlInsertChallenge, c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester,
-		c.Registration, c.Number.E164(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
+		c.Registration, c.To.Text(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
 		millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt))
 	if err != nil {
 		return userpool.Challenge{}, false, err

@@ -33,7 +33,7 @@ type dialect struct {
 // a text that names them out of order.
 var sqliteDialect = dialect{
 	bind:     func(q string) string { return placeholder.ReplaceAllString(q, "?$1") },
-	words:    strings.NewReplacer("{without rowid}", "without rowid"),
+	words:    strings.NewReplacer("{without rowid}", "without rowid", "{bytes}", ""),
 	begin:    "begin immediate",
 	classify: classifySQLite,
 }

@@ -6,16 +6,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 const (
-	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, number,
-		secret, username, decoy, requester, created_at, expires_at, next_at, attempts`
+	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, headline,
+		contact, secret, username, decoy, requester, created_at, expires_at, next_at, attempts`
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		on conflict do nothing`
 	// The second look at next_at decides between two that chose the same row.
 	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
@@ -28,17 +27,17 @@ const (
 )
 
 func scanMessage(r row) (m userpool.Message, err error) {
-	var number string
+	var contact string
 	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
-		&m.AppHost, &number, &m.Secret, &m.Username, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
+		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
 		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts)
-	m.Number = phone.FromCanonical(number)
+	m.To = userpool.ContactOf(contact)
 	return m, err
 }
 
 func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
 	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
-		m.Template, m.AppHost, m.Number.E164(), m.Secret, m.Username, m.Decoy, m.Requester, millis(m.CreatedAt),
+		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Decoy, m.Requester, millis(m.CreatedAt),
 		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts)
 }
 

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -69,20 +71,49 @@ func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
 }
 
 const (
-	clientColumns = `id, pool_id, name, secret, settings, created_at, modified_at`
+	clientColumns = `id, pool_id, name, secrets, settings, created_at, modified_at`
 
 	sqlInsertClient = `insert into clients (` + clientColumns + `) values ($1, $2, $3, $4, $5, $6, $7)
 		on conflict do nothing`
 	sqlClient = `select ` + clientColumns + ` from clients where id = $1`
 )
 
+// keptSecrets is how a client's secrets are kept.
+type keptSecrets []userpool.ClientSecret
+
+type keptSecret struct {
+	ID     string `json:"id"`
+	Sealed string `json:"sealed"`
+	At     int64  `json:"at"` // Unix milliseconds
+}
+
+func (k keptSecrets) MarshalJSON() ([]byte, error) {
+	all := make([]keptSecret, len(k))
+	for i, s := range k {
+		all[i] = keptSecret{s.ID, s.Sealed, s.CreatedAt.UnixMilli()}
+	}
+	return json.Marshal(all)
+}
+
+func (k *keptSecrets) UnmarshalJSON(text []byte) error {
+	var all []keptSecret
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	*k = make(keptSecrets, len(all))
+	for i, s := range all {
+		(*k)[i] = userpool.ClientSecret{ID: s.ID, Sealed: s.Sealed, CreatedAt: time.UnixMilli(s.At).UTC()}
+	}
+	return nil
+}
+
 func scanClient(r row) (c userpool.Client, err error) {
-	err = r.Scan(&c.ID, &c.PoolID, &c.Name, &c.Secret, decoded{&c.Settings}, moment{&c.CreatedAt}, moment{&c.ModifiedAt})
+	err = r.Scan(&c.ID, &c.PoolID, &c.Name, decoded{(*keptSecrets)(&c.Secrets)}, decoded{&c.Settings}, moment{&c.CreatedAt}, moment{&c.ModifiedAt})
 	return c, err
 }
 
 func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
-	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, c.Secret, text(c.Settings),
+	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, list(keptSecrets(c.Secrets)), text(c.Settings),
 		millis(c.CreatedAt), millis(c.ModifiedAt))
 }
 

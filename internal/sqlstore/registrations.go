@@ -11,10 +11,10 @@ import (
 
 const (
 	registrationColumns = `id, pool_id, client_id, name, sub, requester, attributes, verifier,
-		existing_id, created_at, expires_at`
+		existing_id, created_at, expires_at, srp_identity`
 
 	sqlInsertRegistration = `insert into registrations (` + registrationColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`
 	sqlRegistrations = `select ` + registrationColumns + ` from registrations
 		where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3)
 		order by created_at desc, id desc`
@@ -32,13 +32,13 @@ const (
 
 func scanRegistration(r row) (g userpool.Registration, err error) {
 	err = r.Scan(&g.ID, &g.PoolID, &g.ClientID, &g.Name, &g.Sub, &g.Requester, decoded{&g.Attributes},
-		&g.Verifier, &g.Existing, moment{&g.CreatedAt}, moment{&g.ExpiresAt})
+		&g.Verifier, &g.Existing, moment{&g.CreatedAt}, moment{&g.ExpiresAt}, &g.SRPIdentity)
 	return g, err
 }
 
 func (t *tx) InsertRegistration(ctx context.Context, r userpool.Registration) error {
 	return t.insert(ctx, sqlInsertRegistration, r.ID, r.PoolID, r.ClientID, r.Name, r.Sub, r.Requester,
-		dict(r.Attributes), r.Verifier, r.Existing, millis(r.CreatedAt), millis(r.ExpiresAt))
+		dict(r.Attributes), r.Verifier, r.Existing, millis(r.CreatedAt), millis(r.ExpiresAt), r.SRPIdentity)
 }
 
 // Registrations includes those that never expire (zero ExpiresAt).

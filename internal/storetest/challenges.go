@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -14,7 +13,7 @@ const tries = 5
 func (e *env) newChallenge(id userpool.ChallengeID, subject string) userpool.Challenge {
 	return userpool.Challenge{
 		ID: id, PoolID: e.pool, ClientID: e.client, Subject: subject, Purpose: userpool.PurposeSignIn,
-		Requester: "192.0.2.1", Number: phone.FromCanonical("+15550100"), KeyID: "k1", Digits: 6, MaxTries: tries,
+		Requester: "192.0.2.1", To: userpool.ContactOf("+15550100"), KeyID: "k1", Digits: 6, MaxTries: tries,
 		CreatedAt: e.now, ExpiresAt: e.in(10 * time.Minute),
 	}
 }

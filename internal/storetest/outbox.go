@@ -5,14 +5,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 func (e *env) newMessage(id userpool.MessageID) userpool.Message {
 	return userpool.Message{
 		ID: id, PoolID: e.pool, ClientID: e.client, Purpose: userpool.PurposeSignIn, KeyID: "k1", Digits: 6,
-		Template: "Your code is {####}.", AppHost: "app.example", Number: phone.FromCanonical("+15550100"),
+		Template: "Your code is {####}.", AppHost: "app.example", Headline: "Your code", To: userpool.ContactOf("ann@example.com"),
 		Secret: "sealed", Username: "sub", Decoy: true, Requester: "192.0.2.1",
 		CreatedAt: e.now, ExpiresAt: e.in(10 * time.Minute), NextAt: e.now,
 	}

@@ -18,7 +18,7 @@ func (e *env) newPool(id userpool.PoolID) userpool.Pool {
 
 func (e *env) newClient(id userpool.ClientID, pool userpool.PoolID) userpool.Client {
 	return userpool.Client{
-		ID: id, PoolID: pool, Name: "app", Secret: "sealed",
+		ID: id, PoolID: pool, Name: "app", Secrets: []userpool.ClientSecret{{ID: string(id) + "--1", Sealed: "sealed", CreatedAt: e.now}},
 		Settings:  userpool.ClientSettings{ExplicitAuthFlows: []string{userpool.AllowCustom}, IDTokenTTL: 5 * time.Minute},
 		CreatedAt: e.now, ModifiedAt: e.in(time.Minute),
 	}

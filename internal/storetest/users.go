@@ -15,6 +15,8 @@ func (e *env) newUser(id userpool.UserID, names ...string) userpool.User {
 		Attributes: map[string]string{"phone_number": "+15550100", "name": "Zoë"},
 		Verifier:   "sealed", CreatedAt: e.now, ModifiedAt: e.in(time.Second), PasswordAt: e.in(2 * time.Second),
 		SignedInAt: e.in(3 * time.Second), SignedOutAt: e.in(4 * time.Second), Unproved: true,
+		SRPIdentity: "ann", Pending: map[string]string{"email": "new@example.com"},
+		PasswordHistory: []string{"older", "oldest"}, ActiveAt: e.in(5 * time.Second),
 	}
 }
 

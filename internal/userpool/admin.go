@@ -130,7 +130,7 @@ func (s *Service) invitation(p Pool, u User, r NewUser, password string, at time
 	}
 	id := MessageID(newID())
 	return &Message{
-		ID: id, PoolID: p.ID, Purpose: PurposeInvite, Number: number,
+		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: Contact{Number: number},
 		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: number.E164(),
 		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
 		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),

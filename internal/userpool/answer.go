@@ -135,7 +135,7 @@ func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Sessio
 	next := step{Challenge: nameCustom, Parameters: map[string]string{
 		"USERNAME":                      session.Username,
 		"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
-		"CODE_DELIVERY_DESTINATION":     ch.Number.Masked(),
+		"CODE_DELIVERY_DESTINATION":     ch.To.Masked(),
 	}}
 	session.CreatedAt = rep.at
 	session.ExpiresAt = rep.at.Add(rep.client.Settings.sessionTTL())
@@ -178,14 +178,14 @@ func (s *Service) whyDead(ctx context.Context, tx Tx, session Session, at time.T
 
 // codeProved grants tokens to whom the code was texted.
 func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, *fault.Error, error) {
-	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.Number, rep.at)
+	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.To.Number, rep.at)
 	if err != nil {
 		return step{}, nil, notFound(err, errCredentials)
 	}
 	if !u.Enabled {
 		return step{}, errDisabled, nil
 	}
-	if u.Attributes[AttrPhone] != ch.Number.E164() {
+	if u.Attributes[AttrPhone] != ch.To.Text() {
 		return step{}, errCredentials, nil
 	}
 	if u.Attributes[AttrPhoneVerified] != "true" {

@@ -38,7 +38,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (Client
 		secret = randomText(clientIDAlphabet, secretLength)
 	}
 	if secret != "" {
-		c.Secret = s.ring.Seal(sealSecret, []byte(c.ID), []byte(secret))
+		c.Secrets = []ClientSecret{s.sealClientSecret(c.ID, secret, at)}
 	}
 	err := s.store.Update(ctx, func(tx Tx) error {
 		if _, err := loadPool(ctx, tx, r.PoolID); err != nil {
@@ -146,12 +146,26 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, pool PoolID, id Cl
 		}
 		return err
 	})
-	if err != nil || c.Secret == "" {
+	if err != nil || len(c.Secrets) == 0 {
 		return ClientView{Client: c}, err
 	}
-	secret, err := s.ring.Open(sealSecret, []byte(c.ID), c.Secret)
-	if err != nil {
-		return ClientView{}, fmt.Errorf("open client secret: %w", err)
+	secret, err := s.openClientSecret(c.ID, c.Secrets[0])
+	return ClientView{Client: c, Secret: string(secret)}, err
+}
+
+// sealClientSecret makes the record of a client's secret. Its id is as the
+// service model's example: client id, two dashes, Unix seconds.
+func (s *Service) sealClientSecret(id ClientID, secret string, at time.Time) ClientSecret {
+	return ClientSecret{
+		ID:     fmt.Sprintf("%s--%d", id, at.Unix()),
+		Sealed: s.ring.Seal(sealSecret, []byte(id), []byte(secret)), CreatedAt: at,
 	}
-	return ClientView{Client: c, Secret: string(secret)}, nil
+}
+
+func (s *Service) openClientSecret(id ClientID, kept ClientSecret) ([]byte, error) {
+	secret, err := s.ring.Open(sealSecret, []byte(id), kept.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open client secret: %w", err)
+	}
+	return secret, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/otp"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -37,7 +36,7 @@ type codeRequest struct {
 	subject      string
 	registration RegistrationID
 	purpose      Purpose
-	number       phone.Number
+	to           Contact
 	caller       Caller
 	decoy        bool
 	at           time.Time
@@ -68,13 +67,13 @@ func (r codeRequest) template() string {
 // destination is what the sender is asked about before anything is written.
 func (r codeRequest) destination() sms.Destination {
 	return sms.Destination{
-		To: r.number, Purpose: string(r.purpose),
+		To: r.to.Number, Purpose: string(r.purpose),
 		PoolID: string(r.pool.ID), ClientID: string(r.client.ID),
 	}
 }
 
 func (r codeRequest) delivery() Delivery {
-	return Delivery{Destination: r.number.Masked(), Medium: "SMS", Attribute: AttrPhone}
+	return Delivery{Destination: r.to.Masked(), Medium: r.to.medium(), Attribute: r.to.attribute()}
 }
 
 // canSend says, before anything is looked up or written, whether a text could
@@ -92,7 +91,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	fresh := Challenge{
 		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Subject: r.subject, Purpose: r.purpose, Requester: r.caller.requester(),
-		Registration: r.registration, Number: r.number, KeyID: s.ring.Current().ID(),
+		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: r.at.Add(codeTTL),
 	}
 	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
@@ -107,34 +106,34 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		return c, err
 	}
 	if !s.limitsOff {
-		if err := guard.SpendText(ctx, tx, s.party(r.number, c.Requester), r.at); err != nil {
+		if err := guard.SpendText(ctx, tx, s.party(r.to, c.Requester), r.at); err != nil {
 			return Challenge{}, err
 		}
 	}
 	return c, tx.InsertMessage(ctx, Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: r.purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
-		Template: r.template(), AppHost: r.pool.Settings.AppHost(), Number: r.number,
+		Template: r.template(), AppHost: r.pool.Settings.AppHost(), To: r.to,
 		Requester: c.Requester, Decoy: r.decoy,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
 	})
 }
 
 // party is whom texts and tries of the number count against.
-func (s *Service) party(n phone.Number, requester string) guard.Party {
+func (s *Service) party(to Contact, requester string) guard.Party {
 	return guard.Party{
-		Number:  hex.EncodeToString(s.stable(stableNumber, n.E164())[:16]),
+		Number:  hex.EncodeToString(s.stable(stableNumber, to.Text())[:16]),
 		Address: requester,
 	}
 }
 
 // code derives the challenge's code. It is nowhere kept.
-func (s *Service) code(id ChallengeID, purpose Purpose, n phone.Number, keyID string, digits int) (otp.Code, error) {
+func (s *Service) code(id ChallengeID, purpose Purpose, to Contact, keyID string, digits int) (otp.Code, error) {
 	key, ok := s.ring.ByID(keyID)
 	if !ok {
 		return otp.Code{}, fmt.Errorf("code: master key %s is not in the ring", keyID)
 	}
-	return otp.Derive(key.Derive(keyCodes), string(id), string(purpose), n.E164(), digits), nil
+	return otp.Derive(key.Derive(keyCodes), string(id), string(purpose), to.Text(), digits), nil
 }
 
 // verdict is what an answer to a challenge was worth.
@@ -157,17 +156,17 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 	if !ok {
 		return Challenge{}, dead, nil
 	}
-	if err := s.spendTry(ctx, tx, ch.Number, c, at); err != nil {
+	if err := s.spendTry(ctx, tx, ch.To, c, at); err != nil {
 		return Challenge{}, dead, err
 	}
-	code, err := s.code(ch.ID, ch.Purpose, ch.Number, ch.KeyID, ch.Digits)
+	code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
 	if err != nil {
 		return Challenge{}, dead, err
 	}
 	if match := code.Matches(answer); !match || decoy {
 		return ch, wrong, nil
 	}
-	return ch, right, s.settle(ctx, tx, ch, s.party(ch.Number, c.requester()), at)
+	return ch, right, s.settle(ctx, tx, ch, s.party(ch.To, c.requester()), at)
 }
 
 // spendStart counts a request that leaves something in the store, or that asks
@@ -189,11 +188,11 @@ func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time
 }
 
 // spendTry counts a try of the number and of the address that makes it.
-func (s *Service) spendTry(ctx context.Context, tx Tx, n phone.Number, c Caller, at time.Time) error {
+func (s *Service) spendTry(ctx context.Context, tx Tx, to Contact, c Caller, at time.Time) error {
 	if s.limitsOff {
 		return nil
 	}
-	return guard.SpendTry(ctx, tx, s.party(n, c.requester()), at)
+	return guard.SpendTry(ctx, tx, s.party(to, c.requester()), at)
 }
 
 // settle ends a challenge whose code was given: it is used up, its texts and
@@ -212,7 +211,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	if err := guard.RightTry(ctx, tx, tried, at); err != nil {
 		return err
 	}
-	sent := s.party(ch.Number, ch.Requester)
+	sent := s.party(ch.To, ch.Requester)
 	for range ch.Sends {
 		if err := guard.ReturnText(ctx, tx, sent, at); err != nil {
 			return err

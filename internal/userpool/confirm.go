@@ -140,12 +140,12 @@ func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live [
 			continue
 		}
 		if !counted {
-			if err := s.spendTry(ctx, tx, claimed.Number, k.request.Caller, k.at); err != nil {
+			if err := s.spendTry(ctx, tx, claimed.To, k.request.Caller, k.at); err != nil {
 				return result, err
 			}
 			counted = true
 		}
-		code, err := s.code(ch.ID, ch.Purpose, ch.Number, ch.KeyID, ch.Digits)
+		code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
 		if err != nil {
 			return result, err
 		}
@@ -158,7 +158,7 @@ func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live [
 	if result.verdict != right {
 		return result, nil
 	}
-	return result, s.settle(ctx, tx, result.challenge, s.party(result.challenge.Number, k.request.Caller.requester()), k.at)
+	return result, s.settle(ctx, tx, result.challenge, s.party(result.challenge.To, k.request.Caller.requester()), k.at)
 }
 
 // win makes the sign-up with the matching code the user.

@@ -128,7 +128,7 @@ func (s *Service) render(m Message) (sms.Message, error) {
 		body += fmt.Sprintf("\n\n@%s #%s", m.AppHost, secret)
 	}
 	return sms.Message{
-		ID: string(m.ID), To: m.Number, Body: body, Purpose: string(m.Purpose),
+		ID: string(m.ID), To: m.To.Number, Body: body, Purpose: string(m.Purpose),
 		PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
 	}, nil
 }
@@ -139,7 +139,7 @@ func (s *Service) secretOf(m Message) (string, error) {
 		password, err := s.ring.Open(sealText, []byte(m.ID), m.Secret)
 		return string(password), err
 	}
-	code, err := s.code(m.Challenge, m.Purpose, m.Number, m.KeyID, m.Digits)
+	code, err := s.code(m.Challenge, m.Purpose, m.To, m.KeyID, m.Digits)
 	if err != nil {
 		return "", err
 	}
@@ -221,7 +221,7 @@ func (s *Service) unsend(ctx context.Context, tx Tx, m Message, at time.Time) er
 	if err != nil || !counted {
 		return err
 	}
-	return guard.ReturnText(ctx, tx, s.party(m.Number, m.Requester), at)
+	return guard.ReturnText(ctx, tx, s.party(m.To, m.Requester), at)
 }
 
 // logResult tells the operator of texts that did not leave.
@@ -229,9 +229,9 @@ func (s *Service) logResult(r sent) {
 	m := r.message
 	switch {
 	case r.err != nil:
-		s.log.Warn("text not sent", "message", m.ID, "to", m.Number, "pool", m.PoolID, "purpose", m.Purpose,
+		s.log.Warn("text not sent", "message", m.ID, "to", m.To, "pool", m.PoolID, "purpose", m.Purpose,
 			"attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", r.err)
 	case r.drop && !m.Decoy:
-		s.log.Warn("text dropped: its code expired before it could be sent", "message", m.ID, "to", m.Number, "pool", m.PoolID)
+		s.log.Warn("text dropped: its code expired before it could be sent", "message", m.ID, "to", m.To, "pool", m.PoolID)
 	}
 }

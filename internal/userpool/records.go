@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // Identifiers are types of their own: a swap does not compile.
@@ -41,10 +40,17 @@ type Client struct {
 	ID         ClientID
 	PoolID     PoolID
 	Name       string
-	Secret     string // sealed; "" for a public client
+	Secrets    []ClientSecret // at most two; none for a public client
 	Settings   ClientSettings
 	CreatedAt  time.Time
 	ModifiedAt time.Time
+}
+
+// ClientSecret is one of a client's secrets: each is as good as the other.
+type ClientSecret struct {
+	ID        string
+	Sealed    string
+	CreatedAt time.Time
 }
 
 // SigningKey is a key that signs a pool's tokens, or one in stock (PoolID "").
@@ -67,6 +73,7 @@ const (
 	StatusConfirmed           UserStatus = "CONFIRMED"
 	StatusUnconfirmed         UserStatus = "UNCONFIRMED"
 	StatusForceChangePassword UserStatus = "FORCE_CHANGE_PASSWORD"
+	StatusResetRequired       UserStatus = "RESET_REQUIRED"
 )
 
 // User is a user of a pool. In the store it is never UNCONFIRMED.
@@ -79,10 +86,18 @@ type User struct {
 	Enabled    bool
 	Attributes map[string]string // without sub
 	Verifier   string            // SRP verifier, sealed; "" without a password
-	CreatedAt  time.Time
-	ModifiedAt time.Time
-	PasswordAt time.Time // when the password was set
-	SignedInAt time.Time // first sign-in; zero before it
+	// SRPIdentity is USER_ID_FOR_SRP, which the verifier was made with; "" means
+	// Username.
+	SRPIdentity string
+	// Pending are new values of phone_number and email that wait for their code.
+	Pending map[string]string
+	// PasswordHistory are the sealed verifiers of earlier passwords, newest first.
+	PasswordHistory []string
+	CreatedAt       time.Time
+	ModifiedAt      time.Time
+	PasswordAt      time.Time // when the password was set
+	SignedInAt      time.Time // first sign-in; zero before it
+	ActiveAt        time.Time // last sign-in, to the day
 	// SignedOutAt refuses every access token issued before it.
 	SignedOutAt time.Time
 	// Unproved says that an administrator confirmed the sign-up, so password
@@ -108,9 +123,11 @@ type Registration struct {
 	Requester  string // who signed up: the client's address block
 	Attributes map[string]string
 	Verifier   string // SRP verifier, sealed; "" without a password
-	Existing   UserID // strict: the confirmed user whom its code signs in
-	CreatedAt  time.Time
-	ExpiresAt  time.Time
+	// SRPIdentity is as User's.
+	SRPIdentity string
+	Existing    UserID // strict: the confirmed user whom its code signs in
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
 }
 
 // Purpose says what a code is for; a code serves no other purpose.
@@ -135,7 +152,7 @@ type Challenge struct {
 	Purpose      Purpose
 	Requester    string // the known device, else the address block
 	Registration RegistrationID
-	Number       phone.Number
+	To           Contact
 	KeyID        string // master key whose code key made the code
 	Digits       int
 	MaxTries     int
@@ -206,7 +223,8 @@ type Message struct {
 	Digits    int
 	Template  string // with {####} and {username}
 	AppHost   string // origin of the last line, "" for none
-	Number    phone.Number
+	Headline  string // of an e-mail
+	To        Contact
 	Secret    string // sealed text for {####} where it is no code, else ""
 	Username  string // for {username}
 	Decoy     bool   // dropped when claimed

@@ -221,21 +221,23 @@ func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool
 // Base64 HMAC-SHA-256, under the secret, of the user name as it was sent and the
 // client id.
 func (s *Service) checkSecretHash(c Client, hash, username string) error {
-	if c.Secret == "" {
+	if len(c.Secrets) == 0 {
 		return nil
 	}
 	if hash == "" {
 		return fault.New(fault.NotAuthorized, "Client %s is configured with secret but SECRET_HASH was not received", c.ID)
 	}
-	secret, err := s.ring.Open(sealSecret, []byte(c.ID), c.Secret)
-	if err != nil {
-		return fmt.Errorf("open client secret: %w", err)
-	}
-	got, err := base64.StdEncoding.DecodeString(hash)
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(username + string(c.ID)))
-	if err == nil && hmac.Equal(mac.Sum(nil), got) {
-		return nil
+	got, decodeErr := base64.StdEncoding.DecodeString(hash)
+	for _, kept := range c.Secrets {
+		secret, err := s.openClientSecret(c.ID, kept)
+		if err != nil {
+			return err
+		}
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(username + string(c.ID)))
+		if decodeErr == nil && hmac.Equal(mac.Sum(nil), got) {
+			return nil
+		}
 	}
 	return fault.New(fault.NotAuthorized, "Unable to verify secret hash for client %s", c.ID)
 }
@@ -243,9 +245,11 @@ func (s *Service) checkSecretHash(c Client, hash, username string) error {
 // checkSecret checks a client secret that came in the open, as RevokeToken and
 // GetTokensFromRefreshToken take it.
 func (s *Service) checkSecret(c Client, secret string) bool {
-	if c.Secret == "" {
-		return true
+	for _, kept := range c.Secrets {
+		want, err := s.openClientSecret(c.ID, kept)
+		if err == nil && hmac.Equal(want, []byte(secret)) {
+			return true
+		}
 	}
-	want, err := s.ring.Open(sealSecret, []byte(c.ID), c.Secret)
-	return err == nil && hmac.Equal(want, []byte(secret))
+	return len(c.Secrets) == 0
 }

@@ -170,7 +170,7 @@ func (s *Service) take(ctx context.Context, c Client, caller Caller, at time.Tim
 func (st start) code(purpose Purpose, u subject) codeRequest {
 	return codeRequest{
 		pool: st.pool, client: st.client, subject: u.slot(), purpose: purpose,
-		number: u.number, caller: st.request.Caller, decoy: u.decoy(), at: st.at,
+		to: Contact{Number: u.number}, caller: st.request.Caller, decoy: u.decoy(), at: st.at,
 	}
 }
 

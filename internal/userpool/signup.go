@@ -55,7 +55,7 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	number := phone.FromCanonical(reg.Name)
 	want := codeRequest{
 		pool: p, client: c, subject: string(reg.ID), registration: reg.ID,
-		purpose: PurposeSignUp, number: number, caller: r.Caller, at: at,
+		purpose: PurposeSignUp, to: Contact{Number: number}, caller: r.Caller, at: at,
 	}
 	texts := p.Settings.AutoVerifiesPhone()
 	if texts {
@@ -228,7 +228,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 		return Delivery{}, err
 	}
 	want := codeRequest{pool: p, client: c, purpose: PurposeSignUp, caller: r.Caller, at: at}
-	want.number = l.number
+	want.to.Number = l.number
 	if c.Settings.PreventExistence {
 		if err := s.canSend(want); err != nil {
 			return Delivery{}, err
@@ -264,7 +264,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 	if err != nil {
 		return want, err
 	}
-	want.number = s.numberOf(u)
+	want.to = Contact{Number: s.numberOf(u)}
 	if len(regs) > 0 {
 		reg := regs[0]
 		if own := slices.IndexFunc(regs, func(r Registration) bool { return r.Requester == want.caller.requester() }); own >= 0 {
