@@ -78,21 +78,21 @@ const (
 	sqlClient = `select ` + clientColumns + ` from clients where id = $1`
 )
 
-// keptSecrets is how a client's secrets are kept.
-type keptSecrets []userpool.ClientSecret
-
+// keptSecret is how a client's secret is kept; keptSecrets scans a list of them.
 type keptSecret struct {
 	ID     string `json:"id"`
 	Sealed string `json:"sealed"`
 	At     int64  `json:"at"` // Unix milliseconds
 }
 
-func (k keptSecrets) MarshalJSON() ([]byte, error) {
-	all := make([]keptSecret, len(k))
-	for i, s := range k {
-		all[i] = keptSecret{s.ID, s.Sealed, s.CreatedAt.UnixMilli()}
+type keptSecrets []userpool.ClientSecret
+
+func secrets(all []userpool.ClientSecret) string {
+	kept := make([]keptSecret, len(all))
+	for i, s := range all {
+		kept[i] = keptSecret{s.ID, s.Sealed, s.CreatedAt.UnixMilli()}
 	}
-	return json.Marshal(all)
+	return list(kept)
 }
 
 func (k *keptSecrets) UnmarshalJSON(text []byte) error {
@@ -113,7 +113,7 @@ func scanClient(r row) (c userpool.Client, err error) {
 }
 
 func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
-	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, list(keptSecrets(c.Secrets)), text(c.Settings),
+	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, secrets(c.Secrets), text(c.Settings),
 		millis(c.CreatedAt), millis(c.ModifiedAt))
 }
 

@@ -134,9 +134,12 @@ var registrationCases = []testCase{
 		e.signUp(e.newRegistration("b", "+15550100"))
 		e.signUp(e.newRegistration("c", "+15550101"))
 		late := e.newChallenge("late", "b")
+		late.Purpose = userpool.PurposeSignUp
 		late.Registration, late.Requester, late.CreatedAt, late.ExpiresAt = "b", "another", e.in(time.Second), e.in(time.Hour)
 		e.openChallenge(late)
-		e.openChallenge(e.newChallenge("sign-in", "somebody"))
+		signIn := e.newChallenge("sign-in", "b") // of a pending sign-up, for another purpose
+		signIn.Registration = "b"
+		e.openChallenge(signIn)
 		e.exhaust("code b")
 		ids := func(at time.Time) []userpool.ChallengeID {
 			ids := []userpool.ChallengeID{}
