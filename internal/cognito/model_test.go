@@ -61,7 +61,6 @@ var absent = map[string]string{
 	"AdminGetUserOutput.PreferredMfaSetting":     "no second factor",
 	"AdminGetUserOutput.UserMFASettingList":      "no second factor",
 	"UserType.MFAOptions":                        "no second factor by SMS",
-	"UserPoolType.AliasAttributes":               "pools are named by phone number",
 	"UserPoolType.Domain":                        "no hosted login",
 	"UserPoolType.CustomDomain":                  "no hosted login",
 	"UserPoolType.EmailConfigurationFailure":     "no mail is sent",

@@ -33,8 +33,8 @@ func (c Caller) requester() string {
 // Delivery says where a code went (Cognito's CodeDeliveryDetails).
 type Delivery struct {
 	Destination string // masked
-	Medium      string // SMS
-	Attribute   string // phone_number
+	Medium      string // SMS or EMAIL
+	Attribute   string // phone_number or email
 }
 
 // Attribute is one user attribute; lists of them keep an order.
@@ -174,9 +174,11 @@ type NewUser struct {
 	Username          string
 	TemporaryPassword string
 	Attributes        []Attribute
-	Suppress          bool // MessageAction SUPPRESS: no invitation
-	Resend            bool // MessageAction RESEND: a new invitation
-	DesiredMediums    []string
+	// ForceAliasCreation takes verified aliases from whoever has them.
+	ForceAliasCreation bool
+	Suppress           bool // MessageAction SUPPRESS: no invitation
+	Resend             bool // MessageAction RESEND: a new invitation
+	DesiredMediums     []string
 }
 
 // The methods of Service that faces call:

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/token"
@@ -27,14 +28,15 @@ import (
 // AdminKey is what operators sign administrative requests with (SigV4).
 type AdminKey struct{ ID, Secret string }
 
-// Config is what a Service is made of. All fields but AdminKey and Log are
-// required.
+// Config is what a Service is made of. All fields but Mailer, AdminKey and Log
+// are required.
 type Config struct {
 	Store     Store
 	Ring      *seal.Ring // master keys
 	Sender    sms.Sender
-	Region    string // first part of new pool ids, like us-east-1
-	PublicURL string // without a trailing slash; an issuer is it + "/" + pool id
+	Mailer    mail.Sender // nil for none
+	Region    string      // first part of new pool ids, like us-east-1
+	PublicURL string      // without a trailing slash; an issuer is it + "/" + pool id
 	// LimitsOff lifts the limits that count requests: texts and tries of a
 	// number or an address, and the resend gap. Tries of a challenge,
 	// lifetimes, single use and the password lock stay.
@@ -49,6 +51,7 @@ type Service struct {
 	store     Store
 	ring      *seal.Ring
 	sender    sms.Sender
+	mailer    mail.Sender
 	region    string
 	publicURL string
 	limitsOff bool
@@ -81,11 +84,14 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		store: c.Store, ring: c.Ring, sender: c.Sender, region: c.Region,
+		store: c.Store, ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
+	}
+	if s.mailer == nil {
+		s.mailer = mail.None{}
 	}
 	if err := s.openSecrets(ctx); err != nil {
 		return nil, err

@@ -86,7 +86,8 @@ type userTx interface {
 	// DeleteUser removes the user, its names, sessions, challenges and
 	// families, and retires the id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
-	// Retired says how many users that held the name in this pool are gone.
+	// Retired says how many users held the name in this pool and do so no more:
+	// they are gone, or have another.
 	Retired(ctx context.Context, pool PoolID, name string) (int, error)
 
 	InsertRegistration(ctx context.Context, r Registration) error
