@@ -36,10 +36,11 @@ var (
 
 // RespondToAuthChallenge answers a challenge: the count of the try, the
 // comparison, the end of the Session and the start of the tokens' family are
-// one transaction, and two racing right answers have one winner.
+// one transaction, and two racing right answers have one winner. With a pool in
+// the request it is AdminRespondToAuthChallenge.
 func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
 	at := now()
-	c, p, err := s.loadClient(ctx, r.ClientID)
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
 	}

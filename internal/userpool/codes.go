@@ -213,6 +213,9 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 
 // party is whom texts and tries of the number count against.
 func (s *Service) party(to Contact, requester string) guard.Party {
+	if requester == backend {
+		requester = ""
+	}
 	return guard.Party{
 		Number:  hex.EncodeToString(s.stable(stableNumber, strings.ToLower(to.Text()))[:16]),
 		Address: requester,
@@ -264,7 +267,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 // spendStart counts a request that leaves something in the store, or that asks
 // whether a number is taken, against the address that makes it.
 func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
-	if s.limitsOff {
+	if s.limitsOff || c.Backend {
 		return nil
 	}
 	return guard.SpendStart(ctx, tx, guard.Party{Address: c.requester()}, at)
@@ -273,7 +276,7 @@ func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time)
 // returnStart gives back what spendStart counted, to the address that ends the
 // sign-in with tokens.
 func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
-	if s.limitsOff {
+	if s.limitsOff || c.Backend {
 		return nil
 	}
 	return guard.ReturnStart(ctx, tx, guard.Party{Address: c.requester()}, at)

@@ -213,8 +213,7 @@ func errNoClient(id ClientID) *fault.Error {
 	return fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id)
 }
 
-// loadClient is clientAndPool in a View of its own, with the check of the
-// client's secret: the hash over the user name as it was sent.
+// loadClient is clientAndPool in a View of its own.
 func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		c, p, err = clientAndPool(ctx, tx, id)
@@ -223,10 +222,25 @@ func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool
 	return c, p, err
 }
 
+// loadClientIn is loadClient for an operation that may name the pool as well,
+// which must then be the client's.
+func (s *Service) loadClientIn(ctx context.Context, pool PoolID, id ClientID) (Client, Pool, error) {
+	if pool != "" {
+		if _, err := s.viewPool(ctx, pool); err != nil {
+			return Client{}, Pool{}, err
+		}
+	}
+	c, p, err := s.loadClient(ctx, id)
+	if err == nil && pool != "" && p.ID != pool {
+		return Client{}, Pool{}, errNoClient(id)
+	}
+	return c, p, err
+}
+
 // checkSecretHash checks SECRET_HASH of a client that has a secret: the
-// Base64 HMAC-SHA-256, under the secret, of the user name as it was sent and the
-// client id.
-func (s *Service) checkSecretHash(c Client, hash, username string) error {
+// Base64 HMAC-SHA-256, under the secret, of a user name and the client id. The
+// user name is the one that was sent, or where none was, any that names the user.
+func (s *Service) checkSecretHash(c Client, hash string, usernames ...string) error {
 	if len(c.Secrets) == 0 {
 		return nil
 	}
@@ -239,10 +253,12 @@ func (s *Service) checkSecretHash(c Client, hash, username string) error {
 		if err != nil {
 			return err
 		}
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(username + string(c.ID)))
-		if decodeErr == nil && hmac.Equal(mac.Sum(nil), got) {
-			return nil
+		for _, username := range usernames {
+			mac := hmac.New(sha256.New, secret)
+			mac.Write([]byte(username + string(c.ID)))
+			if decodeErr == nil && hmac.Equal(mac.Sum(nil), got) {
+				return nil
+			}
 		}
 	}
 	return fault.New(fault.NotAuthorized, "Unable to verify secret hash for client %s", c.ID)

@@ -30,22 +30,29 @@ type start struct {
 	at      time.Time
 }
 
-// InitiateAuth begins a sign-in, or exchanges a refresh token.
+// The flows, Cognito's AuthFlow.
+const (
+	flowCustom       = "CUSTOM_AUTH"
+	flowSRP          = "USER_SRP_AUTH"
+	flowUserAuth     = "USER_AUTH"
+	flowPassword     = "USER_PASSWORD_AUTH"
+	flowAdmin        = "ADMIN_USER_PASSWORD_AUTH"
+	flowAdminOld     = "ADMIN_NO_SRP_AUTH" // the same, in older code
+	flowRefresh      = "REFRESH_TOKEN_AUTH"
+	flowRefreshOlder = "REFRESH_TOKEN"
+)
+
+// InitiateAuth begins a sign-in, or exchanges a refresh token. With a pool in
+// the request it is AdminInitiateAuth, for a backend that was asked by somebody.
 func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
 	at := now()
-	c, p, err := s.loadClient(ctx, r.ClientID)
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
 	}
 	st := start{request: r, client: c, pool: p, at: at}
-	switch r.Flow {
-	case "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN":
+	if r.Flow == flowRefresh || r.Flow == flowRefreshOlder {
 		return s.refreshFlow(ctx, st)
-	case "CUSTOM_AUTH", "USER_SRP_AUTH", "USER_AUTH":
-	case "USER_PASSWORD_AUTH":
-		return AuthResult{}, fault.New(fault.InvalidParameter, "USER_PASSWORD_AUTH is not served by this version of Bellhop. USER_SRP_AUTH and USER_AUTH with PASSWORD are.")
-	default:
-		return AuthResult{}, fault.New(fault.InvalidParameter, "Initiate Auth method not supported")
 	}
 	if err := flowAllowed(c, r); err != nil {
 		return AuthResult{}, err
@@ -57,23 +64,39 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 		return AuthResult{}, err
 	}
 	switch r.Flow {
-	case "USER_SRP_AUTH":
+	case flowSRP:
 		return s.startSRP(ctx, st, nil)
-	case "USER_AUTH":
+	case flowUserAuth:
 		return s.startUserAuth(ctx, st)
+	case flowCustom:
+		return s.startCustom(ctx, st)
 	}
-	return s.startCustom(ctx, st)
+	if r.Parameters["PASSWORD"] == "" {
+		return AuthResult{}, missing("PASSWORD")
+	}
+	return s.signInByPassword(ctx, st, nil)
+}
+
+// flowsNeed is what a client must allow for a flow.
+var flowsNeed = map[string]string{
+	flowCustom: AllowCustom, flowSRP: AllowSRP, flowUserAuth: AllowUserAuth,
+	flowPassword: AllowPassword, flowAdmin: AllowAdminPassword, flowAdminOld: AllowAdminPassword,
 }
 
 // flowAllowed checks the client's ExplicitAuthFlows. The Session of
 // ConfirmSignUp may be used through USER_AUTH by a CUSTOM_AUTH client too:
 // Amplify's autoSignIn knows no other way.
 func flowAllowed(c Client, r AuthRequest) error {
-	need := map[string]string{"CUSTOM_AUTH": AllowCustom, "USER_SRP_AUTH": AllowSRP, "USER_AUTH": AllowUserAuth}[r.Flow]
-	if c.Settings.Allows(need) || (r.Flow == "USER_AUTH" && r.Session != "" && c.Settings.Allows(AllowCustom)) {
+	need := flowsNeed[r.Flow]
+	byAdmin := need == AllowAdminPassword
+	switch {
+	case need == "", byAdmin && r.PoolID == "":
+		return fault.New(fault.InvalidParameter, "Initiate Auth method not supported")
+	case c.Settings.Allows(need), r.Flow == flowUserAuth && r.Session != "" && c.Settings.Allows(AllowCustom):
 		return nil
-	}
-	if r.Flow == "USER_SRP_AUTH" {
+	case byAdmin:
+		return fault.New(fault.InvalidParameter, "Auth flow not enabled for this client")
+	case r.Flow == flowSRP:
 		return fault.New(fault.InvalidParameter, "USER_SRP is not enabled for the client.")
 	}
 	return fault.New(fault.InvalidParameter, "%s flow not enabled for this client", r.Flow)

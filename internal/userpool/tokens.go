@@ -151,7 +151,7 @@ func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error)
 		return AuthResult{}, err
 	}
 	tokens, err := s.refresh(ctx, st.client, t, st.request.Caller, st.at, func(u User) error {
-		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username)
+		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username, string(u.ID))
 	})
 	if err != nil {
 		return AuthResult{}, err
