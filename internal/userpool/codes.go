@@ -176,7 +176,8 @@ func (s *Service) canSend(r codeRequest) error {
 // textCode opens the requester's challenge, or finds the one that lives, and
 // puts a text in the outbox if one is due: for a new challenge at once, for a
 // living one after the resend gap. Inside the gap nothing is sent, and the
-// caller goes on with the code that was. A spent budget is an error, which must
+// caller goes on with the code that was. In a pool that is exact each request is
+// sent a code of its own, and the ones before live on. A spent budget is an error, which must
 // roll the transaction back.
 func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge, error) {
 	fresh := Challenge{
@@ -184,6 +185,11 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: r.caller.requester(),
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: r.at.Add(codeTTL),
+	}
+	if r.pool.Settings.exact() { // each request has a code of its own
+		if err := tx.LeaveSlot(ctx, fresh); err != nil {
+			return Challenge{}, fmt.Errorf("leave slot: %w", err)
+		}
 	}
 	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
 	if err != nil {

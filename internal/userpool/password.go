@@ -267,7 +267,7 @@ func (s *Service) findAccount(ctx context.Context, st start) (a account, err err
 		if err != nil {
 			return err
 		}
-		if err := present(st.client, u); err != nil {
+		if err := present(st.client, st.pool, u); err != nil {
 			return err
 		}
 		a, err = s.accountOf(st.client, st.pool, u)

@@ -168,7 +168,7 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 		if err != nil {
 			return step{}, nil, err
 		}
-		if err := present(st.client, u); err != nil {
+		if err := present(st.client, st.pool, u); err != nil {
 			return step{}, nil, err
 		}
 		next, err := fn(tx, u)

@@ -116,6 +116,9 @@ type challengeTx interface {
 	// subject, purpose and requester; not used, tries left, not expired at
 	// now), or stores c there and says that it is new.
 	OpenChallenge(ctx context.Context, c Challenge, now time.Time) (live Challenge, isNew bool, err error)
+	// LeaveSlot lets the next challenge in c's slot be a new one; what was there
+	// lives on for who has it.
+	LeaveSlot(ctx context.Context, c Challenge) error
 	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
 	// SignUpChallenges returns the unexpired, unused challenges (dead by tries
 	// or not) of the pending registrations of the name, newest first.

@@ -224,9 +224,10 @@ func findRegistrations(ctx context.Context, tx Tx, pool PoolID, l login, at time
 
 // present turns the subject of a sign-in into a refusal where the client may
 // know: no user, or a disabled one. Clients that prevent existence errors get
-// none; there the sign-in goes on with a decoy.
-func present(c Client, u subject) error {
-	if c.Settings.PreventExistence {
+// none; there the sign-in goes on with a decoy. (Cognito tells even them that a
+// user is disabled.)
+func present(c Client, p Pool, u subject) error {
+	if c.Settings.PreventExistence && (!p.Settings.exact() || !u.known) {
 		return nil
 	}
 	if u.nobody() {
