@@ -221,7 +221,9 @@ func (w *world) alias(force bool, idle time.Duration) string {
 	w.must(err)
 	_, err = w.initiate("USER_AUTH", confirmed.Session, map[string]string{"USERNAME": "asha"})
 	w.must(err)
-	w.later(idle)
+	if idle > 0 {
+		w.passDown(idle)
+	}
 	w.must(w.trySignUp(elsewhere, "ravi", pass, "phone_number", asha))
 	_, err = w.tryConfirm(elsewhere, "ravi", w.code(asha), force)
 	return said(err, "200, the alias moves")
