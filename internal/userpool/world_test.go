@@ -48,6 +48,7 @@ type world struct {
 	log    *strings.Builder
 	pool   userpool.PoolID
 	client userpool.ClientID
+	file   string // the database
 	stop   func() // ends the background work and waits for it
 }
 
@@ -70,12 +71,13 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		store, err := sqlstore.Open(ctx, filepath.Join(dir, "bellhop.db"), sqlstore.Options{})
+		file := filepath.Join(dir, "bellhop.db")
+		store, err := sqlstore.Open(ctx, file, sqlstore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ring, _ := seal.Generate()
-		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{}}
+		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{}, file: file}
 		w.s, err = userpool.Open(ctx, userpool.Config{
 			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
