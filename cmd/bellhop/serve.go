@@ -99,7 +99,7 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 
 // newFace puts the plumbing around the JSON API.
 func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (http.Handler, error) {
-	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	key, _, err := service.EnsureAdminKey(w.ctx)
 	w.must(err)
 	w.key = key
-	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	w.must(err)
 	w.handler = web.Handler(web.Config{Log: log, Refuse: api.Refuse}, api)
 	w.wire = &wire{handler: w.handler, from: "203.0.113.7:4711"}
