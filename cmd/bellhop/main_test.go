@@ -7,10 +7,12 @@ import (
 
 func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{
-		"":                  "say what to do: serve, demo, pool create, version, help",
+		"":                  "say what to do: serve, demo, pool create, keys list, ",
 		"sreve":             "did you mean bellhop serve?",
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",
+		"keys rotat":        "did you mean bellhop keys rotate?",
+		"master-key":        "did you mean bellhop master-key status, master-key rotate, ",
 		"xyzzy":             `"xyzzy" is no command; bellhop help lists the commands`,
 		"help xyzzy":        `"xyzzy" is no command`,
 		"serve --lisen x":   "--lisen is no flag of this command; did you mean --listen?",

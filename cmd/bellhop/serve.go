@@ -88,6 +88,10 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 	if err != nil {
 		return err
 	}
+	if key.ID == "" {
+		log.Warn("the admin key that the server had made was deleted; requests are signed with those of bellhop admin-keys")
+		return nil
+	}
 	if err := writeCredentials(cfg.Data, key); err != nil {
 		return fmt.Errorf("the admin credentials cannot be written: %w", err)
 	}
