@@ -109,7 +109,10 @@ func masterKeyReseal(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer t.close()
-	work := t.service.Reseal()
+	work, err := t.service.Reseal(ctx)
+	if err != nil {
+		return err
+	}
 	for more, told := true, 0; more; {
 		if more, err = work.Next(ctx); err != nil {
 			return err

@@ -220,7 +220,7 @@ type NewUser struct {
 //	DeleteAccessKey(ctx, id string) error
 //	RotateKeys(ctx, PoolID, KeyRotation) ([]RotatedKeys, error)
 //	SigningKeys(ctx, PoolID) ([]KeyView, error)
-//	Reseal() *Resealing
+//	Reseal(ctx) (*Resealing, error)
 //	MasterKeys(ctx, file *seal.Ring) ([]MasterKeyView, error)
 //
 //	Ready(ctx) error

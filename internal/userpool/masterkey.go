@@ -119,8 +119,8 @@ type MasterKeyView struct {
 	Current bool // it stands first in the file
 	Missing bool // values are sealed under it, and the file lacks it
 	Sealed  int  // values in the store that are sealed under it
-	// FirstUsed and LastUsed are when a server had it as the current one, to
-	// the hour; zero where none ever had.
+	// FirstUsed and LastUsed are when a server, or a resealing, had it as the
+	// current one, to the hour; zero where none ever had.
 	FirstUsed, LastUsed time.Time
 	// NeededUntil is when the last code and the last refresh token that were
 	// made with it expire, if no server makes more; zero for the current key,
@@ -129,7 +129,9 @@ type MasterKeyView struct {
 }
 
 // Staged says that the key was added to the file and was never current.
-func (k MasterKeyView) Staged() bool { return !k.Current && !k.Missing && k.FirstUsed.IsZero() }
+func (k MasterKeyView) Staged() bool {
+	return !k.Current && !k.Missing && k.Sealed == 0 && k.FirstUsed.IsZero()
+}
 
 // Useless says that nothing needs the key any more at the time.
 func (k MasterKeyView) Useless(at time.Time) bool {

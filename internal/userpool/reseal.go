@@ -2,7 +2,6 @@ package userpool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/bellhop-auth/bellhop/internal/seal"
@@ -43,8 +42,11 @@ type Resealing struct {
 	Broken   int // texts that no key in the ring opens
 }
 
-// Reseal begins a Resealing.
-func (s *Service) Reseal() *Resealing { return &Resealing{s: s} }
+// Reseal begins a Resealing, and notes first that the current key is in use, so
+// that whoever seals from then on seals under it too.
+func (s *Service) Reseal(ctx context.Context) (*Resealing, error) {
+	return &Resealing{s: s}, s.noteMasterKey(ctx)
+}
 
 // Next does a bounded piece of the work and says whether there is more.
 func (r *Resealing) Next(ctx context.Context) (more bool, err error) {
@@ -137,7 +139,10 @@ func (r *Resealing) sealAnew(row SealedRow) replacement {
 // resealAll is the background job that follows a rotation of the master key.
 // clean is whether nothing is left to do, as far as this node can.
 func (s *Service) resealAll(ctx context.Context) (clean bool, err error) {
-	r := s.Reseal()
+	r, err := s.Reseal(ctx)
+	if err != nil {
+		return false, err
+	}
 	for more := true; more; {
 		if more, err = r.Next(ctx); err != nil {
 			return false, err
@@ -180,13 +185,11 @@ func (s *Service) countSealed(ctx context.Context) (map[string]int, error) {
 // current here, and after a rotation seals anew until a run finds nothing.
 func (s *Service) keepMasterKey() func(context.Context) error {
 	clean := len(s.ring.IDs()) == 1 // with one key there is nothing to open
-	return func(ctx context.Context) error {
-		noteErr := s.noteMasterKey(ctx)
+	return func(ctx context.Context) (err error) {
 		if clean {
-			return noteErr
+			return s.noteMasterKey(ctx)
 		}
-		var err error
 		clean, err = s.resealAll(ctx)
-		return errors.Join(noteErr, err)
+		return err
 	}
 }
