@@ -38,16 +38,17 @@ func caller(address string) userpool.Caller {
 
 // world is a server in a bubble: real store, real outbox, a phone to read.
 type world struct {
-	t      *testing.T
-	ctx    context.Context
-	s      *userpool.Service
-	store  *sqlstore.DB
-	ring   *seal.Ring
-	phone  *smstest.Phone
-	log    *strings.Builder
-	pool   userpool.PoolID
-	client userpool.ClientID
-	stop   func() // ends the background work and waits for it
+	t       *testing.T
+	ctx     context.Context
+	s       *userpool.Service
+	store   *sqlstore.DB
+	ring    *seal.Ring
+	keyFile []byte // the ring's text
+	phone   *smstest.Phone
+	log     *strings.Builder
+	pool    userpool.PoolID
+	client  userpool.ClientID
+	stop    func() // ends the background work and waits for it
 }
 
 type options struct {
@@ -71,8 +72,8 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ring, _ := seal.Generate()
-		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, log: &strings.Builder{}}
+		ring, keyFile := seal.Generate()
+		w := &world{t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, phone: &smstest.Phone{}, log: &strings.Builder{}}
 		w.s, err = userpool.Open(ctx, userpool.Config{
 			Store: store, Ring: ring, Sender: w.phone, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
