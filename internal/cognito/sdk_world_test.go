@@ -50,6 +50,7 @@ type world struct {
 	wire    *wire
 	sdk     *cip.Client // signs with the admin key
 	key     userpool.AdminKey
+	service *userpool.Service
 	file    string // the database
 	pool    string
 	client  string
@@ -122,6 +123,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
 		w.must(err)
 		service := w.open(store)
+		w.service = service
 		w.makePool()
 		done := make(chan error)
 		go func() { done <- service.Run(ctx) }()
