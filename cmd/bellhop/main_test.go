@@ -37,6 +37,13 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"pool create -h":        {"--id ID", "--client-id ID", "--behaviour MODE", "--json", "--data FOLDER"},
 		"help version":          {"bellhop version"},
 		"help pool create":      {"--id ID"},
+		"help keys rotate":      {"--pool ID", "--now", "--revoke-old", "--data FOLDER"},
+		"keys list --help":      {"--pool ID", "--json"},
+		"master-key rotate -h":  {"--master-key-file FILE"},
+		"master-key promote -h": {"promote [KEY]"},
+		"master-key status -h":  {"--json"},
+		"admin-keys create -h":  {"--name NAME", "--expires TIME", "--operations LIST", "--pools IDS", "--json"},
+		"admin-keys delete -h":  {"admin-keys delete ID"},
 		"serve --data d --help": {"--listen"},
 	} {
 		code, stdout, stderr := once(t, nil, strings.Fields(typed)...)

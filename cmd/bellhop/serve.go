@@ -55,8 +55,8 @@ func serve(ctx context.Context, in invocation) error {
 	return h.run(ctx, d, handler, announce)
 }
 
-// openService opens the domain, claims the public URL for it and sees to an
-// admin key.
+// openService opens the domain, claims the public URL for it, makes known which
+// master key it uses, and sees to an admin key.
 func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log *slog.Logger) (*userpool.Service, error) {
 	sender, err := newSender(cfg, log)
 	if err != nil {
@@ -67,6 +67,9 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 		return nil, err
 	}
 	if err := claimURL(ctx, service, cfg.AcceptIssuerChange); err != nil {
+		return nil, err
+	}
+	if err := service.NoteMasterKey(ctx); err != nil {
 		return nil, err
 	}
 	return service, ensureAdminKey(ctx, cfg, service, log)

@@ -220,6 +220,7 @@ type NewUser struct {
 //	DeleteAccessKey(ctx, id string) error
 //	RotateKeys(ctx, PoolID, KeyRotation) ([]RotatedKeys, error)
 //	SigningKeys(ctx, PoolID) ([]KeyView, error)
+//	NoteMasterKey(ctx) error           a server's, before it serves
 //	Reseal(ctx) (*Resealing, error)
 //	MasterKeys(ctx, file *seal.Ring) ([]MasterKeyView, error)
 //

@@ -38,10 +38,11 @@ func readKeyUses(ctx context.Context, tx Tx) (keyUses, error) {
 	return uses, nil
 }
 
-// noteMasterKey notes that the ring's first key is current on a server now. The
+// NoteMasterKey notes that the ring's first key is current on a server now, which
+// tools beside it go by: a server does so before it serves, and Run goes on. The
 // first note of all says so of every key in the ring: who was current before
 // notes were taken is not known.
-func (s *Service) noteMasterKey(ctx context.Context) error {
+func (s *Service) NoteMasterKey(ctx context.Context) error {
 	at := now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		uses, err := readKeyUses(ctx, tx)

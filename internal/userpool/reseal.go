@@ -45,7 +45,7 @@ type Resealing struct {
 // Reseal begins a Resealing, and notes first that the current key is in use, so
 // that whoever seals from then on seals under it too.
 func (s *Service) Reseal(ctx context.Context) (*Resealing, error) {
-	return &Resealing{s: s}, s.noteMasterKey(ctx)
+	return &Resealing{s: s}, s.NoteMasterKey(ctx)
 }
 
 // Next does a bounded piece of the work and says whether there is more.
@@ -187,7 +187,7 @@ func (s *Service) keepMasterKey() func(context.Context) error {
 	clean := len(s.ring.IDs()) == 1 // with one key there is nothing to open
 	return func(ctx context.Context) (err error) {
 		if clean {
-			return s.noteMasterKey(ctx)
+			return s.NoteMasterKey(ctx)
 		}
 		clean, err = s.resealAll(ctx)
 		return err
