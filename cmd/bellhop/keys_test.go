@@ -6,11 +6,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/smithy-go"
+
+	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // onData runs a command on the data folder that must succeed.
@@ -337,4 +342,45 @@ func code(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
+}
+
+func TestMasterKeyPrune_LineThatNothingNeeds_IsRemoved(t *testing.T) {
+	data := t.TempDir()
+	createPool(t, data)
+	old := masterKeyLines(t, data)[0].ID
+	onData(t, data, "master-key rotate")
+	onData(t, data, "master-key reseal")
+	rewindMasterKeys(t, data)
+	if said := onData(t, data, "master-key prune"); !strings.Contains(said, old+" is removed") {
+		t.Errorf("said %q", said)
+	}
+	rows := masterKeyLines(t, data)
+	if len(rows) != 1 || rows[0].ID == old || rows[0].Sealed == 0 {
+		t.Errorf("left: %+v", rows)
+	}
+	p := serveData(t, data)
+	if len(p.jwks()) != 2 {
+		t.Error("the signing keys do not open")
+	}
+	p.endWell()
+}
+
+// rewindMasterKeys makes every note of a master key a year older.
+func rewindMasterKeys(t *testing.T, data string) {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), filepath.Join(data, "bellhop.db"), sqlstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Update(t.Context(), func(tx userpool.Tx) error {
+		text, err := tx.Meta(t.Context(), "master_keys")
+		if err != nil {
+			return err
+		}
+		year := time.Now().UTC().Year()
+		return tx.PutMeta(t.Context(), "master_keys", strings.ReplaceAll(text, strconv.Itoa(year)+"-", strconv.Itoa(year-1)+"-"))
+	})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -49,9 +49,11 @@ func accessDenied(key userpool.Credential, operation string, pool userpool.PoolI
 	if userPoolID.pattern.re.MatchString(string(pool)) {
 		resource = poolARN(pool)
 	}
-	return refusal(http.StatusBadRequest, "AccessDeniedException", fmt.Sprintf(
+	e := refusal(http.StatusBadRequest, "AccessDeniedException", fmt.Sprintf(
 		"User: arn:aws:iam::%s:access-key/%s is not authorized to perform: %s:%s on resource: %s",
 		account, key.ID, sigService, operation, resource))
+	e.cause = fmt.Errorf("access key %s has no right to it on %s", key.ID, resource)
+	return e
 }
 
 // poolNamed is the pool that a request is about: its UserPoolId, or the one in

@@ -201,12 +201,12 @@ func (s *Service) rotateKeys(ctx context.Context, p Pool, plan planner) (rotated
 		if err != nil {
 			return err
 		}
-		now := plan(set, alg, at)
-		if err := carryOut(ctx, tx, p.ID, now, take); err != nil {
+		due := plan(set, alg, at)
+		if err := carryOut(ctx, tx, p.ID, due, take); err != nil {
 			return err
 		}
 		rows, err := tx.Keys(ctx, p.ID)
-		rotated = RotatedKeys{Pool: p.ID, Made: len(now.Create), SignsFrom: lastActive(rows)}
+		rotated = RotatedKeys{Pool: p.ID, Made: len(due.Create), SignsFrom: lastActive(rows)}
 		return err
 	})
 	if errors.Is(err, ErrNotFound) { // the pool went meanwhile

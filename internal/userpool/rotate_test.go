@@ -150,19 +150,19 @@ func TestRotateKeys_UnderLoad_EveryTokenIsInEveryKeySetOfItsLife(t *testing.T) {
 			fetched []sighting
 			all     sync.WaitGroup
 		)
-		family := make([]string, people)
+		numbers, family := make([]string, people), make([]string, people)
 		for i := range people {
-			family[i] = w.member(home, fmt.Sprintf("+9198765432%02d", i), "").Refresh
+			numbers[i] = fmt.Sprintf("+9198765432%02d", i)
+			family[i] = w.member(home, numbers[i], password).Refresh
 		}
 		note := func(raw string, life time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()
 			tokens = append(tokens, issued{kidOf(t, raw), time.Now(), time.Now().Add(life)})
 		}
-		use := func(refresh string) {
-			r, err := w.initiate(home, "REFRESH_TOKEN_AUTH", "", "REFRESH_TOKEN", refresh)
-			if err != nil {
-				t.Errorf("refresh: %v", err)
+		use := func(r userpool.AuthResult, err error) {
+			if err != nil || r.Tokens == nil {
+				t.Errorf("no tokens: %v", err)
 				return
 			}
 			note(r.Tokens.Access, time.Hour)
@@ -178,8 +178,12 @@ func TestRotateKeys_UnderLoad_EveryTokenIsInEveryKeySetOfItsLife(t *testing.T) {
 		for i := range people {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 10 * time.Minute)
-				for range rounds {
-					use(family[i])
+				for round := range rounds {
+					if round%2 == 0 {
+						use(w.passwordOf(home, numbers[i], password))
+					} else {
+						use(w.initiate(home, "REFRESH_TOKEN_AUTH", "", "REFRESH_TOKEN", family[i]))
+					}
 					time.Sleep(time.Duration(2+i) * time.Hour)
 				}
 			})
