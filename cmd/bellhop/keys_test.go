@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -377,8 +376,20 @@ func rewindMasterKeys(t *testing.T, data string) {
 		if err != nil {
 			return err
 		}
-		year := time.Now().UTC().Year()
-		return tx.PutMeta(t.Context(), "master_keys", strings.ReplaceAll(text, strconv.Itoa(year)+"-", strconv.Itoa(year-1)+"-"))
+		var notes map[string]map[string]time.Time
+		if err := json.Unmarshal([]byte(text), &notes); err != nil {
+			return err
+		}
+		for _, note := range notes {
+			for what, at := range note {
+				note[what] = at.AddDate(-1, 0, 0)
+			}
+		}
+		older, err := json.Marshal(notes)
+		if err != nil {
+			return err
+		}
+		return tx.PutMeta(t.Context(), "master_keys", string(older))
 	})
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)
