@@ -245,13 +245,16 @@ func findTarget(ctx context.Context, tx Tx, pool PoolID, username string, at tim
 }
 
 // pendingView shows a sign-up that nobody confirmed as Cognito shows the user.
-func pendingView(r Registration) UserView {
-	u := User{
+func pendingView(r Registration) UserView { return pendingUser(r).view(all) }
+
+func pendingUser(r Registration) User {
+	attrs := map[string]string{}
+	maps.Copy(attrs, r.Attributes)
+	attrs[AttrPhoneVerified] = "false"
+	return User{
 		ID: r.Sub, Username: string(r.Sub), Enabled: true, Status: StatusUnconfirmed,
-		Attributes: maps.Clone(r.Attributes), CreatedAt: r.CreatedAt, ModifiedAt: r.CreatedAt,
+		Attributes: attrs, CreatedAt: r.CreatedAt, ModifiedAt: r.CreatedAt,
 	}
-	u.Attributes[AttrPhoneVerified] = "false"
-	return u.view(all)
 }
 
 // AdminGetUser shows a user, or the newest pending sign-up of the name.

@@ -142,13 +142,14 @@ const (
 	stableNumber     = "number"
 	stableSRPSession = "srp session"
 
-	sealServer   = "server secret"
-	sealVerifier = "srp verifier"
-	sealSecret   = "client secret"
-	sealSigning  = "signing key"
-	sealRepeat   = "repeat"
-	sealBlock    = "secret block"
-	sealText     = "text secret"
+	sealServer    = "server secret"
+	sealVerifier  = "srp verifier"
+	sealSecret    = "client secret"
+	sealSigning   = "signing key"
+	sealRepeat    = "repeat"
+	sealBlock     = "secret block"
+	sealText      = "text secret"
+	sealPageToken = "page token"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what
