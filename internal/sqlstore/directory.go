@@ -29,13 +29,14 @@ const (
 		where pool_id = $1 and attribute = $2 and value >= $3 and value < $4 limit $5`
 	sqlValueWalk = `select distinct place from user_search where pool_id = $1 and attribute = $4
 		and place > $2 and substr(value, 1, length($5)) = $5 order by place limit $3`
-	sqlSubPlaces             = `select place from users where pool_id = $1 and id = $4 and place > $2 order by place limit $3`
-	sqlRegistrationSubPlaces = `select distinct place from registrations where pool_id = $1 and sub = $4
-		and place > $2 order by place limit $3`
-	sqlSubRange             = `select place from users where pool_id = $1 and id >= $2 and id < $3 limit $4`
-	sqlRegistrationSubRange = `select distinct place from registrations where pool_id = $1 and sub >= $2 and sub < $3 limit $4`
-	sqlSubWalk              = `select place from users where pool_id = $1 and place > $2 and substr(id, 1, length($4)) = $4 order by place limit $3`
-	sqlRegistrationSubWalk  = `select distinct place from registrations where pool_id = $1 and place > $2
+	// Who has one sub are few, and a condition on their places would make SQLite
+	// look along all places.
+	sqlSubPlaces             = `select place from users where pool_id = $1 and id = $2`
+	sqlRegistrationSubPlaces = `select place from registrations where pool_id = $1 and sub = $2`
+	sqlSubRange              = `select place from users where pool_id = $1 and id >= $2 and id < $3 limit $4`
+	sqlRegistrationSubRange  = `select distinct place from registrations where pool_id = $1 and sub >= $2 and sub < $3 limit $4`
+	sqlSubWalk               = `select place from users where pool_id = $1 and place > $2 and substr(id, 1, length($4)) = $4 order by place limit $3`
+	sqlRegistrationSubWalk   = `select distinct place from registrations where pool_id = $1 and place > $2
 		and substr(sub, 1, length($4)) = $4 order by place limit $3`
 
 	sqlUserAt         = `select ` + userColumns + ` from users where pool_id = $1 and place = $2`
@@ -128,6 +129,11 @@ func (p *placesAfter) add(places []string, err error) {
 	p.err = cmp.Or(p.err, err)
 }
 
+// few adds what was found before and behind the place.
+func (p *placesAfter) few(places []string, err error) {
+	p.add(slices.DeleteFunc(places, func(place string) bool { return place <= p.after }), err)
+}
+
 func (p *placesAfter) registrations(ctx context.Context) {
 	p.query(ctx, sqlRegistrationPlaces, millis(p.now))
 }
@@ -153,8 +159,8 @@ func (p *placesAfter) statuses(ctx context.Context, f userpool.Filter) {
 
 func (p *placesAfter) subs(ctx context.Context, f userpool.Filter) {
 	if !f.Prefix {
-		p.query(ctx, sqlSubPlaces, f.Value)
-		p.query(ctx, sqlRegistrationSubPlaces, f.Value)
+		p.few(many(ctx, p.tx, value[string], sqlSubPlaces, p.pool, f.Value))
+		p.few(many(ctx, p.tx, value[string], sqlRegistrationSubPlaces, p.pool, f.Value))
 		return
 	}
 	end := prefixEnd(f.Value)
@@ -175,7 +181,7 @@ func (p *placesAfter) values(ctx context.Context, f userpool.Filter) {
 func (p *placesAfter) prefix(ctx context.Context, byValue, byPlace string, bounds []any, own ...any) {
 	all, err := many(ctx, p.tx, value[string], byValue, append(bounds, manyMatches)...)
 	if err != nil || len(all) < manyMatches {
-		p.add(slices.DeleteFunc(all, func(place string) bool { return place <= p.after }), err)
+		p.few(all, err)
 		return
 	}
 	p.query(ctx, byPlace, own...)
