@@ -60,4 +60,3 @@ func planOf(t *testing.T, db *DB, query string) string {
 	}
 	return plan.String()
 }
-
