@@ -301,3 +301,20 @@ func (p *people) list(filter string) {
 		}
 	}
 }
+
+// A page looks at a bounded number of users; where it finds nobody among them it
+// is empty, and the next ones go on.
+func TestListUsers_FewAmongManyAlike_AreFoundOnLaterPages(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		for i := range 40 {
+			w.create(fmt.Sprintf("+4917612345%03d", i), userpool.Attribute{Name: "email", Value: "ANN@example.com"})
+		}
+		w.create(asha, userpool.Attribute{Name: "email", Value: "ann@example.com"})
+		if got := w.numbers(`email = "ann@example.com"`, 1); !slices.Equal(got, []string{asha}) {
+			t.Errorf("found %v", got)
+		}
+		if n := len(w.numbers(`email = "ANN@example.com"`, 1)); n != 40 {
+			t.Errorf("found %d, want 40", n)
+		}
+	})
+}
