@@ -90,10 +90,16 @@ func (v *violations) policies(p *policiesType) {
 func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 	s := userpool.DefaultPoolSettings()
 	s.UsernameAttributes = in.UsernameAttributes
+	s.AliasAttributes = in.AliasAttributes
 	s.AutoVerified = in.AutoVerifiedAttributes
 	s.DeletionProtection = value(in.DeletionProtection) == "ACTIVE"
 	s.VerificationText = in.verificationText()
 	s.AuthenticationText = value(in.SmsAuthenticationMessage)
+	s.Mail = in.mailTemplates()
+	s.Recovery = in.AccountRecoverySetting.order()
+	if u := in.UserAttributeUpdateSettings; u != nil {
+		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate
+	}
 	s.Tags = in.UserPoolTags
 	s.Required = required(in.Schema)
 	bounds, err := boundsOf(in.Schema)
@@ -168,6 +174,7 @@ type userPoolType struct {
 	LastModifiedDate         epoch
 	SchemaAttributes         []schemaAttributeType
 	AutoVerifiedAttributes   []string `json:",omitzero"`
+	AliasAttributes          []string `json:",omitzero"`
 	UsernameAttributes       []string `json:",omitzero"`
 	SmsVerificationMessage   string   `json:",omitzero"`
 	SmsAuthenticationMessage string   `json:",omitzero"`
@@ -187,6 +194,7 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 		CreationDate:             epoch(p.CreatedAt),
 		LastModifiedDate:         epoch(p.ModifiedAt),
 		AutoVerifiedAttributes:   s.AutoVerified,
+		AliasAttributes:          s.AliasAttributes,
 		UsernameAttributes:       s.UsernameAttributes,
 		SmsVerificationMessage:   s.VerificationText,
 		SmsAuthenticationMessage: s.AuthenticationText,

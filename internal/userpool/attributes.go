@@ -1,12 +1,12 @@
 package userpool
 
 import (
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
@@ -130,9 +130,8 @@ func attributeValue(a Attribute) (string, error) {
 		n, err := phone.Parse(a.Value)
 		return n.E164(), err
 	case AttrEmail:
-		if addr, err := mail.ParseAddress(a.Value); err != nil || addr.Address != a.Value {
-			return "", fault.New(fault.InvalidParameter, "Invalid email address format.")
-		}
+		addr, err := email.Parse(a.Value)
+		return addr.Text(), err
 	case AttrPhoneVerified, AttrEmailVerified:
 		b, err := strconv.ParseBool(strings.ToLower(a.Value))
 		if err != nil {

@@ -127,7 +127,7 @@ func shown(attributes []Attribute, names []string) []Attribute {
 // page collects the next users and says whether there may be more behind them.
 func (l *listing) page(ctx context.Context, tx Tx, at time.Time) (users []UserView, more bool, err error) {
 	filter := l.filter
-	if filter.Attribute == SearchUsername && len(l.pool.Settings.UsernameAttributes) > 0 {
+	if filter.Attribute == SearchUsername && l.pool.Settings.namedByContact() {
 		filter.Attribute = AttrSub // there the one is the other
 	}
 	for range maxRounds {
@@ -139,7 +139,7 @@ func (l *listing) page(ctx context.Context, tx Tx, at time.Time) (users []UserVi
 			if len(users) == l.limit {
 				return users, true, nil
 			}
-			view, found, err := userAt(ctx, tx, l.pool.ID, place, at)
+			view, found, err := userAt(ctx, tx, l.pool, place, at)
 			if err != nil {
 				return nil, false, fmt.Errorf("list users: %w", err)
 			}
@@ -156,22 +156,22 @@ func (l *listing) page(ctx context.Context, tx Tx, at time.Time) (users []UserVi
 }
 
 // userAt shows who stands at the place: a user, or a pending sign-up.
-func userAt(ctx context.Context, tx Tx, pool PoolID, place string, at time.Time) (view UserView, found bool, err error) {
-	u, err := tx.UserAt(ctx, pool, place)
+func userAt(ctx context.Context, tx Tx, p Pool, place string, at time.Time) (view UserView, found bool, err error) {
+	u, err := tx.UserAt(ctx, p.ID, place)
 	if err == nil {
 		return u.view(all), true, nil
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return UserView{}, false, err
 	}
-	r, err := tx.RegistrationAt(ctx, pool, place, at)
+	r, err := tx.RegistrationAt(ctx, p.ID, place, at)
 	if errors.Is(err, ErrNotFound) {
 		return UserView{}, false, nil
 	}
 	if err != nil {
 		return UserView{}, false, err
 	}
-	return pendingView(r), true, nil
+	return pendingView(p, r), true, nil
 }
 
 // EstimatedNumberOfUsers counts the pool's users, up to a million.

@@ -200,6 +200,7 @@ type people struct {
 // live does one thing to somebody.
 func (p *people) live() {
 	p.t.Helper()
+	p.settle() // texts arrive in the order in which they were asked for
 	number := fmt.Sprintf("+4917612345%03d", p.rng.IntN(60))
 	p.calls++
 	from := caller(fmt.Sprintf("198.51.%d.%d", p.calls/250, p.calls%250))
@@ -315,6 +316,50 @@ func TestListUsers_FewAmongManyAlike_AreFoundOnLaterPages(t *testing.T) {
 		}
 		if n := len(w.numbers(`email = "ANN@example.com"`, 1)); n != 40 {
 			t.Errorf("found %d, want 40", n)
+		}
+	})
+}
+
+// Of a user with two names the one that he signed up with says where he stands.
+func TestListUsers_SignUpByAddress_OfAUserWithANumberToo_IsListedOnce(t *testing.T) {
+	inWorld(t, options{design: bothNames}, func(w *world) {
+		for i := range 12 {
+			w.create(fmt.Sprintf("+4917612345%03d", i))
+		}
+		r := w.signUp(home, ashaMail, password, attr("phone_number", asha))
+		var before []string
+		token := ""
+		for {
+			page := w.page("", token, 1)
+			before = append(before, valueOf(page.Users[0], "sub"))
+			if token = page.Next; before[len(before)-1] == string(r.Sub) || token == "" {
+				break
+			}
+		}
+		w.create(ashaMail, attr("email_verified", "true"), attr("phone_number", asha), attr("phone_number_verified", "true"))
+		for token != "" {
+			page := w.page("", token, 1)
+			if valueOf(page.Users[0], "phone_number") == asha {
+				t.Fatal("who was listed as a sign-up is listed once more")
+			}
+			token = page.Next
+		}
+		if got := w.numbers(`username ^= ""`, 5); len(got) != 13 {
+			t.Errorf("%d users", len(got))
+		}
+	})
+}
+
+func TestListUsers_PlainNames_AreSearchedAsUserNames(t *testing.T) {
+	inWorld(t, options{design: plainNames}, func(w *world) {
+		w.join("Asha", password, asha, attr("phone_number", asha))
+		w.signUp(home, "Asher", password, attr("phone_number", ravi))
+		for filter, want := range map[string][]string{
+			`username = "Asha"`: {asha}, `username = "asha"`: nil, `username = "Asher"`: {ravi}, `username ^= "Ash"`: {ravi, asha},
+		} {
+			if got := w.numbers(filter, 1); !slices.Equal(got, want) {
+				t.Errorf("%s: found %v, want %v", filter, got, want)
+			}
 		}
 	})
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // searchedAttributes are those that users are searched by, username apart.
-var searchedAttributes = []string{AttrEmail, AttrPhone, "name", "given_name", "family_name", "preferred_username"}
+var searchedAttributes = []string{AttrEmail, AttrPhone, "name", "given_name", "family_name", attrPreferred}
 
 // Filter is ListUsers' Filter: one condition on one attribute. The zero Filter
 // is everybody.
@@ -150,8 +150,11 @@ func (u User) SearchTerms() []Attribute {
 	return terms
 }
 
-// SearchTerms are those of the user as which the sign-up is shown.
-func (r Registration) SearchTerms() []Attribute { return pendingUser(r).SearchTerms() }
+// SearchTerms are those of the user as which the sign-up is shown. Whether its
+// name will be the user name is the pool's to say; whoever asks compares.
+func (r Registration) SearchTerms() []Attribute {
+	return User{ID: r.Sub, Username: r.Name, Attributes: r.Attributes}.SearchTerms()
+}
 
 // maxFilter is how long a filter may be, and so the longest term of use.
 const maxFilter = 256

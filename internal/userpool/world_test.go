@@ -44,6 +44,7 @@ type world struct {
 	store  *sqlstore.DB
 	ring   *seal.Ring
 	phone  *smstest.Phone
+	mail   *mailbox
 	log    *strings.Builder
 	pool   userpool.PoolID
 	client userpool.ClientID
@@ -59,6 +60,8 @@ type options struct {
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
+	// design changes the pool's settings: other names than phone numbers.
+	design func(*userpool.PoolSettings)
 }
 
 // inWorld runs a test in a bubble of virtual time with a server in it.
@@ -72,9 +75,9 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			t.Fatal(err)
 		}
 		ring, _ := seal.Generate()
-		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, log: &strings.Builder{}}
+		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{}}
 		w.s, err = userpool.Open(ctx, userpool.Config{
-			Store: store, Ring: ring, Sender: w.phone, Region: "us-east-1",
+			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
 			Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		})
@@ -131,6 +134,9 @@ func (w *world) makePool(o options) {
 	}
 	for k, v := range o.tags {
 		set.Tags[k] = v
+	}
+	if o.design != nil {
+		o.design(&set)
 	}
 	p, err := w.s.CreateUserPool(w.ctx, userpool.NewPool{Name: "riders", Settings: set})
 	if err != nil {

@@ -7,6 +7,7 @@ alter table users add column password_history text   not null default ''; -- sea
 alter table users add column active_at        bigint not null default 0;
 
 alter table registrations add column srp_identity text not null default '';
+alter table sessions add column by_id boolean not null default false;
 
 -- Where somebody stands in a list. It is made of the name that he signed up with
 -- and never changes; a sign-up has the place next to the user that comes of it.
