@@ -30,6 +30,9 @@ failed=0
 step go test -race
 go test -race -json ./... | node scripts/gotest.mjs "$work/go" || failed=1
 
+step a hundred thousand users, without the race detector
+go test -run AHundredThousandUsers ./internal/sqlstore || failed=1
+
 step real clients against the real binary
 CGO_ENABLED=0 go build -trimpath -o "$work/bellhop" ./cmd/bellhop
 (cd e2e && BELLHOP_BIN=$work/bellhop node --test --test-concurrency=1 \

@@ -32,6 +32,7 @@ var exceptions = map[fault.Kind]exception{
 	fault.ResourceNotFound:      {"ResourceNotFoundException", http.StatusBadRequest},
 	fault.UserNotFound:          {"UserNotFoundException", http.StatusBadRequest},
 	fault.UsernameExists:        {"UsernameExistsException", http.StatusBadRequest},
+	fault.GroupExists:           {"GroupExistsException", http.StatusBadRequest},
 	fault.AliasExists:           {"AliasExistsException", http.StatusBadRequest},
 	fault.UserNotConfirmed:      {"UserNotConfirmedException", http.StatusBadRequest},
 	fault.PasswordResetRequired: {"PasswordResetRequiredException", http.StatusBadRequest},

@@ -91,7 +91,7 @@ func TestFace_WhatIsNoRequestOfThisAPI_GetsATypedError(t *testing.T) {
 		{"wrong shape", post("SignUp", "{}"), 400, "InvalidParameterException"},
 		{"not served, public", post("ForgotPassword", "{}"), 400, "UnsupportedOperationException"},
 		{"unsigned", post("AdminGetUser", "{}"), 400, "MissingAuthenticationTokenException"},
-		{"unsigned and not served", post("ListUsers", "{}"), 400, "MissingAuthenticationTokenException"},
+		{"unsigned and not served", post("ListIdentityProviders", "{}"), 400, "MissingAuthenticationTokenException"},
 	} {
 		face, _ := bareFace(t)
 		w := httptest.NewRecorder()

@@ -19,6 +19,7 @@ import (
 
 // wireTypes are the request and response types of the operations served.
 var wireTypes = map[string][2]reflect.Type{
+	"AdminAddUserToGroup":         pair[membershipInput, noBody](),
 	"AdminConfirmSignUp":          pair[adminConfirmSignUpInput, emptyAnswer](),
 	"AdminCreateUser":             pair[adminCreateUserInput, adminCreateUserOutput](),
 	"AdminDeleteUser":             pair[adminUserInput, noBody](),
@@ -26,26 +27,35 @@ var wireTypes = map[string][2]reflect.Type{
 	"AdminEnableUser":             pair[adminUserInput, emptyAnswer](),
 	"AdminGetUser":                pair[adminUserInput, adminGetUserOutput](),
 	"AdminInitiateAuth":           pair[adminInitiateAuthInput, initiateAuthOutput](),
+	"AdminListGroupsForUser":      pair[adminListGroupsForUserInput, groupsOutput](),
+	"AdminRemoveUserFromGroup":    pair[membershipInput, noBody](),
 	"AdminRespondToAuthChallenge": pair[adminRespondToAuthChallengeInput, respondToAuthChallengeOutput](),
 	"AdminSetUserPassword":        pair[adminSetUserPasswordInput, emptyAnswer](),
 	"ConfirmSignUp":               pair[confirmSignUpInput, confirmSignUpOutput](),
+	"CreateGroup":                 pair[groupSettings, groupOutput](),
 	"CreateUserPool":              pair[createUserPoolInput, createUserPoolOutput](),
 	"CreateUserPoolClient":        pair[createUserPoolClientInput, createUserPoolClientOutput](),
+	"DeleteGroup":                 pair[groupInput, noBody](),
 	"DeleteUser":                  pair[accessTokenInput, noBody](),
 	"DeleteUserPool":              pair[userPoolInput, noBody](),
 	"DescribeUserPool":            pair[userPoolInput, describeUserPoolOutput](),
 	"DescribeUserPoolClient":      pair[describeUserPoolClientInput, describeUserPoolClientOutput](),
+	"GetGroup":                    pair[groupInput, groupOutput](),
 	"GetTokensFromRefreshToken":   pair[getTokensFromRefreshTokenInput, getTokensFromRefreshTokenOutput](),
 	"GetUser":                     pair[accessTokenInput, getUserOutput](),
 	"GlobalSignOut":               pair[accessTokenInput, emptyAnswer](),
 	"InitiateAuth":                pair[initiateAuthInput, initiateAuthOutput](),
+	"ListGroups":                  pair[listGroupsInput, groupsOutput](),
 	"ListTagsForResource":         pair[listTagsForResourceInput, listTagsForResourceOutput](),
+	"ListUsers":                   pair[listUsersInput, listUsersOutput](),
+	"ListUsersInGroup":            pair[listUsersInGroupInput, listUsersInGroupOutput](),
 	"ResendConfirmationCode":      pair[resendConfirmationCodeInput, resendConfirmationCodeOutput](),
 	"RespondToAuthChallenge":      pair[respondToAuthChallengeInput, respondToAuthChallengeOutput](),
 	"RevokeToken":                 pair[revokeTokenInput, emptyAnswer](),
 	"SignUp":                      pair[signUpInput, signUpOutput](),
 	"TagResource":                 pair[tagResourceInput, emptyAnswer](),
 	"UntagResource":               pair[untagResourceInput, emptyAnswer](),
+	"UpdateGroup":                 pair[groupSettings, groupOutput](),
 	"UpdateUserAttributes":        pair[updateUserAttributesInput, updateUserAttributesOutput](),
 }
 
@@ -202,6 +212,7 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.UnsupportedTokenTypeException{}, &types.UnsupportedOperationException{}, &types.UnauthorizedException{},
 		&types.UserPoolTaggingException{}, &types.ConcurrentModificationException{},
 		&types.InvalidOAuthFlowException{}, &types.ScopeDoesNotExistException{},
+		&types.GroupExistsException{},
 	}
 	var names []string
 	for _, e := range modelled {

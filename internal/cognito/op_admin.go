@@ -73,10 +73,7 @@ func (a *API) adminCreateUser(ctx context.Context, c userpool.Caller, in *adminC
 	if err != nil {
 		return nil, err
 	}
-	return &adminCreateUserOutput{User: userType{
-		Username: u.Username, Attributes: attributesOut(u.Attributes), Enabled: u.Enabled, UserStatus: string(u.Status),
-		UserCreateDate: epoch(u.CreatedAt), UserLastModifiedDate: epoch(u.ModifiedAt),
-	}}, nil
+	return &adminCreateUserOutput{User: userOut(u)}, nil
 }
 
 // adminGetUserOutput is flat, and calls the list UserAttributes where userType

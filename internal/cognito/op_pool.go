@@ -272,8 +272,16 @@ func (a *API) describeUserPool(ctx context.Context, _ userpool.Caller, in *userP
 	if err != nil {
 		return nil, err
 	}
+	users, err := a.service.EstimatedNumberOfUsers(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
 	out, err := poolOut(p)
-	return &describeUserPoolOutput{UserPool: out}, err
+	if err != nil {
+		return nil, err
+	}
+	out.EstimatedNumberOfUsers = int32(users)
+	return &describeUserPoolOutput{UserPool: out}, nil
 }
 
 func (a *API) deleteUserPool(ctx context.Context, _ userpool.Caller, in *userPoolInput) (*noBody, error) {

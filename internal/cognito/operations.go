@@ -7,9 +7,7 @@ const (
 	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
 	noAttributes     = "attributes are not removed, set by administrators or added to the schema yet."
 	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
-	noDirectory      = "users are not listed or searched yet; AdminGetUser reads one."
 	noFederation     = "there are no external identity providers yet."
-	noGroups         = "there are no groups yet."
 	noImport         = "users are not imported from files yet."
 	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
 	noLogin          = "there is no hosted login and no OAuth endpoint yet."
@@ -28,7 +26,7 @@ func (a *API) table() []operation {
 	return []operation{
 		refused("AddCustomAttributes", admin, noAttributes),
 		refused("AddUserPoolClientSecret", admin, noSecrets),
-		refused("AdminAddUserToGroup", admin, noGroups),
+		op("AdminAddUserToGroup", admin, a.adminAddUserToGroup),
 		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
 		op("AdminCreateUser", admin, a.adminCreateUser),
 		op("AdminDeleteUser", admin, a.adminDeleteUser),
@@ -43,9 +41,9 @@ func (a *API) table() []operation {
 		op("AdminInitiateAuth", admin, a.adminInitiateAuth),
 		refused("AdminLinkProviderForUser", admin, noFederation),
 		refused("AdminListDevices", admin, noDevices),
-		refused("AdminListGroupsForUser", admin, noGroups),
+		op("AdminListGroupsForUser", admin, a.adminListGroupsForUser),
 		refused("AdminListUserAuthEvents", admin, noThreat),
-		refused("AdminRemoveUserFromGroup", admin, noGroups),
+		op("AdminRemoveUserFromGroup", admin, a.adminRemoveUserFromGroup),
 		refused("AdminResetUserPassword", admin, noReset),
 		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
@@ -61,7 +59,7 @@ func (a *API) table() []operation {
 		refused("ConfirmDevice", accessToken, noDevices),
 		refused("ConfirmForgotPassword", public, noReset),
 		op("ConfirmSignUp", public, a.confirmSignUp),
-		refused("CreateGroup", admin, noGroups),
+		op("CreateGroup", admin, a.createGroup),
 		refused("CreateIdentityProvider", admin, noFederation),
 		refused("CreateManagedLoginBranding", admin, noLogin),
 		refused("CreateResourceServer", admin, noLogin),
@@ -71,7 +69,7 @@ func (a *API) table() []operation {
 		op("CreateUserPoolClient", admin, a.createUserPoolClient),
 		refused("CreateUserPoolDomain", admin, noLogin),
 		refused("CreateUserPoolReplica", admin, noAWS),
-		refused("DeleteGroup", admin, noGroups),
+		op("DeleteGroup", admin, a.deleteGroup),
 		refused("DeleteIdentityProvider", admin, noFederation),
 		refused("DeleteManagedLoginBranding", admin, noLogin),
 		refused("DeleteResourceServer", admin, noLogin),
@@ -98,7 +96,7 @@ func (a *API) table() []operation {
 		refused("ForgotPassword", public, noReset),
 		refused("GetCSVHeader", admin, noImport),
 		refused("GetDevice", accessToken, noDevices),
-		refused("GetGroup", admin, noGroups),
+		op("GetGroup", admin, a.getGroup),
 		refused("GetIdentityProviderByIdentifier", admin, noFederation),
 		refused("GetLogDeliveryConfiguration", admin, noLogDelivery),
 		refused("GetProvisionedLimit", admin, noAWS),
@@ -112,7 +110,7 @@ func (a *API) table() []operation {
 		op("GlobalSignOut", accessToken, a.globalSignOut),
 		op("InitiateAuth", public, a.initiateAuth),
 		refused("ListDevices", accessToken, noDevices),
-		refused("ListGroups", admin, noGroups),
+		op("ListGroups", admin, a.listGroups),
 		refused("ListIdentityProviders", admin, noFederation),
 		refused("ListResourceServers", admin, noLogin),
 		op("ListTagsForResource", admin, a.listTagsForResource),
@@ -122,8 +120,8 @@ func (a *API) table() []operation {
 		refused("ListUserPoolClients", admin, noManagement),
 		refused("ListUserPoolReplicas", admin, noAWS),
 		refused("ListUserPools", admin, noManagement),
-		refused("ListUsers", admin, noDirectory),
-		refused("ListUsersInGroup", admin, noGroups),
+		op("ListUsers", admin, a.listUsers),
+		op("ListUsersInGroup", admin, a.listUsersInGroup),
 		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
 		op("ResendConfirmationCode", public, a.resendConfirmationCode),
 		op("RespondToAuthChallenge", public, a.respondToAuthChallenge),
@@ -142,7 +140,7 @@ func (a *API) table() []operation {
 		op("UntagResource", admin, a.untagResource),
 		refused("UpdateAuthEventFeedback", public, noThreat),
 		refused("UpdateDeviceStatus", accessToken, noDevices),
-		refused("UpdateGroup", admin, noGroups),
+		op("UpdateGroup", admin, a.updateGroup),
 		refused("UpdateIdentityProvider", admin, noFederation),
 		refused("UpdateManagedLoginBranding", admin, noLogin),
 		refused("UpdateProvisionedLimit", admin, noAWS),

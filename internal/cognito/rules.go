@@ -14,14 +14,18 @@ var (
 	jwtOrHandle      = rule{min: 1, pattern: whole(`[A-Za-z0-9-_=.]+`), secret: true}
 	deviceKey        = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)}
 
-	userPoolID     = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
-	resourceName   = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
-	resourceARN    = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
-	attributeName  = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
-	attributeValue = rule{max: 2048, secret: true}
-	schemaName     = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
-	tagKey         = rule{min: 1, max: 128}
-	tagValue       = rule{max: 256}
+	userPoolID       = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
+	resourceName     = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
+	resourceARN      = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
+	attributeName    = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	attributeValue   = rule{max: 2048, secret: true}
+	groupName        = rule{min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	groupDescription = rule{max: 2048}
+	pageToken        = rule{min: 1, pattern: whole(`[\S]+`), secret: true}
+	searchFilter     = rule{max: 256, secret: true}
+	schemaName       = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	tagKey           = rule{min: 1, max: 128}
+	tagValue         = rule{max: 256}
 
 	// verificationText is a text with a code in it, invitationText one with a
 	// temporary password and a name.

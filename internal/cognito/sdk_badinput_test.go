@@ -253,7 +253,7 @@ func TestBadInput_Administration_LeavesNothingBehind(t *testing.T) {
 			{"client of an unknown pool", "CreateUserPoolClient", `{"UserPoolId":"us-east-1_none","ClientName":"c"}`, "ResourceNotFoundException"},
 			{"wrong type", "CreateUserPool", `{"PoolName":"p","UsernameAttributes":"phone_number"}`, "SerializationException"},
 			{"ARN of something else", "TagResource", `{"ResourceArn":"arn:aws:s3:us-east-1:000000000000:bucket/x","Tags":{"a":"b"}}`, "InvalidParameterException"},
-			{"not served", "ListUsers", `{"UserPoolId":"` + w.pool + `"}`, "UnsupportedOperationException"},
+			{"not served", "ListIdentityProviders", `{"UserPoolId":"` + w.pool + `"}`, "UnsupportedOperationException"},
 		})
 		create := `{"UserPoolId":"` + w.pool + `","Username":"` + asha + `"}`
 		sign := func(at time.Time, change func(*http.Request)) func(bad) *httptest.ResponseRecorder {

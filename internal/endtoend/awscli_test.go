@@ -63,8 +63,8 @@ func TestAWSCLI_CredentialsFileOfTheServer_WorksAtOnce(t *testing.T) {
 	if err == nil || !strings.Contains(out, "ResourceNotFoundException") {
 		t.Errorf("a deleted pool is described: %s", out)
 	}
-	out, err = s.aws("list-groups", "--user-pool-id", s.pool)
-	if err == nil || !strings.Contains(out, "ListGroups") {
+	out, err = s.aws("list-identity-providers", "--user-pool-id", s.pool)
+	if err == nil || !strings.Contains(out, "ListIdentityProviders") {
 		t.Errorf("an operation that is not served says %s", out)
 	}
 	s.stop()

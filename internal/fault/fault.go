@@ -22,6 +22,7 @@ const (
 	ResourceNotFound                  // unknown pool, client or other configured thing
 	UserNotFound                      // no such user, where the caller may know
 	UsernameExists                    // sign-up or creation with a taken name
+	GroupExists                       // a group of that name is there
 	AliasExists                       // a sign-in value that another user holds
 	UserNotConfirmed                  // the user has not confirmed the sign-up
 	PasswordResetRequired             // an administrator asked for a new password

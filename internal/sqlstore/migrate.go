@@ -23,6 +23,13 @@ type migration struct {
 	version int
 	name    string
 	text    string
+	fill    func(ctx context.Context, c *conn) error // nil where the text does all
+}
+
+// fills are what steps do besides their text, by version: what SQL alone cannot
+// compute. Each runs after the text, in the same transaction.
+var fills = map[int]func(ctx context.Context, c *conn) error{
+	2: fillPlaces,
 }
 
 // migrations returns the steps that this program knows, in order. A file is
@@ -42,7 +49,7 @@ func migrations() []migration {
 		if err := errors.Join(err, readErr); err != nil || version != i+1 {
 			panic(fmt.Sprintf("migration %s is not number %d: %v", file, i+1, err))
 		}
-		all[i] = migration{version, words, string(text)}
+		all[i] = migration{version, words, string(text), fills[version]}
 	}
 	return all
 }
@@ -64,7 +71,7 @@ func migrate(ctx context.Context, c *conn, steps []migration) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := inTx(c, func() error { return step(c, m) }); err != nil {
+		if err := inTx(c, func() error { return step(ctx, c, m) }); err != nil {
 			return fmt.Errorf("migration %04d_%s: %w", m.version, m.name, err)
 		}
 	}
@@ -100,13 +107,18 @@ func claimFile(c *conn) error {
 	return c.script(sqlMakeMigrations)
 }
 
-func step(c *conn, m migration) error {
+func step(ctx context.Context, c *conn, m migration) error {
 	version, err := number(c, sqlSchemaVersion)
 	if err != nil || version >= int64(m.version) {
 		return err
 	}
 	if err := c.script(c.dialect.words.Replace(m.text)); err != nil {
 		return err
+	}
+	if m.fill != nil {
+		if err := m.fill(ctx, c); err != nil {
+			return err
+		}
 	}
 	_, err = c.exec(sqlNoteMigration, m.version, m.name, time.Now().UnixMilli())
 	return err

@@ -174,8 +174,8 @@ func execSQL(t *testing.T, path, text string) {
 
 func TestMigrate_AppliesEachStepOnce(t *testing.T) {
 	steps := []migration{
-		{1, "one", "create table first (id text not null primary key) {without rowid}; insert into first values ('a');"},
-		{2, "two", "alter table first add column extra text; insert into first (id) values ('b');"},
+		{version: 1, name: "one", text: "create table first (id text not null primary key) {without rowid}; insert into first values ('a');"},
+		{version: 2, name: "two", text: "alter table first add column extra text; insert into first (id) values ('b');"},
 	}
 	c := bareConn(t)
 	for _, upTo := range []int{1, 1, 2, 2} {
@@ -200,8 +200,8 @@ func TestMigrate_AppliesEachStepOnce(t *testing.T) {
 func TestMigrate_FailingStep_LeavesTheVersionBeforeIt(t *testing.T) {
 	c := bareConn(t)
 	err := migrate(t.Context(), c, []migration{
-		{1, "one", "create table first (id text)"},
-		{2, "two", "create table second (id text); insert into nowhere values (1);"},
+		{version: 1, name: "one", text: "create table first (id text)"},
+		{version: 2, name: "two", text: "create table second (id text); insert into nowhere values (1);"},
 	})
 	if err == nil || !strings.Contains(err.Error(), "0002_two") {
 		t.Fatalf("got %v", err)

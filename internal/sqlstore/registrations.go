@@ -13,8 +13,8 @@ const (
 	registrationColumns = `id, pool_id, client_id, name, sub, requester, attributes, verifier,
 		existing_id, created_at, expires_at, srp_identity`
 
-	sqlInsertRegistration = `insert into registrations (` + registrationColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`
+	sqlInsertRegistration = `insert into registrations (` + registrationColumns + `, place)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`
 	sqlRegistrations = `select ` + registrationColumns + ` from registrations
 		where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3)
 		order by created_at desc, id desc`
@@ -37,8 +37,13 @@ func scanRegistration(r row) (g userpool.Registration, err error) {
 }
 
 func (t *tx) InsertRegistration(ctx context.Context, r userpool.Registration) error {
-	return t.insert(ctx, sqlInsertRegistration, r.ID, r.PoolID, r.ClientID, r.Name, r.Sub, r.Requester,
-		dict(r.Attributes), r.Verifier, r.Existing, millis(r.CreatedAt), millis(r.ExpiresAt), r.SRPIdentity)
+	err := t.insert(ctx, sqlInsertRegistration, r.ID, r.PoolID, r.ClientID, r.Name, r.Sub, r.Requester,
+		dict(r.Attributes), r.Verifier, r.Existing, millis(r.CreatedAt), millis(r.ExpiresAt), r.SRPIdentity,
+		placeOfRegistration(r))
+	if err != nil {
+		return err
+	}
+	return t.indexRegistration(ctx, r)
 }
 
 // Registrations includes those that never expire (zero ExpiresAt).

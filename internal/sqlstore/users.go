@@ -16,8 +16,8 @@ const (
 		modified_at, password_at, signed_in_at, signed_out_at, unproved, srp_identity, pending, password_history, active_at`
 
 	// An id that was somebody's is nobody else's.
-	sqlInsertUser = `insert into users (` + userColumns + `)
-		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+	sqlInsertUser = `insert into users (` + userColumns + `, place)
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
 		where not exists (select 1 from retired_users where pool_id = $1 and user_id = $2)
 		on conflict do nothing`
 	sqlUser       = `select ` + userColumns + ` from users where pool_id = $1 and id = $2`
@@ -59,15 +59,19 @@ func foundBy(u userpool.User) []string {
 }
 
 func (t *tx) InsertUser(ctx context.Context, u userpool.User) error {
+	place := placeOfUser(u)
 	return t.part(ctx, func() error {
 		err := t.insert(ctx, sqlInsertUser, u.PoolID, u.ID, u.Username, list(u.Names), u.Status, u.Enabled,
 			dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
 			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
-			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt))
+			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt), place)
 		if err != nil {
 			return err
 		}
-		return t.claimNames(ctx, u, foundBy(u))
+		if err := t.claimNames(ctx, u, foundBy(u)); err != nil {
+			return err
+		}
+		return t.indexUser(ctx, u, place, nil, u.SearchTerms())
 	})
 }
 
@@ -97,7 +101,7 @@ func (t *tx) UserByName(ctx context.Context, pool userpool.PoolID, name string) 
 	return one(ctx, t, scanUser, sqlUserByName, pool, name)
 }
 
-// UpdateUser leaves id, user name and creation as they are. If another user
+// UpdateUser leaves id, user name, creation and place as they are. If another user
 // holds one of the names nothing is changed.
 func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 	old, err := t.User(ctx, u.PoolID, u.ID)
@@ -114,6 +118,9 @@ func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 			return err
 		}
 		if err := t.claimNames(ctx, u, without(after, before)); err != nil {
+			return err
+		}
+		if err := t.reindexUser(ctx, u, old.SearchTerms(), u.SearchTerms()); err != nil {
 			return err
 		}
 		return t.replace(ctx, sqlUpdateUser, u.PoolID, u.ID, list(u.Names), u.Status, u.Enabled,
@@ -140,6 +147,8 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 	return cmp.Or( // after a failed statement the rest is refused
 		t.retireNames(ctx, pool, names),
 		t.releaseNames(ctx, u, names),
+		t.reindexUser(ctx, u, u.SearchTerms(), nil),
+		t.run(ctx, sqlLeaveGroups, pool, id),
 		t.DeleteSessions(ctx, pool, string(id)),
 		t.DeleteChallenges(ctx, pool, string(id)),
 		t.deleteFamilies(ctx, pool, id),

@@ -108,7 +108,7 @@ type furnished struct {
 }
 
 // furnishings is how many things a furnished pool has.
-const furnishings = 12
+const furnishings = 15
 
 // furnish puts one of everything into the pool.
 func (e *env) furnish(pool userpool.PoolID) furnished {
@@ -140,6 +140,14 @@ func (e *env) furnish(pool userpool.PoolID) furnished {
 			func() error { return tx.InsertSession(e.ctx, session) },
 			func() error { return tx.InsertFamily(e.ctx, family) },
 			func() error { return tx.InsertMessage(e.ctx, message) },
+			func() error {
+				_, err := tx.InsertGroup(e.ctx, userpool.Group{PoolID: pool, Name: f.id}, 100)
+				return err
+			},
+			func() error {
+				_, err := tx.JoinGroup(e.ctx, userpool.Membership{PoolID: pool, Group: f.id, User: user.ID}, 100)
+				return err
+			},
 		} {
 			if err := step(); err != nil {
 				return err
@@ -191,6 +199,12 @@ func (f furnished) left(e *env) []string {
 		found("session", err)
 		_, err = tx.Family(e.ctx, userpool.FamilyID(f.id))
 		found("family", err)
+		_, err = tx.Group(e.ctx, f.pool, f.id)
+		found("group", err)
+		groups, err := tx.GroupsOf(e.ctx, f.pool, userpool.UserID(f.id))
+		found("membership", some(len(groups), err))
+		places, err := tx.Places(e.ctx, f.pool, userpool.Filter{Attribute: "name", Value: "Zoë"}, "", 100, e.now)
+		found("search", some(len(places), err))
 		messages, err := tx.ClaimMessages(e.ctx, e.in(time.Hour), e.in(time.Hour), 100)
 		for _, m := range messages {
 			if m.ID == userpool.MessageID(f.id) {

@@ -34,6 +34,7 @@ func cases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
 		transactionCases, textCases, poolCases, keyCases, userCases, lockCases, registrationCases,
+		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
 		sealedCases, accessKeyCases,
 	} {

@@ -170,7 +170,7 @@ var userCases = []testCase{
 		gone, kept := e.furnish(e.pool), e.furnish(e.pool)
 		e.do(func(tx userpool.Tx) error { return tx.DeleteUser(e.ctx, e.pool, userpool.UserID(gone.id)) })
 		equal(e, "left of the user", gone.left(e),
-			[]string{"pool", "client", "key", "retired", "registration", "message"})
+			[]string{"pool", "client", "key", "retired", "registration", "group", "search", "message"})
 		equal(e, "left of the other", len(kept.left(e)), furnishings)
 	}},
 	{"DeleteUser/takes the unsent texts of its challenges with it", func(e *env) {

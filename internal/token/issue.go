@@ -26,12 +26,15 @@ type Subject struct {
 	// them. Names that are neither standard nor custom: are left out, so that
 	// no attribute can pass for a claim.
 	Attributes map[string]string
-	Groups     []string  // by precedence
-	AuthTime   time.Time // of the sign-in, not of a refresh
-	OriginJTI  string    // names the sign-in; "" for clients without token revocation
-	EventID    string
-	Scope      string // "" for ScopeUserAdmin
-	DeviceKey  string // "" without a device
+	Groups     []string // by precedence
+	// Roles and PreferredRole are the groups' and go into the ID token alone.
+	Roles         []string
+	PreferredRole string
+	AuthTime      time.Time // of the sign-in, not of a refresh
+	OriginJTI     string    // names the sign-in; "" for clients without token revocation
+	EventID       string
+	Scope         string // "" for ScopeUserAdmin
+	DeviceKey     string // "" without a device
 }
 
 // Lifetimes are the client's token lifetimes, at most MaxTTL each.
@@ -127,6 +130,10 @@ func idClaims(s Subject) claims {
 	}
 	c["aud"] = s.ClientID
 	c["cognito:username"] = s.Username
+	if len(s.Roles) > 0 {
+		c["cognito:roles"] = s.Roles
+	}
+	c.setUnlessEmpty("cognito:preferred_role", s.PreferredRole)
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -281,13 +282,18 @@ func (s *Service) confirmUser(ctx context.Context, tx Tx, n newcomer) (User, err
 	return u, s.createFromSignUp(ctx, tx, n.pool, u, reg.Name)
 }
 
-// createFromSignUp stores the user and ends the pending sign-ups of the name.
+// createFromSignUp stores the user and ends the pending sign-ups of the name,
+// which becomes the first of his: his place in lists is theirs.
 func (s *Service) createFromSignUp(ctx context.Context, tx Tx, p Pool, u User, name string) error {
 	if err := tx.DeleteRegistrations(ctx, u.PoolID, name); err != nil {
 		return fmt.Errorf("end registrations: %w", err)
 	}
 	if err := s.endStandIn(ctx, tx, u.PoolID, name); err != nil {
 		return err
+	}
+	if slices.Contains(u.Names, name) {
+		others := slices.DeleteFunc(slices.Clone(u.Names), func(n string) bool { return n == name })
+		u.Names = append([]string{name}, others...)
 	}
 	if err := tx.InsertUser(ctx, u); err != nil {
 		return fmt.Errorf("insert user: %w", nameTaken(err, nameExists(p, name)))

@@ -169,6 +169,25 @@ type Registration struct {
 	ExpiresAt   time.Time
 }
 
+// Group is a group of users as it is stored.
+type Group struct {
+	PoolID      PoolID
+	Name        string
+	Description string
+	RoleARN     string // "" for none
+	Precedence  *int32 // the lowest goes first; nil for none, which goes last
+	CreatedAt   time.Time
+	ModifiedAt  time.Time
+}
+
+// Membership is one user's in one group.
+type Membership struct {
+	PoolID  PoolID
+	Group   string
+	User    UserID
+	AddedAt time.Time
+}
+
 // Purpose says what a code is for; a code serves no other purpose.
 type Purpose string
 

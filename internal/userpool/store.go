@@ -34,6 +34,8 @@ type Tx interface {
 	metaTx
 	poolTx
 	userTx
+	directoryTx
+	groupTx
 	challengeTx
 	tokenTx
 	outboxTx
@@ -85,8 +87,8 @@ type userTx interface {
 	UserByName(ctx context.Context, pool PoolID, name string) (User, error)
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
-	// DeleteUser removes the user, its names, sessions, challenges and
-	// families, and retires the id, which is never given again.
+	// DeleteUser removes the user, its names, sessions, challenges, families
+	// and memberships, and retires the id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
 	// they are gone, or have another.
@@ -111,6 +113,46 @@ type userTx interface {
 	// before idleSince, in one statement.
 	CountPasswordFailure(ctx context.Context, pool PoolID, subject string, now, idleSince time.Time) (PasswordLock, error)
 	ClearPasswordLock(ctx context.Context, pool PoolID, subject string) error
+}
+
+// directoryTx lists users. Everybody has a place in his pool's order, made of
+// the name that he signed up with: it never changes, and a pending sign-up that
+// becomes a user keeps a place beside it, so that a walk along the places meets
+// whoever is there all the time exactly once.
+type directoryTx interface {
+	// Places returns, in order, the first limit places after the given one ("" is
+	// before all) where the filter may find a user, or a pending sign-up that has
+	// not expired at now. It misses none; not all of them need hold one.
+	Places(ctx context.Context, pool PoolID, f Filter, after string, limit int, now time.Time) ([]string, error)
+	UserAt(ctx context.Context, pool PoolID, place string) (User, error)
+	// RegistrationAt returns the newest sign-up that waits there, if its name is
+	// nobody's.
+	RegistrationAt(ctx context.Context, pool PoolID, place string, now time.Time) (Registration, error)
+	// CountUsers counts the pool's users, and stops at most.
+	CountUsers(ctx context.Context, pool PoolID, most int) (int, error)
+}
+
+type groupTx interface {
+	// InsertGroup stores the group, in one statement, unless the pool has most
+	// groups or more: false then.
+	InsertGroup(ctx context.Context, g Group, most int) (bool, error)
+	Group(ctx context.Context, pool PoolID, name string) (Group, error)
+	// Groups returns at most limit groups ordered by name, those after the name.
+	Groups(ctx context.Context, pool PoolID, after string, limit int) ([]Group, error)
+	UpdateGroup(ctx context.Context, g Group) error
+	// DeleteGroup removes the group and its memberships.
+	DeleteGroup(ctx context.Context, pool PoolID, name string) error
+	// JoinGroup makes the user a member, in one statement; joining twice is no
+	// error. It is false if the user or the group is not there, or the user is
+	// in most groups or more.
+	JoinGroup(ctx context.Context, m Membership, most int) (bool, error)
+	// LeaveGroup ends a membership, if there is one.
+	LeaveGroup(ctx context.Context, pool PoolID, group string, user UserID) error
+	// GroupsOf returns the groups of the user, ordered by name.
+	GroupsOf(ctx context.Context, pool PoolID, user UserID) ([]Group, error)
+	// Members returns at most limit users of the group ordered by id, those
+	// after the id.
+	Members(ctx context.Context, pool PoolID, group string, after UserID, limit int) ([]User, error)
 }
 
 type challengeTx interface {

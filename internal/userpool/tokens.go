@@ -50,9 +50,10 @@ func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Ti
 // are now: a repeat of the request signs again and opens nothing.
 func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time) (Tokens, error) {
 	var (
-		u    User
-		f    Family
-		keys token.KeySet
+		u      User
+		f      Family
+		groups []Group
+		keys   token.KeySet
 	)
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		if f, err = tx.Family(ctx, granted.Family); err != nil {
@@ -60,6 +61,9 @@ func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time
 		}
 		if u, err = tx.User(ctx, f.PoolID, f.UserID); err != nil {
 			return notFound(err, errNoUser)
+		}
+		if groups, err = tx.GroupsOf(ctx, u.PoolID, u.ID); err != nil {
+			return fmt.Errorf("groups of user: %w", err)
 		}
 		keys, err = s.keySet(ctx, tx, f.PoolID)
 		return err
@@ -70,7 +74,7 @@ func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time
 	if err := serves(f, u, at); err != nil {
 		return Tokens{}, err
 	}
-	issued, err := s.issue(keys, c, u, f, at)
+	issued, err := s.issue(keys, c, u, claimsOf(groups), f, at)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -79,10 +83,11 @@ func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time
 }
 
 // issue signs the ID and the access token.
-func (s *Service) issue(keys token.KeySet, c Client, u User, f Family, at time.Time) (Tokens, error) {
+func (s *Service) issue(keys token.KeySet, c Client, u User, groups groupClaims, f Family, at time.Time) (Tokens, error) {
 	subject := token.Subject{
 		Issuer: s.Issuer(u.PoolID), ClientID: string(c.ID),
 		Sub: string(u.ID), Username: u.Username, Attributes: readable(c, u.Attributes),
+		Groups: groups.names, Roles: groups.roles, PreferredRole: groups.preferred,
 		AuthTime: f.AuthTime, EventID: newID(), Scope: token.ScopeUserAdmin,
 	}
 	if !c.Settings.NoRevocation {

@@ -5,27 +5,36 @@ alter table users add column srp_identity     text   not null default '';
 alter table users add column pending          text   not null default ''; -- attribute values that wait for a code
 alter table users add column password_history text   not null default ''; -- sealed verifiers
 alter table users add column active_at        bigint not null default 0;
-create index users_by_age on users (pool_id, created_at, id);
-create index users_by_status on users (pool_id, status, created_at, id);
 
 alter table registrations add column srp_identity text not null default '';
 alter table sessions add column by_id boolean not null default false;
-create index registrations_by_age on registrations (pool_id, created_at, sub);
+
+-- Where somebody stands in a list. It is made of the name that he signed up with
+-- and never changes; a sign-up has the place next to the user that comes of it.
+alter table users add column place text {bytes} not null default '';
+create index users_by_place on users (pool_id, place);
+create index users_by_status on users (pool_id, status, place);
+create index users_by_enabled on users (pool_id, enabled, place);
+alter table registrations add column place text {bytes} not null default '';
+create index registrations_by_place on registrations (pool_id, place);
 
 -- A contact is a phone number in E.164 or an e-mail address.
 alter table challenges rename column number to contact;
 alter table messages rename column number to contact;
 alter table messages add column headline text not null default ''; -- of an e-mail
 
--- The attributes that users are searched by, one row a value.
+-- The attributes that users and sign-ups are searched by, one row a value.
 create table user_search (
-  pool_id   text not null references pools (id) on delete cascade,
-  attribute text not null,
-  value     text {bytes} not null,
-  user_id   text not null,
-  primary key (pool_id, attribute, value, user_id)
+  pool_id         text not null references pools (id) on delete cascade,
+  attribute       text not null,
+  value           text {bytes} not null,
+  place           text {bytes} not null,
+  owner           text not null, -- user id or registration id
+  registration_id text references registrations (id) on delete cascade, -- null: of a user
+  primary key (pool_id, attribute, value, place, owner)
 ) {without rowid};
-create index user_search_by_user on user_search (pool_id, user_id);
+create index user_search_by_place on user_search (pool_id, attribute, place, value);
+create index user_search_by_registration on user_search (registration_id) where registration_id is not null;
 
 create table user_groups (
   pool_id     text   not null references pools (id) on delete cascade,

@@ -1,0 +1,71 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// The statements of fillPlaces name the columns that version 2 has: those of a
+// later one are not there yet.
+const (
+	sqlFillPools         = `select id from pools where id > $1 order by id limit 1`
+	sqlUnplacedUsers     = `select id, username, names, attributes, created_at from users where pool_id = $1 and place = '' limit 500`
+	sqlPlaceUser         = `update users set place = $3 where pool_id = $1 and id = $2`
+	sqlUnplacedRegs      = `select id, name, sub, attributes, existing_id from registrations where pool_id = $1 and place = '' limit 500`
+	sqlPlaceRegistration = `update registrations set place = $2 where id = $1`
+)
+
+// fillPlaces gives the users and sign-ups of version 1 their places and makes
+// the search find them.
+func fillPlaces(ctx context.Context, c *conn) error {
+	t := &tx{conn: c, caller: ctx}
+	pool, found, err := maybe(ctx, t, value[userpool.PoolID], sqlFillPools, "")
+	for found && err == nil {
+		if err = t.fillPool(ctx, pool); err == nil {
+			pool, found, err = maybe(ctx, t, value[userpool.PoolID], sqlFillPools, pool)
+		}
+	}
+	return err
+}
+
+func (t *tx) fillPool(ctx context.Context, pool userpool.PoolID) error {
+	err := batches(ctx, t, func(r row) (u userpool.User, err error) {
+		u.PoolID = pool
+		return u, r.Scan(&u.ID, &u.Username, decoded{&u.Names}, decoded{&u.Attributes}, moment{&u.CreatedAt})
+	}, sqlUnplacedUsers, pool, func(u userpool.User) error {
+		place := placeOfUser(u)
+		if err := t.run(ctx, sqlPlaceUser, pool, u.ID, place); err != nil {
+			return err
+		}
+		return t.indexUser(ctx, u, place, nil, u.SearchTerms())
+	})
+	if err != nil {
+		return err
+	}
+	return batches(ctx, t, func(r row) (g userpool.Registration, err error) {
+		g.PoolID = pool
+		return g, r.Scan(&g.ID, &g.Name, &g.Sub, decoded{&g.Attributes}, &g.Existing)
+	}, sqlUnplacedRegs, pool, func(g userpool.Registration) error {
+		if err := t.run(ctx, sqlPlaceRegistration, g.ID, placeOfRegistration(g)); err != nil {
+			return err
+		}
+		return t.indexRegistration(ctx, g)
+	})
+}
+
+// batches calls fn for each row of a query that does not find again what fn has
+// dealt with.
+func batches[T any](ctx context.Context, t *tx, scan func(row) (T, error), query string, pool userpool.PoolID, fn func(T) error) error {
+	for {
+		all, err := many(ctx, t, scan, query, pool)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, v := range all {
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+	}
+}
