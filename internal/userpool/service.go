@@ -149,6 +149,7 @@ const (
 	sealRepeat   = "repeat"
 	sealBlock    = "secret block"
 	sealText     = "text secret"
+	sealPages    = "page"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what
