@@ -6,7 +6,7 @@ const (
 	noAdminAuth      = "sign-in on behalf of users is not there yet; InitiateAuth and RespondToAuthChallenge need no signature."
 	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
 	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
-	noAttributes     = "attributes are not removed, set by administrators or added to the schema yet."
+	noAttributes     = "attributes are not removed or set by administrators yet."
 	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
 	noDirectory      = "users are not listed or searched yet; AdminGetUser reads one."
 	noFederation     = "there are no external identity providers yet."
@@ -15,10 +15,8 @@ const (
 	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
 	noLogin          = "there is no hosted login and no OAuth endpoint yet."
 	noMFA            = "there is no second factor yet."
-	noManagement     = "pools and app clients are not listed, changed or removed one by one yet; tags are, by TagResource and UntagResource."
 	noPasskeys       = "there are no passkeys yet."
 	noReset          = "passwords are not changed or reset by their users yet; AdminSetUserPassword sets one, and a texted code signs in without one."
-	noSecrets        = "an app client has one secret, made with it."
 	noThreat         = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
@@ -27,8 +25,8 @@ const (
 // does. To read it is to read what this face lets in.
 func (a *API) table() []operation {
 	return []operation{
-		refused("AddCustomAttributes", admin, noAttributes),
-		refused("AddUserPoolClientSecret", admin, noSecrets),
+		op("AddCustomAttributes", admin, a.addCustomAttributes),
+		op("AddUserPoolClientSecret", admin, a.addUserPoolClientSecret),
 		refused("AdminAddUserToGroup", admin, noGroups),
 		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
 		op("AdminCreateUser", admin, a.adminCreateUser),
@@ -80,8 +78,8 @@ func (a *API) table() []operation {
 		op("DeleteUser", accessToken, a.deleteUser),
 		refused("DeleteUserAttributes", accessToken, noAttributes),
 		op("DeleteUserPool", admin, a.deleteUserPool),
-		refused("DeleteUserPoolClient", admin, noManagement),
-		refused("DeleteUserPoolClientSecret", admin, noSecrets),
+		op("DeleteUserPoolClient", admin, a.deleteUserPoolClient),
+		op("DeleteUserPoolClientSecret", admin, a.deleteUserPoolClientSecret),
 		refused("DeleteUserPoolDomain", admin, noLogin),
 		refused("DeleteUserPoolReplica", admin, noAWS),
 		refused("DeleteWebAuthnCredential", accessToken, noPasskeys),
@@ -119,10 +117,10 @@ func (a *API) table() []operation {
 		op("ListTagsForResource", admin, a.listTagsForResource),
 		refused("ListTerms", admin, noLogin),
 		refused("ListUserImportJobs", admin, noImport),
-		refused("ListUserPoolClientSecrets", admin, noSecrets),
-		refused("ListUserPoolClients", admin, noManagement),
+		op("ListUserPoolClientSecrets", admin, a.listUserPoolClientSecrets),
+		op("ListUserPoolClients", admin, a.listUserPoolClients),
 		refused("ListUserPoolReplicas", admin, noAWS),
-		refused("ListUserPools", admin, noManagement),
+		op("ListUserPools", admin, a.listUserPools),
 		refused("ListUsers", admin, noDirectory),
 		refused("ListUsersInGroup", admin, noGroups),
 		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
@@ -150,8 +148,8 @@ func (a *API) table() []operation {
 		refused("UpdateResourceServer", admin, noLogin),
 		refused("UpdateTerms", admin, noLogin),
 		op("UpdateUserAttributes", accessToken, a.updateUserAttributes),
-		refused("UpdateUserPool", admin, noManagement),
-		refused("UpdateUserPoolClient", admin, noManagement),
+		op("UpdateUserPool", admin, a.updateUserPool),
+		op("UpdateUserPoolClient", admin, a.updateUserPoolClient),
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
 		refused("VerifySoftwareToken", public, noMFA),

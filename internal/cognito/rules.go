@@ -20,6 +20,8 @@ var (
 	attributeName  = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	attributeValue = rule{max: 2048, secret: true}
 	schemaName     = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	paginationKey  = rule{min: 1, pattern: whole(`[\S]+`), secret: true}
+	secretID       = rule{min: 1, pattern: whole(`[\S]+`)}
 	tagKey         = rule{min: 1, max: 128}
 	tagValue       = rule{max: 256}
 

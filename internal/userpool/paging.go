@@ -13,8 +13,8 @@ const (
 	listClients = "ListUserPoolClients"
 )
 
-// maxPage is how much of a list one answer holds at most.
-const maxPage = 60
+// MaxPage is how much of a list one answer holds at most.
+const MaxPage = 60
 
 // sealPage makes the token that leads to what follows after in a list: the list
 // and what it is of (a pool, a filter) are bound to it, so that it opens no
