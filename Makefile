@@ -6,8 +6,8 @@
 test: ## every test; installs what is missing
 	@scripts/test.sh
 
-soak: ## hundreds of kills, and the pre-hijack matrix whole; about an hour
-	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack' ./internal/endtoend ./internal/userpool
+soak: ## hundreds of kills, the pre-hijack matrix whole, thousands of plans; about an hour
+	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack|Property' ./internal/endtoend ./internal/userpool
 
 figures: ## what a sign-in and a start cost here, into docs/figures
 	@scripts/figures.sh

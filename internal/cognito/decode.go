@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -34,13 +35,19 @@ func shapeOf(t reflect.Type) *shape {
 		s := &shape{members: map[string]*shape{}}
 		for _, f := range reflect.VisibleFields(t) {
 			if !f.Anonymous {
-				s.members[f.Name] = shapeOf(f.Type)
+				s.members[memberName(f)] = shapeOf(f.Type)
 			}
 		}
 		return s
 	default:
 		return nil
 	}
+}
+
+// memberName is how a field is spelled on the wire: nearly always as in Go.
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return cmp.Or(name, f.Name)
 }
 
 func (s *shape) member(name string) *shape {

@@ -38,7 +38,7 @@ type adminCreateUserInput struct {
 	UserAttributes         []attributeType
 	ValidationData         []attributeType // for a trigger; not used
 	TemporaryPassword      *string
-	ForceAliasCreation     bool // for pools with aliases
+	ForceAliasCreation     bool
 	MessageAction          *string
 	DesiredDeliveryMediums textList
 	ClientMetadata         textMap
@@ -60,14 +60,15 @@ type adminCreateUserOutput struct {
 
 func (a *API) adminCreateUser(ctx context.Context, c userpool.Caller, in *adminCreateUserInput) (*adminCreateUserOutput, error) {
 	u, err := a.service.AdminCreateUser(ctx, userpool.NewUser{
-		Caller:            c,
-		PoolID:            userpool.PoolID(value(in.UserPoolId)),
-		Username:          value(in.Username),
-		TemporaryPassword: value(in.TemporaryPassword),
-		Attributes:        attributesIn(in.UserAttributes),
-		Suppress:          value(in.MessageAction) == "SUPPRESS",
-		Resend:            value(in.MessageAction) == "RESEND",
-		DesiredMediums:    in.DesiredDeliveryMediums,
+		Caller:             c,
+		PoolID:             userpool.PoolID(value(in.UserPoolId)),
+		Username:           value(in.Username),
+		TemporaryPassword:  value(in.TemporaryPassword),
+		Attributes:         attributesIn(in.UserAttributes),
+		ForceAliasCreation: in.ForceAliasCreation,
+		Suppress:           value(in.MessageAction) == "SUPPRESS",
+		Resend:             value(in.MessageAction) == "RESEND",
+		DesiredMediums:     in.DesiredDeliveryMediums,
 	})
 	if err != nil {
 		return nil, err

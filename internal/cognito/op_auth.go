@@ -63,13 +63,17 @@ func (a *API) initiateAuth(ctx context.Context, c userpool.Caller, in *initiateA
 	if err != nil {
 		return nil, err
 	}
+	return initiated(res), nil
+}
+
+func initiated(res userpool.AuthResult) *initiateAuthOutput {
 	return &initiateAuthOutput{
 		AuthenticationResult: tokensOut(res.Tokens),
 		ChallengeName:        res.Challenge,
 		Session:              res.Session,
 		ChallengeParameters:  res.Parameters,
 		AvailableChallenges:  res.Available,
-	}, nil
+	}
 }
 
 type respondToAuthChallengeInput struct {
@@ -106,12 +110,16 @@ func (a *API) respondToAuthChallenge(ctx context.Context, c userpool.Caller, in 
 	if err != nil {
 		return nil, err
 	}
+	return responded(res), nil
+}
+
+func responded(res userpool.AuthResult) *respondToAuthChallengeOutput {
 	return &respondToAuthChallengeOutput{
 		AuthenticationResult: tokensOut(res.Tokens),
 		ChallengeName:        res.Challenge,
 		Session:              res.Session,
 		ChallengeParameters:  res.Parameters,
-	}, nil
+	}
 }
 
 type getTokensFromRefreshTokenInput struct {

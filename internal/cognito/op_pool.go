@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -102,6 +101,7 @@ func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 		return s, err
 	}
 	s.UsernameAttributes = in.UsernameAttributes
+	s.AliasAttributes = in.AliasAttributes
 	if c := in.UsernameConfiguration; c != nil {
 		s.CaseSensitive = value(c.CaseSensitive)
 	}
@@ -116,6 +116,11 @@ func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 	s.DeletionProtection = value(in.DeletionProtection) == "ACTIVE"
 	s.VerificationText = in.verificationText()
 	s.AuthenticationText = value(in.SmsAuthenticationMessage)
+	s.Mail = in.mailTemplates()
+	s.Recovery = in.AccountRecoverySetting.order()
+	if u := in.UserAttributeUpdateSettings; u != nil {
+		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate
+	}
 	s.Tags = in.UserPoolTags
 	if c := in.AdminCreateUserConfig; c != nil {
 		s.AdminCreateOnly = c.AllowAdminCreateUserOnly
@@ -181,6 +186,7 @@ type userPoolType struct {
 	LastModifiedDate         epoch
 	SchemaAttributes         []schemaAttributeType
 	AutoVerifiedAttributes   []string `json:",omitzero"`
+	AliasAttributes          []string `json:",omitzero"`
 	UsernameAttributes       []string `json:",omitzero"`
 	SmsVerificationMessage   string   `json:",omitzero"`
 	SmsAuthenticationMessage string   `json:",omitzero"`
@@ -200,6 +206,7 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 		CreationDate:             epoch(p.CreatedAt),
 		LastModifiedDate:         epoch(p.ModifiedAt),
 		AutoVerifiedAttributes:   s.AutoVerified,
+		AliasAttributes:          s.AliasAttributes,
 		UsernameAttributes:       s.UsernameAttributes,
 		SmsVerificationMessage:   s.VerificationText,
 		SmsAuthenticationMessage: s.AuthenticationText,
@@ -243,9 +250,6 @@ type createUserPoolOutput struct {
 }
 
 func (a *API) createUserPool(ctx context.Context, _ userpool.Caller, in *createUserPoolInput) (*createUserPoolOutput, error) {
-	if len(in.AliasAttributes) > 0 {
-		return nil, fault.New(fault.InvalidParameter, "AliasAttributes are not served by this version of Bellhop. Use UsernameAttributes with phone_number.")
-	}
 	if err := in.unsupported(); err != nil {
 		return nil, err
 	}

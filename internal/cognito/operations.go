@@ -3,7 +3,6 @@ package cognito
 // Why operations of the service are not served.
 const (
 	noAWS            = "it manages AWS Regions and quotas, of which this server has none."
-	noAdminAuth      = "sign-in on behalf of users is not there yet; InitiateAuth and RespondToAuthChallenge need no signature."
 	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
 	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
 	noAttributes     = "attributes are not removed or set by administrators yet."
@@ -39,14 +38,14 @@ func (a *API) table() []operation {
 		refused("AdminGetDevice", admin, noDevices),
 		op("AdminGetUser", admin, a.adminGetUser),
 		refused("AdminGetUserAuthFactors", admin, noMFA),
-		refused("AdminInitiateAuth", admin, noAdminAuth),
+		op("AdminInitiateAuth", admin, a.adminInitiateAuth),
 		refused("AdminLinkProviderForUser", admin, noFederation),
 		refused("AdminListDevices", admin, noDevices),
 		refused("AdminListGroupsForUser", admin, noGroups),
 		refused("AdminListUserAuthEvents", admin, noThreat),
 		refused("AdminRemoveUserFromGroup", admin, noGroups),
 		refused("AdminResetUserPassword", admin, noReset),
-		refused("AdminRespondToAuthChallenge", admin, noAdminAuth),
+		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
 		refused("AdminSetUserSettings", admin, noMFA),

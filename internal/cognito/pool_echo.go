@@ -1,6 +1,7 @@
 package cognito
 
 import (
+	"cmp"
 	stdjson "encoding/json"
 	"fmt"
 	"maps"
@@ -39,6 +40,21 @@ type accountRecoverySettingType struct {
 type recoveryOptionType struct {
 	Priority *int32
 	Name     *string
+}
+
+// order lists the ways of recovery, the first to try first; nil where none was
+// set.
+func (s *accountRecoverySettingType) order() []string {
+	if s == nil {
+		return nil
+	}
+	options := slices.Clone(s.RecoveryMechanisms)
+	slices.SortStableFunc(options, func(a, b recoveryOptionType) int { return cmp.Compare(value(a.Priority), value(b.Priority)) })
+	names := make([]string, len(options))
+	for i, o := range options {
+		names[i] = value(o.Name)
+	}
+	return names
 }
 
 type adminCreateUserConfigType struct {
@@ -194,6 +210,23 @@ func (in *poolMembers) unsupported() error {
 		return refuse("UserPoolAddOns.AdvancedSecurityMode other than OFF is not served by this version of Bellhop.")
 	}
 	return nil
+}
+
+// mailTemplates are the texts of e-mails. Of the two spellings of the one with a
+// code the template goes first. Links instead of codes are not served, so their
+// texts are only kept.
+func (e *poolEcho) mailTemplates() userpool.MailTemplates {
+	t := userpool.MailTemplates{
+		Verification: value(e.EmailVerificationMessage), VerificationSubject: value(e.EmailVerificationSubject),
+	}
+	if v := e.VerificationMessageTemplate; v != nil {
+		t.Verification = orDefault(v.EmailMessage, t.Verification)
+		t.VerificationSubject = orDefault(v.EmailSubject, t.VerificationSubject)
+	}
+	if c := e.AdminCreateUserConfig; c != nil && c.InviteMessageTemplate != nil {
+		t.Invitation, t.InvitationSubject = value(c.InviteMessageTemplate.EmailMessage), value(c.InviteMessageTemplate.EmailSubject)
+	}
+	return t
 }
 
 // mirrorMail gives the two spellings of the mail with a code one content, as

@@ -51,12 +51,14 @@ const fullPool = `"AutoVerifiedAttributes":["phone_number"],"DeletionProtection"
 		{"Name":"age","AttributeDataType":"Number","Mutable":false,"NumberAttributeConstraints":{"MinValue":"-1","MaxValue":"150"}}]`
 
 // readOnly are the members of a pool that UpdateUserPool does not take.
-const readOnly = "Id Name Arn CreationDate LastModifiedDate SchemaAttributes UsernameAttributes UsernameConfiguration EstimatedNumberOfUsers"
+const readOnly = "Id Name Arn CreationDate LastModifiedDate SchemaAttributes UsernameAttributes AliasAttributes UsernameConfiguration EstimatedNumberOfUsers"
 
 func TestUpdateUserPool_WhatDescribeShows_ChangesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
-		for _, members := range []string{`"Schema":[]`, fullPool} {
-			pool := w.createdPool(poolWith(members))
+		aliases := `{"PoolName":"p","AliasAttributes":["email","preferred_username"],"AutoVerifiedAttributes":["email"],"UserPoolTags":{"bellhop:token-alg":"ES256"},
+			"UserAttributeUpdateSettings":{"AttributesRequireVerificationBeforeUpdate":["email"]}}`
+		for _, body := range []string{poolWith(`"Schema":[]`), poolWith(fullPool), aliases} {
+			pool := w.createdPool(body)
 			update := without(pool, readOnly)
 			update["UserPoolId"] = pool["Id"]
 			w.send("UpdateUserPool", update)

@@ -131,9 +131,7 @@ func TestSDK_PoolSettingsThatAreNotServed_AreRefused(t *testing.T) {
 			"triggers": func(in *cip.CreateUserPoolInput) {
 				in.LambdaConfig = &types.LambdaConfigType{PreSignUp: new("arn:aws:lambda:us-east-1:123456789012:function:f")}
 			},
-			"aliases":       func(in *cip.CreateUserPoolInput) { in.AliasAttributes = []types.AliasAttributeType{"email"} },
-			"names by mail": func(in *cip.CreateUserPoolInput) { in.UsernameAttributes = []types.UsernameAttributeType{"email"} },
-			"plain names":   func(in *cip.CreateUserPoolInput) { in.UsernameAttributes = nil },
+			"aliases beside names": func(in *cip.CreateUserPoolInput) { in.AliasAttributes = []types.AliasAttributeType{"email"} },
 			"threat protection": func(in *cip.CreateUserPoolInput) {
 				in.UserPoolAddOns = &types.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}
 			},

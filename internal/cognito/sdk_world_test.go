@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,17 +43,19 @@ const (
 // face in its plumbing, the service, SQLite, the outbox, and a phone. The AWS
 // SDK for Go talks to it.
 type world struct {
-	t       *testing.T
-	ctx     context.Context
-	handler http.Handler
-	phone   *smstest.Phone
-	log     *safeBuffer
-	wire    *wire
-	sdk     *cip.Client // signs with the admin key
-	key     userpool.AdminKey
-	file    string // the database
-	pool    string
-	client  string
+	t        *testing.T
+	ctx      context.Context
+	handler  http.Handler
+	phone    *smstest.Phone
+	log      *safeBuffer
+	wire     *wire
+	sdk      *cip.Client // signs with the admin key
+	key      userpool.AdminKey
+	file     string // the database
+	stop     func()
+	passDown func(time.Duration)
+	pool     string
+	client   string
 }
 
 // safeBuffer is a log that goroutines may write to.
@@ -123,14 +126,30 @@ func inWorld(t *testing.T, test func(w *world)) {
 		w.must(err)
 		service := w.open(store)
 		w.makePool()
-		done := make(chan error)
-		go func() { done <- service.Run(ctx) }()
+		w.start(service)
 		test(w)
 		w.checkLog()
+		w.stop()
 		cancel()
-		w.must(<-done)
 		w.must(store.Close())
 	})
+}
+
+// start runs the background work; stop ends it and waits.
+func (w *world) start(service *userpool.Service) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan error)
+	go func() { done <- service.Run(ctx) }()
+	w.stop = func() {
+		cancel()
+		w.must(<-done)
+	}
+	// Time in which the server is down goes by quicker in a test.
+	w.passDown = func(d time.Duration) {
+		w.stop()
+		<-time.After(d)
+		w.start(service)
+	}
 }
 
 // open puts a server together on the store.

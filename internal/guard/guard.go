@@ -63,6 +63,14 @@ func (p Party) address(what string, l Limit) string {
 	return fmt.Sprintf("address/%s/%s/%s", what, l.Window, p.Address)
 }
 
+// perAddress are the limits of the address, none where there is none.
+func (p Party) perAddress(limits []Limit) []Limit {
+	if p.Address == "" {
+		return nil
+	}
+	return limits
+}
+
 // SpendText counts one text for the party. A spent budget is a fault that says
 // when to come again: LimitExceeded for the number's, TooManyRequests for the
 // address's. The caller must then roll its transaction back.
@@ -72,7 +80,7 @@ func SpendText(ctx context.Context, c Counters, p Party, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range addressSends {
+	for _, l := range p.perAddress(addressSends) {
 		if err := spend(ctx, c, p.address("texts", l), l, now, fault.TooManyRequests); err != nil {
 			return err
 		}
@@ -87,7 +95,7 @@ func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range addressSends {
+	for _, l := range p.perAddress(addressSends) {
 		if err := c.GiveBack(ctx, p.address("texts", l), now); err != nil {
 			return err
 		}
@@ -97,7 +105,7 @@ func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
 
 // SpendStart counts one sign-up or sign-in that begins at the address.
 func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range addressStarts {
+	for _, l := range p.perAddress(addressStarts) {
 		if err := spend(ctx, c, p.address("starts", l), l, now, fault.TooManyRequests); err != nil {
 			return err
 		}
@@ -108,7 +116,7 @@ func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 // ReturnStart gives a start back: it ended in tokens, so an address with many
 // people behind it is not held to the limit of those who only try.
 func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range addressStarts {
+	for _, l := range p.perAddress(addressStarts) {
 		if err := c.GiveBack(ctx, p.address("starts", l), now); err != nil {
 			return err
 		}
@@ -124,7 +132,7 @@ func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range addressTries {
+	for _, l := range p.perAddress(addressTries) {
 		if err := spend(ctx, c, p.address("tries", l), l, now, fault.TooManyRequests); err != nil {
 			return err
 		}
@@ -154,7 +162,7 @@ func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range addressTries {
+	for _, l := range p.perAddress(addressTries) {
 		if err := c.GiveBack(ctx, p.address("tries", l), now); err != nil {
 			return err
 		}

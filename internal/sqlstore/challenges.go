@@ -18,6 +18,8 @@ const (
 	sqlCloseChallenge = `update challenges set closed = id
 		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''
 		and (used_at <> 0 or tries >= max_tries or expires_at <= $6)`
+	sqlLeaveSlot = `update challenges set closed = id
+		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''`
 	sqlInsertChallenge = `insert into challenges (` + challengeColumns + `, closed)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
 		on conflict do nothing`
@@ -67,6 +69,10 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 		err = userpool.ErrExists // the slot is free, so it is the id that is taken
 	}
 	return live, isNew && err == nil, err
+}
+
+func (t *tx) LeaveSlot(ctx context.Context, c userpool.Challenge) error {
+	return t.run(ctx, sqlLeaveSlot, c.PoolID, c.Subject, c.ClientID, c.Purpose, c.Requester)
 }
 
 func (t *tx) Challenge(ctx context.Context, id userpool.ChallengeID) (userpool.Challenge, error) {

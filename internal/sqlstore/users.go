@@ -110,6 +110,9 @@ func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 		if err := t.releaseNames(ctx, u, without(before, after)); err != nil {
 			return err
 		}
+		if err := t.retireNames(ctx, u.PoolID, without(before, after)); err != nil {
+			return err
+		}
 		if err := t.claimNames(ctx, u, without(after, before)); err != nil {
 			return err
 		}
@@ -134,12 +137,8 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		return err
 	}
 	names := foundBy(u)
-	for _, name := range names {
-		if err := t.run(ctx, sqlRetireName, pool, hashName(pool, name)); err != nil {
-			return err
-		}
-	}
 	return cmp.Or( // after a failed statement the rest is refused
+		t.retireNames(ctx, pool, names),
 		t.releaseNames(ctx, u, names),
 		t.DeleteSessions(ctx, pool, string(id)),
 		t.DeleteChallenges(ctx, pool, string(id)),
@@ -147,6 +146,16 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		t.ClearPasswordLock(ctx, pool, string(id)),
 		t.run(ctx, sqlRetireUser, pool, id),
 		t.run(ctx, sqlDeleteUser, pool, id))
+}
+
+// retireNames counts a holder of the names who holds them no more.
+func (t *tx) retireNames(ctx context.Context, pool userpool.PoolID, names []string) error {
+	for _, name := range names {
+		if err := t.run(ctx, sqlRetireName, pool, hashName(pool, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) Retired(ctx context.Context, pool userpool.PoolID, name string) (int, error) {

@@ -85,6 +85,14 @@ var challengeCases = []testCase{
 		equal(e, "again", e.open(e.newChallenge("second", "sub"), e.in(9*time.Minute)), opened{first, false})
 		absent(e, "the other", func(tx userpool.Tx) (userpool.Challenge, error) { return tx.Challenge(e.ctx, "second") })
 	}},
+	{"LeaveSlot/makes room for a new one, and the old one lives on", func(e *env) {
+		first, second := e.newChallenge("first", "sub"), e.newChallenge("second", "sub")
+		e.openChallenge(first)
+		e.do(func(tx userpool.Tx) error { return tx.LeaveSlot(e.ctx, second) })
+		e.openChallenge(second)
+		equal(e, "a try of the old one", e.attempt("first", e.now).ok, true)
+		equal(e, "the slot's", e.open(e.newChallenge("third", "sub"), e.now).live.ID, "second")
+	}},
 	{"OpenChallenge/gives every other slot its own", func(e *env) {
 		e.do(func(tx userpool.Tx) error { return tx.InsertPool(e.ctx, e.newPool("us-east-1_Other")) })
 		e.openChallenge(e.newChallenge("first", "sub"))

@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/otp"
-	"github.com/bellhop-auth/bellhop/internal/phone"
-	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
 // temporaryLength is the length of a password that Bellhop makes for somebody.
@@ -42,20 +41,20 @@ func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, err
 	if r.Resend {
 		return s.resendInvitation(ctx, p, r, at)
 	}
-	u, err := newUser(p, r, at)
+	u, name, err := newUser(p, r, at)
 	if err != nil {
 		return UserView{}, err
 	}
-	if r.TemporaryPassword == "" && p.Settings.Passwordless() {
-		return s.createByAdmin(ctx, u, nil)
+	if r.TemporaryPassword == "" && canDoWithout(p, u.Attributes) == nil {
+		return s.createByAdmin(ctx, p, u, name, r.ForceAliasCreation, nil, at)
 	}
-	u.Status, u.PasswordAt = StatusForceChangePassword, at
 	verifier, invitation, err := s.invite(ctx, p, u, r, at)
 	if err != nil {
 		return UserView{}, err
 	}
-	u.Verifier = verifier
-	return s.createByAdmin(ctx, u, invitation)
+	u.setPassword(verifier, at)
+	u.Status = StatusForceChangePassword
+	return s.createByAdmin(ctx, p, u, name, r.ForceAliasCreation, invitation, at)
 }
 
 func (s *Service) viewPool(ctx context.Context, id PoolID) (p Pool, err error) {
@@ -66,38 +65,43 @@ func (s *Service) viewPool(ctx context.Context, id PoolID) (p Pool, err error) {
 	return p, err
 }
 
-// newUser reads what an administrator says of a user.
-func newUser(p Pool, r NewUser, at time.Time) (User, error) {
-	number, err := signUpNumber(r.Username)
+// newUser reads what an administrator says of a user, and the name that the user
+// is to have.
+func newUser(p Pool, r NewUser, at time.Time) (User, string, error) {
+	l, err := newName(p, r.Username)
 	if err != nil {
-		return User{}, err
+		return User{}, "", err
 	}
 	if slices.ContainsFunc(r.Attributes, func(a Attribute) bool { return a.Name == AttrSub }) {
-		return User{}, schema("sub: Attribute cannot be updated.\n")
+		return User{}, "", schema("sub: Attribute cannot be updated.\n")
 	}
 	attrs, err := anyAttributes(p, r.Attributes)
 	if err != nil {
-		return User{}, err
+		return User{}, "", err
 	}
-	if err := claimNumber(attrs, number); err != nil {
-		return User{}, err
+	if err := l.claimContact(p.Settings, attrs); err != nil {
+		return User{}, "", err
 	}
-	id := UserID(newID())
-	return User{
-		PoolID: p.ID, ID: id, Username: string(id), Names: []string{number.E164()},
-		Status: StatusConfirmed, Enabled: true, Attributes: attrs, CreatedAt: at, ModifiedAt: at,
-	}, nil
+	u := User{
+		PoolID: p.ID, ID: UserID(newID()), Username: l.name, Status: StatusConfirmed, Enabled: true,
+		Attributes: attrs, CreatedAt: at, ModifiedAt: at,
+	}
+	if p.Settings.namedByContact() {
+		u.Username, u.Names = string(u.ID), []string{l.name}
+	}
+	u.Names = signInNames(p, u)
+	return u, l.name, nil
 }
 
 // invite makes the temporary password of a user: its verifier, and the text
 // that tells it, nil where none is wanted.
-func (s *Service) invite(ctx context.Context, p Pool, u User, r NewUser, at time.Time) (verifier string, invitation *Message, err error) {
+func (s *Service) invite(ctx context.Context, p Pool, u User, r NewUser, at time.Time) (verifier secret, invitation *Message, err error) {
 	password, err := s.temporaryPassword(p, r.TemporaryPassword)
 	if err != nil {
-		return "", nil, err
+		return secret{}, nil, err
 	}
-	if verifier, err = s.newVerifier(ctx, p, u.ID, password); err != nil {
-		return "", nil, err
+	if verifier, err = s.newVerifier(ctx, p, u.ID, u.Username, password); err != nil {
+		return secret{}, nil, err
 	}
 	invitation, err = s.invitation(p, u, r, password, at)
 	return verifier, invitation, err
@@ -115,33 +119,68 @@ func (s *Service) temporaryPassword(p Pool, given string) (string, error) {
 	return given, nil
 }
 
-// invitation is the text that tells a user his temporary password, nil where
-// none is wanted.
+// invitation is the message that tells a user his temporary password, nil where
+// none is wanted. It goes by SMS unless other media are desired (the service
+// model's DesiredDeliveryMediums), and by the one that he has where the first
+// is not to be had.
 func (s *Service) invitation(p Pool, u User, r NewUser, password string, at time.Time) (*Message, error) {
 	if r.Suppress {
 		return nil, nil
 	}
-	if len(r.DesiredMediums) > 0 && !slices.Contains(r.DesiredMediums, "SMS") {
-		return nil, fault.New(fault.InvalidParameter, "DesiredDeliveryMediums: this version of Bellhop delivers by SMS only. Use SMS, or MessageAction SUPPRESS.")
+	to, err := invited(u, r.DesiredMediums)
+	if err != nil {
+		return nil, err
 	}
-	number := phone.FromCanonical(u.Attributes[AttrPhone])
-	if err := sms.Check(s.sender, at, sms.Destination{To: number, Purpose: string(PurposeInvite), PoolID: string(p.ID)}); err != nil {
+	if err := s.canSend(codeRequest{pool: p, purpose: PurposeInvite, to: to, at: at}); err != nil {
 		return nil, err
 	}
 	id := MessageID(newID())
-	return &Message{
-		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: Contact{Number: number},
-		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: number.E164(),
+	m := &Message{
+		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
+		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: u.mainName(),
 		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
 		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
-	}, nil
+	}
+	if !to.Email.IsZero() {
+		m.Template = orElse(p.Settings.Mail.Invitation, defaultInvitation)
+		m.Headline = orElse(p.Settings.Mail.InvitationSubject, defaultInvitationSubject)
+	}
+	return m, nil
 }
 
-// createByAdmin stores the user, ends the pending sign-ups of the number, and
-// puts the invitation in the outbox.
-func (s *Service) createByAdmin(ctx context.Context, u User, invitation *Message) (UserView, error) {
+// invited is where an invitation goes.
+func invited(u User, desired []string) (Contact, error) {
+	media := desired
+	if len(media) == 0 {
+		media = []string{bySMS, byEmail}
+	}
+	for _, medium := range []string{bySMS, byEmail} {
+		for _, attr := range contactAttributes {
+			if c := u.contact(attr); slices.Contains(media, medium) && c.fits(medium) {
+				return c, nil
+			}
+		}
+	}
+	return Contact{}, fault.New(fault.InvalidParameter, "The user has no phone number or e-mail address for an invitation by the desired media. Use MessageAction SUPPRESS.")
+}
+
+// createByAdmin stores the user, ends the pending sign-ups of the name, and puts
+// the invitation in the outbox.
+func (s *Service) createByAdmin(ctx context.Context, p Pool, u User, name string, force bool, invitation *Message, at time.Time) (UserView, error) {
 	err := s.store.Update(ctx, func(tx Tx) error {
-		if err := s.createFromSignUp(ctx, tx, u, u.Names[0]); err != nil {
+		switch _, err := s.holder(ctx, tx, Registration{PoolID: p.ID, Name: name}); {
+		case err == nil:
+			return nameExists(p, name)
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		if regs, err := tx.Registrations(ctx, p.ID, name, at); err != nil || (len(regs) > 0 && p.Settings.exact()) {
+			return cmp.Or(err, error(nameExists(p, name)))
+		}
+		if err := s.freeAliases(ctx, tx, p, u, force, at); err != nil {
+			return err
+		}
+		if err := s.createFromSignUp(ctx, tx, p, u, name); err != nil {
 			return err
 		}
 		if invitation == nil {
@@ -161,7 +200,7 @@ func all(string) bool { return true }
 // resendInvitation gives a user who has not signed in yet a new temporary
 // password.
 func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at time.Time) (UserView, error) {
-	l, err := parseLogin(r.Username)
+	l, err := parseLogin(p, r.Username)
 	if err != nil {
 		return UserView{}, err
 	}
@@ -192,7 +231,7 @@ func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at ti
 		if err := tx.ClearPasswordLock(ctx, p.ID, string(u.ID)); err != nil {
 			return err
 		}
-		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
+		u.setPassword(verifier, at)
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return err
 		}
@@ -223,7 +262,7 @@ func findTarget(ctx context.Context, tx Tx, pool PoolID, username string, at tim
 	if err != nil {
 		return target{}, err
 	}
-	l, err := parseLogin(username)
+	l, err := parseLogin(p, username)
 	if err != nil {
 		return target{}, errNoUser
 	}
@@ -245,12 +284,16 @@ func findTarget(ctx context.Context, tx Tx, pool PoolID, username string, at tim
 }
 
 // pendingView shows a sign-up that nobody confirmed as Cognito shows the user.
-func pendingView(r Registration) UserView {
+func pendingView(p Pool, r Registration) UserView {
 	u := User{
-		ID: r.Sub, Username: string(r.Sub), Enabled: true, Status: StatusUnconfirmed,
+		ID: r.Sub, Username: p.Settings.username(r), Enabled: true, Status: StatusUnconfirmed,
 		Attributes: maps.Clone(r.Attributes), CreatedAt: r.CreatedAt, ModifiedAt: r.CreatedAt,
 	}
-	u.Attributes[AttrPhoneVerified] = "false"
+	for _, attr := range contactAttributes {
+		if c := u.contact(attr); !c.IsZero() {
+			u.Attributes[c.verified()] = "false"
+		}
+	}
 	return u.view(all)
 }
 
@@ -264,7 +307,7 @@ func (s *Service) AdminGetUser(ctx context.Context, pool PoolID, username string
 		}
 		view = t.user.view(all)
 		if !t.known {
-			view = pendingView(t.newest)
+			view = pendingView(t.pool, t.newest)
 		}
 		return nil
 	})
@@ -291,25 +334,34 @@ func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username 
 }
 
 func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Time) (User, error) {
-	own := allBy(t.all, t.newest.Requester, t.newest.ClientID) && t.pool.Settings.Behaviour() != Strict
+	own := t.pool.Settings.exact() ||
+		allBy(t.all, t.newest.Requester, t.newest.ClientID) && t.pool.Settings.Behaviour() != Strict
 	reg := t.newest
 	if reg.Existing != "" {
 		return User{}, errNoUser
 	}
 	u := User{
-		PoolID: t.pool.ID, ID: reg.Sub, Username: string(reg.Sub), Names: []string{reg.Name},
-		Status: StatusConfirmed, Enabled: true, CreatedAt: reg.CreatedAt, ModifiedAt: at,
-		Attributes: map[string]string{AttrPhone: reg.Name},
+		PoolID: t.pool.ID, ID: reg.Sub, Username: t.pool.Settings.username(reg), Status: StatusConfirmed, Enabled: true,
+		Attributes: map[string]string{}, CreatedAt: reg.CreatedAt, ModifiedAt: at, Unproved: !t.pool.Settings.exact(),
 	}
 	if own {
 		u.Attributes = maps.Clone(reg.Attributes)
-		if u.Verifier = reg.Verifier; u.Verifier != "" {
+		if u.Verifier, u.SRPIdentity = reg.Verifier, reg.SRPIdentity; u.Verifier != "" {
 			u.PasswordAt = at
 		}
+	} else if to := signUpContact(t.pool, reg); !to.IsZero() {
+		u.Attributes[to.attribute()] = to.Text()
 	}
-	u.Attributes[AttrPhoneVerified] = "false"
-	u.Unproved = true
-	return u, s.createFromSignUp(ctx, tx, u, reg.Name)
+	if name := t.pool.Settings.loginBy(reg.Name).contact; !name.IsZero() {
+		u.Names = []string{reg.Name}
+		u.Attributes[name.attribute()] = orElse(reg.Attributes[name.attribute()], name.Text())
+	}
+	for _, attr := range contactAttributes {
+		if c := u.contact(attr); !c.IsZero() {
+			u.Attributes[c.verified()] = "false"
+		}
+	}
+	return u, s.createFromSignUp(ctx, tx, t.pool, u, reg.Name)
 }
 
 // AdminSetUserPassword sets a password: permanent, or temporary and to be
@@ -327,11 +379,11 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 	if c := t.pool.Settings.Password.complaint(password); c != "" {
 		return fault.New(fault.InvalidPassword, "Password does not conform to policy: %s", c)
 	}
-	id := t.user.ID
+	id, username := t.user.ID, t.user.Username
 	if !t.known {
-		id = t.newest.Sub
+		id, username = t.newest.Sub, t.pool.Settings.username(t.newest)
 	}
-	verifier, err := s.newVerifier(ctx, t.pool, id, password)
+	verifier, err := s.newVerifier(ctx, t.pool, id, username, password)
 	if err != nil {
 		return err
 	}
@@ -344,13 +396,13 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			return notFound(err, errNoUser)
 		}
 		if u.Unproved { // the administrator's password is nothing of the stranger's
-			u.Attributes = map[string]string{AttrPhone: u.Attributes[AttrPhone], AttrPhoneVerified: "false"}
+			u = u.bare(u.mainContact(t.pool))
 			u.SignedOutAt = at
 			if err := tx.RevokeFamilies(ctx, pool, u.ID, at); err != nil {
 				return fmt.Errorf("end families: %w", err)
 			}
 		}
-		u.Verifier, u.PasswordAt, u.ModifiedAt = verifier, at, at
+		u.setPassword(verifier, at)
 		u.Status, u.Unproved = StatusConfirmed, false
 		if !permanent {
 			u.Status = StatusForceChangePassword

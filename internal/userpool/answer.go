@@ -9,7 +9,6 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // reply is an answer to a challenge under way.
@@ -37,10 +36,11 @@ var (
 
 // RespondToAuthChallenge answers a challenge: the count of the try, the
 // comparison, the end of the Session and the start of the tokens' family are
-// one transaction, and two racing right answers have one winner.
+// one transaction, and two racing right answers have one winner. With a pool in
+// the request it is AdminRespondToAuthChallenge.
 func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
 	at := now()
-	c, p, err := s.loadClient(ctx, r.ClientID)
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -63,6 +63,8 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 		return s.answerCode(ctx, rep, "ANSWER", s.customAnswered)
 	case nameSMSOTP:
 		return s.answerCode(ctx, rep, "SMS_OTP_CODE", s.otpAnswered)
+	case nameEmailOTP:
+		return s.answerCode(ctx, rep, "EMAIL_OTP_CODE", s.otpAnswered)
 	case nameSelect:
 		return s.answerChoice(ctx, rep, r.Responses["ANSWER"])
 	case namePassword, namePasswordSRP:
@@ -80,7 +82,7 @@ func (s *Service) stepSession(ctx context.Context, tx Tx, rep reply) (Session, e
 	if err != nil {
 		return Session{}, err
 	}
-	if session.Step != SessionStep(rep.request.Challenge) || !session.names(rep.request.Responses["USERNAME"]) {
+	if session.Step != SessionStep(rep.request.Challenge) || !session.names(rep.pool, rep.request.Responses["USERNAME"]) {
 		return Session{}, errSession
 	}
 	return session, nil
@@ -132,10 +134,11 @@ func (s *Service) customAnswered(ctx context.Context, tx Tx, rep reply, session 
 
 // askAgain presents the same challenge under a new Session; nothing is sent.
 func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, error) {
+	mask := codeRequest{to: ch.To, hideMask: session.ByID && rep.client.Settings.PreventExistence}.masked()
 	next := step{Challenge: nameCustom, Parameters: map[string]string{
 		"USERNAME":                      session.Username,
-		"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
-		"CODE_DELIVERY_DESTINATION":     ch.To.Masked(),
+		"CODE_DELIVERY_DELIVERY_MEDIUM": ch.To.medium(),
+		"CODE_DELIVERY_DESTINATION":     mask,
 	}}
 	session.CreatedAt = rep.at
 	session.ExpiresAt = rep.at.Add(rep.client.Settings.sessionTTL())
@@ -178,18 +181,18 @@ func (s *Service) whyDead(ctx context.Context, tx Tx, session Session, at time.T
 
 // codeProved grants tokens to whom the code was texted.
 func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, *fault.Error, error) {
-	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.To.Number, rep.at)
+	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.To, rep.at)
 	if err != nil {
 		return step{}, nil, notFound(err, errCredentials)
 	}
 	if !u.Enabled {
 		return step{}, errDisabled, nil
 	}
-	if u.Attributes[AttrPhone] != ch.To.Text() {
+	if !u.has(rep.pool, ch.To) {
 		return step{}, errCredentials, nil
 	}
-	if u.Attributes[AttrPhoneVerified] != "true" {
-		if u, err = verifyNumber(ctx, tx, u, rep.at); err != nil {
+	if !u.proved(rep.pool, ch.To) {
+		if u, err = s.prove(ctx, tx, rep.pool, u, ch.To, rep.at); err != nil {
 			return step{}, nil, err
 		}
 	}
@@ -200,23 +203,34 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 	return next, nil, err
 }
 
-// verifyNumber notes that the user has the number. Where that is the first proof
-// of anything about the user, what somebody said at sign-up goes.
-func verifyNumber(ctx context.Context, tx Tx, u User, at time.Time) (User, error) {
-	number := u.Attributes[AttrPhone]
+// prove notes that the contact, which is the user's, is his. Where that is the
+// first proof of anything about the user, what somebody said at sign-up goes. A
+// verified contact may be an alias; somebody else's is AliasExists.
+func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, at time.Time) (User, error) {
 	if u.Unproved {
-		u.Attributes, u.Verifier, u.Unproved = map[string]string{AttrPhone: number}, "", false
+		u = u.bare(to)
 		if err := signOut(ctx, tx, u, at); err != nil {
 			return u, err
 		}
 		u.SignedOutAt = at
 	}
-	u.Attributes[AttrPhoneVerified] = "true"
-	u.ModifiedAt = at
+	u.Attributes[to.verified()] = "true"
+	u.ModifiedAt, u.Names = at, signInNames(p, u)
 	if err := tx.UpdateUser(ctx, u); err != nil {
-		return u, fmt.Errorf("verify number: %w", err)
+		return u, fmt.Errorf("verify %s: %w", to.attribute(), nameTaken(err, errAliasExists(to.attribute())))
 	}
 	return u, nil
+}
+
+// bare is the user without what a sign-up said of him that nobody proved: of
+// the attributes the contact stays alone.
+func (u User) bare(to Contact) User {
+	u.Attributes = map[string]string{}
+	if !to.IsZero() {
+		u.Attributes[to.attribute()], u.Attributes[to.verified()] = to.Text(), "false"
+	}
+	u.Verifier, u.SRPIdentity, u.Unproved = "", "", false
+	return u
 }
 
 // answerChoice goes on with the first factor that was chosen.
@@ -228,12 +242,16 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 	st := rep.start()
 	st.login = l
 	switch choice {
-	case nameSMSOTP:
+	case nameSMSOTP, nameEmailOTP:
+		medium := bySMS
+		if choice == nameEmailOTP {
+			medium = byEmail
+		}
 		return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
 			if err := s.consume(ctx, tx, session, rep.at); err != nil {
 				return step{}, nil, err
 			}
-			next, err := s.presentCode(ctx, tx, st, u, PurposeOTP, nil)
+			next, err := s.presentCode(ctx, tx, st, u, PurposeOTP, medium, nil)
 			next.Available = nil // a member of InitiateAuth's response only
 			return next, nil, err
 		})
@@ -261,10 +279,7 @@ func (s *Service) chosen(ctx context.Context, rep reply, choice string) (session
 		if err != nil {
 			return err
 		}
-		l = login{id: UserID(session.Subject)}
-		if session.Name != "" {
-			l = login{number: phone.FromCanonical(session.Name)}
-		}
+		l = session.login(rep.pool)
 		u, err = s.findSubject(ctx, tx, rep.pool, l, rep.at)
 		return err
 	})
@@ -274,6 +289,6 @@ func (s *Service) chosen(ctx context.Context, rep reply, choice string) (session
 	if !slices.Contains(factors(rep.client, rep.pool, u), choice) {
 		return Session{}, subject{}, login{}, errNotChoice
 	}
-	u.number = s.numberOf(u)
+	u.byID = session.ByID
 	return session, u, l, nil
 }

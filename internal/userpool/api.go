@@ -8,6 +8,10 @@ import (
 // Caller is who makes a request, as far as the network tells.
 type Caller struct {
 	Address netip.Addr
+	// Backend says that a signed call speaks for somebody whose address it does
+	// not tell. What is counted by address is not counted then, since all the
+	// backend's users share its own.
+	Backend bool
 	// Invocation is the SDK's amz-sdk-invocation-id, "" if it sent none: all
 	// tries of one user action carry the same.
 	Invocation string
@@ -19,6 +23,9 @@ type Caller struct {
 // requester is the address block that stands for the caller where no device is
 // known: the IPv4 address, or the IPv6 /64.
 func (c Caller) requester() string {
+	if c.Backend {
+		return backend
+	}
 	a := c.Address.Unmap()
 	if !a.Is6() {
 		return a.String()
@@ -30,11 +37,14 @@ func (c Caller) requester() string {
 	return p.String()
 }
 
+// backend is the requester of calls that speak for nobody's address.
+const backend = "backend"
+
 // Delivery says where a code went (Cognito's CodeDeliveryDetails).
 type Delivery struct {
 	Destination string // masked
-	Medium      string // SMS
-	Attribute   string // phone_number
+	Medium      string // SMS or EMAIL
+	Attribute   string // phone_number or email
 }
 
 // Attribute is one user attribute; lists of them keep an order.
@@ -81,18 +91,21 @@ type ResendRequest struct {
 
 // Sign-in
 
-// AuthRequest starts a sign-in (InitiateAuth).
+// AuthRequest starts a sign-in (InitiateAuth, AdminInitiateAuth).
 type AuthRequest struct {
 	Caller     Caller
+	PoolID     PoolID // of AdminInitiateAuth, "" for InitiateAuth
 	ClientID   ClientID
 	Flow       string            // AuthFlow
 	Parameters map[string]string // AuthParameters
 	Session    string            // of ConfirmSignUp
 }
 
-// AnswerRequest answers a challenge (RespondToAuthChallenge).
+// AnswerRequest answers a challenge (RespondToAuthChallenge,
+// AdminRespondToAuthChallenge).
 type AnswerRequest struct {
 	Caller    Caller
+	PoolID    PoolID // of AdminRespondToAuthChallenge, "" for RespondToAuthChallenge
 	ClientID  ClientID
 	Challenge string // ChallengeName
 	Session   string
@@ -199,9 +212,11 @@ type NewUser struct {
 	Username          string
 	TemporaryPassword string
 	Attributes        []Attribute
-	Suppress          bool // MessageAction SUPPRESS: no invitation
-	Resend            bool // MessageAction RESEND: a new invitation
-	DesiredMediums    []string
+	// ForceAliasCreation takes verified aliases from whoever has them.
+	ForceAliasCreation bool
+	Suppress           bool // MessageAction SUPPRESS: no invitation
+	Resend             bool // MessageAction RESEND: a new invitation
+	DesiredMediums     []string
 }
 
 // The methods of Service that faces call:

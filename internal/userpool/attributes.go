@@ -2,12 +2,12 @@ package userpool
 
 import (
 	"math/big"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
@@ -151,9 +151,8 @@ func (s PoolSettings) attributeValue(a Attribute) (string, error) {
 		n, err := phone.Parse(a.Value)
 		return n.E164(), err
 	case AttrEmail:
-		if addr, err := mail.ParseAddress(a.Value); err != nil || addr.Address != a.Value {
-			return "", fault.New(fault.InvalidParameter, "Invalid email address format.")
-		}
+		addr, err := email.Parse(a.Value)
+		return addr.Text(), err
 	case AttrPhoneVerified, AttrEmailVerified:
 		return boolean(a.Name, a.Value)
 	case "birthdate":

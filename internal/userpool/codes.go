@@ -2,12 +2,17 @@ package userpool
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/otp"
+	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -27,6 +32,10 @@ const (
 	defaultVerification   = "Your verification code is {####}."
 	defaultAuthentication = "Your authentication code is {####}."
 	defaultInvitation     = "Your username is {username} and temporary password is {####}."
+
+	defaultVerificationSubject   = "Your verification code"
+	defaultAuthenticationSubject = "Your authentication code"
+	defaultInvitationSubject     = "Your temporary password"
 )
 
 // codeRequest is what a code is wanted for.
@@ -39,6 +48,7 @@ type codeRequest struct {
 	to           Contact
 	caller       Caller
 	decoy        bool
+	hideMask     bool // the mask must not show, see hidesMask
 	at           time.Time
 }
 
@@ -51,17 +61,28 @@ func (r codeRequest) tries() int {
 }
 
 func (r codeRequest) digits() int {
-	if r.purpose == PurposeOTP && r.pool.Settings.Behaviour() == CognitoExact {
+	if r.purpose == PurposeOTP && r.pool.Settings.exact() {
 		return exactOTPDigits
 	}
 	return codeDigits
 }
 
-func (r codeRequest) template() string {
-	if r.purpose == PurposeSignUp {
-		return orElse(r.pool.Settings.VerificationText, defaultVerification)
+// signsIn says whether the code is one to sign in with; the others verify.
+func (r codeRequest) signsIn() bool { return r.purpose == PurposeSignIn || r.purpose == PurposeOTP }
+
+// template is the text with {####}, and an e-mail's headline.
+func (r codeRequest) template() (text, headline string) {
+	s := r.pool.Settings
+	byMail := !r.to.Email.IsZero()
+	switch {
+	case byMail && r.signsIn():
+		return orElse(s.Mail.Authentication, defaultAuthentication), orElse(s.Mail.AuthenticationSubject, defaultAuthenticationSubject)
+	case byMail:
+		return orElse(s.Mail.Verification, defaultVerification), orElse(s.Mail.VerificationSubject, defaultVerificationSubject)
+	case r.signsIn():
+		return orElse(s.AuthenticationText, defaultAuthentication), ""
 	}
-	return orElse(r.pool.Settings.AuthenticationText, defaultAuthentication)
+	return orElse(s.VerificationText, defaultVerification), ""
 }
 
 // destination is what the sender is asked about before anything is written.
@@ -73,26 +94,102 @@ func (r codeRequest) destination() sms.Destination {
 }
 
 func (r codeRequest) delivery() Delivery {
-	return Delivery{Destination: r.to.Masked(), Medium: r.to.medium(), Attribute: r.to.attribute()}
+	return Delivery{Destination: r.masked(), Medium: r.to.medium(), Attribute: r.to.attribute()}
+}
+
+// masked is the destination as the caller is shown it.
+func (r codeRequest) masked() string {
+	if r.hideMask && !r.to.Email.IsZero() {
+		return hiddenMail
+	}
+	return r.to.Masked()
+}
+
+// hiddenMail stands for an address of which nothing is shown.
+const hiddenMail = "***@***"
+
+// hidesMask says that the mask of an e-mail address must not be shown: who gives
+// the sub of a user would see it, and of a name without a user only something
+// made up, which is another than what the name itself shows.
+func hidesMask(c Client, u subject) bool { return u.byID && c.Settings.PreventExistence }
+
+// Media that a code may be asked to go by.
+const (
+	anyMedium = ""
+	bySMS     = "SMS"
+	byEmail   = "EMAIL"
+)
+
+func (c Contact) fits(medium string) bool {
+	return !c.IsZero() && (medium == anyMedium || medium == c.medium())
+}
+
+// destination is where a code for the subject goes by the medium: to what he
+// signs in with, else to his number, else to his address. It is false where that
+// is nobody's: a made-up contact, so that all looks alike. A sign-up that waits
+// is reached only where the code also proves the name.
+func (s *Service) destination(p Pool, u subject, requester, medium string) (Contact, bool) {
+	reachable := !u.decoy()
+	if u.contact.fits(medium) {
+		if u.known && u.user.has(p, u.contact) {
+			return u.user.contact(u.contact.attribute()), reachable
+		}
+		return u.contact, reachable
+	}
+	attrs := map[string]string{}
+	if u.known && u.user.Enabled {
+		attrs = u.user.Attributes
+	} else if reg, ok := u.registration(requester); ok && u.pending && !p.Settings.namedByContact() {
+		attrs = reg.Attributes
+	}
+	for _, attr := range contactAttributes {
+		if c := attributeContact(attrs, attr); c.fits(medium) {
+			return c, reachable
+		}
+	}
+	return s.madeUp(p, u, medium), false
+}
+
+// madeUp is a contact for whom there is none, the same at each call. Nothing is
+// ever sent there.
+func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
+	h := s.stable(stableDecoy, "number", string(u.id))
+	mailOnly := medium == anyMedium && !p.Settings.verifies(AttrPhone) && !p.Settings.namesBy(AttrPhone) &&
+		(p.Settings.verifies(AttrEmail) || p.Settings.namesBy(AttrEmail))
+	if medium == byEmail || mailOnly {
+		letter := string(rune('a' + h[0]%26))
+		return Contact{Email: email.FromCanonical(letter + "@" + string(rune('a'+h[1]%26)) + ".invalid")}
+	}
+	n := binary.BigEndian.Uint64(h)
+	return Contact{Number: phone.FromCanonical(fmt.Sprintf("+1%010d", n%1e10))}
 }
 
 // canSend says, before anything is looked up or written, whether a text could
 // be handed over at all.
 func (s *Service) canSend(r codeRequest) error {
+	if !r.to.Email.IsZero() {
+		return mail.Check(s.mailer)
+	}
 	return sms.Check(s.sender, r.at, r.destination())
 }
 
 // textCode opens the requester's challenge, or finds the one that lives, and
 // puts a text in the outbox if one is due: for a new challenge at once, for a
 // living one after the resend gap. Inside the gap nothing is sent, and the
-// caller goes on with the code that was. A spent budget is an error, which must
+// caller goes on with the code that was. In a pool that is exact each request is
+// sent a code of its own, and the ones before live on. A spent budget is an error, which must
 // roll the transaction back.
 func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge, error) {
 	fresh := Challenge{
 		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
-		Subject: r.subject, Purpose: r.purpose, Requester: r.caller.requester(),
+		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: r.caller.requester(),
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: r.at.Add(codeTTL),
+	}
+	if r.pool.Settings.exact() { // each request has a code of its own
+		if err := tx.LeaveSlot(ctx, fresh); err != nil {
+			return Challenge{}, fmt.Errorf("leave slot: %w", err)
+		}
 	}
 	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
 	if err != nil {
@@ -110,10 +207,11 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 			return Challenge{}, err
 		}
 	}
+	text, headline := r.template()
 	return c, tx.InsertMessage(ctx, Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
-		Purpose: r.purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
-		Template: r.template(), AppHost: r.pool.Settings.AppHost(), To: r.to,
+		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
+		Template: text, Headline: headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
 		Requester: c.Requester, Decoy: r.decoy,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
 	})
@@ -121,8 +219,11 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 
 // party is whom texts and tries of the number count against.
 func (s *Service) party(to Contact, requester string) guard.Party {
+	if requester == backend {
+		requester = ""
+	}
 	return guard.Party{
-		Number:  hex.EncodeToString(s.stable(stableNumber, to.Text())[:16]),
+		Number:  hex.EncodeToString(s.stable(stableNumber, strings.ToLower(to.Text()))[:16]),
 		Address: requester,
 	}
 }
@@ -172,7 +273,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 // spendStart counts a request that leaves something in the store, or that asks
 // whether a number is taken, against the address that makes it.
 func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
-	if s.limitsOff {
+	if s.limitsOff || c.Backend {
 		return nil
 	}
 	return guard.SpendStart(ctx, tx, guard.Party{Address: c.requester()}, at)
@@ -181,7 +282,7 @@ func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time)
 // returnStart gives back what spendStart counted, to the address that ends the
 // sign-in with tokens.
 func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
-	if s.limitsOff {
+	if s.limitsOff || c.Backend {
 		return nil
 	}
 	return guard.ReturnStart(ctx, tx, guard.Party{Address: c.requester()}, at)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // ConfirmSignUp compares a code with the live ones of all pending sign-ups of
@@ -29,7 +28,7 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if err := s.checkSecretHash(c, r.SecretHash, r.Username); err != nil {
 		return "", err
 	}
-	l, err := parseLogin(r.Username)
+	l, err := parseLogin(p, r.Username)
 	if err != nil {
 		return "", err
 	}
@@ -37,13 +36,15 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if r.Session == "" {
 		caller = caller.guessable()
 	}
-	return once(ctx, s, caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
+	session, err := once(ctx, s, caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
 		u, err := s.findSubject(ctx, tx, p, l, at)
 		if err != nil {
 			return "", nil, err
 		}
 		return s.confirm(ctx, tx, confirmation{request: r, client: c, pool: p, subject: u, at: at})
 	})
+	s.wake() // for a notice
+	return session, err
 }
 
 // confirmation is a ConfirmSignUp under way.
@@ -77,16 +78,16 @@ func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (string, *
 	case wrong:
 		return "", errWrongCode, nil
 	}
-	session, err := s.win(ctx, tx, k, matched.challenge.Registration, live, bearer)
+	session, err := s.win(ctx, tx, k, matched.challenge, live, bearer)
 	return session, nil, err
 }
 
 // liveSignUps are the unexpired codes of the name's pending sign-ups.
 func (s *Service) liveSignUps(ctx context.Context, tx Tx, k confirmation) ([]Challenge, error) {
-	if k.subject.number.IsZero() {
+	if k.subject.name == "" {
 		return nil, nil
 	}
-	return tx.SignUpChallenges(ctx, k.pool.ID, k.subject.number.E164(), k.at)
+	return tx.SignUpChallenges(ctx, k.pool.ID, k.subject.name, k.at)
 }
 
 // nothingToConfirm words that no code waits. Clients that prevent existence
@@ -115,7 +116,7 @@ func (s *Service) bearsSignUp(ctx context.Context, tx Tx, k confirmation) (Regis
 	if err != nil {
 		return "", err
 	}
-	if session.Step != StepConfirmSignUp || session.Name != k.subject.number.E164() {
+	if session.Step != StepConfirmSignUp || session.Name != k.subject.name {
 		return "", errSession
 	}
 	return RegistrationID(session.Subject), nil
@@ -162,7 +163,8 @@ func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live [
 }
 
 // win makes the sign-up with the matching code the user.
-func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id RegistrationID, live []Challenge, bearer RegistrationID) (string, error) {
+func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge, live []Challenge, bearer RegistrationID) (string, error) {
+	id := code.Registration
 	reg, err := tx.Registration(ctx, id)
 	if err != nil {
 		return "", fmt.Errorf("winning registration: %w", err)
@@ -171,7 +173,7 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id Registratio
 	if err != nil {
 		return "", err
 	}
-	own := bearer == id
+	own := bearer == id || k.pool.Settings.exact()
 	if !own && k.pool.Settings.Behaviour() != Strict && k.at.Before(reg.CreatedAt.Add(codeTTL)) {
 		own = allBy(liveAmong(regs, live), k.request.Caller.requester(), k.client.ID)
 	}
@@ -179,27 +181,25 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, id Registratio
 	var u User
 	if reg.Existing != "" {
 		step = StepReturned
-		u, err = s.confirmExisting(ctx, tx, reg, k.at)
+		u, err = s.confirmExisting(ctx, tx, k.pool, reg, code.To, k.at)
 	} else {
-		u, err = s.confirmUser(ctx, tx, k.pool, reg, own, k.at)
+		u, err = s.confirmUser(ctx, tx, newcomer{
+			pool: k.pool, reg: reg, proved: code.To, own: own, force: k.request.ForceAliasCreation, at: k.at,
+		})
 	}
-	if err != nil {
+	if err != nil || !usesSession(k.pool, k.client) {
 		return "", err
 	}
-	user := u.ID
-	if !k.client.Settings.Allows(AllowUserAuth) && !k.client.Settings.Allows(AllowCustom) {
-		return "", nil
-	}
 	return s.openSession(ctx, tx, Session{
-		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(user), Step: step,
-		Username: string(user), Name: reg.Name, CreatedAt: k.at,
+		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(u.ID), Step: step,
+		Username: u.Username, Name: reg.Name, CreatedAt: k.at,
 		ExpiresAt: k.at.Add(min(signedUpTTL, k.client.Settings.sessionTTL())),
 	})
 }
 
 // confirmExisting ends a strict sign-up of somebody who is a user already: what
 // it said of him is dropped, and the code proves his number like any other.
-func (s *Service) confirmExisting(ctx context.Context, tx Tx, reg Registration, at time.Time) (User, error) {
+func (s *Service) confirmExisting(ctx context.Context, tx Tx, p Pool, reg Registration, code Contact, at time.Time) (User, error) {
 	u, err := tx.User(ctx, reg.PoolID, reg.Existing)
 	if err != nil {
 		return User{}, notFound(err, errExpiredCode)
@@ -210,10 +210,10 @@ func (s *Service) confirmExisting(ctx context.Context, tx Tx, reg Registration, 
 	if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {
 		return User{}, err
 	}
-	if u.Attributes[AttrPhoneVerified] == "true" {
+	if u.proved(p, code) {
 		return u, nil
 	}
-	return verifyNumber(ctx, tx, u, at)
+	return s.prove(ctx, tx, p, u, code, at)
 }
 
 // liveAmong keeps the registrations whose codes have not expired.
@@ -241,40 +241,56 @@ func allBy(regs []Registration, requester string, client ClientID) bool {
 	return len(regs) > 0
 }
 
-// confirmUser turns a sign-up into a user whose number is proved, and ends all
+// newcomer is a user who comes to be by a code: which sign-up it was, what the
+// code proved, and whether the sign-up is his own.
+type newcomer struct {
+	pool   Pool
+	reg    Registration
+	proved Contact
+	own    bool // password and attributes stay
+	force  bool // ForceAliasCreation
+	at     time.Time
+}
+
+// confirmUser turns a sign-up into a user whose contact is proved, and ends all
 // sign-ups of the name. Unless they are his own, password and attributes of the
 // sign-up are dropped.
-func (s *Service) confirmUser(ctx context.Context, tx Tx, p Pool, reg Registration, own bool, at time.Time) (User, error) {
+func (s *Service) confirmUser(ctx context.Context, tx Tx, n newcomer) (User, error) {
+	reg := n.reg
 	u := User{
-		PoolID: p.ID, ID: reg.Sub, Username: string(reg.Sub), Names: []string{reg.Name},
-		Status: StatusConfirmed, Enabled: true, CreatedAt: reg.CreatedAt, ModifiedAt: at,
-		Attributes: map[string]string{AttrPhone: reg.Name},
+		PoolID: n.pool.ID, ID: reg.Sub, Username: n.pool.Settings.username(reg),
+		Status: StatusConfirmed, Enabled: true, CreatedAt: reg.CreatedAt, ModifiedAt: n.at,
+		Attributes: map[string]string{},
 	}
-	if own {
+	if n.own {
 		u.Attributes = maps.Clone(reg.Attributes)
-		u.Attributes[AttrPhone] = reg.Name
 		if reg.Verifier != "" {
-			u.Verifier, u.PasswordAt = reg.Verifier, at
+			u.Verifier, u.SRPIdentity, u.PasswordAt = reg.Verifier, reg.SRPIdentity, n.at
 		}
 	}
-	u.Attributes[AttrPhoneVerified] = "true"
-	return u, s.createFromSignUp(ctx, tx, u, reg.Name)
+	if name := n.pool.Settings.loginBy(reg.Name).contact; !name.IsZero() {
+		u.Names = []string{reg.Name}
+		u.Attributes[name.attribute()] = orElse(reg.Attributes[name.attribute()], name.Text())
+	}
+	u.Attributes[n.proved.attribute()] = n.proved.Text()
+	u.Attributes[n.proved.verified()] = "true"
+	u.Names = signInNames(n.pool, u)
+	if err := s.freeAliases(ctx, tx, n.pool, u, n.force, n.at); err != nil {
+		return User{}, err
+	}
+	return u, s.createFromSignUp(ctx, tx, n.pool, u, reg.Name)
 }
 
 // createFromSignUp stores the user and ends the pending sign-ups of the name.
-func (s *Service) createFromSignUp(ctx context.Context, tx Tx, u User, name string) error {
+func (s *Service) createFromSignUp(ctx context.Context, tx Tx, p Pool, u User, name string) error {
 	if err := tx.DeleteRegistrations(ctx, u.PoolID, name); err != nil {
 		return fmt.Errorf("end registrations: %w", err)
 	}
 	if err := s.endStandIn(ctx, tx, u.PoolID, name); err != nil {
 		return err
 	}
-	err := tx.InsertUser(ctx, u)
-	if errors.Is(err, ErrExists) {
-		return errUserExists
-	}
-	if err != nil {
-		return fmt.Errorf("insert user: %w", err)
+	if err := tx.InsertUser(ctx, u); err != nil {
+		return fmt.Errorf("insert user: %w", nameTaken(err, nameExists(p, name)))
 	}
 	return nil
 }
@@ -287,27 +303,36 @@ func (s *Service) endStandIn(ctx context.Context, tx Tx, pool PoolID, name strin
 	if err != nil {
 		return err
 	}
-	id := s.standIn(pool, phone.FromCanonical(name), retired)
-	return endPending(ctx, tx, User{PoolID: pool, ID: id})
+	return endPending(ctx, tx, User{PoolID: pool, ID: s.standIn(pool, name, retired)})
 }
 
-// userByTextedCode is whom a right texted code signs in: the user, or, where
-// only sign-ups wait, the user that it makes. A password and attributes of a
-// sign-up never come along, as nobody proved to have made them.
-func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session Session, number phone.Number, at time.Time) (User, error) {
+// userByTextedCode is whom a right code signs in: the user, or, where only
+// sign-ups wait, the user that it makes. A password and attributes of a sign-up
+// never come along, as nobody proved to have made them.
+func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session Session, code Contact, at time.Time) (User, error) {
 	if !session.Pending {
 		return tx.User(ctx, p.ID, UserID(session.Subject))
 	}
-	u, err := tx.UserByName(ctx, p.ID, number.E164())
+	n := newcomer{pool: p, proved: code, own: p.Settings.exact(), at: at}
+	if !p.Settings.namedByContact() || n.own {
+		reg, err := tx.Registration(ctx, RegistrationID(session.Subject))
+		if err != nil {
+			return User{}, err
+		}
+		n.reg = reg
+		return s.confirmUser(ctx, tx, n)
+	}
+	u, err := tx.UserByName(ctx, p.ID, session.Name)
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return u, err
 	}
-	regs, err := tx.Registrations(ctx, p.ID, number.E164(), at)
+	regs, err := tx.Registrations(ctx, p.ID, session.Name, at)
 	if err != nil {
 		return User{}, err
 	}
 	if len(regs) == 0 { // an administrator has deleted them since
 		return User{}, ErrNotFound
 	}
-	return s.confirmUser(ctx, tx, p, Registration{Sub: UserID(session.Subject), Name: number.E164(), CreatedAt: at}, false, at)
+	n.reg = Registration{PoolID: p.ID, Sub: UserID(session.Subject), Name: session.Name, CreatedAt: at}
+	return s.confirmUser(ctx, tx, n)
 }

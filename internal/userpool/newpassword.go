@@ -34,11 +34,11 @@ func (s *Service) demandNewPassword(ctx context.Context, tx Tx, st start, u User
 		return step{}, nil, err
 	}
 	next := step{Challenge: nameNewPassword, Parameters: map[string]string{
-		"USER_ID_FOR_SRP": u.Username, "userAttributes": string(shown), "requiredAttributes": string(required),
+		"USER_ID_FOR_SRP": orElse(u.SRPIdentity, u.Username), "userAttributes": string(shown), "requiredAttributes": string(required),
 	}}
-	known := subject{user: u, known: true, id: u.ID, number: st.login.number}
+	known := subject{user: u, known: true, id: u.ID, name: orElse(st.login.name, u.mainName())}
 	session := st.session(known, SessionStep(nameNewPassword), "", nil)
-	session.Name = u.Attributes[AttrPhone]
+	session.Username = u.Username
 	next.Session, err = s.openSession(ctx, tx, session)
 	return next, nil, err
 }
@@ -63,7 +63,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 	if err != nil {
 		return AuthResult{}, err
 	}
-	verifier, err := s.newVerifier(ctx, rep.pool, UserID(session.Subject), password)
+	verifier, err := s.newVerifier(ctx, rep.pool, UserID(session.Subject), session.Username, password)
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -87,9 +87,10 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		if err := endPending(ctx, tx, u); err != nil {
 			return step{}, nil, err
 		}
-		u.Verifier, u.PasswordAt, u.ModifiedAt, u.Status = verifier, rep.at, rep.at, StatusConfirmed
+		u.setPassword(verifier, rep.at)
+		u.Status, u.Names = StatusConfirmed, signInNames(rep.pool, u)
 		if err := tx.UpdateUser(ctx, u); err != nil {
-			return step{}, nil, fmt.Errorf("set new password: %w", err)
+			return step{}, nil, fmt.Errorf("set new password: %w", nameTaken(err, errAliasExists(attrPreferred)))
 		}
 		next, err := s.grant(ctx, tx, rep.client, u, rep.at)
 		return next, nil, err

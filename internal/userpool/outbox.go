@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -105,36 +106,52 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 	if m.Decoy || !now().Before(m.ExpiresAt) {
 		return sent{message: m, drop: true}
 	}
-	text, err := s.render(m)
+	secret, err := s.secretOf(m)
 	if err != nil {
 		return sent{message: m, err: &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	_, err = s.sender.Send(ctx, text)
+	if m.To.Email.IsZero() {
+		_, err = s.sender.Send(ctx, renderText(m, secret))
+	} else {
+		err = s.mailer.Send(ctx, renderMail(m, secret))
+	}
 	return sent{message: m, err: err}
 }
 
-// render derives the code and makes the text. The last line is the origin-bound
-// form (WICG, Origin-bound one-time codes delivered via SMS), so that a browser
-// fills the code in on that host alone.
-func (s *Service) render(m Message) (sms.Message, error) {
-	secret, err := s.secretOf(m)
-	if err != nil {
-		return sms.Message{}, err
+// fill puts code or password and user name into a template.
+func (m Message) fill(template, secret string) string {
+	return strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(template)
+}
+
+func renderMail(m Message, secret string) mail.Message {
+	return mail.Message{
+		ID: string(m.ID), To: m.To.Email, Subject: m.fill(m.Headline, secret), Body: m.fill(m.Template, secret),
+		Purpose: string(m.Purpose.plain()), PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
 	}
-	body := strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(m.Template)
+}
+
+// renderText makes the text. The last line is the origin-bound form (WICG,
+// Origin-bound one-time codes delivered via SMS), so that a browser fills the
+// code in on that host alone.
+func renderText(m Message, secret string) sms.Message {
+	body := m.fill(m.Template, secret)
 	if m.AppHost != "" && m.Challenge != "" {
 		body += fmt.Sprintf("\n\n@%s #%s", m.AppHost, secret)
 	}
 	return sms.Message{
 		ID: string(m.ID), To: m.To.Number, Body: body, Purpose: string(m.Purpose),
 		PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
-	}, nil
+	}
 }
 
-// secretOf is what stands for {####}: the code, or a temporary password.
+// secretOf is what stands for {####}: the code, a temporary password, or nothing
+// in a notice.
 func (s *Service) secretOf(m Message) (string, error) {
+	if m.Purpose == PurposeNotice {
+		return "", nil
+	}
 	if m.Challenge == "" {
 		password, err := s.ring.Open(sealText, []byte(m.ID), m.Secret)
 		return string(password), err

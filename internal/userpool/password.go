@@ -42,17 +42,40 @@ func asciiLower(r rune) bool { return r <= unicode.MaxASCII && unicode.IsLower(r
 
 // checkSignUpPassword checks the password of a sign-up, which a passwordless
 // pool does without.
-func checkSignUpPassword(p Pool, password string) error {
+func checkSignUpPassword(p Pool, password string, attrs map[string]string) error {
 	if password == "" {
-		if p.Settings.Passwordless() {
-			return nil
-		}
-		return fault.New(fault.InvalidParameter, "Password is required: the pool does not allow SMS_OTP as a first factor.")
+		return canDoWithout(p, attrs)
 	}
 	if c := p.Settings.Password.complaint(password); c != "" {
 		return fault.New(fault.InvalidPassword, "Password did not conform with policy: %s", c)
 	}
 	return nil
+}
+
+// canDoWithout says whether a user with the attributes needs no password: the
+// pool allows a one-time code by a medium that he can be reached by.
+func canDoWithout(p Pool, attrs map[string]string) error {
+	switch {
+	case !p.Settings.Passwordless():
+		return fault.New(fault.InvalidParameter, "Password is required: the pool does not allow SMS_OTP or EMAIL_OTP as a first factor.")
+	case attrs[AttrPhone] == "" && !p.Settings.offers(FactorEmailOTP):
+		return fault.New(fault.InvalidParameter, "Password is required: without a phone number the user could not sign in by SMS_OTP.")
+	case attrs[AttrEmail] == "" && !p.Settings.offers(FactorSMSOTP):
+		return fault.New(fault.InvalidParameter, "Password is required: without an e-mail address the user could not sign in by EMAIL_OTP.")
+	case attrs[AttrPhone] == "" && attrs[AttrEmail] == "":
+		return fault.New(fault.InvalidParameter, "Password is required: without a phone number or e-mail address the user could not sign in by a code.")
+	}
+	return nil
+}
+
+// srpIdentity is what the verifier of a user is made with where it is not the
+// user name: in a strict pool with aliases the sub, so that who asks by an alias
+// learns no user name. It is kept with the verifier; see User.SRPIdentity.
+func srpIdentity(p Pool, id UserID) string {
+	if p.Settings.Behaviour() == Strict && len(p.Settings.AliasAttributes) > 0 {
+		return string(id)
+	}
+	return ""
 }
 
 // poolName is what SRP calls the pool: its id after the first underscore.
@@ -63,16 +86,29 @@ func poolName(id PoolID) string {
 
 // newVerifier makes the sealed SRP verifier of a password. It costs an
 // exponentiation, so it is made outside transactions and waits for room.
-func (s *Service) newVerifier(ctx context.Context, p Pool, id UserID, password string) (string, error) {
+func (s *Service) newVerifier(ctx context.Context, p Pool, id UserID, username, password string) (secret, error) {
+	made := secret{identity: srpIdentity(p, id)}
 	var v srp.Verifier
-	if err := s.exponentiate(ctx, func() { v = srp.NewVerifier(poolName(p.ID), string(id), password) }); err != nil {
-		return "", err
+	err := s.exponentiate(ctx, func() { v = srp.NewVerifier(poolName(p.ID), orElse(made.identity, username), password) })
+	if err != nil {
+		return secret{}, err
 	}
 	plain, err := v.MarshalBinary()
 	if err != nil {
-		return "", fmt.Errorf("verifier: %w", err)
+		return secret{}, fmt.Errorf("verifier: %w", err)
 	}
-	return s.ring.Seal(sealVerifier, []byte(id), plain), nil
+	made.sealed = s.ring.Seal(sealVerifier, []byte(id), plain)
+	return made, nil
+}
+
+// secret is a password as it is kept: the sealed verifier, and what it was made
+// with beside the password, "" for the user name.
+type secret struct{ sealed, identity string }
+
+// setPassword replaces the user's password.
+func (u *User) setPassword(made secret, at time.Time) {
+	u.Verifier, u.SRPIdentity = made.sealed, made.identity
+	u.PasswordAt, u.ModifiedAt = at, at
 }
 
 func (s *Service) openVerifier(id UserID, sealed string) (v srp.Verifier, err error) {
@@ -96,11 +132,12 @@ func (s *Service) exponentiate(ctx context.Context, fn func()) error {
 	return nil
 }
 
-func (s *Service) setRegistrationPassword(ctx context.Context, reg *Registration, p Pool, password string) (err error) {
+func (s *Service) setRegistrationPassword(ctx context.Context, reg *Registration, p Pool, password string) error {
 	if password == "" {
 		return nil
 	}
-	reg.Verifier, err = s.newVerifier(ctx, p, reg.Sub, password)
+	made, err := s.newVerifier(ctx, p, reg.Sub, p.Settings.username(*reg), password)
+	reg.Verifier, reg.SRPIdentity = made.sealed, made.identity
 	return err
 }
 
@@ -129,7 +166,8 @@ func (l PasswordLock) locked(at time.Time) bool {
 
 // account is whose password is tried: a user, a pending sign-up, or nobody.
 type account struct {
-	id       UserID // what SRP calls the user, and the lock's subject
+	id       UserID // the lock's subject
+	identity string // what SRP calls the user, USER_ID_FOR_SRP
 	verifier srp.Verifier
 	real     bool // there is a password, which may be right
 	user     User
@@ -138,20 +176,16 @@ type account struct {
 
 // accountOf finds the password that the subject would sign in with. Where there
 // is none it makes one up, the same at each call, which no answer matches.
-func (s *Service) accountOf(ctx context.Context, tx Tx, c Client, p Pool, u subject, at time.Time) (account, error) {
-	a := account{id: u.id, user: u.user}
+func (s *Service) accountOf(c Client, p Pool, u subject) (account, error) {
+	a := account{id: u.id, identity: s.told(c, p, u), user: u.user}
 	sealed := ""
 	switch {
-	case u.known && u.user.Enabled:
-		sealed = u.user.Verifier
-	case (u.pending || u.waits) && !hidesSignUps(c, p):
-		regs, err := tx.Registrations(ctx, p.ID, u.number.E164(), at)
-		if err != nil {
-			return a, err
-		}
-		if len(regs) > 0 && regs[0].Verifier != "" {
-			a.id, sealed, a.pending = regs[0].Sub, regs[0].Verifier, true
-		}
+	case u.known && u.user.Enabled && u.user.Verifier != "":
+		sealed, a.identity = u.user.Verifier, orElse(u.user.SRPIdentity, u.user.Username)
+	case (u.pending || u.waits) && !hidesSignUps(c, p) && u.regs[0].Verifier != "":
+		reg := u.regs[0]
+		a.id, sealed, a.pending = reg.Sub, reg.Verifier, true
+		a.identity = orElse(reg.SRPIdentity, p.Settings.username(reg))
 	}
 	if sealed == "" {
 		return a, nil
@@ -170,7 +204,7 @@ func hidesSignUps(c Client, p Pool) bool {
 // dummy gives an account without a password a verifier of equal work.
 func (s *Service) dummy(p Pool, a *account) {
 	if !a.real {
-		a.verifier = srp.FakeVerifier(s.stable(stableDecoy, "verifier"), poolName(p.ID), string(a.id))
+		a.verifier = srp.FakeVerifier(s.stable(stableDecoy, "verifier"), poolName(p.ID), a.identity)
 	}
 }
 
@@ -201,7 +235,7 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 	var right bool
 	err = s.exponentiate(ctx, func() {
 		s.dummy(st.pool, &a)
-		right = a.verifier.Matches(poolName(st.pool.ID), string(a.id), st.request.Parameters["PASSWORD"]) && a.real
+		right = a.verifier.Matches(poolName(st.pool.ID), a.identity, st.request.Parameters["PASSWORD"]) && a.real
 	})
 	if err != nil {
 		return AuthResult{}, err
@@ -233,10 +267,10 @@ func (s *Service) findAccount(ctx context.Context, st start) (a account, err err
 		if err != nil {
 			return err
 		}
-		if err := present(st.client, u); err != nil {
+		if err := present(st.client, st.pool, u); err != nil {
 			return err
 		}
-		a, err = s.accountOf(ctx, tx, st.client, st.pool, u, st.at)
+		a, err = s.accountOf(st.client, st.pool, u)
 		return err
 	})
 	return a, err

@@ -78,8 +78,6 @@ func checkPool(r NewPool) error {
 		return fault.New(fault.InvalidParameter, "The pool's name must have 1 to 128 letters, digits, blanks or characters of _+=,.@-.")
 	case r.ID != "" && !poolIDForm.MatchString(string(r.ID)):
 		return fault.New(fault.InvalidParameter, "The pool id must look like us-east-1_AbC123xyz: a region, an underscore, letters and digits.")
-	case !slices.Equal(set.UsernameAttributes, []string{AttrPhone}):
-		return fault.New(fault.InvalidParameter, "This version of Bellhop serves pools with UsernameAttributes [\"phone_number\"] only.")
 	case set.Password.MinimumLength < 6 || set.Password.MinimumLength > 99:
 		return fault.New(fault.InvalidParameter, "PasswordPolicy: MinimumLength must be from 6 to 99.")
 	case set.Password.TemporaryPasswordDays < 0 || set.Password.TemporaryPasswordDays > 365:
@@ -88,14 +86,12 @@ func checkPool(r NewPool) error {
 		return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors must contain PASSWORD.")
 	}
 	for _, f := range set.FirstFactors {
-		if f != FactorPassword && f != FactorSMSOTP {
-			return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors: %s is not served by this version of Bellhop. PASSWORD and SMS_OTP are.", clip(f))
+		if f != FactorPassword && f != FactorSMSOTP && f != FactorEmailOTP {
+			return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors: %s is not served by this version of Bellhop. PASSWORD, SMS_OTP and EMAIL_OTP are.", clip(f))
 		}
 	}
-	for _, a := range set.AutoVerified {
-		if a != AttrPhone {
-			return fault.New(fault.InvalidParameter, "AutoVerifiedAttributes: %s is not served by this version of Bellhop. phone_number is.", clip(a))
-		}
+	if err := checkNames(set); err != nil {
+		return err
 	}
 	for _, a := range set.Required {
 		if !slices.Contains(standardAttributes, a) && a != AttrSub {
@@ -111,6 +107,33 @@ func checkPool(r NewPool) error {
 		}
 	}
 	return checkTags(set.Tags)
+}
+
+// checkNames checks what users of a pool are to sign in with.
+func checkNames(set PoolSettings) error {
+	for _, list := range []struct {
+		name    string
+		has     []string
+		allowed []string
+	}{
+		{"UsernameAttributes", set.UsernameAttributes, contactAttributes},
+		{"AliasAttributes", set.AliasAttributes, []string{AttrPhone, AttrEmail, attrPreferred}},
+		{"AutoVerifiedAttributes", set.AutoVerified, contactAttributes},
+		{"AttributesRequireVerificationBeforeUpdate", set.VerifyFirst, set.AutoVerified},
+	} {
+		for i, attr := range list.has {
+			if !slices.Contains(list.allowed, attr) || slices.Contains(list.has[:i], attr) {
+				return fault.New(fault.InvalidParameter, "%s: %s is not possible here, or is there twice.", list.name, clip(attr))
+			}
+		}
+	}
+	switch {
+	case set.namedByContact() && len(set.AliasAttributes) > 0:
+		return fault.New(fault.InvalidParameter, "Only one of aliasAttributes or usernameAttributes can be set in a user pool.")
+	case set.aliases(attrPreferred) && slices.Contains(set.Required, attrPreferred):
+		return fault.New(fault.InvalidParameter, "preferred_username cannot be both a required attribute and an alias.")
+	}
+	return nil
 }
 
 // checkTags checks the tags that set Bellhop's own settings, and the bounds on

@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
@@ -138,9 +139,26 @@ const (
 	PurposeSignUp Purpose = "sign_up"
 	PurposeSignIn Purpose = "sign_in"     // CUSTOM_AUTH
 	PurposeOTP    Purpose = "sign_in_otp" // USER_AUTH SMS_OTP
+	PurposeReset  Purpose = "reset"       // ForgotPassword, AdminResetUserPassword
+	PurposeVerify Purpose = "verify"      // VerifyUserAttribute
 	PurposeInvite Purpose = "invitation"  // AdminCreateUser
 	PurposeNotice Purpose = "notice"      // no code: a notice to the owner
 )
+
+// byMail marks a purpose whose code goes by e-mail: a subject may have one code
+// on the phone and one in the mail, each with its own challenge.
+const byMail = "_email"
+
+// of is the purpose as challenges to the contact have it. A sign-up has one code.
+func (p Purpose) of(to Contact) Purpose {
+	if to.Email.IsZero() || p == PurposeSignUp {
+		return p
+	}
+	return p + byMail
+}
+
+// plain is the purpose without its medium.
+func (p Purpose) plain() Purpose { return Purpose(strings.TrimSuffix(string(p), byMail)) }
 
 // Challenge is one code's life: never the code itself, only what it is keyed by
 // and how often it was tried.
@@ -188,6 +206,7 @@ type Session struct {
 	Name      string // sign-in name as parsed, "" if the canonical name was given
 	Challenge ChallengeID
 	History   []challenge.Entry
+	ByID      bool // the sign-in began with a sub: see hidesMask
 	// Pending says that success creates the user, since only a sign-up or
 	// nothing is there: a texted-code sign-in confirms.
 	Pending   bool

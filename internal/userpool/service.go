@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/token"
@@ -27,14 +28,15 @@ import (
 // AdminKey is what operators sign administrative requests with (SigV4).
 type AdminKey struct{ ID, Secret string }
 
-// Config is what a Service is made of. All fields but AdminKey and Log are
-// required.
+// Config is what a Service is made of. All fields but Mailer, AdminKey and Log
+// are required.
 type Config struct {
 	Store     Store
 	Ring      *seal.Ring // master keys
 	Sender    sms.Sender
-	Region    string // first part of new pool ids, like us-east-1
-	PublicURL string // without a trailing slash; an issuer is it + "/" + pool id
+	Mailer    mail.Sender // nil for none
+	Region    string      // first part of new pool ids, like us-east-1
+	PublicURL string      // without a trailing slash; an issuer is it + "/" + pool id
 	// LimitsOff lifts the limits that count requests: texts and tries of a
 	// number or an address, and the resend gap. Tries of a challenge,
 	// lifetimes, single use and the password lock stay.
@@ -49,6 +51,7 @@ type Service struct {
 	store     Store
 	ring      *seal.Ring
 	sender    sms.Sender
+	mailer    mail.Sender
 	region    string
 	publicURL string
 	limitsOff bool
@@ -81,11 +84,14 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		store: c.Store, ring: c.Ring, sender: c.Sender, region: c.Region,
+		store: c.Store, ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
+	}
+	if s.mailer == nil {
+		s.mailer = mail.None{}
 	}
 	if err := s.openSecrets(ctx); err != nil {
 		return nil, err
@@ -208,8 +214,7 @@ func errNoClient(id ClientID) *fault.Error {
 	return fault.New(fault.ResourceNotFound, "User pool client %s does not exist.", id)
 }
 
-// loadClient is clientAndPool in a View of its own, with the check of the
-// client's secret: the hash over the user name as it was sent.
+// loadClient is clientAndPool in a View of its own.
 func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		c, p, err = clientAndPool(ctx, tx, id)
@@ -218,10 +223,25 @@ func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool
 	return c, p, err
 }
 
+// loadClientIn is loadClient for an operation that may name the pool as well,
+// which must then be the client's.
+func (s *Service) loadClientIn(ctx context.Context, pool PoolID, id ClientID) (Client, Pool, error) {
+	if pool != "" {
+		if _, err := s.viewPool(ctx, pool); err != nil {
+			return Client{}, Pool{}, err
+		}
+	}
+	c, p, err := s.loadClient(ctx, id)
+	if err == nil && pool != "" && p.ID != pool {
+		return Client{}, Pool{}, errNoClient(id)
+	}
+	return c, p, err
+}
+
 // checkSecretHash checks SECRET_HASH of a client that has a secret: the
-// Base64 HMAC-SHA-256, under the secret, of the user name as it was sent and the
-// client id.
-func (s *Service) checkSecretHash(c Client, hash, username string) error {
+// Base64 HMAC-SHA-256, under the secret, of a user name and the client id. The
+// user name is the one that was sent, or where none was, any that names the user.
+func (s *Service) checkSecretHash(c Client, hash string, usernames ...string) error {
 	if len(c.Secrets) == 0 {
 		return nil
 	}
@@ -234,10 +254,12 @@ func (s *Service) checkSecretHash(c Client, hash, username string) error {
 		if err != nil {
 			return err
 		}
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(username + string(c.ID)))
-		if decodeErr == nil && hmac.Equal(mac.Sum(nil), got) {
-			return nil
+		for _, username := range usernames {
+			mac := hmac.New(sha256.New, secret)
+			mac.Write([]byte(username + string(c.ID)))
+			if decodeErr == nil && hmac.Equal(mac.Sum(nil), got) {
+				return nil
+			}
 		}
 	}
 	return fault.New(fault.NotAuthorized, "Unable to verify secret hash for client %s", c.ID)

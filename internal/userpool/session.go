@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // What Cognito says of a Session that does not serve.
@@ -65,14 +64,22 @@ func unused(ctx context.Context, at time.Time) func(Tx, step) (bool, error) {
 	}
 }
 
+// login is how the session's user was found.
+func (session Session) login(p Pool) login {
+	if l, err := parseLogin(p, session.Name); err == nil && session.Name != "" {
+		return l
+	}
+	return login{id: UserID(session.Subject)}
+}
+
 // names says whether the text that a client sent as USERNAME is the session's
 // user: clients send the canonical name, the sub, or what was typed.
-func (session Session) names(username string) bool {
+func (session Session) names(p Pool, username string) bool {
 	if username == session.Username || username == session.Subject || username == session.Name {
 		return true
 	}
-	n, err := phone.Parse(username)
-	return err == nil && n.E164() == session.Name
+	l, err := parseLogin(p, username)
+	return err == nil && l.name != "" && l.name == session.Name
 }
 
 // step is where a sign-in stands, as it is kept for repeats: a challenge to

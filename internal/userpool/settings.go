@@ -9,24 +9,41 @@ import (
 // PoolSettings is a pool's configuration: Cognito's members that Bellhop acts
 // on, in Go's spelling, and in Echo those that it only gives back.
 type PoolSettings struct {
-	UsernameAttributes []string          `json:"username_attributes,omitempty"`
-	AutoVerified       []string          `json:"auto_verified,omitempty"`
-	FirstFactors       []string          `json:"first_factors"` // PASSWORD, SMS_OTP
-	Password           PasswordPolicy    `json:"password"`
-	CaseSensitive      bool              `json:"case_sensitive"`
-	AdminCreateOnly    bool              `json:"admin_create_only,omitempty"`
-	DeletionProtection bool              `json:"deletion_protection,omitempty"`
-	VerificationText   string            `json:"verification_text,omitempty"`   // "" = Cognito's default
-	AuthenticationText string            `json:"authentication_text,omitempty"` // "" = Cognito's default
-	InvitationText     string            `json:"invitation_text,omitempty"`     // "" = Cognito's default
-	Required           []string          `json:"required,omitempty"`            // required attributes
-	Bounds             map[string]Bounds `json:"bounds,omitempty"`              // of standard attributes' values, by name
-	Immutable          []string          `json:"immutable,omitempty"`           // standard attributes that are set once
-	Custom             []CustomAttribute `json:"custom,omitempty"`              // in the order of their making
-	Tags               map[string]string `json:"tags,omitempty"`
+	UsernameAttributes []string       `json:"username_attributes,omitempty"`
+	AliasAttributes    []string       `json:"alias_attributes,omitempty"`
+	AutoVerified       []string       `json:"auto_verified,omitempty"`
+	FirstFactors       []string       `json:"first_factors"` // PASSWORD, SMS_OTP, EMAIL_OTP
+	Password           PasswordPolicy `json:"password"`
+	CaseSensitive      bool           `json:"case_sensitive"`
+	AdminCreateOnly    bool           `json:"admin_create_only,omitempty"`
+	DeletionProtection bool           `json:"deletion_protection,omitempty"`
+	VerificationText   string         `json:"verification_text,omitempty"`   // "" = Cognito's default
+	AuthenticationText string         `json:"authentication_text,omitempty"` // "" = Cognito's default
+	InvitationText     string         `json:"invitation_text,omitempty"`     // "" = Cognito's default
+	Mail               MailTemplates  `json:"mail,omitzero"`
+	// Recovery are the ways of ForgotPassword in order (verified_phone_number,
+	// verified_email, admin_only); nil means the phone number, else the address.
+	Recovery []string `json:"recovery,omitempty"`
+	// VerifyFirst are AttributesRequireVerificationBeforeUpdate.
+	VerifyFirst []string          `json:"verify_first,omitempty"`
+	Required    []string          `json:"required,omitempty"`  // required attributes
+	Bounds      map[string]Bounds `json:"bounds,omitempty"`    // of standard attributes' values, by name
+	Immutable   []string          `json:"immutable,omitempty"` // standard attributes that are set once
+	Custom      []CustomAttribute `json:"custom,omitempty"`    // in the order of their making
+	Tags        map[string]string `json:"tags,omitempty"`
 	// Echo keeps members of the service's model that Bellhop does not act on
 	// but must give back as sent (message roles, mail templates), by name.
 	Echo map[string]json.RawMessage `json:"echo,omitempty"`
+}
+
+// MailTemplates are a pool's texts of e-mails; "" means Cognito's default.
+type MailTemplates struct {
+	Verification          string `json:"verification,omitempty"`
+	VerificationSubject   string `json:"verification_subject,omitempty"`
+	Invitation            string `json:"invitation,omitempty"`
+	InvitationSubject     string `json:"invitation_subject,omitempty"`
+	Authentication        string `json:"authentication,omitempty"`
+	AuthenticationSubject string `json:"authentication_subject,omitempty"`
 }
 
 // Bounds limit an attribute's value: the characters of a text, or the number
@@ -40,6 +57,9 @@ type Bounds struct {
 // looks the same when it is made and ever after: what is empty is absent.
 func (s PoolSettings) stored() PoolSettings {
 	s.UsernameAttributes = unlessEmpty(s.UsernameAttributes)
+	s.AliasAttributes = unlessEmpty(s.AliasAttributes)
+	s.Recovery = unlessEmpty(s.Recovery)
+	s.VerifyFirst = unlessEmpty(s.VerifyFirst)
 	s.AutoVerified = unlessEmpty(s.AutoVerified)
 	s.Required = unlessEmpty(s.Required)
 	s.Immutable = unlessEmpty(s.Immutable)
@@ -55,7 +75,7 @@ func (s PoolSettings) stored() PoolSettings {
 // Cognito's word is that whatever is left out goes back to its default: they
 // hold Bellhop's own settings, which no tool that updates a pool knows of.
 func (s PoolSettings) keeping(old PoolSettings) PoolSettings {
-	s.UsernameAttributes, s.CaseSensitive = old.UsernameAttributes, old.CaseSensitive
+	s.UsernameAttributes, s.AliasAttributes, s.CaseSensitive = old.UsernameAttributes, old.AliasAttributes, old.CaseSensitive
 	s.Required, s.Bounds, s.Immutable, s.Custom = old.Required, old.Bounds, old.Immutable, old.Custom
 	if s.Tags == nil {
 		s.Tags = old.Tags
@@ -98,6 +118,7 @@ func DefaultPoolSettings() PoolSettings {
 const (
 	FactorPassword = "PASSWORD"
 	FactorSMSOTP   = "SMS_OTP"
+	FactorEmailOTP = "EMAIL_OTP"
 )
 
 // Behaviour says how far a pool departs from Cognito; tag bellhop:behaviour.
@@ -127,6 +148,9 @@ func (s PoolSettings) Behaviour() Behaviour {
 	return Standard
 }
 
+// exact says that the pool is to behave as Cognito does, for tests against it.
+func (s PoolSettings) exact() bool { return s.Behaviour() == CognitoExact }
+
 // AppHost is the host of the last line of a text (origin-bound codes, WICG), ""
 // for none.
 func (s PoolSettings) AppHost() string { return s.Tags[tagAppHost] }
@@ -144,12 +168,12 @@ func (s PoolSettings) SecondFactor() bool { return s.Tags[tagSecondFactor] == "r
 
 // Passwordless says whether a user may be created without a password: Cognito
 // allows it where a one-time code is an allowed first factor.
-func (s PoolSettings) Passwordless() bool { return slices.Contains(s.FirstFactors, FactorSMSOTP) }
-
-// AutoVerifiesPhone says whether sign-up sends a code to the phone number.
-func (s PoolSettings) AutoVerifiesPhone() bool {
-	return slices.Contains(s.AutoVerified, AttrPhone)
+func (s PoolSettings) Passwordless() bool {
+	return s.offers(FactorSMSOTP) || s.offers(FactorEmailOTP)
 }
+
+// offers says whether the pool allows the first factor.
+func (s PoolSettings) offers(factor string) bool { return slices.Contains(s.FirstFactors, factor) }
 
 // ClientSettings is an app client's configuration; the zero value of each
 // member means Cognito's default.

@@ -2,14 +2,11 @@ package userpool
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // The challenge names that Bellhop presents, in Cognito's spelling.
@@ -17,6 +14,7 @@ const (
 	nameCustom           = string(challenge.Custom)
 	namePasswordVerifier = string(challenge.PasswordVerifier)
 	nameSMSOTP           = "SMS_OTP"
+	nameEmailOTP         = "EMAIL_OTP"
 	nameSelect           = "SELECT_CHALLENGE"
 	namePassword         = "PASSWORD"
 	namePasswordSRP      = "PASSWORD_SRP"
@@ -32,22 +30,29 @@ type start struct {
 	at      time.Time
 }
 
-// InitiateAuth begins a sign-in, or exchanges a refresh token.
+// The flows, Cognito's AuthFlow.
+const (
+	flowCustom       = "CUSTOM_AUTH"
+	flowSRP          = "USER_SRP_AUTH"
+	flowUserAuth     = "USER_AUTH"
+	flowPassword     = "USER_PASSWORD_AUTH"
+	flowAdmin        = "ADMIN_USER_PASSWORD_AUTH"
+	flowAdminOld     = "ADMIN_NO_SRP_AUTH" // the same, in older code
+	flowRefresh      = "REFRESH_TOKEN_AUTH"
+	flowRefreshOlder = "REFRESH_TOKEN"
+)
+
+// InitiateAuth begins a sign-in, or exchanges a refresh token. With a pool in
+// the request it is AdminInitiateAuth, for a backend that was asked by somebody.
 func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
 	at := now()
-	c, p, err := s.loadClient(ctx, r.ClientID)
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
 	}
 	st := start{request: r, client: c, pool: p, at: at}
-	switch r.Flow {
-	case "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN":
+	if r.Flow == flowRefresh || r.Flow == flowRefreshOlder {
 		return s.refreshFlow(ctx, st)
-	case "CUSTOM_AUTH", "USER_SRP_AUTH", "USER_AUTH":
-	case "USER_PASSWORD_AUTH":
-		return AuthResult{}, fault.New(fault.InvalidParameter, "USER_PASSWORD_AUTH is not served by this version of Bellhop. USER_SRP_AUTH and USER_AUTH with PASSWORD are.")
-	default:
-		return AuthResult{}, fault.New(fault.InvalidParameter, "Initiate Auth method not supported")
 	}
 	if err := flowAllowed(c, r); err != nil {
 		return AuthResult{}, err
@@ -55,37 +60,53 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	if err := s.checkSecretHash(c, r.Parameters["SECRET_HASH"], r.Parameters["USERNAME"]); err != nil {
 		return AuthResult{}, err
 	}
-	if st.login, err = parameterLogin(r.Parameters); err != nil {
+	if st.login, err = parameterLogin(p, r.Parameters); err != nil {
 		return AuthResult{}, err
 	}
 	switch r.Flow {
-	case "USER_SRP_AUTH":
+	case flowSRP:
 		return s.startSRP(ctx, st, nil)
-	case "USER_AUTH":
+	case flowUserAuth:
 		return s.startUserAuth(ctx, st)
+	case flowCustom:
+		return s.startCustom(ctx, st)
 	}
-	return s.startCustom(ctx, st)
+	if r.Parameters["PASSWORD"] == "" {
+		return AuthResult{}, missing("PASSWORD")
+	}
+	return s.signInByPassword(ctx, st, nil)
+}
+
+// flowsNeed is what a client must allow for a flow.
+var flowsNeed = map[string]string{
+	flowCustom: AllowCustom, flowSRP: AllowSRP, flowUserAuth: AllowUserAuth,
+	flowPassword: AllowPassword, flowAdmin: AllowAdminPassword, flowAdminOld: AllowAdminPassword,
 }
 
 // flowAllowed checks the client's ExplicitAuthFlows. The Session of
 // ConfirmSignUp may be used through USER_AUTH by a CUSTOM_AUTH client too:
 // Amplify's autoSignIn knows no other way.
 func flowAllowed(c Client, r AuthRequest) error {
-	need := map[string]string{"CUSTOM_AUTH": AllowCustom, "USER_SRP_AUTH": AllowSRP, "USER_AUTH": AllowUserAuth}[r.Flow]
-	if c.Settings.Allows(need) || (r.Flow == "USER_AUTH" && r.Session != "" && c.Settings.Allows(AllowCustom)) {
+	need := flowsNeed[r.Flow]
+	byAdmin := need == AllowAdminPassword
+	switch {
+	case need == "", byAdmin && r.PoolID == "":
+		return fault.New(fault.InvalidParameter, "Initiate Auth method not supported")
+	case c.Settings.Allows(need), r.Flow == flowUserAuth && r.Session != "" && c.Settings.Allows(AllowCustom):
 		return nil
-	}
-	if r.Flow == "USER_SRP_AUTH" {
+	case byAdmin:
+		return fault.New(fault.InvalidParameter, "Auth flow not enabled for this client")
+	case r.Flow == flowSRP:
 		return fault.New(fault.InvalidParameter, "USER_SRP is not enabled for the client.")
 	}
 	return fault.New(fault.InvalidParameter, "%s flow not enabled for this client", r.Flow)
 }
 
-func parameterLogin(parameters map[string]string) (login, error) {
+func parameterLogin(p Pool, parameters map[string]string) (login, error) {
 	if parameters["USERNAME"] == "" {
 		return login{}, missing("USERNAME")
 	}
-	return parseLogin(parameters["USERNAME"])
+	return parseLogin(p, parameters["USERNAME"])
 }
 
 func missing(key string) error {
@@ -103,27 +124,37 @@ func (s *Service) startCustom(ctx context.Context, st start) (AuthResult, error)
 	case challenge.PasswordVerifier:
 		return s.startSRP(ctx, st, history)
 	case challenge.Custom:
-		return s.startTexted(ctx, st, PurposeSignIn)
+		return s.startCode(ctx, st, PurposeSignIn, anyMedium)
 	}
 	return AuthResult{}, errCredentials
 }
 
-// startTexted opens a texted-code challenge and the Session that answers it.
-func (s *Service) startTexted(ctx context.Context, st start, purpose Purpose) (AuthResult, error) {
-	if st.client.Settings.PreventExistence && !st.login.number.IsZero() {
-		if err := s.canSend(st.code(purpose, subject{number: st.login.number})); err != nil {
+// startCode opens a challenge by a code, and the Session that answers it.
+func (s *Service) startCode(ctx context.Context, st start, purpose Purpose, medium string) (AuthResult, error) {
+	if to := st.login.contact; st.client.Settings.PreventExistence && to.fits(medium) {
+		if err := s.canSend(codeRequest{pool: st.pool, client: st.client, purpose: purpose, to: to, at: st.at}); err != nil {
 			return AuthResult{}, err
 		}
 	}
 	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
-		if u.waits && !st.client.Settings.PreventExistence {
+		switch {
+		case u.waits && !st.client.Settings.PreventExistence:
 			return step{}, errUnconfirmed
-		}
-		if purpose == PurposeOTP && exactForcesPassword(st.pool, u) {
+		case u.pending && st.pool.Settings.exact() && purpose == PurposeSignIn:
+			return step{}, errUnconfirmed
+		case purpose == PurposeOTP && !slices.Contains(factors(st.client, st.pool, u), otpName(medium)):
 			return s.presentChoice(ctx, tx, st, u, nameSelect)
 		}
-		return s.presentCode(ctx, tx, st, u, purpose, nil)
+		return s.presentCode(ctx, tx, st, u, purpose, medium, nil)
 	})
+}
+
+// otpName is the challenge of a one-time code by the medium.
+func otpName(medium string) string {
+	if medium == byEmail {
+		return nameEmailOTP
+	}
+	return nameSMSOTP
 }
 
 // begin takes the first step of a sign-in for the subject of its login. Each
@@ -137,10 +168,9 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 		if err != nil {
 			return step{}, nil, err
 		}
-		if err := present(st.client, u); err != nil {
+		if err := present(st.client, st.pool, u); err != nil {
 			return step{}, nil, err
 		}
-		u.number = s.numberOf(u)
 		next, err := fn(tx, u)
 		return next, nil, err
 	})
@@ -167,62 +197,86 @@ func (s *Service) take(ctx context.Context, c Client, caller Caller, at time.Tim
 	return AuthResult{Tokens: &tokens, Parameters: map[string]string{}}, nil
 }
 
-func (st start) code(purpose Purpose, u subject) codeRequest {
-	return codeRequest{
-		pool: st.pool, client: st.client, subject: u.slot(), purpose: purpose,
-		to: Contact{Number: u.number}, caller: st.request.Caller, decoy: u.decoy(), at: st.at,
-	}
-}
-
-// presentCode opens the challenge, texts its code if one is due, and opens the
+// presentCode opens the challenge, sends its code if one is due, and opens the
 // Session that answers it.
-func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, purpose Purpose, history []challenge.Entry) (step, error) {
-	want := st.code(purpose, u)
-	if err := s.canSend(want); err != nil {
-		return step{}, err
-	}
-	ch, err := s.textCode(ctx, tx, want)
+func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, purpose Purpose, medium string, history []challenge.Entry) (step, error) {
+	who, err := s.codeFor(st, u, purpose, medium)
 	if err != nil {
 		return step{}, err
 	}
-	name := nameCustom
-	if purpose == PurposeOTP {
-		name = nameSMSOTP
+	if err := s.canSend(who); err != nil {
+		return step{}, err
 	}
-	next := step{Challenge: name, Parameters: map[string]string{
-		"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
-		"CODE_DELIVERY_DESTINATION":     u.number.Masked(),
+	ch, err := s.textCode(ctx, tx, who)
+	if err != nil {
+		return step{}, err
+	}
+	next := step{Challenge: nameCustom, Parameters: map[string]string{
+		"CODE_DELIVERY_DELIVERY_MEDIUM": who.to.medium(),
+		"CODE_DELIVERY_DESTINATION":     who.masked(),
 	}}
 	if purpose == PurposeOTP {
-		next.Available = []string{nameSMSOTP}
-	} else {
-		next.Parameters["USERNAME"] = string(u.id)
+		next.Challenge = otpName(medium)
+		next.Available = []string{next.Challenge}
 	}
-	next.Session, err = s.openSession(ctx, tx, st.session(u, SessionStep(name), ch.ID, history))
+	session := st.session(u, SessionStep(next.Challenge), ch.ID, history)
+	if purpose == PurposeSignIn {
+		next.Parameters["USERNAME"] = s.told(st.client, st.pool, u)
+	}
+	session.Username, session.Decoy = s.told(st.client, st.pool, u), who.decoy
+	if u.pending && who.registration != "" {
+		session.Subject = string(who.registration)
+	}
+	next.Session, err = s.openSession(ctx, tx, session)
 	return next, err
 }
 
-func (st start) session(u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
-	name := st.login.name()
-	if u.known || u.pending {
-		name = u.number.E164()
+// codeFor is the code that the subject is to be sent by the medium. Where users
+// sign up under a name of their own the code of a pending sign-up is that
+// sign-up's; where contacts are names it is the contact's, whoever signed up.
+func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (codeRequest, error) {
+	requester := st.request.Caller.requester()
+	to, real := s.destination(st.pool, u, requester, medium)
+	if !real && !u.decoy() && !st.client.Settings.PreventExistence {
+		return codeRequest{}, fault.New(fault.InvalidParameter, "The user has no phone number or e-mail address that a code could be sent to.")
 	}
+	want := codeRequest{
+		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
+		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
+	}
+	if want.decoy { // its code was sent to nobody, so it is not the user's who may come to be
+		want.subject = "decoy " + string(u.id)
+	}
+	if reg, ok := u.registration(requester); ok && u.pending && !want.decoy &&
+		(!st.pool.Settings.namedByContact() || st.pool.Settings.exact()) {
+		want.subject, want.registration = string(reg.ID), reg.ID
+	}
+	return want, nil
+}
+
+// told is the user name that the client is told of the subject: the canonical
+// one, or what looks like one. In a strict pool an alias leads to a sub, as one
+// of nobody's does, and not to a name that only a user has.
+func (s *Service) told(c Client, p Pool, u subject) string {
+	hides := u.byAlias && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
+	switch {
+	case p.Settings.namedByContact(), hides:
+		return string(u.id)
+	case u.known:
+		return u.user.Username
+	case u.byAlias || u.name == "":
+		return string(u.id)
+	}
+	return u.name
+}
+
+func (st start) session(u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
 	return Session{
 		PoolID: st.pool.ID, ClientID: st.client.ID, Subject: string(u.id), Decoy: u.decoy(),
-		Step: next, Username: string(u.id), Name: name, Challenge: ch,
+		Step: next, Username: string(u.id), Name: u.name, ByID: u.byID, Challenge: ch,
 		History: history, Pending: u.pending,
 		CreatedAt: st.at, ExpiresAt: st.at.Add(st.client.Settings.sessionTTL()),
 	}
-}
-
-// numberOf is where the subject's texts go. Who has no number gets one that
-// looks like any other, for the mask; nothing is ever sent there.
-func (s *Service) numberOf(u subject) phone.Number {
-	if !u.number.IsZero() {
-		return u.number
-	}
-	n := binary.BigEndian.Uint64(s.stable(stableDecoy, "number", string(u.id)))
-	return phone.FromCanonical(fmt.Sprintf("+1%010d", n%1e10))
 }
 
 // startUserAuth is choice-based sign-in: straight on after a sign-up, the
@@ -234,8 +288,12 @@ func (s *Service) startUserAuth(ctx context.Context, st start) (AuthResult, erro
 	p := st.request.Parameters
 	switch p["PREFERRED_CHALLENGE"] {
 	case nameSMSOTP:
-		if st.pool.Settings.Passwordless() {
-			return s.startTexted(ctx, st, PurposeOTP)
+		if st.pool.Settings.offers(FactorSMSOTP) {
+			return s.startCode(ctx, st, PurposeOTP, bySMS)
+		}
+	case nameEmailOTP:
+		if st.pool.Settings.offers(FactorEmailOTP) {
+			return s.startCode(ctx, st, PurposeOTP, byEmail)
 		}
 	case namePasswordSRP:
 		if p["SRP_A"] != "" {
@@ -261,29 +319,54 @@ func (s *Service) startChoice(ctx context.Context, st start, name string) (AuthR
 
 func (s *Service) presentChoice(ctx context.Context, tx Tx, st start, u subject, name string) (next step, err error) {
 	next = step{Challenge: name, Available: factors(st.client, st.pool, u), Parameters: map[string]string{}}
-	next.Session, err = s.openSession(ctx, tx, st.session(u, SessionStep(name), "", nil))
+	session := st.session(u, SessionStep(name), "", nil)
+	session.Username = s.told(st.client, st.pool, u)
+	next.Session, err = s.openSession(ctx, tx, session)
 	return next, err
 }
 
 // factors are the first factors that the subject may choose from. A client that
 // prevents existence errors is offered all that the pool allows, whoever asks:
-// a password that is not there is wrong like any other.
+// a password that is not there is wrong like any other, and a code for it goes
+// nowhere. (On Cognito, and in a pool that is exact, a user's own ones show.)
 func factors(c Client, p Pool, u subject) []string {
-	password := u.user.Verifier != "" || c.Settings.PreventExistence
+	all := c.Settings.PreventExistence && (!p.Settings.exact() || u.nobody())
 	var list []string
-	if password && slices.Contains(p.Settings.FirstFactors, FactorPassword) {
+	if p.Settings.offers(FactorPassword) && (all || u.hasPassword()) {
 		list = append(list, namePassword, namePasswordSRP)
 	}
-	if p.Settings.Passwordless() && !exactForcesPassword(p, u) {
+	if exactForcesPassword(p, u) {
+		return list
+	}
+	if p.Settings.offers(FactorSMSOTP) && (all || u.reachable(p, bySMS)) {
 		list = append(list, nameSMSOTP)
 	}
+	if p.Settings.offers(FactorEmailOTP) && (all || u.reachable(p, byEmail)) {
+		list = append(list, nameEmailOTP)
+	}
 	return list
+}
+
+// hasPassword says whether there is a password that the subject might know.
+func (u subject) hasPassword() bool {
+	return u.user.Verifier != "" || slices.ContainsFunc(u.regs, func(r Registration) bool { return r.Verifier != "" })
+}
+
+// reachable says whether the subject has what a code can be sent to.
+func (u subject) reachable(p Pool, medium string) bool {
+	attrs := u.user.Attributes
+	if !u.known && len(u.regs) > 0 && !p.Settings.namedByContact() {
+		attrs = u.regs[0].Attributes
+	}
+	return u.contact.fits(medium) || slices.ContainsFunc(contactAttributes, func(attr string) bool {
+		return attributeContact(attrs, attr).fits(medium)
+	})
 }
 
 // exactForcesPassword: on Cognito a user with a temporary password is offered
 // no one-time code. Elsewhere a texted code serves him as CUSTOM_AUTH does.
 func exactForcesPassword(p Pool, u subject) bool {
-	return p.Settings.Behaviour() == CognitoExact && u.known && u.user.Status == StatusForceChangePassword
+	return p.Settings.exact() && u.known && u.user.Status == StatusForceChangePassword
 }
 
 // signInSignedUp exchanges the Session of ConfirmSignUp for tokens: the number
@@ -297,7 +380,7 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if session.Step != StepSignedUp && session.Step != StepReturned {
 			return step{}, nil, errSession
 		}
-		if !session.names(st.request.Parameters["USERNAME"]) {
+		if !session.names(st.pool, st.request.Parameters["USERNAME"]) {
 			return step{}, nil, errSession
 		}
 		u, err := tx.User(ctx, st.pool.ID, UserID(session.Subject))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 const (
@@ -16,6 +15,8 @@ const (
 	// confirmed by an administrator. Its codes live codeTTL. One to which no
 	// code was sent waits for an administrator and never ends by itself.
 	registrationTTL = 7 * 24 * time.Hour
+	// On Cognito a sign-up stays until somebody deletes it.
+	exactRegistrationTTL = 10 * 365 * 24 * time.Hour
 	// Of the pending sign-ups of one name that a requester made, and of all of
 	// the name, so many stand beside each other.
 	maxOwn, maxRegistrations = 3, 20
@@ -26,7 +27,7 @@ const (
 var (
 	errExpiredCode   = fault.New(fault.ExpiredCode, "Invalid code provided, please request a code again.")
 	errWrongCode     = fault.New(fault.CodeMismatch, "Invalid verification code provided, please try again.")
-	errUserExists    = fault.New(fault.UsernameExists, "An account with the given phone_number already exists.")
+	errUserExists    = fault.New(fault.UsernameExists, "User already exists")
 	errNotUserClient = fault.New(fault.UserNotFound, "Username/client id combination not found.")
 	errIsConfirmed   = fault.New(fault.NotAuthorized, "User cannot be confirmed. Current status is CONFIRMED")
 )
@@ -52,13 +53,11 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	number := phone.FromCanonical(reg.Name)
 	want := codeRequest{
 		pool: p, client: c, subject: string(reg.ID), registration: reg.ID,
-		purpose: PurposeSignUp, to: Contact{Number: number}, caller: r.Caller, at: at,
+		purpose: PurposeSignUp, to: signUpContact(p, reg), caller: r.Caller, at: at,
 	}
-	texts := p.Settings.AutoVerifiesPhone()
-	if texts {
+	if !want.to.IsZero() {
 		if err := s.canSend(want); err != nil {
 			return SignUpResult{}, err
 		}
@@ -70,9 +69,9 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 		if err := s.spendStart(ctx, tx, r.Caller, at); err != nil {
 			return SignUpResult{}, nil, err
 		}
-		result, err := s.register(ctx, tx, reg, want, texts)
-		if errors.Is(err, errUserExists) { // committed: asking counts
-			return SignUpResult{}, errUserExists, nil
+		result, err := s.register(ctx, tx, reg, want)
+		if taken, ok := errors.AsType[*fault.Error](err); ok && taken.Kind == fault.UsernameExists {
+			return SignUpResult{}, taken, nil // committed: asking counts
 		}
 		return result, nil, err
 	})
@@ -95,7 +94,7 @@ func stillPending(ctx context.Context, pool PoolID, at time.Time) func(Tx, SignU
 
 // newRegistration checks what a sign-up says and makes the row of it.
 func (s *Service) newRegistration(c Client, p Pool, r SignUpRequest, at time.Time) (Registration, error) {
-	number, err := signUpNumber(r.Username)
+	l, err := newName(p, r.Username)
 	if err != nil {
 		return Registration{}, err
 	}
@@ -103,89 +102,129 @@ func (s *Service) newRegistration(c Client, p Pool, r SignUpRequest, at time.Tim
 	if err != nil {
 		return Registration{}, err
 	}
-	if err := claimNumber(attrs, number); err != nil {
+	if attrs[attrPreferred] != "" && p.Settings.aliases(attrPreferred) {
+		return Registration{}, fault.New(fault.InvalidParameter, "preferred_username can be set only after the user is confirmed, where it is an alias.")
+	}
+	if err := l.claimContact(p.Settings, attrs); err != nil {
 		return Registration{}, err
 	}
 	if err := requiredPresent(p, attrs); err != nil {
 		return Registration{}, err
 	}
-	if err := checkSignUpPassword(p, r.Password); err != nil {
+	if err := checkSignUpPassword(p, r.Password, attrs); err != nil {
 		return Registration{}, err
 	}
-	var ends time.Time
-	if p.Settings.AutoVerifiesPhone() {
-		ends = at.Add(registrationTTL)
+	reg := Registration{
+		ID: RegistrationID(newID()), PoolID: p.ID, ClientID: c.ID, Name: l.name,
+		Sub: UserID(newID()), Requester: r.Caller.requester(), Attributes: attrs, CreatedAt: at,
 	}
-	return Registration{
-		ID: RegistrationID(newID()), PoolID: p.ID, ClientID: c.ID, Name: number.E164(),
-		Sub: UserID(newID()), Requester: r.Caller.requester(), Attributes: attrs,
-		CreatedAt: at, ExpiresAt: ends,
-	}, nil
+	switch {
+	case signUpContact(p, reg).IsZero(): // waits for an administrator
+	case p.Settings.exact():
+		reg.ExpiresAt = at.Add(exactRegistrationTTL)
+	default:
+		reg.ExpiresAt = at.Add(registrationTTL)
+	}
+	return reg, nil
 }
 
-func signUpNumber(username string) (phone.Number, error) {
-	if username == "" || username[0] != '+' {
-		return phone.Number{}, fault.New(fault.InvalidParameter,
-			"Username should be a phone number. It starts with + and the country code, for example +14155550123.")
+// signUpContact is where the sign-up's code goes, zero for nowhere: to what is
+// to be the name, since that is what must be proved, and else to the number or
+// the address, whichever the pool verifies. Cognito takes the number before the
+// address whichever the name is.
+func signUpContact(p Pool, reg Registration) Contact {
+	s := p.Settings
+	if len(s.AutoVerified) == 0 {
+		return Contact{}
 	}
-	return phone.Parse(username)
-}
-
-// claimNumber sets phone_number from the user name; another number beside it
-// is refused, since only one would be verified.
-func claimNumber(attrs map[string]string, number phone.Number) error {
-	if given, ok := attrs[AttrPhone]; ok && given != number.E164() {
-		return fault.New(fault.InvalidParameter, "The attribute phone_number differs from the phone number that is the user name.")
+	if name := s.loginBy(reg.Name).contact; !name.IsZero() && !s.exact() {
+		return attributeContact(reg.Attributes, name.attribute())
 	}
-	attrs[AttrPhone] = number.E164()
-	return nil
+	for _, attr := range contactAttributes {
+		if c := attributeContact(reg.Attributes, attr); s.verifies(attr) && !c.IsZero() {
+			return c
+		}
+	}
+	return Contact{}
 }
 
 // register stores the sign-up beside the others of its name and puts its text
 // in the outbox.
-func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want codeRequest, texts bool) (SignUpResult, error) {
-	u, err := tx.UserByName(ctx, reg.PoolID, reg.Name)
+func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want codeRequest) (SignUpResult, error) {
+	u, err := s.holder(ctx, tx, reg)
 	switch {
-	case err == nil && want.pool.Settings.Behaviour() == Strict:
+	case err == nil && hidesNames(want.pool):
 		reg.Existing, reg.Verifier = u.ID, ""
 		want.decoy = !u.Enabled
 	case err == nil:
-		return SignUpResult{}, errUserExists
+		return SignUpResult{}, nameExists(want.pool, reg.Name)
 	case !errors.Is(err, ErrNotFound):
 		return SignUpResult{}, err
 	}
-	if err := makeRoom(ctx, tx, reg, want.at); err != nil {
+	if err := makeRoom(ctx, tx, want.pool, reg, want.at); err != nil {
 		return SignUpResult{}, err
 	}
 	if err := tx.InsertRegistration(ctx, reg); err != nil {
 		return SignUpResult{}, fmt.Errorf("insert registration: %w", err)
 	}
 	result := SignUpResult{Sub: reg.Sub}
-	if texts {
+	if !want.to.IsZero() {
 		if _, err := s.textCode(ctx, tx, want); err != nil {
 			return SignUpResult{}, err
 		}
 		d := want.delivery()
 		result.Delivery = &d
 	}
-	if !want.client.Settings.Allows(AllowUserAuth) && !want.client.Settings.Allows(AllowCustom) {
+	if !usesSession(want.pool, want.client) {
 		return result, nil
 	}
 	result.Session, err = s.openSession(ctx, tx, Session{
 		PoolID: reg.PoolID, ClientID: reg.ClientID, Subject: string(reg.ID),
-		Step: StepConfirmSignUp, Username: string(reg.Sub), Name: reg.Name,
+		Step: StepConfirmSignUp, Username: want.pool.Settings.username(reg), Name: reg.Name,
 		CreatedAt: want.at, ExpiresAt: want.at.Add(codeTTL),
 	})
 	return result, err
 }
 
+// holder finds the user that has the name already, or the sub that looks like it.
+func (s *Service) holder(ctx context.Context, tx Tx, reg Registration) (User, error) {
+	l := login{name: reg.Name}
+	if uuidText.MatchString(reg.Name) {
+		l.id = UserID(reg.Name)
+	}
+	return findUser(ctx, tx, reg.PoolID, l)
+}
+
+// hidesNames: in a strict pool that is named by contacts a sign-up of a user
+// answers like one of nobody. Where people choose names a taken one must be told.
+func hidesNames(p Pool) bool {
+	return p.Settings.Behaviour() == Strict && p.Settings.namedByContact()
+}
+
+// nameExists words a taken name as Cognito does.
+func nameExists(p Pool, name string) *fault.Error {
+	if c := p.Settings.loginBy(name).contact; !c.IsZero() {
+		return fault.New(fault.UsernameExists, "An account with the given %s already exists.", c.attribute())
+	}
+	return errUserExists
+}
+
+// usesSession says whether the client has a flow for the Session that follows a
+// sign-up.
+func usesSession(p Pool, c Client) bool {
+	return c.Settings.Allows(AllowUserAuth) || (c.Settings.Allows(AllowCustom) && !p.Settings.exact())
+}
+
 // makeRoom ends a pending sign-up where too many stand: the requester's own
 // oldest, else the oldest of all. One that waits for an administrator is ended
-// by nobody else's.
-func makeRoom(ctx context.Context, tx Tx, reg Registration, at time.Time) error {
+// by nobody else's. On Cognito there is room for one, which stays.
+func makeRoom(ctx context.Context, tx Tx, p Pool, reg Registration, at time.Time) error {
 	regs, err := tx.Registrations(ctx, reg.PoolID, reg.Name, at)
 	if err != nil {
 		return err
+	}
+	if len(regs) > 0 && p.Settings.exact() {
+		return errUserExists
 	}
 	own := slices.DeleteFunc(slices.Clone(regs), func(r Registration) bool { return r.Requester != reg.Requester })
 	switch {
@@ -220,16 +259,15 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 	if err := s.checkSecretHash(c, r.SecretHash, r.Username); err != nil {
 		return Delivery{}, err
 	}
-	if !p.Settings.AutoVerifiesPhone() {
+	if len(p.Settings.AutoVerified) == 0 {
 		return Delivery{}, fault.New(fault.NotAuthorized, "Cannot resend codes. Auto verification not turned on.")
 	}
-	l, err := parseLogin(r.Username)
+	l, err := parseLogin(p, r.Username)
 	if err != nil {
 		return Delivery{}, err
 	}
-	want := codeRequest{pool: p, client: c, purpose: PurposeSignUp, caller: r.Caller, at: at}
-	want.to.Number = l.number
-	if c.Settings.PreventExistence {
+	want := codeRequest{pool: p, client: c, purpose: PurposeSignUp, to: l.contact, caller: r.Caller, at: at}
+	if c.Settings.PreventExistence && !want.to.IsZero() {
 		if err := s.canSend(want); err != nil {
 			return Delivery{}, err
 		}
@@ -253,22 +291,18 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 	return d, err
 }
 
-// resendTo fills in whom a resend goes to: the newest pending sign-up, or a
-// decoy where the client must not learn that there is none.
+// resendTo fills in whom a resend goes to: a pending sign-up, or a decoy where
+// the client must not learn that there is none.
 func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login) (codeRequest, error) {
 	u, err := s.findSubject(ctx, tx, want.pool, l, want.at)
 	if err != nil {
 		return want, err
 	}
-	regs, err := findRegistrations(ctx, tx, want.pool.ID, login{number: u.number, id: loginID(u, l)}, want.at)
-	if err != nil {
-		return want, err
-	}
-	want.to = Contact{Number: s.numberOf(u)}
-	if len(regs) > 0 {
-		reg := regs[0]
-		if own := slices.IndexFunc(regs, func(r Registration) bool { return r.Requester == want.caller.requester() }); own >= 0 {
-			reg = regs[own] // whose text his app waits for
+	want.hideMask = hidesMask(want.client, u)
+	if reg, ok := u.registration(want.caller.requester()); ok {
+		want.to = signUpContact(want.pool, reg)
+		if want.to.IsZero() {
+			return want, fault.New(fault.InvalidParameter, "The sign-up waits for an administrator: it has nothing that the pool verifies.")
 		}
 		want.subject, want.registration = string(reg.ID), reg.ID
 		want.decoy = reg.Existing != "" && !u.user.Enabled
@@ -280,14 +314,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		}
 		return want, errNotUserClient
 	}
+	want.to, _ = s.destination(want.pool, u, want.caller.requester(), anyMedium)
 	want.subject, want.decoy = "decoy "+string(u.id), true
 	return want, nil
-}
-
-// loginID keeps a login by sub where no number was found for it.
-func loginID(u subject, l login) UserID {
-	if u.number.IsZero() {
-		return l.id
-	}
-	return ""
 }

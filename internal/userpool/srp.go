@@ -10,7 +10,6 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
-	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/srp"
 )
 
@@ -23,8 +22,8 @@ const timestampSkew = 15 * time.Minute
 type secretBlock struct {
 	Pool    PoolID            `json:"p"`
 	Client  ClientID          `json:"c"`
-	User    UserID            `json:"u"` // USER_ID_FOR_SRP
-	Name    string            `json:"n"` // the number, as it was found
+	User    string            `json:"u"` // USER_ID_FOR_SRP
+	Name    string            `json:"n"` // the name, as it was found
 	Login   UserID            `json:"l"` // the sub, where one was given
 	A       srp.A             `json:"a"`
 	Secret  []byte            `json:"s"`
@@ -60,7 +59,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 		return AuthResult{}, err
 	}
 	block := secretBlock{
-		Pool: st.pool.ID, Client: st.client.ID, User: a.id, Name: st.login.name(), Login: st.login.id,
+		Pool: st.pool.ID, Client: st.client.ID, User: a.identity, Name: st.login.name, Login: st.login.id,
 		A: clientA, Secret: e.Secret(), Nonce: newHandle(), History: history,
 		Expires: st.at.Add(st.client.Settings.sessionTTL()),
 	}
@@ -74,7 +73,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 		Parameters: map[string]string{
 			"SALT": a.verifier.SaltHex(), "SRP_B": e.B(),
 			"SECRET_BLOCK": base64.StdEncoding.EncodeToString([]byte(sealed)),
-			"USERNAME":     string(a.id), "USER_ID_FOR_SRP": string(a.id),
+			"USERNAME":     a.identity, "USER_ID_FOR_SRP": a.identity,
 		},
 	}, nil
 }
@@ -91,17 +90,14 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		return AuthResult{}, err
 	}
 	st := rep.start()
-	st.login = login{id: claim.block.Login}
-	if claim.block.Name != "" {
-		st.login = login{number: phone.FromCanonical(claim.block.Name)}
-	}
+	st.login = Session{Name: claim.block.Name, Subject: string(claim.block.Login)}.login(rep.pool)
 	a, err := s.findAccount(ctx, st)
 	if err != nil {
 		return AuthResult{}, err
 	}
-	if a.id != claim.block.User {
+	if a.identity != claim.block.User {
 		// The user came or went since: what was begun cannot end well.
-		a = account{id: claim.block.User}
+		a = account{id: a.id, identity: claim.block.User}
 	}
 	right, err := s.proved(ctx, st.pool, a, claim)
 	if err != nil {
@@ -182,8 +178,8 @@ func (s *Service) claimFits(rep reply, b secretBlock) error {
 	case !rep.at.Before(b.Expires):
 		return errSessionExpired
 	}
-	named := Session{Username: string(b.User), Subject: string(b.User), Name: b.Name}
-	if !named.names(rep.request.Responses["USERNAME"]) {
+	named := Session{Username: b.User, Subject: b.User, Name: b.Name}
+	if !named.names(rep.pool, rep.request.Responses["USERNAME"]) {
 		return errSession
 	}
 	return nil
@@ -205,7 +201,7 @@ func (s *Service) proved(ctx context.Context, p Pool, a account, claim srpClaim)
 		return false, err
 	}
 	c := srp.Claim{
-		PoolName: poolName(p.ID), UserID: string(claim.block.User),
+		PoolName: poolName(p.ID), UserID: claim.block.User,
 		SecretBlock: claim.raw, Timestamp: claim.timestamp,
 	}
 	return c.SignedWith(key, claim.signature) && a.real, nil

@@ -94,7 +94,8 @@ type userTx interface {
 	// DeleteUser removes the user, its names, sessions, challenges and
 	// families, and retires the id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
-	// Retired says how many users that held the name in this pool are gone.
+	// Retired says how many users held the name in this pool and do so no more:
+	// they are gone, or have another.
 	Retired(ctx context.Context, pool PoolID, name string) (int, error)
 
 	InsertRegistration(ctx context.Context, r Registration) error
@@ -123,6 +124,9 @@ type challengeTx interface {
 	// subject, purpose and requester; not used, tries left, not expired at
 	// now), or stores c there and says that it is new.
 	OpenChallenge(ctx context.Context, c Challenge, now time.Time) (live Challenge, isNew bool, err error)
+	// LeaveSlot lets the next challenge in c's slot be a new one; what was there
+	// lives on for who has it.
+	LeaveSlot(ctx context.Context, c Challenge) error
 	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
 	// SignUpChallenges returns the unexpired, unused challenges (dead by tries
 	// or not) of the pending registrations of the name, newest first.

@@ -5,7 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,111 +16,105 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
-// login is what somebody signs in with in a phone-named pool: the number, or
-// the sub that the server told him.
-type login struct {
-	number phone.Number
-	id     UserID
-}
-
-var uuidText = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-// parseLogin reads a user name. What is neither a UUID nor a phone number is
-// refused with what is wrong with it.
-func parseLogin(username string) (login, error) {
-	if uuidText.MatchString(username) {
-		return login{id: UserID(username)}, nil
-	}
-	n, err := phone.Parse(username)
-	if err != nil {
-		return login{}, err
-	}
-	return login{number: n}, nil
-}
-
-// name is the sign-in name in the store, "" where the sub was given.
-func (l login) name() string {
-	if l.number.IsZero() {
-		return ""
-	}
-	return l.number.E164()
-}
-
-// subject is whom a request speaks of: a user, a number that has only pending
+// subject is whom a request speaks of: a user, a name that has only pending
 // sign-ups, or nobody.
 type subject struct {
 	user    User // zero unless known
 	known   bool
-	pending bool         // a sign-up waits; texted-code sign-in makes the user
-	waits   bool         // a sign-up waits for an administrator alone
-	id      UserID       // canonical, or what stands for it
-	number  phone.Number // zero if nobody can be texted
+	pending bool           // a sign-up waits; texted-code sign-in makes the user
+	waits   bool           // a sign-up waits for an administrator alone
+	regs    []Registration // pending sign-ups of the name, newest first
+	id      UserID         // the user's, or what stands for one
+	name    string         // what was signed in with, "" if nothing is known of it
+	contact Contact        // the name as a contact, if it is one
+	byID    bool           // the request gave a sub
+	byAlias bool           // it gave a contact where users have names of their own
 }
 
 // decoy says that nobody can sign in here, though it must look as if.
 func (u subject) decoy() bool { return !u.pending && (!u.known || !u.user.Enabled) }
 
-// slot is whose challenge it is. A decoy's is another than that of the user who
-// may come to be: its code was texted to nobody.
-func (u subject) slot() string {
-	if u.decoy() {
-		return "decoy " + string(u.id)
-	}
-	return string(u.id)
-}
+// nobody says that the name has neither a user nor a sign-up.
+func (u subject) nobody() bool { return !u.known && !u.pending && !u.waits }
 
 // findSubject looks up whom the login speaks of. It does the same reads whether
 // or not there is such a user. A login by an id that only stands in for a number
 // is one by that number: what a stand-in leads to must look like what a user's
 // own id does.
-func (s *Service) findSubject(ctx context.Context, tx Tx, pool Pool, l login, at time.Time) (subject, error) {
-	if l.id != "" {
-		if n, ok := s.standsFor(pool.ID, l.id); ok {
-			u, err := s.findSubject(ctx, tx, pool, login{number: n}, at)
-			if err != nil || u.id == l.id {
-				return u, err
-			}
-			return subject{id: l.id, number: n}, nil // it has stood in, and does no more
+func (s *Service) findSubject(ctx context.Context, tx Tx, p Pool, l login, at time.Time) (subject, error) {
+	if n, ok := s.standsFor(p.ID, l.id); ok {
+		number := login{name: n.E164()}
+		if p.Settings.signsInBy(AttrPhone) {
+			number.contact = Contact{Number: n}
 		}
+		u, err := s.findSubject(ctx, tx, p, number, at)
+		if err == nil && u.id != l.id { // it has stood in, and does no more
+			u = subject{id: l.id, name: number.name, contact: number.contact}
+		}
+		u.byID = true
+		return u, err
 	}
-	u, err := findUser(ctx, tx, pool.ID, l)
+	u, err := findUser(ctx, tx, p.ID, l)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return subject{}, err
 	}
-	known := err == nil
-	sub := subject{user: u, known: known, id: u.ID, number: l.number}
-	if known {
-		l.number = phone.FromCanonical(u.Attributes[AttrPhone])
-		sub.number = l.number
+	sub := subject{
+		user: u, known: err == nil, id: u.ID, name: l.name, contact: l.contact,
+		byID: l.id != "", byAlias: !p.Settings.namedByContact() && !l.contact.IsZero(),
 	}
-	regs, err := findRegistrations(ctx, tx, pool.ID, l, at)
-	if err != nil {
+	if sub.known && l.id == u.ID {
+		sub.name = u.mainName()
+		sub.contact = p.Settings.loginBy(sub.name).contact
+	}
+	if sub.regs, err = findRegistrations(ctx, tx, p.ID, login{name: sub.name, id: l.id}, at); err != nil {
 		return subject{}, err
 	}
-	if !known && l.id != "" && len(regs) > 0 {
-		// The sub that a sign-up was told: whom it speaks of is its number's,
+	if !sub.known && sub.name == "" && len(sub.regs) > 0 {
+		// The sub that a sign-up was told: whom it speaks of is its name's,
 		// which in a strict pool may have a user.
-		return s.findSubject(ctx, tx, pool, login{number: phone.FromCanonical(regs[0].Name)}, at)
-	}
-	if !known && len(regs) > 0 {
-		sub.waits = regs[0].ExpiresAt.IsZero()
-		sub.pending = !sub.waits
-		sub.number = phone.FromCanonical(regs[0].Name)
+		u, err := s.findSubject(ctx, tx, p, p.Settings.loginBy(sub.regs[0].Name), at)
+		u.byID = true
+		return u, err
 	}
 	retired := 0
-	if !sub.number.IsZero() {
-		if retired, err = tx.Retired(ctx, pool.ID, sub.number.E164()); err != nil {
+	if sub.name != "" {
+		if retired, err = tx.Retired(ctx, p.ID, sub.name); err != nil {
 			return subject{}, err
 		}
 	}
-	if known {
+	if sub.known {
 		return sub, nil
 	}
+	if len(sub.regs) > 0 {
+		sub.waits = sub.regs[0].ExpiresAt.IsZero()
+		sub.pending = !sub.waits
+	}
 	sub.id = l.id
-	if !sub.number.IsZero() {
-		sub.id = s.standIn(pool.ID, sub.number, retired)
+	if sub.name != "" {
+		sub.id = s.standIn(p.ID, sub.name, retired)
 	}
 	return sub, nil
+}
+
+// mainName is the name that a user is called by: his own, or where that is the
+// sub the first of those he signs in with.
+func (u User) mainName() string {
+	if u.Username != string(u.ID) || len(u.Names) == 0 {
+		return u.Username
+	}
+	return u.Names[0]
+}
+
+// registration is the pending sign-up that the requester means: his own newest,
+// since that is whose text his app waits for, else the newest of all.
+func (u subject) registration(requester string) (Registration, bool) {
+	if len(u.regs) == 0 {
+		return Registration{}, false
+	}
+	if own := slices.IndexFunc(u.regs, func(r Registration) bool { return r.Requester == requester }); own >= 0 {
+		return u.regs[own], true
+	}
+	return u.regs[0], true
 }
 
 // A stand-in is the id told for a number that has no user: the same at each
@@ -164,11 +158,30 @@ func isUUID4(b [16]byte) bool {
 	return b[standInVersion]&0xf0 == 0x40 && b[standInVariant]&0xc0 == 0x80
 }
 
-func (s *Service) standIn(pool PoolID, n phone.Number, retired int) UserID {
-	b, c := s.standInBlock(pool, n, retired), s.standInCipher()
+func (s *Service) standIn(pool PoolID, name string, retired int) UserID {
+	if !isNumber(name) {
+		return s.hashedStandIn(pool, name, retired)
+	}
+	b, c := s.standInBlock(pool, phone.FromCanonical(name), retired), s.standInCipher()
 	for c.Encrypt(b[:], b[:]); !isUUID4(b); {
 		c.Encrypt(b[:], b[:])
 	}
+	return UserID(uuid.UUID(b).String())
+}
+
+// isNumber says whether a name is a number in E.164, which a stand-in can hold.
+func isNumber(name string) bool {
+	digits, ok := strings.CutPrefix(name, "+")
+	return ok && len(digits) >= 5 && len(digits) <= 15 && strings.Trim(digits, "0123456789") == "" && digits[0] != '0'
+}
+
+// hashedStandIn is the stand-in for a name that no UUID has room for. It does
+// not lead back to the name, so masks of e-mail addresses are not shown to who
+// gives a sub (see masked).
+func (s *Service) hashedStandIn(pool PoolID, name string, retired int) UserID {
+	b := [16]byte(s.stable(stableDecoy, "name", string(pool), name, strconv.Itoa(retired))[:16])
+	b[standInVersion] = 0x40 | b[standInVersion]&0x0f
+	b[standInVariant] = 0x80 | b[standInVariant]&0x3f
 	return UserID(uuid.UUID(b).String())
 }
 
@@ -192,17 +205,10 @@ func (s *Service) standsFor(pool PoolID, id UserID) (phone.Number, bool) {
 	return n, b == s.standInBlock(pool, n, retired)
 }
 
-func findUser(ctx context.Context, tx Tx, pool PoolID, l login) (User, error) {
-	if l.id != "" {
-		return tx.User(ctx, pool, l.id)
-	}
-	return tx.UserByName(ctx, pool, l.name())
-}
-
 // findRegistrations returns the pending sign-ups of the login's name, newest
-// first; a login by sub finds the name through the sign-up that was told it.
+// first; a login by sub alone finds the name through the sign-up that was told it.
 func findRegistrations(ctx context.Context, tx Tx, pool PoolID, l login, at time.Time) ([]Registration, error) {
-	name := l.name()
+	name := l.name
 	if name == "" {
 		r, err := tx.RegistrationBySub(ctx, pool, l.id, at)
 		if errors.Is(err, ErrNotFound) {
@@ -218,13 +224,14 @@ func findRegistrations(ctx context.Context, tx Tx, pool PoolID, l login, at time
 
 // present turns the subject of a sign-in into a refusal where the client may
 // know: no user, or a disabled one. Clients that prevent existence errors get
-// none; there the sign-in goes on with a decoy.
-func present(c Client, u subject) error {
-	if c.Settings.PreventExistence {
+// none; there the sign-in goes on with a decoy. (Cognito tells even them that a
+// user is disabled.)
+func present(c Client, p Pool, u subject) error {
+	if c.Settings.PreventExistence && (!p.Settings.exact() || !u.known) {
 		return nil
 	}
-	if !u.known && !u.pending && !u.waits {
-		return fault.New(fault.UserNotFound, "User does not exist.")
+	if u.nobody() {
+		return errNoUser
 	}
 	if u.known && !u.user.Enabled {
 		return errDisabled

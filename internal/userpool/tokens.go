@@ -24,6 +24,10 @@ var (
 	errNoUser         = fault.New(fault.UserNotFound, "User does not exist.")
 )
 
+// activeEvery is how often a user's last sign-in is written down: to the day, so
+// that not every sign-in writes the user.
+const activeEvery = 24 * time.Hour
+
 // grant starts the family of tokens of a finished sign-in.
 func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Time) (step, error) {
 	if _, err := tx.Client(ctx, c.ID); err != nil { // it may be deleted since it was read
@@ -36,10 +40,10 @@ func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Ti
 	if err := tx.InsertFamily(ctx, f); err != nil {
 		return step{}, fmt.Errorf("start token family: %w", err)
 	}
-	if u.SignedInAt.IsZero() {
-		u.SignedInAt = at
+	if u.SignedInAt.IsZero() || !at.Before(u.ActiveAt.Add(activeEvery)) {
+		u.SignedInAt, u.ActiveAt = orElse(u.SignedInAt, at), at
 		if err := tx.UpdateUser(ctx, u); err != nil {
-			return step{}, fmt.Errorf("note first sign-in: %w", err)
+			return step{}, fmt.Errorf("note sign-in: %w", err)
 		}
 	}
 	return step{User: u.ID, Family: f.ID}, nil
@@ -147,7 +151,7 @@ func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error)
 		return AuthResult{}, err
 	}
 	tokens, err := s.refresh(ctx, st.client, t, st.request.Caller, st.at, func(u User) error {
-		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username)
+		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username, string(u.ID))
 	})
 	if err != nil {
 		return AuthResult{}, err

@@ -44,9 +44,11 @@ type world struct {
 	store  *sqlstore.DB
 	ring   *seal.Ring
 	phone  *smstest.Phone
+	mail   *mailbox
 	log    *strings.Builder
 	pool   userpool.PoolID
 	client userpool.ClientID
+	file   string // the database
 	stop   func() // ends the background work and waits for it
 }
 
@@ -59,6 +61,8 @@ type options struct {
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
+	// design changes the pool's settings: other names than phone numbers.
+	design func(*userpool.PoolSettings)
 }
 
 // inWorld runs a test in a bubble of virtual time with a server in it.
@@ -67,14 +71,15 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		store, err := sqlstore.Open(ctx, filepath.Join(dir, "bellhop.db"), sqlstore.Options{})
+		file := filepath.Join(dir, "bellhop.db")
+		store, err := sqlstore.Open(ctx, file, sqlstore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ring, _ := seal.Generate()
-		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, log: &strings.Builder{}}
+		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{}, file: file}
 		w.s, err = userpool.Open(ctx, userpool.Config{
-			Store: store, Ring: ring, Sender: w.phone, Region: "us-east-1",
+			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
 			Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		})
@@ -131,6 +136,9 @@ func (w *world) makePool(o options) {
 	}
 	for k, v := range o.tags {
 		set.Tags[k] = v
+	}
+	if o.design != nil {
+		o.design(&set)
 	}
 	p, err := w.s.CreateUserPool(w.ctx, userpool.NewPool{Name: "riders", Settings: set})
 	if err != nil {

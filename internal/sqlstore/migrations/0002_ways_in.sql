@@ -9,6 +9,7 @@ create index users_by_age on users (pool_id, created_at, id);
 create index users_by_status on users (pool_id, status, created_at, id);
 
 alter table registrations add column srp_identity text not null default '';
+alter table sessions add column by_id boolean not null default false;
 create index registrations_by_age on registrations (pool_id, created_at, sub);
 
 -- A contact is a phone number in E.164 or an e-mail address.
