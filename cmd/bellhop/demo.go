@@ -101,6 +101,9 @@ func prepareDemo(ctx context.Context, cfg *config.Config, d *door, service *user
 	if err := service.ClaimPublicURL(ctx, true); err != nil { // the port may be another each time
 		return err
 	}
+	if err := service.NoteMasterKey(ctx); err != nil {
+		return err
+	}
 	if err := ensureAdminKey(ctx, cfg, service, log); err != nil {
 		return err
 	}

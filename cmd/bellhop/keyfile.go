@@ -81,3 +81,52 @@ func syncFolder(path string) error {
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }
+
+// editMasterKey replaces the text of the master key file by what edit makes of
+// it. At any moment the file is the old one or the new one, whole; two editors
+// do not work at once, for the one's key would be lost.
+func editMasterKey(path string, edit func(text []byte) ([]byte, error)) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("the master key file cannot be found: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("the master key file cannot be found: %w", err)
+	}
+	if info.Mode().Perm()&0o200 == 0 {
+		return fmt.Errorf("the master key file %s is read-only; chmod 600 it, or change it where it comes from", path)
+	}
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists: another command is changing the master key file, or one was cut off; remove it if none is", temp)
+	}
+	if err != nil {
+		return fmt.Errorf("the master key file cannot be written: %w", err)
+	}
+	if err := errors.Join(rewrite(f, path, info, edit), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(fmt.Errorf("the master key file cannot be replaced: %w", err), os.Remove(temp))
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// rewrite puts the edited text of the file at path into f, safe on disk.
+func rewrite(f *os.File, path string, was fs.FileInfo, edit func([]byte) ([]byte, error)) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("the master key file cannot be read: %w", err)
+	}
+	edited, err := edit(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := keepOwner(f, was); err != nil {
+		return fmt.Errorf("the new master key file cannot be given to the owner of the old one: %w", err)
+	}
+	_, err = f.Write(edited)
+	return errors.Join(err, f.Sync())
+}

@@ -49,6 +49,17 @@ func commands() []command {
 		{"serve", "run the server", serve, serveHelp},
 		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
 		{"pool create", "make a user pool for phone numbers, and an app client", poolCreate, poolCreateHelp},
+		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
+		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},
+		{"master-key status", "say what each master key is needed for", masterKeyStatus, masterKeyStatusHelp},
+		{"master-key rotate", "put a new master key into the file, as the current one", masterKeyRotate, masterKeyFileHelp},
+		{"master-key add", "put a new master key into the file, which opens only", masterKeyAdd, masterKeyFileHelp},
+		{"master-key promote", "make a key of the file the current one", masterKeyPromote, masterKeyPromoteHelp},
+		{"master-key reseal", "seal everything anew under the current master key", masterKeyReseal, masterKeyFileHelp},
+		{"master-key prune", "remove master keys that nothing needs any more", masterKeyPrune, masterKeyFileHelp},
+		{"admin-keys create", "make a key that signs administrative requests", adminKeysCreate, adminKeysCreateHelp},
+		{"admin-keys list", "list the keys that sign administrative requests", adminKeysList, adminKeysListHelp},
+		{"admin-keys delete", "end such a key at once", adminKeysDelete, adminKeysDeleteHelp},
 		{"version", "say which build this is", version, nil},
 	}
 }
@@ -116,9 +127,19 @@ func find(args []string) (command, []string, error) {
 // unknown words the refusal of words that name no command.
 func unknown(args []string) error {
 	typed, near := args[0], config.Nearest(args[0], names())
+	var group []string
 	for _, name := range names() {
-		if group, _, two := strings.Cut(name, " "); two && group == args[0] {
-			typed, near = strings.Join(args[:min(2, len(args))], " "), name
+		if first, _, two := strings.Cut(name, " "); two && first == args[0] {
+			group = append(group, name)
+		}
+	}
+	if len(group) > 0 {
+		typed, near = strings.Join(args[:min(2, len(args))], " "), ""
+		if len(args) > 1 {
+			near = config.Nearest(typed, group)
+		}
+		if near == "" {
+			near = strings.Join(group, ", ")
 		}
 	}
 	if near == "" {
@@ -146,7 +167,7 @@ func help(in invocation) error {
 	}
 	fmt.Fprint(in.stdout, "Bellhop signs people in by a code that is texted to their phone,\nand speaks the Amazon Cognito API.\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(in.stdout, "  bellhop %-12s  %s\n", c.name, c.about)
+		fmt.Fprintf(in.stdout, "  bellhop %-18s  %s\n", c.name, c.about)
 	}
 	fmt.Fprint(in.stdout, "\nbellhop help COMMAND lists the flags of a command.\n")
 	return nil

@@ -7,10 +7,12 @@ import (
 
 func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{
-		"":                  "say what to do: serve, demo, pool create, version, help",
+		"":                  "say what to do: serve, demo, pool create, keys list, ",
 		"sreve":             "did you mean bellhop serve?",
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",
+		"keys rotat":        "did you mean bellhop keys rotate?",
+		"master-key":        "did you mean bellhop master-key status, master-key rotate, ",
 		"xyzzy":             `"xyzzy" is no command; bellhop help lists the commands`,
 		"help xyzzy":        `"xyzzy" is no command`,
 		"serve --lisen x":   "--lisen is no flag of this command; did you mean --listen?",
@@ -35,6 +37,13 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"pool create -h":        {"--id ID", "--client-id ID", "--behaviour MODE", "--json", "--data FOLDER"},
 		"help version":          {"bellhop version"},
 		"help pool create":      {"--id ID"},
+		"help keys rotate":      {"--pool ID", "--now", "--revoke-old", "--data FOLDER"},
+		"keys list --help":      {"--pool ID", "--json"},
+		"master-key rotate -h":  {"--master-key-file FILE"},
+		"master-key promote -h": {"promote [KEY]"},
+		"master-key status -h":  {"--json"},
+		"admin-keys create -h":  {"--name NAME", "--expires TIME", "--operations LIST", "--pools IDS", "--json"},
+		"admin-keys delete -h":  {"admin-keys delete ID"},
 		"serve --data d --help": {"--listen"},
 	} {
 		code, stdout, stderr := once(t, nil, strings.Fields(typed)...)

@@ -20,7 +20,8 @@ import (
 // in it.
 type vault struct {
 	store *sqlstore.DB
-	ring  *seal.Ring
+	ring  *seal.Ring // as the opener is to use it
+	file  *seal.Ring // as the master key file has it
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -33,11 +34,25 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 	if err != nil {
 		return nil, err
 	}
-	ring, err := masterKey(ctx, cfg, store)
-	if err != nil {
+	v := &vault{store: store}
+	if v.file, err = masterKey(ctx, cfg, store); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &vault{store: store, ring: ring}, nil
+	v.ring = v.file
+	if !exclusive { // the server may not have read the file since it was changed
+		v.ring, err = userpool.RingInUse(ctx, store, v.file)
+	}
+	if err != nil {
+		return nil, errors.Join(explainMasterKey(cfg, err), store.Close())
+	}
+	return v, nil
+}
+
+func explainMasterKey(cfg *config.Config, err error) error {
+	if errors.Is(err, userpool.ErrWrongMasterKey) {
+		return fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)
+	}
+	return err
 }
 
 // service opens the domain on the vault.
@@ -52,10 +67,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, sender sms.Send
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
 		Log:       log,
 	})
-	if errors.Is(err, userpool.ErrWrongMasterKey) {
-		return nil, fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)
-	}
-	return s, err
+	return s, explainMasterKey(cfg, err)
 }
 
 // newSender makes what the setting --sms asks for.

@@ -55,8 +55,8 @@ func serve(ctx context.Context, in invocation) error {
 	return h.run(ctx, d, handler, announce)
 }
 
-// openService opens the domain, claims the public URL for it and sees to an
-// admin key.
+// openService opens the domain, claims the public URL for it, makes known which
+// master key it uses, and sees to an admin key.
 func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log *slog.Logger) (*userpool.Service, error) {
 	sender, err := newSender(cfg, log)
 	if err != nil {
@@ -67,6 +67,9 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 		return nil, err
 	}
 	if err := claimURL(ctx, service, cfg.AcceptIssuerChange); err != nil {
+		return nil, err
+	}
+	if err := service.NoteMasterKey(ctx); err != nil {
 		return nil, err
 	}
 	return service, ensureAdminKey(ctx, cfg, service, log)
@@ -88,6 +91,10 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 	if err != nil {
 		return err
 	}
+	if key.ID == "" {
+		log.Warn("the admin key that the server had made was deleted; requests are signed with those of bellhop admin-keys")
+		return nil
+	}
 	if err := writeCredentials(cfg.Data, key); err != nil {
 		return fmt.Errorf("the admin credentials cannot be written: %w", err)
 	}
@@ -99,7 +106,7 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 
 // newFace puts the plumbing around the JSON API.
 func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (http.Handler, error) {
-	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
 		return nil, err
 	}

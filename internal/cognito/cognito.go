@@ -26,8 +26,8 @@ const (
 	targetPrefix = "AWSCognitoIdentityProviderService."
 )
 
-// KeyLookup returns the secret of an access key; false if there is no such key.
-type KeyLookup func(ctx context.Context, accessKeyID string) (secret string, ok bool)
+// KeyLookup opens an access key; userpool.ErrNotFound if there is no such key.
+type KeyLookup func(ctx context.Context, accessKeyID string) (userpool.Credential, error)
 
 // Config is what the face is made of. All fields are required.
 type Config struct {
@@ -80,8 +80,8 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, http.StatusOK, body)
 }
 
-// call finds the operation, checks the signature where one is wanted, and runs
-// it. Nothing of the body is looked at before that.
+// call finds the operation, checks the signature where one is wanted and what
+// its key may do, and runs it. Nothing of the body is looked at before that.
 func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
 	o, err := a.operation(r)
 	if err != nil {
@@ -96,15 +96,16 @@ func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var may permission
 	if o.who == admin {
-		if err := verifySignature(r, body, now, a.keys); err != nil {
+		if may, err = a.admit(r, o, body, now); err != nil {
 			return nil, err
 		}
 	}
 	if o.serve == nil {
 		return nil, notServed(o)
 	}
-	return o.serve(r.Context(), callerOf(r, event, o.name, body), body)
+	return o.serve(r.Context(), callerOf(r, event, o.name, body), may, body)
 }
 
 // operation reads X-Amz-Target: exactly one header, exact case. Anything else

@@ -33,7 +33,7 @@ type operation struct {
 	name    string
 	who     access
 	refusal string // why it is not served
-	serve   func(ctx context.Context, c userpool.Caller, body []byte) ([]byte, error)
+	serve   func(ctx context.Context, c userpool.Caller, may permission, body []byte) ([]byte, error)
 }
 
 // noBody is the output of the operations for which the service model has none:
@@ -46,13 +46,16 @@ type request[T any] interface {
 	validate(v *violations)
 }
 
-// op makes a row: read, check the shape, call, write. It is all that stands
-// between a table row and its function.
+// op makes a row: read, check the pool, check the shape, call, write. It is all
+// that stands between a table row and its function.
 func op[In any, P request[In], Out any](name string, who access, fn func(context.Context, userpool.Caller, P) (*Out, error)) operation {
 	shape := shapeOf(reflect.TypeFor[In]())
-	serve := func(ctx context.Context, c userpool.Caller, body []byte) ([]byte, error) {
+	serve := func(ctx context.Context, c userpool.Caller, may permission, body []byte) ([]byte, error) {
 		in := P(new(In))
 		if err := decode(body, shape, in); err != nil {
+			return nil, err
+		}
+		if err := may.check(in); err != nil {
 			return nil, err
 		}
 		var v violations
@@ -119,11 +122,7 @@ func noteSubject(event *web.Event, in any, err error) {
 // identifier is the text of a member of that name. One without a letter is none
 // of ours, and may be a phone number in the wrong place.
 func identifier(v reflect.Value, name string) string {
-	f := v.FieldByName(name)
-	if !f.IsValid() {
-		return ""
-	}
-	s, _ := f.Interface().(*string)
+	s := member(v, name)
 	if !strings.ContainsFunc(value(s), unicode.IsLetter) {
 		return ""
 	}

@@ -56,6 +56,7 @@ type world struct {
 	passDown func(time.Duration)
 	pool     string
 	client   string
+	service  *userpool.Service
 }
 
 // safeBuffer is a log that goroutines may write to.
@@ -125,6 +126,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
 		w.must(err)
 		service := w.open(store)
+		w.service = service
 		w.makePool()
 		w.start(service)
 		test(w)
@@ -171,7 +173,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	key, _, err := service.EnsureAdminKey(w.ctx)
 	w.must(err)
 	w.key = key
-	api, err := cognito.New(cognito.Config{Service: service, Keys: service.AdminKey})
+	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	w.must(err)
 	w.handler = web.Handler(web.Config{Log: log, Refuse: api.Refuse}, api)
 	w.wire = &wire{handler: w.handler, from: "203.0.113.7:4711"}

@@ -4,11 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // Signature Version 4 in its header form, as the service takes it (AWS General
@@ -28,6 +31,7 @@ func unsigned(name, message string) *wireError { return refusal(http.StatusBadRe
 var (
 	errMissingToken = unsigned("MissingAuthenticationTokenException", "Missing Authentication Token")
 	errUnknownKey   = unsigned("UnrecognizedClientException", "The security token included in the request is invalid.")
+	errExpiredKey   = unsigned("ExpiredTokenException", "The security token included in the request is expired")
 	errWrongScope   = unsigned("InvalidSignatureException", "Credential should be scoped to a valid region, to service '"+sigService+"' and to the day of X-Amz-Date.")
 	errMismatch     = unsigned("InvalidSignatureException", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 )
@@ -48,36 +52,42 @@ func (a authorization) scope() string {
 	return a.date + "/" + a.region + "/" + sigService + "/" + sigTerminator
 }
 
-// verifySignature returns nil if the request was signed as it stands, at about
-// now, with one of the keys.
-func verifySignature(r *http.Request, body []byte, now time.Time, keys KeyLookup) error {
+// verifySignature returns the key that the request was signed with, as it
+// stands, at about now. That a key has expired is told to who has its secret.
+func verifySignature(r *http.Request, body []byte, now time.Time, keys KeyLookup) (key userpool.Credential, err error) {
 	auth, err := parseAuthorization(r.Header.Values("Authorization"))
 	if err != nil {
-		return err
+		return key, err
 	}
 	stamp, err := checkDate(r, auth, now)
 	if err != nil {
-		return err
+		return key, err
 	}
 	payload, err := payloadHash(r, body)
 	if err != nil {
-		return err
+		return key, err
 	}
 	canonical, err := canonicalRequest(r, auth.headers, payload)
 	if err != nil {
-		return err
+		return key, err
 	}
 	if len(r.Header.Values("X-Amz-Security-Token")) > 0 {
-		return errUnknownKey
+		return key, errUnknownKey
 	}
-	secret, ok := keys(r.Context(), auth.accessKeyID)
-	if !ok {
-		return errUnknownKey
+	key, err = keys(r.Context(), auth.accessKeyID)
+	if errors.Is(err, userpool.ErrNotFound) {
+		return key, errUnknownKey
 	}
-	if want := sign(secret, auth, stamp, canonical); !hmac.Equal([]byte(want), []byte(auth.signature)) {
-		return errMismatch
+	if err != nil {
+		return key, err
 	}
-	return nil
+	if want := sign(key.Secret, auth, stamp, canonical); !hmac.Equal([]byte(want), []byte(auth.signature)) {
+		return key, errMismatch
+	}
+	if !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
+		return key, errExpiredKey
+	}
+	return key, nil
 }
 
 // parseAuthorization reads the header: three parameters, each once, in any

@@ -20,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 const (
@@ -29,7 +31,12 @@ const (
 
 var signedAt = time.Date(2026, 11, 22, 6, 8, 38, 0, time.UTC)
 
-func testKeys(_ context.Context, id string) (string, bool) { return testSecret, id == testKeyID }
+func testKeys(_ context.Context, id string) (userpool.Credential, error) {
+	if id != testKeyID {
+		return userpool.Credential{}, userpool.ErrNotFound
+	}
+	return userpool.Credential{ID: id, Secret: testSecret}, nil
+}
 
 const describeBody = `{"UserPoolId":"us-east-1_AbC123xyz"}`
 
@@ -87,7 +94,7 @@ func familyRequest(family string) *http.Request {
 func TestVerifySignature_EverySDKFamily_Passes(t *testing.T) {
 	for family, headers := range families {
 		r := signAs(familyRequest(family), describeBody, signedAt, headers...)
-		if err := verifySignature(r, []byte(describeBody), signedAt, testKeys); err != nil {
+		if _, err := verifySignature(r, []byte(describeBody), signedAt, testKeys); err != nil {
 			t.Errorf("%s: %v", family, err)
 		}
 	}
@@ -122,7 +129,7 @@ func TestVerifySignature_SDKForGo_PassesOnEveryPathAndRegion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := verifySignature(overTheWire(t, r), []byte(describeBody), signedAt, testKeys); err != nil {
+			if _, err := verifySignature(overTheWire(t, r), []byte(describeBody), signedAt, testKeys); err != nil {
 				t.Errorf("%q in %s: %v", path, region, err)
 			}
 		}
@@ -136,7 +143,7 @@ func TestVerifySignature_ClockSkew_IsFiveMinutesEitherWay(t *testing.T) {
 		-5*time.Minute - time.Second: "Signature not yet current: 20261122T060838Z is still later than 20261122T060837Z (20261122T060337Z + 5 min.)",
 	} {
 		r := signAs(adminRequest(describeBody), describeBody, signedAt, families["boto3"]...)
-		err := verifySignature(r, []byte(describeBody), signedAt.Add(skew), testKeys)
+		_, err := verifySignature(r, []byte(describeBody), signedAt.Add(skew), testKeys)
 		if want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", skew, err)
@@ -219,7 +226,7 @@ func TestVerifySignature_Tricks_AreRefusedByName(t *testing.T) {
 	} {
 		r := base()
 		c.change(r)
-		err := verifySignature(r, []byte(describeBody), signedAt, testKeys)
+		_, err := verifySignature(r, []byte(describeBody), signedAt, testKeys)
 		e, ok := errors.AsType[*wireError](err)
 		if !ok || e.name != c.want || e.status != http.StatusBadRequest {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
@@ -260,7 +267,7 @@ func TestVerifySignature_OneByteChangedAnywhere_IsRefused(t *testing.T) {
 	try := func(what string, r *http.Request, body []byte) {
 		t.Helper()
 		tried++
-		if err := verifySignature(r, body, signedAt, testKeys); err == nil {
+		if _, err := verifySignature(r, body, signedAt, testKeys); err == nil {
 			t.Errorf("accepted: %s", what)
 		}
 	}
@@ -349,7 +356,7 @@ func FuzzVerifySignature(f *testing.F) {
 		r.Header["Authorization"] = []string{header}
 		r.Header["X-Amz-Date"] = []string{date}
 		r.URL.Path, r.URL.RawPath = path, ""
-		err := verifySignature(r, []byte(body), signedAt, testKeys)
+		_, err := verifySignature(r, []byte(body), signedAt, testKeys)
 		auth, _ := parseAuthorization([]string{header})
 		same := reflect.DeepEqual(auth, parsed) && date == "20261122T060838Z" && (path == "/" || path == "") && body == describeBody
 		if err == nil && !same {

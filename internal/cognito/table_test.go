@@ -79,7 +79,7 @@ func TestTable_RefusedOperations_SayWhyInOneSentence(t *testing.T) {
 }
 
 func TestIndex_RefusesUnsoundTables(t *testing.T) {
-	serve := func(context.Context, userpool.Caller, []byte) ([]byte, error) { return nil, nil }
+	serve := func(context.Context, userpool.Caller, permission, []byte) ([]byte, error) { return nil, nil }
 	for name, table := range map[string][]operation{
 		"duplicate":    {{name: "A", serve: serve}, {name: "A", serve: serve}},
 		"out of order": {{name: "B", serve: serve}, {name: "A", serve: serve}},

@@ -18,7 +18,8 @@ const (
 	keySetName    = "jwks.json"
 	discoveryName = "openid-configuration"
 	// documentAge lets caches keep a document for five minutes; a new key is
-	// published longer than that before it signs.
+	// published longer than that before it signs, unless its operator had the
+	// old one replaced at once.
 	documentAge = "public, max-age=300"
 )
 

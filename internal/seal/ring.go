@@ -24,7 +24,7 @@ type Ring struct {
 const fileHeader = `# Bellhop master key. Whoever has this file and the database can read all that
 # is sealed in it; without this file the sealed part of the database is lost.
 # Keep a copy apart from the backups of the database.
-# To rotate, add a new line above the others: the first key is the current one.
+# The first key is the current one. bellhop master-key rotate puts a new one above it.
 `
 
 // Generate returns a new ring of one random key and the text of its file.
@@ -85,6 +85,22 @@ func parseKey(line []byte) (*Key, error) {
 		return nil, errors.New("all zero")
 	}
 	return newKey(key), nil
+}
+
+// WithCurrent returns a ring of the same keys in which the key of that id is the
+// current one; false if it is not among them.
+func (r *Ring) WithCurrent(id string) (*Ring, bool) {
+	key, ok := r.ByID(id)
+	if !ok {
+		return nil, false
+	}
+	keys := []*Key{key}
+	for _, k := range r.keys {
+		if k != key {
+			keys = append(keys, k)
+		}
+	}
+	return &Ring{keys: keys}, true
 }
 
 // Current returns the key that seals.

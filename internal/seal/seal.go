@@ -59,6 +59,13 @@ func (r *Ring) IsCurrent(sealed string) bool {
 	return ok && id == r.Current().id
 }
 
+// KeyOf returns the id of the master key that a text is sealed under, "" if it
+// is no sealed text. Whether it opens is not asked.
+func KeyOf(sealed string) string {
+	id, _, _ := split(sealed)
+	return id
+}
+
 // split takes a sealed text apart. An id that no key can have is not an
 // unknown key but a broken text.
 func split(sealed string) (id, body string, ok bool) {

@@ -29,6 +29,12 @@ func (m moment) Scan(src any) error {
 	return nil
 }
 
+// scanMoment scans a row of one time.
+func scanMoment(r row) (at time.Time, err error) {
+	err = r.Scan(moment{&at})
+	return at, err
+}
+
 // text is how a struct is kept. Only types of this module come here, all of
 // which have a JSON form.
 func text(v any) string {

@@ -20,6 +20,7 @@ const (
 	sqlRevokeFamilies = `update families set revoked_at = $3
 		where pool_id = $1 and user_id = $2 and revoked_at = 0`
 	sqlDeleteFamilies = `delete from families where pool_id = $1 and user_id = $2`
+	sqlLastFamilyEnd  = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0`
 )
 
 func scanFamily(r row) (f userpool.Family, err error) {
@@ -52,4 +53,8 @@ func (t *tx) RevokeFamilies(ctx context.Context, pool userpool.PoolID, user user
 
 func (t *tx) deleteFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID) error {
 	return t.run(ctx, sqlDeleteFamilies, pool, user)
+}
+
+func (t *tx) LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error) {
+	return one(ctx, t, scanMoment, sqlLastFamilyEnd, millis(begunBefore))
 }

@@ -19,7 +19,7 @@ func lockFile(path string) (*fileLock, error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errors.New("another server is running on this database; one file serves one server")
+		err = ErrServed
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -60,8 +60,5 @@ func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next ti
 }
 
 func (t *tx) NextMessageAt(ctx context.Context) (time.Time, error) {
-	return one(ctx, t, func(r row) (at time.Time, err error) {
-		err = r.Scan(moment{&at})
-		return at, err
-	}, sqlNextMessageAt)
+	return one(ctx, t, scanMoment, sqlNextMessageAt)
 }

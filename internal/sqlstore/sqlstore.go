@@ -63,6 +63,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// ErrServed refuses an exclusive opener of a file that another one has.
+var ErrServed = errors.New("another server is running on this database; one file serves one server")
+
 // Open opens the database file at path, makes it if there is none, and brings
 // its schema up to date. It refuses, in words for the operator, a file that is
 // not Bellhop's and one that a newer Bellhop has written. Close it when done.

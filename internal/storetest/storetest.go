@@ -35,6 +35,7 @@ func cases() []testCase {
 	for _, group := range [][]testCase{
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
+		sealedCases, accessKeyCases,
 	} {
 		all = append(all, group...)
 	}

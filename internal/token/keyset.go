@@ -66,9 +66,17 @@ func (s KeySet) Published(now time.Time) []*Key {
 	return keys
 }
 
-// overAt reports whether no token of the key can be alive at now.
+// PublishedUntil is when the key leaves the key set, since no token of it can be
+// alive from then on; zero while it has no successor.
+func (k *Key) PublishedUntil() time.Time {
+	if k.RetiredAt.IsZero() {
+		return time.Time{}
+	}
+	return k.RetiredAt.Add(publishAfter)
+}
+
 func (k *Key) overAt(now time.Time) bool {
-	return !k.RetiredAt.IsZero() && !now.Before(k.RetiredAt.Add(publishAfter))
+	return !k.RetiredAt.IsZero() && !now.Before(k.PublishedUntil())
 }
 
 // Plan is what the rotation of a key set wants done, in one transaction. When
@@ -99,10 +107,33 @@ func (p Plan) IsEmpty() bool { return len(p.Create)+len(p.Retire)+len(p.Drop) ==
 // A key that has signed for 90 days, or is of another algorithm, gets a
 // successor, which is published for a day before it signs; a use without a key
 // gets one at once.
-func (s KeySet) Plan(alg Alg, now time.Time) Plan {
+func (s KeySet) Plan(alg Alg, now time.Time) Plan { return s.plan(alg, now, false) }
+
+// PlanRotation is Plan for who does not want to wait for the 90 days: each use
+// gets a successor, unless one waits for its time already.
+func (s KeySet) PlanRotation(alg Alg, now time.Time) Plan { return s.plan(alg, now, true) }
+
+// PlanReplacement is a rotation for keys that have become known: new ones sign
+// at once, and keys that wait for their time, which may be known as well, go.
+// Those that have signed stay published until their tokens are dead, or go too
+// if they are to be revoked.
+func (s KeySet) PlanReplacement(alg Alg, now time.Time, revoke bool) Plan {
+	plan := Plan{Create: []NewKeySpec{{alg, UseID, now}, {alg, UseAccess, now}}}
+	for _, k := range s {
+		switch {
+		case revoke, k.ActiveAt.After(now), k.overAt(now):
+			plan.Drop = append(plan.Drop, k.ID)
+		case k.RetiredAt.IsZero(), k.RetiredAt.After(now):
+			plan.Retire = append(plan.Retire, Retirement{k.ID, now})
+		}
+	}
+	return plan
+}
+
+func (s KeySet) plan(alg Alg, now time.Time, early bool) Plan {
 	var plan Plan
 	for _, use := range []Use{UseID, UseAccess} {
-		s.planUse(&plan, alg, use, now)
+		s.planUse(&plan, alg, use, now, early)
 	}
 	for _, k := range s {
 		if k.overAt(now) && k != s.Signing(k.Use, now) {
@@ -112,13 +143,13 @@ func (s KeySet) Plan(alg Alg, now time.Time) Plan {
 	return plan
 }
 
-func (s KeySet) planUse(plan *Plan, alg Alg, use Use, now time.Time) {
+func (s KeySet) planUse(plan *Plan, alg Alg, use Use, now time.Time, early bool) {
 	current := s.Signing(use, now)
 	successor := s.successor(alg, use, now)
 	switch {
 	case current == nil:
 		plan.Create = append(plan.Create, NewKeySpec{alg, use, now})
-	case successor == nil && current.dueAt(alg, now):
+	case successor == nil && (early || current.dueAt(alg, now)):
 		at := now.Add(publishBefore)
 		plan.Create = append(plan.Create, NewKeySpec{alg, use, at})
 		plan.retire(current, at)

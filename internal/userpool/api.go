@@ -261,7 +261,18 @@ type NewUser struct {
 //
 //	JWKS(ctx, PoolID) ([]byte, error)  the pool's key set document
 //	Issuer(PoolID) string
-//	AdminKey(ctx, accessKeyID string) (secret string, ok bool)
+//	Credential(ctx, accessKeyID string) (Credential, error)
+//	NoteUse(ctx, Credential, at time.Time)
+//
+//	CreateAccessKey(ctx, NewAccessKey) (AccessKey, secret string, err error)
+//	AccessKeys(ctx) ([]AccessKey, error)
+//	DeleteAccessKey(ctx, id string) error
+//	RotateKeys(ctx, PoolID, KeyRotation) ([]RotatedKeys, error)
+//	SigningKeys(ctx, PoolID) ([]KeyView, error)
+//	NoteMasterKey(ctx) error           a server's, before it serves
+//	Reseal(ctx) (*Resealing, error)
+//	MasterKeys(ctx, file *seal.Ring) ([]MasterKeyView, error)
+//
 //	Ready(ctx) error
 //	Run(ctx) error                     outbox, key stock and rotation, sweeping
 //

@@ -155,6 +155,14 @@ func (s *Service) fillStock(ctx context.Context) error {
 // rotateAll carries out the rotation that the time and the pools' algorithms
 // want, pool by pool.
 func (s *Service) rotateAll(ctx context.Context) error {
+	return s.eachPool(ctx, func(p Pool) error {
+		_, err := s.rotateKeys(ctx, p, token.KeySet.Plan)
+		return err
+	})
+}
+
+// eachPool does fn for one pool after the other, in the order of their ids.
+func (s *Service) eachPool(ctx context.Context, fn func(Pool) error) error {
 	for after := PoolID(""); ; {
 		var pools []Pool
 		err := s.store.View(ctx, func(tx Tx) (err error) {
@@ -165,22 +173,27 @@ func (s *Service) rotateAll(ctx context.Context) error {
 			return err
 		}
 		for _, p := range pools {
-			if err := s.rotateKeys(ctx, p); err != nil {
-				return fmt.Errorf("rotate keys of %s: %w", p.ID, err)
+			if err := fn(p); err != nil {
+				return fmt.Errorf("pool %s: %w", p.ID, err)
 			}
 			after = p.ID
 		}
 	}
 }
 
-func (s *Service) rotateKeys(ctx context.Context, p Pool) error {
+// planner says what a rotation wants done with a key set.
+type planner func(set token.KeySet, alg token.Alg, at time.Time) token.Plan
+
+// rotateKeys carries out what plan wants for the pool and returns its keys as
+// they are then, and whether new ones are among them.
+func (s *Service) rotateKeys(ctx context.Context, p Pool, plan planner) (rotated RotatedKeys, err error) {
 	at := now()
 	alg := token.Alg(p.Settings.TokenAlg())
-	plan, err := s.planOf(ctx, p.ID, alg, at)
-	if err != nil || plan.IsEmpty() {
-		return err
+	rotated, wanted, err := s.planOf(ctx, p.ID, alg, at, plan)
+	if err != nil || wanted.IsEmpty() {
+		return rotated, err
 	}
-	err = s.withKeys(ctx, alg, len(plan.Create), at, func(tx Tx, take func(SigningKey) error) error {
+	err = s.withKeys(ctx, alg, len(wanted.Create), at, func(tx Tx, take func(SigningKey) error) error {
 		if _, err := tx.Pool(ctx, p.ID); err != nil {
 			return err
 		}
@@ -188,24 +201,47 @@ func (s *Service) rotateKeys(ctx context.Context, p Pool) error {
 		if err != nil {
 			return err
 		}
-		return carryOut(ctx, tx, p.ID, set.Plan(alg, at), take)
-	})
-	if errors.Is(err, ErrNotFound) { // the pool went meanwhile
-		return nil
-	}
-	for _, id := range plan.Drop {
-		s.forgetKey(id)
-	}
-	return err
-}
-
-func (s *Service) planOf(ctx context.Context, pool PoolID, alg token.Alg, at time.Time) (plan token.Plan, err error) {
-	err = s.store.View(ctx, func(tx Tx) error {
-		set, err := s.keySet(ctx, tx, pool)
-		plan = set.Plan(alg, at)
+		due := plan(set, alg, at)
+		if err := carryOut(ctx, tx, p.ID, due, take); err != nil {
+			return err
+		}
+		rows, err := tx.Keys(ctx, p.ID)
+		rotated = RotatedKeys{Pool: p.ID, Made: len(due.Create), SignsFrom: lastActive(rows)}
 		return err
 	})
-	return plan, err
+	if errors.Is(err, ErrNotFound) { // the pool went meanwhile
+		return RotatedKeys{Pool: p.ID}, nil
+	}
+	for _, id := range wanted.Drop {
+		s.forgetKey(id)
+	}
+	return rotated, err
+}
+
+// planOf is what plan wants, read without writing, and the keys as they are.
+func (s *Service) planOf(ctx context.Context, pool PoolID, alg token.Alg, at time.Time, plan planner) (kept RotatedKeys, wanted token.Plan, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		rows, err := tx.Keys(ctx, pool)
+		if err != nil {
+			return err
+		}
+		kept = RotatedKeys{Pool: pool, SignsFrom: lastActive(rows)}
+		set, err := s.keySet(ctx, tx, pool)
+		wanted = plan(set, alg, at)
+		return err
+	})
+	return kept, wanted, err
+}
+
+// lastActive is when the newest of the keys begins to sign.
+func lastActive(rows []SigningKey) time.Time {
+	var last time.Time
+	for _, row := range rows {
+		if row.ActiveAt.After(last) {
+			last = row.ActiveAt
+		}
+	}
+	return last
 }
 
 // carryOut does what a rotation plan says. Another node may have done it: then

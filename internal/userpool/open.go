@@ -3,7 +3,6 @@ package userpool
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,9 +17,10 @@ var ErrIssuerChange = errors.New("the public URL differs from the one that exist
 
 // Settings that the server keeps for itself.
 const (
-	metaServerSecret = "server_secret" // sealed
-	metaAdminID      = "admin_access_key_id"
-	metaAdminSecret  = "admin_secret_access_key" // sealed
+	metaServerSecret = "server_secret"           // sealed
+	metaAdminID      = "admin_access_key_id"     // of the access key made at first start
+	metaAdminSecret  = "admin_secret_access_key" // sealed; moved to the access keys at start
+	metaMasterKeys   = "master_keys"             // keyUses
 	metaPublicURL    = "public_url"
 	metaReady        = "ready_at"
 )
@@ -61,51 +61,6 @@ func (s *Service) openSecrets(ctx context.Context) error {
 		return fmt.Errorf("open server secret: %w", err)
 	}
 	return nil
-}
-
-// EnsureAdminKey makes the key that operators sign with, if there is none, and
-// keeps it sealed. A key from the configuration goes before a kept one.
-func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, err error) {
-	if s.adminKey.ID != "" {
-		return s.adminKey, false, nil
-	}
-	fresh := newAdminKey()
-	sealed := s.ring.Seal(sealServer, []byte(fresh.ID), []byte(fresh.Secret))
-	err = s.store.Update(ctx, func(tx Tx) error {
-		id, err := tx.Meta(ctx, metaAdminID)
-		if err != nil {
-			return err
-		}
-		if made = id == ""; made {
-			key = fresh
-			if err := tx.PutMeta(ctx, metaAdminID, fresh.ID); err != nil {
-				return err
-			}
-			return tx.PutMeta(ctx, metaAdminSecret, sealed)
-		}
-		kept, err := tx.Meta(ctx, metaAdminSecret)
-		if err != nil {
-			return err
-		}
-		secret, err := s.ring.Open(sealServer, []byte(id), kept)
-		key = AdminKey{ID: id, Secret: string(secret)}
-		return err
-	})
-	if err != nil {
-		return AdminKey{}, false, fmt.Errorf("admin key: %w", err)
-	}
-	s.adminKey = key
-	return key, made, nil
-}
-
-// newAdminKey has the look of an AWS access key, so that every tool takes it.
-func newAdminKey() AdminKey {
-	var id [10]byte
-	rand.Read(id[:])
-	return AdminKey{
-		ID:     "BHAK" + base32.StdEncoding.EncodeToString(id[:]),
-		Secret: newHandle()[:40],
-	}
 }
 
 // PublicURL is the URL that issuers were made of when a server last ran on the

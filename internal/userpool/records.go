@@ -66,6 +66,44 @@ type SigningKey struct {
 	RetiredAt time.Time // a successor signs from here on; zero while none does
 }
 
+// AccessKey is a key of the store that administrative requests are signed with.
+type AccessKey struct {
+	ID         string
+	Name       string
+	Secret     string   // sealed
+	Operations []string // patterns of names; none for all
+	Pools      []PoolID // none for all, and what belongs to no pool
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: never
+	LastUsedAt time.Time // to the minute; zero before the first use
+}
+
+// SealedKind says which sealed texts of the store a SealedRow holds.
+type SealedKind string
+
+// The kinds.
+const (
+	SealedServerSecret     SealedKind = "server secret"
+	SealedAccessKeys       SealedKind = "admin access keys"
+	SealedSigningKeys      SealedKind = "signing keys"
+	SealedClientSecrets    SealedKind = "client secrets"
+	SealedTextSecrets      SealedKind = "secrets of texts"
+	SealedSignUpPasswords  SealedKind = "passwords of sign-ups"
+	SealedPasswords        SealedKind = "passwords of users"
+	SealedEarlierPasswords SealedKind = "earlier passwords"
+)
+
+// SealedRow is the sealed texts of one row. Pool and ID are its place in the
+// kind's order; Was is the column as it was read.
+type SealedRow struct {
+	Kind  SealedKind
+	Pool  PoolID // of users alone
+	ID    string
+	Owner string // whom the texts are bound to, ID where it is nobody else
+	Texts []string
+	Was   string
+}
+
 // UserStatus is Cognito's UserStatus.
 type UserStatus string
 

@@ -25,7 +25,8 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/token"
 )
 
-// AdminKey is what operators sign administrative requests with (SigV4).
+// AdminKey is the id and the secret that administrative requests are signed with
+// (SigV4).
 type AdminKey struct{ ID, Secret string }
 
 // Config is what a Service is made of. All fields but Mailer, AdminKey and Log
@@ -96,19 +97,14 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if err := s.openSecrets(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.moveFirstKey(ctx); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // Issuer is the iss claim of the pool's tokens.
 func (s *Service) Issuer(pool PoolID) string { return s.publicURL + "/" + string(pool) }
-
-// AdminKey looks up the secret that administrative requests are signed with.
-func (s *Service) AdminKey(_ context.Context, id string) (secret string, ok bool) {
-	if s.adminKey.ID == "" || id != s.adminKey.ID {
-		return "", false
-	}
-	return s.adminKey.Secret, true
-}
 
 // readyFor is how long the outcome of a look at the store stands.
 const readyFor = 3 * time.Second
@@ -148,14 +144,15 @@ const (
 	stableNumber     = "number"
 	stableSRPSession = "srp session"
 
-	sealServer   = "server secret"
-	sealVerifier = "srp verifier"
-	sealSecret   = "client secret"
-	sealSigning  = "signing key"
-	sealRepeat   = "repeat"
-	sealBlock    = "secret block"
-	sealText     = "text secret"
-	sealPages    = "page"
+	sealServer    = "server secret"
+	sealVerifier  = "srp verifier"
+	sealSecret    = "client secret"
+	sealSigning   = "signing key"
+	sealRepeat    = "repeat"
+	sealBlock     = "secret block"
+	sealText      = "text secret"
+	sealAccessKey = "admin access key"
+	sealPages     = "page"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

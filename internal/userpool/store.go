@@ -37,6 +37,8 @@ type Tx interface {
 	challengeTx
 	tokenTx
 	outboxTx
+	sealedTx
+	accessKeyTx
 	guard.Counters
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages) and says how
@@ -175,6 +177,30 @@ type tokenTx interface {
 	RevokeFamily(ctx context.Context, id FamilyID, now time.Time) error
 	// RevokeFamilies ends all families of the user.
 	RevokeFamilies(ctx context.Context, pool PoolID, user UserID, now time.Time) error
+	// LastFamilyEnd is when the last of the families expires that began before
+	// the time and are not revoked; zero if there is none.
+	LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error)
+}
+
+type sealedTx interface {
+	// SealedRows returns at most limit rows of the kind that hold sealed texts,
+	// under whatever key, in the order of their keys, those after the row.
+	SealedRows(ctx context.Context, kind SealedKind, after SealedRow, limit int) ([]SealedRow, error)
+	// ReplaceSealed puts the texts in the place of the row's, in one statement,
+	// if these are still there as they were read; false if not.
+	ReplaceSealed(ctx context.Context, row SealedRow, texts []string) (bool, error)
+}
+
+type accessKeyTx interface {
+	InsertAccessKey(ctx context.Context, k AccessKey) error
+	AccessKey(ctx context.Context, id string) (AccessKey, error)
+	// AccessKeys returns all access keys, oldest first.
+	AccessKeys(ctx context.Context) ([]AccessKey, error)
+	// DeleteAccessKey removes a key; false if there was none.
+	DeleteAccessKey(ctx context.Context, id string) (bool, error)
+	// TouchAccessKey sets when the key was last used, unless that is later
+	// than before, in one statement.
+	TouchAccessKey(ctx context.Context, id string, now, before time.Time) error
 }
 
 type outboxTx interface {

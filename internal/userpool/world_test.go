@@ -38,18 +38,19 @@ func caller(address string) userpool.Caller {
 
 // world is a server in a bubble: real store, real outbox, a phone to read.
 type world struct {
-	t      *testing.T
-	ctx    context.Context
-	s      *userpool.Service
-	store  *sqlstore.DB
-	ring   *seal.Ring
-	phone  *smstest.Phone
-	mail   *mailbox
-	log    *strings.Builder
-	pool   userpool.PoolID
-	client userpool.ClientID
-	file   string // the database
-	stop   func() // ends the background work and waits for it
+	t       *testing.T
+	ctx     context.Context
+	s       *userpool.Service
+	store   *sqlstore.DB
+	ring    *seal.Ring
+	phone   *smstest.Phone
+	mail    *mailbox
+	log     *strings.Builder
+	pool    userpool.PoolID
+	client  userpool.ClientID
+	file    string // the database
+	stop    func() // ends the background work and waits for it
+	keyFile []byte // the ring's text
 }
 
 type options struct {
@@ -76,8 +77,11 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ring, _ := seal.Generate()
-		w := &world{t: t, ctx: ctx, store: store, ring: ring, phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{}, file: file}
+		ring, keyFile := seal.Generate()
+		w := &world{
+			t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, file: file,
+			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
+		}
 		w.s, err = userpool.Open(ctx, userpool.Config{
 			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
