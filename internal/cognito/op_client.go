@@ -12,13 +12,18 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// createUserPoolClientInput is CreateUserPoolClient's; what is only given back
-// is clientEcho.
+// createUserPoolClientInput has, besides clientMembers, what makes a secret.
 type createUserPoolClientInput struct {
+	GenerateSecret bool
+	ClientSecret   *string
+	clientMembers
+}
+
+// clientMembers are what a client is made with and what an update replaces; what
+// is only given back is clientEcho.
+type clientMembers struct {
 	UserPoolId                               *string
 	ClientName                               *string
-	GenerateSecret                           bool
-	ClientSecret                             *string
 	PreventUserExistenceErrors               *string
 	EnableTokenRevocation                    *bool
 	EnablePropagateAdditionalUserContextData *bool
@@ -68,9 +73,13 @@ type analyticsConfigurationType struct {
 }
 
 func (in *createUserPoolClientInput) validate(v *violations) {
-	v.required("userPoolId", in.UserPoolId, userPoolID)
 	v.required("clientName", in.ClientName, resourceName)
 	v.optional("clientSecret", in.ClientSecret, clientSecret)
+	in.clientMembers.validate(v)
+}
+
+func (in *clientMembers) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
 	v.optional("preventUserExistenceErrors", in.PreventUserExistenceErrors, existenceErrors)
 	v.between("authSessionValidity", in.AuthSessionValidity, 3, 15)
 	v.each("explicitAuthFlows", in.ExplicitAuthFlows, explicitAuthFlow)
@@ -127,7 +136,7 @@ func lifetime(n *int32, unit time.Duration) time.Duration {
 	return math.MaxInt64
 }
 
-func (in *createUserPoolClientInput) settings() (userpool.ClientSettings, error) {
+func (in *clientMembers) settings() (userpool.ClientSettings, error) {
 	s := userpool.ClientSettings{
 		ExplicitAuthFlows:  in.ExplicitAuthFlows,
 		PreventExistence:   value(in.PreventUserExistenceErrors) == "ENABLED",
@@ -266,25 +275,110 @@ func (a *API) createUserPoolClient(ctx context.Context, _ userpool.Caller, in *c
 	return &createUserPoolClientOutput{UserPoolClient: out}, err
 }
 
-type describeUserPoolClientInput struct {
+// userPoolClientInput is the input of operations that name an app client and no
+// more.
+type userPoolClientInput struct {
 	UserPoolId *string
 	ClientId   *string
 }
 
-func (in *describeUserPoolClientInput) validate(v *violations) {
+func (in *userPoolClientInput) validate(v *violations) {
 	v.required("userPoolId", in.UserPoolId, userPoolID)
 	v.required("clientId", in.ClientId, clientID)
+}
+
+func (in *userPoolClientInput) client() (userpool.PoolID, userpool.ClientID) {
+	return userpool.PoolID(value(in.UserPoolId)), userpool.ClientID(value(in.ClientId))
 }
 
 type describeUserPoolClientOutput struct {
 	UserPoolClient *userPoolClientType
 }
 
-func (a *API) describeUserPoolClient(ctx context.Context, _ userpool.Caller, in *describeUserPoolClientInput) (*describeUserPoolClientOutput, error) {
-	c, err := a.service.DescribeUserPoolClient(ctx, userpool.PoolID(value(in.UserPoolId)), userpool.ClientID(value(in.ClientId)))
+func (a *API) describeUserPoolClient(ctx context.Context, _ userpool.Caller, in *userPoolClientInput) (*describeUserPoolClientOutput, error) {
+	pool, id := in.client()
+	c, err := a.service.DescribeUserPoolClient(ctx, pool, id)
 	if err != nil {
 		return nil, err
 	}
 	out, err := clientOut(c)
 	return &describeUserPoolClientOutput{UserPoolClient: out}, err
+}
+
+type updateUserPoolClientInput struct {
+	ClientId *string
+	clientMembers
+}
+
+func (in *updateUserPoolClientInput) validate(v *violations) {
+	v.required("clientId", in.ClientId, clientID)
+	v.optional("clientName", in.ClientName, resourceName)
+	in.clientMembers.validate(v)
+}
+
+type updateUserPoolClientOutput struct {
+	UserPoolClient *userPoolClientType
+}
+
+func (a *API) updateUserPoolClient(ctx context.Context, _ userpool.Caller, in *updateUserPoolClientInput) (*updateUserPoolClientOutput, error) {
+	pool, id := userpool.PoolID(value(in.UserPoolId)), userpool.ClientID(value(in.ClientId))
+	// An unknown pool or client is refused as such whatever else is wrong, as in
+	// createUserPoolClient.
+	have, err := a.service.DescribeUserPoolClient(ctx, pool, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.checkOAuth(have.Secret != ""); err != nil {
+		return nil, err
+	}
+	settings, err := in.settings()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.service.UpdateUserPoolClient(ctx, userpool.ClientUpdate{PoolID: pool, ID: id, Name: value(in.ClientName), Settings: settings})
+	if err != nil {
+		return nil, err
+	}
+	out, err := clientOut(c)
+	return &updateUserPoolClientOutput{UserPoolClient: out}, err
+}
+
+func (a *API) deleteUserPoolClient(ctx context.Context, _ userpool.Caller, in *userPoolClientInput) (*noBody, error) {
+	pool, id := in.client()
+	return &noBody{}, a.service.DeleteUserPoolClient(ctx, pool, id)
+}
+
+type listUserPoolClientsInput struct {
+	UserPoolId *string
+	MaxResults *int32
+	NextToken  *string
+}
+
+func (in *listUserPoolClientsInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+	v.page(in.MaxResults, in.NextToken)
+}
+
+type userPoolClientDescription struct {
+	ClientId   string
+	UserPoolId string
+	ClientName string
+}
+
+type listUserPoolClientsOutput struct {
+	UserPoolClients []userPoolClientDescription
+	NextToken       string `json:",omitzero"`
+}
+
+func (a *API) listUserPoolClients(ctx context.Context, _ userpool.Caller, in *listUserPoolClientsInput) (*listUserPoolClientsOutput, error) {
+	pool := userpool.PoolID(value(in.UserPoolId))
+	clients, next, err := a.service.ListUserPoolClients(ctx, pool, int(orDefault(in.MaxResults, userpool.MaxPage)), value(in.NextToken))
+	if err != nil {
+		return nil, err
+	}
+	out := &listUserPoolClientsOutput{UserPoolClients: make([]userPoolClientDescription, len(clients)), NextToken: next}
+	for i, c := range clients {
+		out.UserPoolClients[i] = userPoolClientDescription{ClientId: string(c.ID), UserPoolId: string(c.PoolID), ClientName: c.Name}
+	}
+	return out, nil
 }

@@ -7,24 +7,29 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// createUserPoolInput is CreateUserPool's. What Bellhop acts on is read into
-// settings, what it only gives back is poolEcho, and what it would have to act
-// on and cannot is refused (unsupported).
-type createUserPoolInput struct {
+// poolMembers are what a pool is made with and what an update replaces. What
+// Bellhop acts on is read into settings, what it only gives back is poolEcho,
+// and what it would have to act on and cannot is refused (unsupported).
+type poolMembers struct {
 	PoolName                 *string
 	Policies                 *policiesType
 	DeletionProtection       *string
 	LambdaConfig             map[string]*any
 	AutoVerifiedAttributes   textList
-	AliasAttributes          textList
-	UsernameAttributes       textList
 	SmsVerificationMessage   *string
 	SmsAuthenticationMessage *string
 	MfaConfiguration         *string
 	UserPoolTags             textMap
-	UsernameConfiguration    *usernameConfigurationType
-	Schema                   []schemaAttributeType
 	poolEcho
+}
+
+// createUserPoolInput has, besides, what no update can change.
+type createUserPoolInput struct {
+	AliasAttributes       textList
+	UsernameAttributes    textList
+	UsernameConfiguration *usernameConfigurationType
+	Schema                []schemaAttributeType
+	poolMembers
 }
 
 type policiesType struct {
@@ -52,19 +57,23 @@ type usernameConfigurationType struct {
 
 func (in *createUserPoolInput) validate(v *violations) {
 	v.required("poolName", in.PoolName, resourceName)
+	v.each("aliasAttributes", in.AliasAttributes, aliasAttribute)
+	v.each("usernameAttributes", in.UsernameAttributes, verifiedAttribute)
+	if in.UsernameConfiguration != nil {
+		v.present("usernameConfiguration.caseSensitive", in.UsernameConfiguration.CaseSensitive != nil)
+	}
+	v.schema("schema", in.Schema)
+	in.poolMembers.validate(v)
+}
+
+func (in *poolMembers) validate(v *violations) {
 	v.policies(in.Policies)
 	v.optional("deletionProtection", in.DeletionProtection, activeOrNot)
 	v.each("autoVerifiedAttributes", in.AutoVerifiedAttributes, verifiedAttribute)
-	v.each("aliasAttributes", in.AliasAttributes, aliasAttribute)
-	v.each("usernameAttributes", in.UsernameAttributes, verifiedAttribute)
 	v.optional("smsVerificationMessage", in.SmsVerificationMessage, verificationText)
 	v.optional("smsAuthenticationMessage", in.SmsAuthenticationMessage, verificationText)
 	v.optional("mfaConfiguration", in.MfaConfiguration, mfaConfiguration)
 	v.tags("userPoolTags", in.UserPoolTags)
-	if in.UsernameConfiguration != nil {
-		v.present("usernameConfiguration.caseSensitive", in.UsernameConfiguration.CaseSensitive != nil)
-	}
-	v.schema(in.Schema)
 	in.poolEcho.validate(v)
 }
 
@@ -85,12 +94,24 @@ func (v *violations) policies(p *policiesType) {
 	}
 }
 
-// settings turns the request into a pool's settings. Members left out keep
-// Cognito's defaults.
+// settings turns the request into a new pool's settings.
 func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
-	s := userpool.DefaultPoolSettings()
+	s, err := in.poolMembers.settings()
+	if err != nil {
+		return s, err
+	}
 	s.UsernameAttributes = in.UsernameAttributes
 	s.AliasAttributes = in.AliasAttributes
+	if c := in.UsernameConfiguration; c != nil {
+		s.CaseSensitive = value(c.CaseSensitive)
+	}
+	return s, readSchema(in.Schema, &s)
+}
+
+// settings turns the members into a pool's settings. Those left out have
+// Cognito's defaults.
+func (in *poolMembers) settings() (userpool.PoolSettings, error) {
+	s := userpool.DefaultPoolSettings()
 	s.AutoVerified = in.AutoVerifiedAttributes
 	s.DeletionProtection = value(in.DeletionProtection) == "ACTIVE"
 	s.VerificationText = in.verificationText()
@@ -101,22 +122,13 @@ func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate
 	}
 	s.Tags = in.UserPoolTags
-	s.Required = required(in.Schema)
-	bounds, err := boundsOf(in.Schema)
-	if err != nil {
-		return s, err
-	}
-	s.Bounds = bounds
-	if c := in.UsernameConfiguration; c != nil {
-		s.CaseSensitive = value(c.CaseSensitive)
-	}
 	if c := in.AdminCreateUserConfig; c != nil {
 		s.AdminCreateOnly = c.AllowAdminCreateUserOnly
 		s.InvitationText = c.invitationText()
 		s.Password.TemporaryPasswordDays = int(orDefault(c.UnusedAccountValidityDays, 7))
 	}
 	in.Policies.apply(&s)
-	echo, err := in.echo(in.Schema)
+	echo, err := membersOf(&in.poolEcho)
 	if err != nil {
 		return s, fmt.Errorf("keep pool settings: %w", err)
 	}
@@ -155,7 +167,7 @@ func orDefault[T any](p *T, otherwise T) T {
 
 // verificationText is the text with a code for a sign-up. The template and the
 // older member mirror each other; the template goes first.
-func (in *createUserPoolInput) verificationText() string {
+func (in *poolMembers) verificationText() string {
 	if t := in.VerificationMessageTemplate; t != nil && t.SmsMessage != nil {
 		return *t.SmsMessage
 	}
@@ -206,12 +218,11 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 	if s.DeletionProtection {
 		out.DeletionProtection = "ACTIVE"
 	}
-	given, err := restore(s.Echo, &out.poolEcho)
-	if err != nil {
+	if err := restore(s.Echo, &out.poolEcho); err != nil {
 		return nil, fmt.Errorf("show pool %s: %w", p.ID, err)
 	}
 	out.mirrorMail()
-	out.SchemaAttributes = schemaOut(s.Required, given)
+	out.SchemaAttributes = schemaOut(s)
 	return out, nil
 }
 
@@ -286,4 +297,89 @@ func (a *API) describeUserPool(ctx context.Context, _ userpool.Caller, in *userP
 
 func (a *API) deleteUserPool(ctx context.Context, _ userpool.Caller, in *userPoolInput) (*noBody, error) {
 	return &noBody{}, a.service.DeleteUserPool(ctx, userpool.PoolID(value(in.UserPoolId)))
+}
+
+type updateUserPoolInput struct {
+	UserPoolId *string
+	poolMembers
+}
+
+func (in *updateUserPoolInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+	v.optional("poolName", in.PoolName, resourceName)
+	in.poolMembers.validate(v)
+}
+
+func (a *API) updateUserPool(ctx context.Context, _ userpool.Caller, in *updateUserPoolInput) (*emptyAnswer, error) {
+	if err := in.unsupported(); err != nil {
+		return nil, err
+	}
+	settings, err := in.settings()
+	if err != nil {
+		return nil, err
+	}
+	pool := userpool.PoolID(value(in.UserPoolId))
+	return &emptyAnswer{}, a.service.UpdateUserPool(ctx, userpool.PoolUpdate{ID: pool, Name: value(in.PoolName), Settings: settings})
+}
+
+type listUserPoolsInput struct {
+	MaxResults *int32
+	NextToken  *string
+}
+
+func (in *listUserPoolsInput) validate(v *violations) {
+	v.present("maxResults", in.MaxResults != nil)
+	v.page(in.MaxResults, in.NextToken)
+}
+
+type userPoolDescriptionType struct {
+	Id               string
+	Name             string
+	LambdaConfig     struct{}
+	LastModifiedDate epoch
+	CreationDate     epoch
+}
+
+type listUserPoolsOutput struct {
+	UserPools []userPoolDescriptionType
+	NextToken string `json:",omitzero"`
+}
+
+func (a *API) listUserPools(ctx context.Context, _ userpool.Caller, in *listUserPoolsInput) (*listUserPoolsOutput, error) {
+	pools, next, err := a.service.ListUserPools(ctx, int(value(in.MaxResults)), value(in.NextToken))
+	if err != nil {
+		return nil, err
+	}
+	out := &listUserPoolsOutput{UserPools: make([]userPoolDescriptionType, len(pools)), NextToken: next}
+	for i, p := range pools {
+		out.UserPools[i] = userPoolDescriptionType{
+			Id: string(p.ID), Name: p.Name, LastModifiedDate: epoch(p.ModifiedAt), CreationDate: epoch(p.CreatedAt),
+		}
+	}
+	return out, nil
+}
+
+type addCustomAttributesInput struct {
+	UserPoolId       *string
+	CustomAttributes []schemaAttributeType
+}
+
+func (in *addCustomAttributesInput) validate(v *violations) {
+	v.required("userPoolId", in.UserPoolId, userPoolID)
+	v.present("customAttributes", in.CustomAttributes != nil)
+	if in.CustomAttributes != nil {
+		v.length("customAttributes", len(in.CustomAttributes), 1, 25)
+	}
+	v.schema("customAttributes", in.CustomAttributes)
+}
+
+func (a *API) addCustomAttributes(ctx context.Context, _ userpool.Caller, in *addCustomAttributesInput) (*emptyAnswer, error) {
+	added := make([]userpool.CustomAttribute, len(in.CustomAttributes))
+	for i, g := range in.CustomAttributes {
+		var err error
+		if added[i], err = g.custom(); err != nil {
+			return nil, err
+		}
+	}
+	return &emptyAnswer{}, a.service.AddCustomAttributes(ctx, userpool.PoolID(value(in.UserPoolId)), added)
 }

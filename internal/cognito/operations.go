@@ -5,17 +5,15 @@ const (
 	noAWS            = "it manages AWS Regions and quotas, of which this server has none."
 	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
 	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
-	noAttributes     = "attributes are not removed, set by administrators or added to the schema yet."
+	noAttributes     = "attributes are not removed or set by administrators yet."
 	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
 	noFederation     = "there are no external identity providers yet."
 	noImport         = "users are not imported from files yet."
 	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
 	noLogin          = "there is no hosted login and no OAuth endpoint yet."
 	noMFA            = "there is no second factor yet."
-	noManagement     = "pools and app clients are not listed, changed or removed one by one yet; tags are, by TagResource and UntagResource."
 	noPasskeys       = "there are no passkeys yet."
 	noReset          = "passwords are not changed or reset by their users yet; AdminSetUserPassword sets one, and a texted code signs in without one."
-	noSecrets        = "an app client has one secret, made with it."
 	noThreat         = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
@@ -24,8 +22,8 @@ const (
 // does. To read it is to read what this face lets in.
 func (a *API) table() []operation {
 	return []operation{
-		refused("AddCustomAttributes", admin, noAttributes),
-		refused("AddUserPoolClientSecret", admin, noSecrets),
+		op("AddCustomAttributes", admin, a.addCustomAttributes),
+		op("AddUserPoolClientSecret", admin, a.addUserPoolClientSecret),
 		op("AdminAddUserToGroup", admin, a.adminAddUserToGroup),
 		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
 		op("AdminCreateUser", admin, a.adminCreateUser),
@@ -77,8 +75,8 @@ func (a *API) table() []operation {
 		op("DeleteUser", accessToken, a.deleteUser),
 		refused("DeleteUserAttributes", accessToken, noAttributes),
 		op("DeleteUserPool", admin, a.deleteUserPool),
-		refused("DeleteUserPoolClient", admin, noManagement),
-		refused("DeleteUserPoolClientSecret", admin, noSecrets),
+		op("DeleteUserPoolClient", admin, a.deleteUserPoolClient),
+		op("DeleteUserPoolClientSecret", admin, a.deleteUserPoolClientSecret),
 		refused("DeleteUserPoolDomain", admin, noLogin),
 		refused("DeleteUserPoolReplica", admin, noAWS),
 		refused("DeleteWebAuthnCredential", accessToken, noPasskeys),
@@ -116,10 +114,10 @@ func (a *API) table() []operation {
 		op("ListTagsForResource", admin, a.listTagsForResource),
 		refused("ListTerms", admin, noLogin),
 		refused("ListUserImportJobs", admin, noImport),
-		refused("ListUserPoolClientSecrets", admin, noSecrets),
-		refused("ListUserPoolClients", admin, noManagement),
+		op("ListUserPoolClientSecrets", admin, a.listUserPoolClientSecrets),
+		op("ListUserPoolClients", admin, a.listUserPoolClients),
 		refused("ListUserPoolReplicas", admin, noAWS),
-		refused("ListUserPools", admin, noManagement),
+		op("ListUserPools", admin, a.listUserPools),
 		op("ListUsers", admin, a.listUsers),
 		op("ListUsersInGroup", admin, a.listUsersInGroup),
 		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
@@ -147,8 +145,8 @@ func (a *API) table() []operation {
 		refused("UpdateResourceServer", admin, noLogin),
 		refused("UpdateTerms", admin, noLogin),
 		op("UpdateUserAttributes", accessToken, a.updateUserAttributes),
-		refused("UpdateUserPool", admin, noManagement),
-		refused("UpdateUserPoolClient", admin, noManagement),
+		op("UpdateUserPool", admin, a.updateUserPool),
+		op("UpdateUserPoolClient", admin, a.updateUserPoolClient),
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
 		refused("VerifySoftwareToken", public, noMFA),

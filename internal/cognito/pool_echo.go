@@ -199,7 +199,7 @@ func (t *verificationMessageTemplateType) validate(v *violations) {
 
 // unsupported refuses what would change who gets in and is not there yet. To
 // keep such a setting and not act on it would be a lie that opens doors.
-func (in *createUserPoolInput) unsupported() error {
+func (in *poolMembers) unsupported() error {
 	refuse := func(format string, args ...any) error { return fault.New(fault.InvalidParameter, format, args...) }
 	switch {
 	case value(in.MfaConfiguration) != "" && value(in.MfaConfiguration) != "OFF":
@@ -245,20 +245,6 @@ func mirror(first, second **string) {
 	*first = *second
 }
 
-// echoSchema is the key in the echo of the schema attributes that were sent.
-const echoSchema = "SchemaAttributes"
-
-// echo is what is kept of the request to be given back, by member.
-func (e *poolEcho) echo(schema []schemaAttributeType) (map[string]stdjson.RawMessage, error) {
-	kept, err := membersOf(e)
-	if err != nil || len(schema) == 0 {
-		return kept, err
-	}
-	list, err := json.Marshal(schema)
-	kept[echoSchema] = list
-	return kept, err
-}
-
 // membersOf splits a structure into its members' JSON.
 func membersOf(v any) (map[string]stdjson.RawMessage, error) {
 	text, err := json.Marshal(v)
@@ -269,21 +255,13 @@ func membersOf(v any) (map[string]stdjson.RawMessage, error) {
 	return members, json.Unmarshal(text, &members)
 }
 
-// restore reads kept members back over those in e, and returns the schema
-// attributes among them.
-func restore(kept map[string]stdjson.RawMessage, e *poolEcho) ([]schemaAttributeType, error) {
+// restore reads kept members back over those in e.
+func restore(kept map[string]stdjson.RawMessage, e *poolEcho) error {
 	text, err := json.Marshal(kept)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := json.Unmarshal(text, e); err != nil {
-		return nil, err
-	}
-	var schema []schemaAttributeType
-	if kept[echoSchema] != nil {
-		err = json.Unmarshal(kept[echoSchema], &schema)
-	}
-	return schema, err
+	return json.Unmarshal(text, e)
 }
 
 // defaultEcho is what Cognito shows of a pool that was made with only a name,

@@ -26,6 +26,7 @@ var (
 	schemaName       = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	tagKey           = rule{min: 1, max: 128}
 	tagValue         = rule{max: 256}
+	secretID         = rule{min: 1, pattern: whole(`[\S]+`)}
 
 	// verificationText is a text with a code in it, invitationText one with a
 	// temporary password and a name.

@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,85 +33,92 @@ type stringConstraintsType struct {
 	MaxLength *string `json:",omitzero"`
 }
 
-func (v *violations) schema(list []schemaAttributeType) {
-	v.length("schema", len(list), 0, 50)
+func (v *violations) schema(member string, list []schemaAttributeType) {
+	v.length(member, len(list), 0, 50)
 	for i, s := range list {
-		path := fmt.Sprintf("schema.%d.member.", i+1)
+		path := fmt.Sprintf("%s.%d.member.", member, i+1)
 		v.required(path+"name", s.Name, schemaName)
 		v.optional(path+"attributeDataType", s.AttributeDataType, dataType)
 	}
 }
 
-// required lists the attributes that the schema demands.
-func required(schema []schemaAttributeType) []string {
-	var names []string
-	for _, s := range schema {
-		if value(s.Required) {
-			names = append(names, value(s.Name))
-		}
-	}
-	return names
-}
-
-// boundsOf checks what was said of the schema when a pool was made, and reads
-// the bounds that attributes must keep. Messages are the service's where it is
-// known to have one.
-func boundsOf(given []schemaAttributeType) (map[string]userpool.Bounds, error) {
-	var all map[string]userpool.Bounds
+// readSchema checks what is said of the schema when a pool is made, and reads
+// it into the pool's settings. Messages are the service's where it is known to
+// have one.
+func readSchema(given []schemaAttributeType, s *userpool.PoolSettings) error {
 	seen := map[string]bool{}
 	for _, g := range given {
 		name := value(g.Name)
 		if seen[name] {
-			return nil, schemaFault("Schema: the attribute %s is named twice.", strings.ToValidUTF8(name, "?"))
+			return schemaFault("Schema: the attribute %s is named twice.", strings.ToValidUTF8(name, "?"))
 		}
 		seen[name] = true
-		std, err := g.standard()
-		if err != nil {
-			return nil, err
+		if err := g.read(s); err != nil {
+			return err
 		}
-		bounds, err := g.bounds(std)
-		if err != nil {
-			return nil, err
-		}
-		if bounds == (userpool.Bounds{}) {
-			continue
-		}
-		if all == nil {
-			all = make(map[string]userpool.Bounds)
-		}
-		all[name] = bounds
 	}
-	return all, nil
+	return nil
+}
+
+func (g schemaAttributeType) read(s *userpool.PoolSettings) error {
+	name := value(g.Name)
+	i := slices.IndexFunc(standardSchema, func(std schemaAttributeType) bool { return *std.Name == name })
+	if i < 0 {
+		custom, err := g.custom()
+		s.Custom = append(s.Custom, custom)
+		return err
+	}
+	std := standardSchema[i]
+	if orDefault(g.AttributeDataType, *std.AttributeDataType) != *std.AttributeDataType || value(g.DeveloperOnlyAttribute) {
+		return schemaFault("You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute %s", name)
+	}
+	bounds, err := g.bounds(std, 0)
+	if err != nil {
+		return err
+	}
+	if bounds != (userpool.Bounds{}) {
+		if s.Bounds == nil {
+			s.Bounds = make(map[string]userpool.Bounds)
+		}
+		s.Bounds[name] = bounds
+	}
+	if value(g.Required) {
+		s.Required = append(s.Required, name)
+	}
+	if !orDefault(g.Mutable, true) && *std.Mutable {
+		s.Immutable = append(s.Immutable, name)
+	}
+	return nil
+}
+
+// custom reads an attribute of the pool's own, which is asked for by its name
+// without prefix.
+func (g schemaAttributeType) custom() (userpool.CustomAttribute, error) {
+	a := userpool.CustomAttribute{
+		Name: userpool.CustomName(value(g.Name)), Type: userpool.AttributeType(value(g.AttributeDataType)), Mutable: orDefault(g.Mutable, true),
+	}
+	switch {
+	case value(g.Required):
+		return a, schemaFault("Required custom attributes are not supported currently.")
+	case value(g.DeveloperOnlyAttribute):
+		return a, schemaFault("%s: Attributes for developers only are not served. Leave the attribute out of WriteAttributes of the app clients instead.", strings.ToValidUTF8(a.Name, "?"))
+	}
+	var err error
+	a.Bounds, err = g.bounds(standard(a.Name, string(a.Type)), math.MinInt64)
+	return a, err
 }
 
 func schemaFault(format string, args ...any) error {
 	return fault.New(fault.InvalidParameter, format, args...)
 }
 
-// standard is the attribute of the standard schema that g is about, if g leaves
-// its nature alone.
-func (g schemaAttributeType) standard() (schemaAttributeType, error) {
-	name := value(g.Name)
-	i := slices.IndexFunc(standardSchema, func(std schemaAttributeType) bool { return *std.Name == name })
-	if i < 0 {
-		return g, schemaFault("Schema: custom attributes, like %s, are not served by this version of Bellhop.", strings.ToValidUTF8(name, "?"))
-	}
-	std := standardSchema[i]
-	switch {
-	case orDefault(g.AttributeDataType, *std.AttributeDataType) != *std.AttributeDataType, value(g.DeveloperOnlyAttribute):
-		return std, schemaFault("You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute %s", name)
-	case !orDefault(g.Mutable, true) && *std.Mutable:
-		return std, schemaFault("Schema: immutable attributes, like %s, are not served by this version of Bellhop.", name)
-	}
-	return std, nil
-}
-
 // fixed are the attributes whose form is given: what the service itself writes,
 // and a date.
 var fixed = []string{userpool.AttrSub, "identities", "birthdate"}
 
-// bounds reads the constraints of g, which must be of the kind that std has.
-func (g schemaAttributeType) bounds(std schemaAttributeType) (userpool.Bounds, error) {
+// bounds reads the constraints of g, which must be of the kind that std has. No
+// number among them may be lower than least.
+func (g schemaAttributeType) bounds(std schemaAttributeType, least int64) (userpool.Bounds, error) {
 	name, text, number := *std.Name, g.StringAttributeConstraints, g.NumberAttributeConstraints
 	invalid := func(kind string) (userpool.Bounds, error) {
 		return userpool.Bounds{}, schemaFault("Invalid %sAttributeConstraints for schema attribute %s", kind, name)
@@ -121,13 +129,13 @@ func (g schemaAttributeType) bounds(std schemaAttributeType) (userpool.Bounds, e
 	case number != nil && *std.AttributeDataType != "Number":
 		return invalid("Number")
 	case text != nil:
-		b, ok := parseBounds(text.MinLength, text.MaxLength)
+		b, ok := parseBounds(text.MinLength, text.MaxLength, 0)
 		if !ok || slices.Contains(fixed, name) && !text.equal(std.StringAttributeConstraints) {
 			return invalid("String")
 		}
 		return b, checkLengths(name, b)
 	case number != nil:
-		b, ok := parseBounds(number.MinValue, number.MaxValue)
+		b, ok := parseBounds(number.MinValue, number.MaxValue, least)
 		if !ok {
 			return invalid("Number")
 		}
@@ -143,21 +151,21 @@ func (c *stringConstraintsType) equal(other *stringConstraintsType) bool {
 	return value(c.MinLength) == value(other.MinLength) && value(c.MaxLength) == value(other.MaxLength)
 }
 
-// parseBounds reads bounds, which are texts on the wire and never negative.
-func parseBounds(low, high *string) (b userpool.Bounds, ok bool) {
-	if b.Min, ok = parseBound(low); !ok {
+// parseBounds reads bounds, which are texts on the wire.
+func parseBounds(low, high *string, least int64) (b userpool.Bounds, ok bool) {
+	if b.Min, ok = parseBound(low, least); !ok {
 		return b, false
 	}
-	b.Max, ok = parseBound(high)
+	b.Max, ok = parseBound(high, least)
 	return b, ok
 }
 
-func parseBound(text *string) (*int64, bool) {
+func parseBound(text *string, least int64) (*int64, bool) {
 	if text == nil {
 		return nil, true
 	}
 	n, err := strconv.ParseInt(*text, 10, 64)
-	return &n, err == nil && n >= 0
+	return &n, err == nil && n >= least
 }
 
 // Every value has at most maxLength characters; the numbers that name users
@@ -224,33 +232,45 @@ func identities() schemaAttributeType {
 	return a
 }
 
-// schemaOut is the standard schema with what the pool demands and what was said
-// of it when the pool was made.
-func schemaOut(demanded []string, given []schemaAttributeType) []schemaAttributeType {
-	out := make([]schemaAttributeType, len(standardSchema))
-	for i, a := range standardSchema {
-		for _, name := range demanded {
-			if name == *a.Name {
-				a.Required = new(true)
-			}
+// schemaOut is the standard schema with what was said of it when the pool was
+// made, and the attributes of the pool's own.
+func schemaOut(s userpool.PoolSettings) []schemaAttributeType {
+	out := make([]schemaAttributeType, 0, len(standardSchema)+len(s.Custom))
+	for _, a := range standardSchema {
+		name := *a.Name
+		if slices.Contains(s.Required, name) {
+			a.Required = new(true)
 		}
-		for _, g := range given {
-			if value(g.Name) == *a.Name {
-				a = a.with(g)
-			}
+		if slices.Contains(s.Immutable, name) {
+			a.Mutable = new(false)
 		}
-		out[i] = a
+		if b, ok := s.Bounds[name]; ok {
+			a.bind(b)
+		}
+		out = append(out, a)
+	}
+	for _, c := range s.Custom {
+		a := standard(c.Name, string(c.Type))
+		a.Mutable = &c.Mutable
+		a.bind(c.Bounds)
+		out = append(out, a)
 	}
 	return out
 }
 
-// with is the attribute with the constraints that were given for it.
-func (a schemaAttributeType) with(g schemaAttributeType) schemaAttributeType {
-	if g.StringAttributeConstraints != nil {
-		a.StringAttributeConstraints = g.StringAttributeConstraints
+// bind shows the bounds in the way of the attribute's type.
+func (a *schemaAttributeType) bind(b userpool.Bounds) {
+	switch *a.AttributeDataType {
+	case "String":
+		a.StringAttributeConstraints = &stringConstraintsType{MinLength: boundOut(b.Min), MaxLength: boundOut(b.Max)}
+	case "Number":
+		a.NumberAttributeConstraints = &numberConstraintsType{MinValue: boundOut(b.Min), MaxValue: boundOut(b.Max)}
 	}
-	if g.NumberAttributeConstraints != nil {
-		a.NumberAttributeConstraints = g.NumberAttributeConstraints
+}
+
+func boundOut(n *int64) *string {
+	if n == nil {
+		return nil
 	}
-	return a
+	return new(strconv.FormatInt(*n, 10))
 }

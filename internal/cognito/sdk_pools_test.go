@@ -135,11 +135,8 @@ func TestSDK_PoolSettingsThatAreNotServed_AreRefused(t *testing.T) {
 			"threat protection": func(in *cip.CreateUserPoolInput) {
 				in.UserPoolAddOns = &types.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}
 			},
-			"custom attribute": func(in *cip.CreateUserPoolInput) {
-				in.Schema = []types.SchemaAttributeType{{Name: new("tier"), AttributeDataType: "String"}}
-			},
-			"immutable": func(in *cip.CreateUserPoolInput) {
-				in.Schema = []types.SchemaAttributeType{{Name: new("email"), Mutable: new(false)}}
+			"attribute for developers": func(in *cip.CreateUserPoolInput) {
+				in.Schema = []types.SchemaAttributeType{{Name: new("tier"), AttributeDataType: "String", DeveloperOnlyAttribute: new(true)}}
 			},
 			"passkeys": func(in *cip.CreateUserPoolInput) {
 				in.Policies = &types.UserPoolPolicyType{SignInPolicy: &types.SignInPolicyType{AllowedFirstAuthFactors: []types.AuthFactorType{"PASSWORD", "WEB_AUTHN"}}}

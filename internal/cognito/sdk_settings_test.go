@@ -90,7 +90,7 @@ func TestSchema_WhatCannotHold_IsRefused(t *testing.T) {
 			{`{"Name":"updated_at","AttributeDataType":"String"}`, invalid, nature + "updated_at"},
 			{`{"Name":"name","DeveloperOnlyAttribute":true}`, invalid, nature + "name"},
 			{`{"Name":"name"},{"Name":"name","Required":true}`, invalid, "Schema: the attribute name is named twice."},
-			{`{"Name":"name","Mutable":false}`, invalid, "Schema: immutable attributes, like name,"},
+			{`{"Name":"email_verified","Mutable":false}`, invalid, "Schema: email_verified cannot be made immutable."},
 			{text("name", `"MinLength":"one"`), invalid, "Invalid StringAttributeConstraints for schema attribute name"},
 			{text("name", `"MaxLength":""`), invalid, "Invalid StringAttributeConstraints for schema attribute name"},
 			{text("name", `"MinLength":"-1"`), invalid, "Invalid StringAttributeConstraints for schema attribute name"},

@@ -128,6 +128,12 @@ func (v *violations) between(name string, n *int32, low, high int32) {
 	}
 }
 
+// page checks what asks for a page of a list.
+func (v *violations) page(most *int32, token *string) {
+	v.between("maxResults", most, 1, 60)
+	v.optional("nextToken", token, pageToken)
+}
+
 // length checks how many elements a list or map has.
 func (v *violations) length(name string, n, low, high int) {
 	switch {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -75,7 +76,21 @@ const (
 
 	sqlInsertClient = `insert into clients (` + clientColumns + `) values ($1, $2, $3, $4, $5, $6, $7)
 		on conflict do nothing`
-	sqlClient = `select ` + clientColumns + ` from clients where id = $1`
+	sqlClient       = `select ` + clientColumns + ` from clients where id = $1`
+	sqlClients      = `select ` + clientColumns + ` from clients where pool_id = $1 and id > $2 order by id limit $3`
+	sqlUpdateClient = `update clients set name = $2, secrets = $3, settings = $4, modified_at = $5 where id = $1`
+	sqlDeleteClient = `delete from clients where pool_id = $1 and id = $2`
+
+	// What was begun through a client; of its sign-ups also what was begun for
+	// them through others.
+	clientSignUps           = `select id from registrations where pool_id = $1 and client_id = $2`
+	clientChallenges        = `pool_id = $1 and (client_id = $2 or registration_id in (` + clientSignUps + `))`
+	sqlDeleteClientMessages = `delete from messages where pool_id = $1 and (client_id = $2
+		or challenge_id in (select id from challenges where ` + clientChallenges + `))`
+	sqlDeleteClientChallenges    = `delete from challenges where ` + clientChallenges
+	sqlDeleteClientSessions      = `delete from sessions where pool_id = $1 and (client_id = $2 or subject in (` + clientSignUps + `))`
+	sqlDeleteClientRegistrations = `delete from registrations where pool_id = $1 and client_id = $2`
+	sqlDeleteClientFamilies      = `delete from families where pool_id = $1 and client_id = $2`
 )
 
 // keptSecret is how a client's secret is kept; keptSecrets scans a list of them.
@@ -119,4 +134,23 @@ func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
 
 func (t *tx) Client(ctx context.Context, id userpool.ClientID) (userpool.Client, error) {
 	return one(ctx, t, scanClient, sqlClient, id)
+}
+
+func (t *tx) Clients(ctx context.Context, pool userpool.PoolID, after userpool.ClientID, limit int) ([]userpool.Client, error) {
+	return many(ctx, t, scanClient, sqlClients, pool, after, limit)
+}
+
+// UpdateClient leaves id, pool and creation as they are.
+func (t *tx) UpdateClient(ctx context.Context, c userpool.Client) error {
+	return t.replace(ctx, sqlUpdateClient, c.ID, c.Name, secrets(c.Secrets), text(c.Settings), millis(c.ModifiedAt))
+}
+
+func (t *tx) DeleteClient(ctx context.Context, pool userpool.PoolID, id userpool.ClientID) error {
+	return cmp.Or( // after a failed statement the rest is refused
+		t.run(ctx, sqlDeleteClientMessages, pool, id),
+		t.run(ctx, sqlDeleteClientChallenges, pool, id),
+		t.run(ctx, sqlDeleteClientSessions, pool, id),
+		t.run(ctx, sqlDeleteClientRegistrations, pool, id),
+		t.run(ctx, sqlDeleteClientFamilies, pool, id),
+		t.run(ctx, sqlDeleteClient, pool, id))
 }

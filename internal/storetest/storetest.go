@@ -33,7 +33,7 @@ type testCase struct {
 func cases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
-		transactionCases, textCases, poolCases, keyCases, userCases, lockCases, registrationCases,
+		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
 		sealedCases, accessKeyCases,

@@ -164,6 +164,14 @@ type NewPool struct {
 	Settings PoolSettings
 }
 
+// PoolUpdate replaces a pool's settings. The name stays if it is "", the tags
+// stay if they are nil.
+type PoolUpdate struct {
+	ID       PoolID
+	Name     string
+	Settings PoolSettings
+}
+
 // NewClient asks for an app client. ID is chosen by Bellhop unless given.
 type NewClient struct {
 	ID             ClientID
@@ -178,6 +186,23 @@ type NewClient struct {
 type ClientView struct {
 	Client
 	Secret string
+}
+
+// ClientUpdate replaces an app client's settings; its secrets stay. The name
+// stays if it is "".
+type ClientUpdate struct {
+	PoolID   PoolID
+	ID       ClientID
+	Name     string
+	Settings ClientSettings
+}
+
+// ClientSecretView is a client's secret as it may be shown: with its value only
+// when Bellhop has just made it.
+type ClientSecretView struct {
+	ID        string
+	Value     string
+	CreatedAt time.Time
 }
 
 // NewUser asks for a user (AdminCreateUser).
@@ -210,9 +235,18 @@ type NewUser struct {
 //
 //	CreateUserPool(ctx, NewPool) (Pool, error)
 //	DescribeUserPool(ctx, PoolID) (Pool, error)
+//	UpdateUserPool(ctx, PoolUpdate) error
+//	ListUserPools(ctx, limit int, token string) (page []Pool, next string, err error)
 //	DeleteUserPool(ctx, PoolID) error
+//	AddCustomAttributes(ctx, PoolID, []CustomAttribute) error
 //	CreateUserPoolClient(ctx, NewClient) (ClientView, error)
 //	DescribeUserPoolClient(ctx, PoolID, ClientID) (ClientView, error)
+//	UpdateUserPoolClient(ctx, ClientUpdate) (ClientView, error)
+//	ListUserPoolClients(ctx, PoolID, limit int, token string) (page []Client, next string, err error)
+//	DeleteUserPoolClient(ctx, PoolID, ClientID) error
+//	AddUserPoolClientSecret(ctx, PoolID, ClientID, secret string) (ClientSecretView, error)
+//	UserPoolClientSecrets(ctx, PoolID, ClientID) ([]ClientSecretView, error)
+//	DeleteUserPoolClientSecret(ctx, PoolID, ClientID, id string) error
 //	TagPool(ctx, PoolID, tags map[string]string) error
 //	UntagPool(ctx, PoolID, keys []string) error
 //	PoolTags(ctx, PoolID) (map[string]string, error)

@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,13 +40,21 @@ const (
 )
 
 // mayRead and mayWrite are the client's attribute permissions. Unset lists mean
-// every standard attribute; a pool's required ones can always be written.
+// every standard attribute and no custom one; a pool's required ones can always
+// be written.
 func (s ClientSettings) mayRead(name string) bool {
-	return s.ReadAttributes == nil || slices.Contains(s.ReadAttributes, name)
+	return permits(s.ReadAttributes, name)
 }
 
 func (s ClientSettings) mayWrite(p Pool, name string) bool {
-	return s.WriteAttributes == nil || slices.Contains(s.WriteAttributes, name) || slices.Contains(p.Settings.Required, name)
+	return permits(s.WriteAttributes, name) || slices.Contains(p.Settings.Required, name)
+}
+
+func permits(list []string, name string) bool {
+	if list == nil {
+		return !strings.HasPrefix(name, customPrefix)
+	}
+	return slices.Contains(list, name)
 }
 
 // ownAttributes checks attributes that a user gives of himself.
@@ -54,7 +63,7 @@ func ownAttributes(p Pool, c Client, list []Attribute) (map[string]string, error
 		switch {
 		case slices.Contains(ownedAttributes, a.Name):
 			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
-		case slices.Contains(standardAttributes, a.Name) && !c.Settings.mayWrite(p, a.Name):
+		case p.Settings.writable(a.Name) && !c.Settings.mayWrite(p, a.Name):
 			return nil, fault.New(fault.NotAuthorized, "A client attempted to write unauthorized attribute")
 		}
 	}
@@ -81,16 +90,25 @@ func withinBounds(p Pool, list []Attribute) error {
 func (b Bounds) check(name, value string) error {
 	if name == attrUpdatedAt {
 		n, err := strconv.ParseInt(value, 10, 64)
-		switch {
-		case err != nil:
+		if err != nil {
 			return schema("%s: The value must be a number of seconds\n", name)
-		case b.Min != nil && n < *b.Min:
-			return schema("%s: Number must be no less than %d\n", name, *b.Min)
-		case b.Max != nil && n > *b.Max:
-			return schema("%s: Number must be no greater than %d\n", name, *b.Max)
 		}
-		return nil
+		return b.checkNumber(name, new(big.Rat).SetInt64(n))
 	}
+	return b.checkLength(name, value)
+}
+
+func (b Bounds) checkNumber(name string, n *big.Rat) error {
+	switch {
+	case b.Min != nil && n.Cmp(new(big.Rat).SetInt64(*b.Min)) < 0:
+		return schema("%s: Number must be no less than %d\n", name, *b.Min)
+	case b.Max != nil && n.Cmp(new(big.Rat).SetInt64(*b.Max)) > 0:
+		return schema("%s: Number must be no greater than %d\n", name, *b.Max)
+	}
+	return nil
+}
+
+func (b Bounds) checkLength(name, value string) error {
 	n := int64(utf8.RuneCountInString(value))
 	switch {
 	case b.Min != nil && n < *b.Min:
@@ -106,7 +124,7 @@ func (b Bounds) check(name, value string) error {
 func anyAttributes(p Pool, list []Attribute) (map[string]string, error) {
 	attrs := make(map[string]string, len(list))
 	for _, a := range list {
-		value, err := attributeValue(a)
+		value, err := p.Settings.attributeValue(a)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +133,10 @@ func anyAttributes(p Pool, list []Attribute) (map[string]string, error) {
 	return attrs, withinBounds(p, list)
 }
 
-func attributeValue(a Attribute) (string, error) {
+func (s PoolSettings) attributeValue(a Attribute) (string, error) {
+	if custom, ok := s.custom(a.Name); ok {
+		return custom.canonical(a.Value)
+	}
 	known := slices.Contains(standardAttributes, a.Name) || a.Name == AttrPhoneVerified || a.Name == AttrEmailVerified
 	switch {
 	case !known || len(a.Name) > maxAttributeName:
@@ -133,11 +154,7 @@ func attributeValue(a Attribute) (string, error) {
 		addr, err := email.Parse(a.Value)
 		return addr.Text(), err
 	case AttrPhoneVerified, AttrEmailVerified:
-		b, err := strconv.ParseBool(strings.ToLower(a.Value))
-		if err != nil {
-			return "", schema("%s: The value must be true or false\n", a.Name)
-		}
-		return strconv.FormatBool(b), nil
+		return boolean(a.Name, a.Value)
 	case "birthdate":
 		if utf8.RuneCountInString(a.Value) != 10 {
 			return "", schema("birthdate: String must be 10 characters long, as 1999-12-31\n")
@@ -148,6 +165,15 @@ func attributeValue(a Attribute) (string, error) {
 		}
 	}
 	return a.Value, nil
+}
+
+// boolean is a truth value as it is kept.
+func boolean(name, value string) (string, error) {
+	b, err := strconv.ParseBool(strings.ToLower(value))
+	if err != nil {
+		return "", schema("%s: The value must be true or false\n", name)
+	}
+	return strconv.FormatBool(b), nil
 }
 
 func schema(format string, args ...any) error {

@@ -3,7 +3,6 @@ package userpool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -23,10 +22,11 @@ const (
 // anything else, an id that is taken is a Conflict.
 func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (ClientView, error) {
 	at := now()
-	if _, err := s.viewPool(ctx, r.PoolID); err != nil {
+	p, err := s.viewPool(ctx, r.PoolID)
+	if err != nil {
 		return ClientView{}, err
 	}
-	if err := checkClient(r); err != nil {
+	if err := checkClient(p, r); err != nil {
 		return ClientView{}, err
 	}
 	c := Client{ID: r.ID, PoolID: r.PoolID, Name: r.Name, Settings: r.Settings.stored(), CreatedAt: at, ModifiedAt: at}
@@ -38,9 +38,9 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (Client
 		secret = randomText(clientIDAlphabet, secretLength)
 	}
 	if secret != "" {
-		c.Secrets = []ClientSecret{s.sealClientSecret(c.ID, secret, at)}
+		c.Secrets = []ClientSecret{s.sealClientSecret(c, secret, at)}
 	}
-	err := s.store.Update(ctx, func(tx Tx) error {
+	err = s.store.Update(ctx, func(tx Tx) error {
 		if _, err := loadPool(ctx, tx, r.PoolID); err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (Client
 	return ClientView{Client: c, Secret: secret}, err
 }
 
-func checkClient(r NewClient) error {
+func checkClient(p Pool, r NewClient) error {
 	set := r.Settings
 	switch {
 	case !nameForm.MatchString(r.Name):
@@ -72,7 +72,7 @@ func checkClient(r NewClient) error {
 	if err := checkFlows(set.ExplicitAuthFlows); err != nil {
 		return err
 	}
-	if err := checkPermissions(set); err != nil {
+	if err := checkPermissions(p, set); err != nil {
 		return err
 	}
 	return checkLifetimes(set)
@@ -80,14 +80,14 @@ func checkClient(r NewClient) error {
 
 // checkPermissions checks that the attribute permissions name attributes of the
 // schema, and the ones to write such as a user may write at all.
-func checkPermissions(set ClientSettings) error {
+func checkPermissions(p Pool, set ClientSettings) error {
 	for _, name := range set.ReadAttributes {
-		if !slices.Contains(standardAttributes, name) && !slices.Contains(ownedAttributes, name) {
+		if !p.Settings.writable(name) && !slices.Contains(ownedAttributes, name) {
 			return fault.New(fault.InvalidParameter, "Invalid read attributes specified while creating a client: %s", clip(name))
 		}
 	}
 	for _, name := range set.WriteAttributes {
-		if !slices.Contains(standardAttributes, name) {
+		if !p.Settings.writable(name) {
 			return fault.New(fault.InvalidParameter, "Invalid write attributes specified while creating a client: %s", clip(name))
 		}
 	}
@@ -133,39 +133,92 @@ func checkLifetimes(set ClientSettings) error {
 	return nil
 }
 
-// DescribeUserPoolClient returns an app client with its secret.
+// clientOf loads the app client that an administrative operation names. One of
+// another pool is none.
+func clientOf(ctx context.Context, tx Tx, pool PoolID, id ClientID) (Client, Pool, error) {
+	p, err := loadPool(ctx, tx, pool)
+	if err != nil {
+		return Client{}, Pool{}, err
+	}
+	c, err := tx.Client(ctx, id)
+	if errors.Is(err, ErrNotFound) || (err == nil && c.PoolID != pool) {
+		return Client{}, Pool{}, errNoClient(id)
+	}
+	return c, p, err
+}
+
+// DescribeUserPoolClient returns an app client with its secret, the older one
+// where it has two.
 func (s *Service) DescribeUserPoolClient(ctx context.Context, pool PoolID, id ClientID) (ClientView, error) {
 	var c Client
 	err := s.store.View(ctx, func(tx Tx) (err error) {
-		if _, err = loadPool(ctx, tx, pool); err != nil {
-			return err
-		}
-		c, err = tx.Client(ctx, id)
-		if errors.Is(err, ErrNotFound) || (err == nil && c.PoolID != pool) {
-			return errNoClient(id)
-		}
+		c, _, err = clientOf(ctx, tx, pool, id)
 		return err
 	})
-	if err != nil || len(c.Secrets) == 0 {
-		return ClientView{Client: c}, err
+	if err != nil {
+		return ClientView{}, err
+	}
+	return s.clientView(c)
+}
+
+func (s *Service) clientView(c Client) (ClientView, error) {
+	if len(c.Secrets) == 0 {
+		return ClientView{Client: c}, nil
 	}
 	secret, err := s.openClientSecret(c.ID, c.Secrets[0])
 	return ClientView{Client: c, Secret: string(secret)}, err
 }
 
-// sealClientSecret makes the record of a client's secret. Its id is as the
-// service model's example: client id, two dashes, Unix seconds.
-func (s *Service) sealClientSecret(id ClientID, secret string, at time.Time) ClientSecret {
-	return ClientSecret{
-		ID:     fmt.Sprintf("%s--%d", id, at.Unix()),
-		Sealed: s.ring.Seal(sealSecret, []byte(id), []byte(secret)), CreatedAt: at,
+// UpdateUserPoolClient replaces an app client's settings, so that what the
+// update leaves out goes back to its default. The secrets stay.
+func (s *Service) UpdateUserPoolClient(ctx context.Context, r ClientUpdate) (ClientView, error) {
+	at := now()
+	var c Client
+	err := s.store.Update(ctx, func(tx Tx) (err error) {
+		var p Pool
+		if c, p, err = clientOf(ctx, tx, r.PoolID, r.ID); err != nil {
+			return err
+		}
+		c.Name, c.Settings, c.ModifiedAt = orElse(r.Name, c.Name), r.Settings.stored(), at
+		if err := checkClient(p, NewClient{ID: c.ID, Name: c.Name, Settings: c.Settings}); err != nil {
+			return err
+		}
+		return tx.UpdateClient(ctx, c)
+	})
+	if err != nil {
+		return ClientView{}, err
 	}
+	return s.clientView(c)
 }
 
-func (s *Service) openClientSecret(id ClientID, kept ClientSecret) ([]byte, error) {
-	secret, err := s.ring.Open(sealSecret, []byte(id), kept.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("open client secret: %w", err)
+// ListUserPoolClients returns a page of at most limit app clients of the pool, in
+// the order of their ids, and the token of the next page, "" for none.
+func (s *Service) ListUserPoolClients(ctx context.Context, pool PoolID, limit int, token string) (page []Client, next string, err error) {
+	var after string
+	err = s.store.View(ctx, func(tx Tx) error {
+		if _, err := loadPool(ctx, tx, pool); err != nil {
+			return err
+		}
+		if after, err = s.openPage(listClients, token, string(pool)); err != nil {
+			return err
+		}
+		page, err = tx.Clients(ctx, pool, ClientID(after), limit+1)
+		return err
+	})
+	page, after = cutPage(page, limit, func(c Client) string { return string(c.ID) })
+	if err != nil || after == "" {
+		return page, "", err
 	}
-	return secret, nil
+	return page, s.sealPage(listClients, after, string(pool)), nil
+}
+
+// DeleteUserPoolClient removes an app client and all that was begun through it.
+// Its tokens are no good from then on, and stay so if another client gets its id.
+func (s *Service) DeleteUserPoolClient(ctx context.Context, pool PoolID, id ClientID) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		if _, _, err := clientOf(ctx, tx, pool, id); err != nil {
+			return err
+		}
+		return tx.DeleteClient(ctx, pool, id)
+	})
 }

@@ -2,7 +2,6 @@ package userpool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,9 +11,6 @@ import (
 )
 
 const (
-	// pageSize is the most that a page of users or groups holds, and what it
-	// holds where no limit was given.
-	pageSize = 60
 	// maxRounds bounds how often a page looks for more users in place of those
 	// that turned out to be none; beyond it the page is a short one.
 	maxRounds = 10
@@ -27,7 +23,7 @@ type ListUsersRequest struct {
 	PoolID     PoolID
 	Filter     string   // as sent
 	Attributes []string // to show; none for all
-	Limit      int      // 0 for pageSize
+	Limit      int      // 0 for MaxPage
 	Token      string   // of the page before, "" for the first
 }
 
@@ -56,8 +52,8 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 	if l.filter, err = ParseFilter(r.Filter); err != nil {
 		return UserPage{}, err
 	}
-	list := listID("ListUsers", string(r.PoolID), l.filter.Attribute, fmt.Sprint(l.filter.Prefix), l.filter.Value)
-	if l.after, err = s.openPlace(list, r.Token); err != nil {
+	list := []string{string(r.PoolID), l.filter.Attribute, fmt.Sprint(l.filter.Prefix), l.filter.Value}
+	if l.after, err = s.openPage(listUsers, r.Token, list...); err != nil {
 		return UserPage{}, err
 	}
 	more := false
@@ -65,7 +61,7 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 		if l.pool, err = loadPool(ctx, tx, r.PoolID); err != nil {
 			return err
 		}
-		if err := attributesExist(r.Attributes); err != nil {
+		if err := attributesExist(l.pool, r.Attributes); err != nil {
 			return err
 		}
 		page.Users, more, err = l.page(ctx, tx, at)
@@ -78,39 +74,22 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 		page.Users[i].Attributes = shown(page.Users[i].Attributes, r.Attributes)
 	}
 	if more {
-		page.Next, err = s.sealPage(list, l.after)
+		page.Next = s.sealPage(listUsers, l.after, list...)
 	}
-	return page, err
+	return page, nil
 }
 
 func pageLimit(limit int) int {
 	if limit == 0 {
-		return pageSize
+		return MaxPage
 	}
-	return min(limit, pageSize)
+	return min(limit, MaxPage)
 }
 
-// listID names a list by all that a token of it is bound to.
-func listID(parts ...string) string {
-	text, err := json.Marshal(parts)
-	if err != nil {
-		panic("userpool: " + err.Error()) // impossible: texts have a JSON form
-	}
-	return string(text)
-}
-
-// openPlace is where the page behind the token begins, "" without a token.
-func (s *Service) openPlace(list, token string) (place string, err error) {
-	if token == "" {
-		return "", nil
-	}
-	err = s.openPage(list, token, &place)
-	return place, err
-}
-
-func attributesExist(names []string) error {
+func attributesExist(p Pool, names []string) error {
 	for _, name := range names {
-		if !slices.Contains(standardAttributes, name) && !slices.Contains(ownedAttributes, name) {
+		_, custom := p.Settings.custom(name)
+		if !custom && !slices.Contains(standardAttributes, name) && !slices.Contains(ownedAttributes, name) {
 			return fault.New(fault.InvalidParameter, "One or more requested attributes do not exist.")
 		}
 	}

@@ -119,7 +119,7 @@ func (s *Service) DeleteGroup(ctx context.Context, pool PoolID, name string) err
 // ListGroups returns a page of a pool's groups, ordered by name.
 func (s *Service) ListGroups(ctx context.Context, pool PoolID, limit int, token string) (GroupPage, error) {
 	limit = pageLimit(limit)
-	return s.groupPage(ctx, listID("ListGroups", string(pool)), limit, token, func(tx Tx, after string) ([]Group, error) {
+	return s.groupPage(ctx, []string{"all", string(pool)}, limit, token, func(tx Tx, after string) ([]Group, error) {
 		if _, err := loadPool(ctx, tx, pool); err != nil {
 			return nil, err
 		}
@@ -131,8 +131,7 @@ func (s *Service) ListGroups(ctx context.Context, pool PoolID, limit int, token 
 // pending sign-up has none.
 func (s *Service) AdminListGroupsForUser(ctx context.Context, pool PoolID, username string, limit int, token string) (GroupPage, error) {
 	at := now()
-	list := listID("AdminListGroupsForUser", string(pool), username)
-	return s.groupPage(ctx, list, pageLimit(limit), token, func(tx Tx, after string) ([]Group, error) {
+	return s.groupPage(ctx, []string{"of", string(pool), username}, pageLimit(limit), token, func(tx Tx, after string) ([]Group, error) {
 		t, err := findTarget(ctx, tx, pool, username, at)
 		if err != nil || !t.known {
 			return nil, err
@@ -144,8 +143,8 @@ func (s *Service) AdminListGroupsForUser(ctx context.Context, pool PoolID, usern
 
 // groupPage cuts a page from what find returns behind a name: one group more
 // than the page holds, if there are as many.
-func (s *Service) groupPage(ctx context.Context, list string, limit int, token string, find func(Tx, string) ([]Group, error)) (page GroupPage, err error) {
-	after, err := s.openPlace(list, token)
+func (s *Service) groupPage(ctx context.Context, list []string, limit int, token string, find func(Tx, string) ([]Group, error)) (page GroupPage, err error) {
+	after, err := s.openPage(listGroups, token, list...)
 	if err != nil {
 		return GroupPage{}, err
 	}
@@ -155,7 +154,7 @@ func (s *Service) groupPage(ctx context.Context, list string, limit int, token s
 	})
 	if err == nil && len(page.Groups) > limit {
 		page.Groups = page.Groups[:limit]
-		page.Next, err = s.sealPage(list, page.Groups[limit-1].Name)
+		page.Next = s.sealPage(listGroups, page.Groups[limit-1].Name, list...)
 	}
 	return page, err
 }
@@ -163,8 +162,7 @@ func (s *Service) groupPage(ctx context.Context, list string, limit int, token s
 // ListUsersInGroup returns a page of a group's members, ordered by sub.
 func (s *Service) ListUsersInGroup(ctx context.Context, pool PoolID, group string, limit int, token string) (page UserPage, err error) {
 	limit = pageLimit(limit)
-	list := listID("ListUsersInGroup", string(pool), group)
-	after, err := s.openPlace(list, token)
+	after, err := s.openPage(listMembers, token, string(pool), group)
 	if err != nil {
 		return UserPage{}, err
 	}
@@ -178,7 +176,7 @@ func (s *Service) ListUsersInGroup(ctx context.Context, pool PoolID, group strin
 	})
 	if err == nil && len(members) > limit {
 		members = members[:limit]
-		page.Next, err = s.sealPage(list, members[limit-1].ID)
+		page.Next = s.sealPage(listMembers, string(members[limit-1].ID), string(pool), group)
 	}
 	for _, u := range members {
 		page.Users = append(page.Users, u.view(all))

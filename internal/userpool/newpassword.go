@@ -19,14 +19,13 @@ func (s *Service) demandNewPassword(ctx context.Context, tx Tx, st start, u User
 	if days > 0 && !st.at.Before(u.PasswordAt.Add(days)) {
 		return step{}, fault.New(fault.NotAuthorized, "Temporary password has expired and must be reset by an administrator."), nil
 	}
-	attrs := maps.Clone(u.Attributes)
 	lacking := make([]string, 0)
 	for _, name := range st.pool.Settings.Required {
-		if attrs[name] == "" {
+		if u.Attributes[name] == "" {
 			lacking = append(lacking, "userAttributes."+name)
 		}
 	}
-	shown, err := json.Marshal(attrs)
+	shown, err := json.Marshal(readable(st.client, u.Attributes))
 	if err != nil {
 		return step{}, nil, err
 	}
@@ -112,6 +111,9 @@ func addNewAttributes(rep reply, u *User) error {
 	}
 	attrs, err := ownAttributes(rep.pool, rep.client, given)
 	if err != nil {
+		return err
+	}
+	if err := rep.pool.Settings.fillable(given); err != nil {
 		return err
 	}
 	maps.Copy(u.Attributes, attrs)

@@ -98,6 +98,9 @@ func checkPool(r NewPool) error {
 			return fault.New(fault.InvalidParameter, "Required custom attributes are not supported currently.")
 		}
 	}
+	if err := checkSchema(set); err != nil {
+		return err
+	}
 	for _, text := range []string{set.VerificationText, set.AuthenticationText, set.InvitationText} {
 		if text != "" && !strings.Contains(text, "{####}") {
 			return fault.New(fault.InvalidParameter, "SMS message templates must contain {####}.")
@@ -164,6 +167,45 @@ func tagServed(key, value string) bool {
 		return value == "off"
 	}
 	return false
+}
+
+// UpdateUserPool replaces a pool's settings, so that what the update leaves out
+// goes back to its default; what cannot change (PoolSettings.keeping) stays. An
+// empty name leaves the pool its name.
+func (s *Service) UpdateUserPool(ctx context.Context, r PoolUpdate) error {
+	at := now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		p, err := loadPool(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		p.Name, p.ModifiedAt = orElse(r.Name, p.Name), at
+		p.Settings = r.Settings.keeping(p.Settings).stored()
+		if err := checkPool(NewPool{ID: p.ID, Name: p.Name, Settings: p.Settings}); err != nil {
+			return err
+		}
+		return tx.UpdatePool(ctx, p)
+	})
+	s.upkeep()
+	return err
+}
+
+// ListUserPools returns a page of at most limit pools, in the order of their
+// ids, and the token of the next page, "" for none.
+func (s *Service) ListUserPools(ctx context.Context, limit int, token string) (page []Pool, next string, err error) {
+	after, err := s.openPage(listPools, token)
+	if err != nil {
+		return nil, "", err
+	}
+	err = s.store.View(ctx, func(tx Tx) error {
+		page, err = tx.Pools(ctx, PoolID(after), limit+1)
+		return err
+	})
+	page, after = cutPage(page, limit, func(p Pool) string { return string(p.ID) })
+	if err != nil || after == "" {
+		return page, "", err
+	}
+	return page, s.sealPage(listPools, after), nil
 }
 
 // DescribeUserPool returns a pool.

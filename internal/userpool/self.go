@@ -35,6 +35,9 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, _ Caller, accessToke
 		if err != nil {
 			return err
 		}
+		if err := b.pool.Settings.changeable(list); err != nil {
+			return err
+		}
 		u := b.user
 		if err := changeAttributes(b.pool, &u, attrs); err != nil {
 			return err

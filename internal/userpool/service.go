@@ -152,7 +152,7 @@ const (
 	sealBlock     = "secret block"
 	sealText      = "text secret"
 	sealAccessKey = "admin access key"
-	sealPageToken = "page token"
+	sealPages     = "page"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

@@ -26,8 +26,10 @@ type PoolSettings struct {
 	Recovery []string `json:"recovery,omitempty"`
 	// VerifyFirst are AttributesRequireVerificationBeforeUpdate.
 	VerifyFirst []string          `json:"verify_first,omitempty"`
-	Required    []string          `json:"required,omitempty"` // required attributes
-	Bounds      map[string]Bounds `json:"bounds,omitempty"`   // of attributes' values, by name
+	Required    []string          `json:"required,omitempty"`  // required attributes
+	Bounds      map[string]Bounds `json:"bounds,omitempty"`    // of standard attributes' values, by name
+	Immutable   []string          `json:"immutable,omitempty"` // standard attributes that are set once
+	Custom      []CustomAttribute `json:"custom,omitempty"`    // in the order of their making
 	Tags        map[string]string `json:"tags,omitempty"`
 	// Echo keeps members of the service's model that Bellhop does not act on
 	// but must give back as sent (message roles, mail templates), by name.
@@ -60,13 +62,28 @@ func (s PoolSettings) stored() PoolSettings {
 	s.VerifyFirst = unlessEmpty(s.VerifyFirst)
 	s.AutoVerified = unlessEmpty(s.AutoVerified)
 	s.Required = unlessEmpty(s.Required)
+	s.Immutable = unlessEmpty(s.Immutable)
+	s.Custom = unlessEmpty(s.Custom)
 	if len(s.Tags) == 0 {
 		s.Tags = nil
 	}
 	return s
 }
 
-func unlessEmpty(list []string) []string {
+// keeping are the settings s with what no update changes as it was in old: how
+// users are named, and the schema. Tags that are not given are kept too, though
+// Cognito's word is that whatever is left out goes back to its default: they
+// hold Bellhop's own settings, which no tool that updates a pool knows of.
+func (s PoolSettings) keeping(old PoolSettings) PoolSettings {
+	s.UsernameAttributes, s.AliasAttributes, s.CaseSensitive = old.UsernameAttributes, old.AliasAttributes, old.CaseSensitive
+	s.Required, s.Bounds, s.Immutable, s.Custom = old.Required, old.Bounds, old.Immutable, old.Custom
+	if s.Tags == nil {
+		s.Tags = old.Tags
+	}
+	return s
+}
+
+func unlessEmpty[E any](list []E) []E {
 	if len(list) == 0 {
 		return nil
 	}

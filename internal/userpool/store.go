@@ -66,6 +66,14 @@ type poolTx interface {
 
 	InsertClient(ctx context.Context, c Client) error
 	Client(ctx context.Context, id ClientID) (Client, error)
+	// Clients returns at most limit app clients of the pool ordered by id, those
+	// after the id.
+	Clients(ctx context.Context, pool PoolID, after ClientID, limit int) ([]Client, error)
+	// UpdateClient replaces name, secrets and settings.
+	UpdateClient(ctx context.Context, c Client) error
+	// DeleteClient removes the client and all that was begun through it:
+	// sign-ups, challenges, texts that wait, sessions and families.
+	DeleteClient(ctx context.Context, pool PoolID, id ClientID) error
 
 	InsertKey(ctx context.Context, k SigningKey) error
 	// Keys returns the pool's signing keys, oldest first.

@@ -30,6 +30,9 @@ const activeEvery = 24 * time.Hour
 
 // grant starts the family of tokens of a finished sign-in.
 func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Time) (step, error) {
+	if _, err := tx.Client(ctx, c.ID); err != nil { // it may be deleted since it was read
+		return step{}, notFound(err, errNoClient(c.ID))
+	}
 	f := Family{
 		ID: FamilyID(newID()), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID,
 		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()),
@@ -104,9 +107,6 @@ func (s *Service) issue(keys token.KeySet, c Client, u User, groups groupClaims,
 
 // readable are the attributes that go into the client's ID tokens.
 func readable(c Client, attrs map[string]string) map[string]string {
-	if c.Settings.ReadAttributes == nil {
-		return attrs
-	}
 	kept := maps.Clone(attrs)
 	maps.DeleteFunc(kept, func(name, _ string) bool { return !c.Settings.mayRead(name) })
 	return kept
@@ -313,6 +313,10 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	client, err := tx.Client(ctx, ClientID(claims.ClientID))
 	if err != nil {
 		return bearer{}, notFound(err, errInvalidAccess)
+	}
+	// A client that was deleted may have left its id to another one.
+	if client.PoolID != pool.ID || claims.IssuedAt.Before(client.CreatedAt.Truncate(time.Second)) {
+		return bearer{}, errInvalidAccess
 	}
 	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))
 	if err != nil {
