@@ -15,10 +15,10 @@ func TestMail_HTMLTemplate_IsSentAsHTMLWithWhatIsFilledInEscaped(t *testing.T) {
 		aliasNames(s)
 		s.Mail.Invitation, s.Mail.InvitationSubject = "<p>{username}: {####}</p>", "For {username}"
 	}
-	inWorld(t, options{shape: shape}, func(w *world) {
-		_, err := w.s.AdminCreateUser(w.ctx, userpool.AdminCreateUserRequest{
+	inWorld(t, options{design: shape}, func(w *world) {
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{
 			PoolID: w.pool, Username: name, TemporaryPassword: "Temp<i>&1",
-			Media: []string{"EMAIL"}, Attributes: []userpool.Attribute{attr("email", ashaMail)},
+			DesiredMediums: []string{"EMAIL"}, Attributes: []userpool.Attribute{attr("email", ashaMail)},
 		})
 		w.must(err)
 		w.settle()
@@ -33,10 +33,10 @@ func TestMail_HTMLTemplate_IsSentAsHTMLWithWhatIsFilledInEscaped(t *testing.T) {
 }
 
 func TestMail_PlainTemplate_IsPlainWhateverIsFilledIn(t *testing.T) {
-	inWorld(t, options{shape: aliasNames}, func(w *world) {
-		_, err := w.s.AdminCreateUser(w.ctx, userpool.AdminCreateUserRequest{
+	inWorld(t, options{design: aliasNames}, func(w *world) {
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{
 			PoolID: w.pool, Username: "eve", TemporaryPassword: "Temp<i>&1x",
-			Media: []string{"EMAIL"}, Attributes: []userpool.Attribute{attr("email", ashaMail)},
+			DesiredMediums: []string{"EMAIL"}, Attributes: []userpool.Attribute{attr("email", ashaMail)},
 		})
 		w.must(err)
 		w.settle()
