@@ -11,19 +11,20 @@ import (
 	"syscall"
 )
 
-// What may have happened. Of an error that says nothing of these kinds, Broken
-// is said.
+// ErrCertificate is the one cause that no later try takes away.
+var ErrCertificate = errors.New("the host's certificate cannot be verified")
+
 var (
-	Canceled    = errors.New("the try was cancelled")
-	TimedOut    = errors.New("no answer in time")
-	HostUnknown = errors.New("the host's name cannot be looked up")
-	Certificate = errors.New("the host's certificate cannot be verified")
-	Refused     = errors.New("the host refused the connection")
-	Unreachable = errors.New("the host cannot be reached")
-	Broken      = errors.New("the connection broke before an answer")
+	errCanceled    = errors.New("the try was cancelled")
+	errTimedOut    = errors.New("no answer in time")
+	errHostUnknown = errors.New("the host's name cannot be looked up")
+	errRefused     = errors.New("the host refused the connection")
+	errUnreachable = errors.New("the host cannot be reached")
+	errBroken      = errors.New("the connection broke before an answer")
 )
 
-// Of returns the one of the errors above that err comes to.
+// Of returns the one of the errors here that err comes to, which holds nothing
+// of err.
 func Of(err error) error {
 	var (
 		timeout net.Error
@@ -33,18 +34,18 @@ func Of(err error) error {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return Canceled
+		return errCanceled
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return TimedOut
+		return errTimedOut
 	case errors.As(err, &dns):
-		return HostUnknown
+		return errHostUnknown
 	case errors.As(err, &cert):
-		return Certificate
+		return ErrCertificate
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Refused
+		return errRefused
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return Unreachable
+		return errUnreachable
 	default:
-		return Broken
+		return errBroken
 	}
 }

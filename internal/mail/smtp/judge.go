@@ -46,7 +46,7 @@ func judge(ctx context.Context, at step, err error) error {
 	switch {
 	case at == stepEnd:
 		return sendError(sms.MaybeSent, at, cause)
-	case errors.Is(cause, netcause.Certificate):
+	case errors.Is(cause, netcause.ErrCertificate):
 		return sendError(sms.SurelyNotSent, at, cause)
 	}
 	return sendError(sms.NotYet, at, cause)
