@@ -12,6 +12,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/sms/screen"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -55,7 +56,7 @@ func demo(ctx context.Context, in invocation) (err error) {
 	}
 	defer d.listener.Close()
 	phone := screen.New()
-	service, err := v.service(ctx, cfg, phone, d.publicURL, log)
+	service, err := v.service(ctx, cfg, senders{phone, mail.None{}}, d.publicURL, log)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func prepareDemo(ctx context.Context, cfg *config.Config, d *door, service *user
 	if !fault.Is(err, fault.ResourceNotFound) {
 		return err
 	}
-	_, err = makePhonePool(ctx, service, poolOptions{id: demoPool, clientID: demoClient, name: "demo", tags: pageHost(d)})
+	_, err = makePool(ctx, service, poolOptions{id: demoPool, clientID: demoClient, name: "demo", signIn: byPhone, tags: pageHost(d)})
 	return err
 }
 

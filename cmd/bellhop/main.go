@@ -48,7 +48,7 @@ func commands() []command {
 	return []command{
 		{"serve", "run the server", serve, serveHelp},
 		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
-		{"pool create", "make a user pool for phone numbers, and an app client", poolCreate, poolCreateHelp},
+		{"pool create", "make a user pool, and an app client", poolCreate, poolCreateHelp},
 		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
 		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},
 		{"master-key status", "say what each master key is needed for", masterKeyStatus, masterKeyStatusHelp},

@@ -8,6 +8,10 @@ import (
 	"os"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/mail"
+	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
+	"github.com/bellhop-auth/bellhop/internal/mail/smtp"
+	mailhook "github.com/bellhop-auth/bellhop/internal/mail/webhook"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/sms/logsms"
@@ -56,11 +60,12 @@ func explainMasterKey(cfg *config.Config, err error) error {
 }
 
 // service opens the domain on the vault.
-func (v *vault) service(ctx context.Context, cfg *config.Config, sender sms.Sender, publicURL string, log *slog.Logger) (*userpool.Service, error) {
+func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, publicURL string, log *slog.Logger) (*userpool.Service, error) {
 	s, err := userpool.Open(ctx, userpool.Config{
 		Store:     v.store,
 		Ring:      v.ring,
-		Sender:    sender,
+		Sender:    out.texts,
+		Mailer:    out.mails,
 		Region:    cfg.Region,
 		PublicURL: publicURL,
 		LimitsOff: cfg.LimitsOff,
@@ -70,7 +75,28 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, sender sms.Send
 	return s, explainMasterKey(cfg, err)
 }
 
-// newSender makes what the setting --sms asks for.
+// senders are who takes messages.
+type senders struct {
+	texts sms.Sender
+	mails mail.Sender
+}
+
+// noSenders are those of a command that sends nothing.
+func noSenders() senders { return senders{sms.None{}, mail.None{}} }
+
+// newSenders makes what the settings --sms and --email ask for.
+func newSenders(cfg *config.Config, log *slog.Logger) (senders, error) {
+	texts, err := newSender(cfg, log)
+	if err != nil {
+		return senders{}, fmt.Errorf("--sms: %w", err)
+	}
+	mails, err := newMailer(cfg, log)
+	if err != nil {
+		return senders{}, fmt.Errorf("--email: %w", err)
+	}
+	return senders{texts, mails}, nil
+}
+
 func newSender(cfg *config.Config, log *slog.Logger) (sms.Sender, error) {
 	switch cfg.SMS.Kind {
 	case config.SMSWebhook:
@@ -79,5 +105,34 @@ func newSender(cfg *config.Config, log *slog.Logger) (sms.Sender, error) {
 		return logsms.New(log), nil
 	default:
 		return sms.None{}, nil
+	}
+}
+
+func newMailer(cfg *config.Config, log *slog.Logger) (mail.Sender, error) {
+	switch cfg.Email.Kind {
+	case config.EmailWebhook:
+		return mailhook.New(mailhook.Config{URL: string(cfg.Email.URL), Secret: string(cfg.EmailWebhookSecret)})
+	case config.EmailSMTP:
+		return smtp.New(smtp.Config{
+			Address: cfg.Email.Server, Security: smtpSecurity(cfg.Email), From: cfg.EmailFrom,
+			Username: cfg.SMTPUsername, Password: string(cfg.SMTPPassword),
+		})
+	case config.EmailLog:
+		return logmail.New(log), nil
+	default:
+		return mail.None{}, nil
+	}
+}
+
+// smtpSecurity is TLS, but for a server on this machine, whose certificate, if
+// it has one, nobody has signed.
+func smtpSecurity(e config.Email) smtp.Security {
+	switch {
+	case e.ImplicitTLS:
+		return smtp.ImplicitTLS
+	case e.OnThisMachine():
+		return smtp.Plain
+	default:
+		return smtp.STARTTLS
 	}
 }

@@ -7,18 +7,65 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
-	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // poolOptions are what `bellhop pool create` asks for.
 type poolOptions struct {
 	id, clientID, name string
+	signIn             signIn
 	tags               map[string]string
 	asJSON             bool
+}
+
+// signIn is what users of a pool sign in with.
+type signIn string
+
+const (
+	byPhone    signIn = "phone"
+	byEmail    signIn = "email"
+	byBoth     signIn = "phone,email"
+	byUsername signIn = "username"
+)
+
+// set parses the flag's value.
+func (s *signIn) set(v string) error {
+	if !slices.Contains([]signIn{byPhone, byEmail, byBoth, byUsername}, signIn(v)) {
+		return fmt.Errorf("must be phone, email, phone,email or username, not %q", v)
+	}
+	*s = signIn(v)
+	return nil
+}
+
+// apply sets what names the pool's users and where their codes go. Those with a
+// name of their own may have both a number and an address.
+func (s signIn) apply(set *userpool.PoolSettings) {
+	contacts := map[signIn][]string{byPhone: {userpool.AttrPhone}, byEmail: {userpool.AttrEmail}}[s]
+	if contacts == nil {
+		contacts = []string{userpool.AttrPhone, userpool.AttrEmail}
+	}
+	set.AutoVerified = contacts
+	if s != byUsername {
+		set.UsernameAttributes = contacts
+	}
+	codes := map[string]string{userpool.AttrPhone: userpool.FactorSMSOTP, userpool.AttrEmail: userpool.FactorEmailOTP}
+	set.FirstFactors = []string{userpool.FactorPassword}
+	for _, contact := range contacts {
+		set.FirstFactors = append(set.FirstFactors, codes[contact])
+	}
+}
+
+// amplify5Flow is how Amplify 5 signs in: by code, or by password where names
+// are people's own.
+func (s signIn) amplify5Flow() string {
+	if s == byUsername {
+		return "USER_SRP_AUTH"
+	}
+	return "CUSTOM_AUTH"
 }
 
 func (o *poolOptions) flags() []config.Flag {
@@ -32,6 +79,7 @@ func (o *poolOptions) flags() []config.Flag {
 		{Name: "id", Arg: "ID", Set: text(&o.id), Help: "pool id, such as us-east-1_AbC123xyz (default a new one)"},
 		{Name: "client-id", Arg: "ID", Set: text(&o.clientID), Help: "app client id (default a new one)"},
 		{Name: "name", Arg: "NAME", Set: text(&o.name), Help: "name of the pool and the client (default bellhop)"},
+		{Name: "sign-in", Arg: "NAMES", Set: o.signIn.set, Help: "what users sign in with: phone, email, phone,email or username (default phone)"},
 		{Name: "behaviour", Arg: "MODE", Set: tag("bellhop:behaviour"), Help: "standard, strict or cognito-exact (default standard)"},
 		{Name: "app-host", Arg: "HOST", Set: tag("bellhop:app-host"), Help: "host of the app's page, for the last line of texts (default none)"},
 		{Name: "json", Set: func(v string) error { o.asJSON = v == "true"; return nil }, Help: "print JSON instead of snippets"},
@@ -49,7 +97,7 @@ func poolCreateHelp() string {
 // poolCreate makes a pool and a client in the data folder, whether or not a
 // server runs on it.
 func poolCreate(ctx context.Context, in invocation) error {
-	options := poolOptions{name: "bellhop", tags: map[string]string{}}
+	options := poolOptions{name: "bellhop", signIn: byPhone, tags: map[string]string{}}
 	cfg, err := config.Load(config.Input{Args: in.args, Env: in.env, ReadFile: os.ReadFile, Extra: options.flags(), Tool: true})
 	if err != nil {
 		return err
@@ -64,15 +112,15 @@ func poolCreate(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	service, err := v.service(ctx, cfg, sms.None{}, endpoint, log)
+	service, err := v.service(ctx, cfg, noSenders(), endpoint, log)
 	if err != nil {
 		return err
 	}
-	made, err := makePhonePool(ctx, service, options)
+	made, err := makePool(ctx, service, options)
 	if err != nil {
 		return err
 	}
-	made.Endpoint, made.data = endpoint, cfg.Data
+	made.Endpoint, made.data, made.amplify5Flow = endpoint, cfg.Data, options.signIn.amplify5Flow()
 	return made.print(in.stdout, options.asJSON)
 }
 
@@ -90,8 +138,8 @@ func servedURL(ctx context.Context, cfg *config.Config, v *vault) (url string, e
 	return url, err
 }
 
-// phonePool is a pool that was made, with what an app needs to use it.
-type phonePool struct {
+// appPool is a pool that was made, with what an app needs to use it.
+type appPool struct {
 	UserPoolID string `json:"userPoolId"`
 	ClientID   string `json:"userPoolClientId"`
 	Region     string `json:"region"`
@@ -99,16 +147,15 @@ type phonePool struct {
 	Issuer     string `json:"issuer"`
 	JWKS       string `json:"jwks"`
 
-	data string
+	data         string
+	amplify5Flow string
 }
 
-// makePhonePool makes a pool whose users are named by their phone numbers and
-// need no password, and a public client for an app.
-func makePhonePool(ctx context.Context, service *userpool.Service, o poolOptions) (*phonePool, error) {
+// makePool makes a pool whose users need no password, and a public client for an
+// app.
+func makePool(ctx context.Context, service *userpool.Service, o poolOptions) (*appPool, error) {
 	settings := userpool.DefaultPoolSettings()
-	settings.UsernameAttributes = []string{userpool.AttrPhone}
-	settings.AutoVerified = []string{userpool.AttrPhone}
-	settings.FirstFactors = []string{userpool.FactorPassword, userpool.FactorSMSOTP}
+	o.signIn.apply(&settings)
 	settings.CaseSensitive = false
 	settings.Tags = o.tags
 	pool, err := service.CreateUserPool(ctx, userpool.NewPool{ID: userpool.PoolID(o.id), Name: o.name, Settings: settings})
@@ -131,13 +178,13 @@ func makePhonePool(ctx context.Context, service *userpool.Service, o poolOptions
 	}
 	issuer := service.Issuer(pool.ID)
 	region, _, _ := strings.Cut(string(pool.ID), "_") // clients take it from the id
-	return &phonePool{
+	return &appPool{
 		UserPoolID: string(pool.ID), ClientID: string(client.ID), Region: region,
 		Issuer: issuer, JWKS: issuer + "/.well-known/jwks.json",
 	}, nil
 }
 
-func (p *phonePool) print(w io.Writer, asJSON bool) error {
+func (p *appPool) print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -145,7 +192,7 @@ func (p *phonePool) print(w io.Writer, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(w, snippets, p.UserPoolID, p.ClientID, p.Issuer, p.JWKS,
 		p.UserPoolID, p.ClientID, p.Endpoint,
-		p.Region, p.UserPoolID, p.ClientID, p.Endpoint,
+		p.Region, p.UserPoolID, p.ClientID, p.Endpoint, p.amplify5Flow,
 		credentialsFile(p.data), p.Region, p.Endpoint, p.UserPoolID)
 	return err
 }
@@ -179,7 +226,7 @@ Amplify 5:
       userPoolId: '%s',
       userPoolWebClientId: '%s',
       endpoint: '%s/',
-      authenticationFlowType: 'CUSTOM_AUTH',
+      authenticationFlowType: '%s',
     },
   });
 

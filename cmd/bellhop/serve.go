@@ -58,11 +58,11 @@ func serve(ctx context.Context, in invocation) error {
 // openService opens the domain, claims the public URL for it, makes known which
 // master key it uses, and sees to an admin key.
 func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log *slog.Logger) (*userpool.Service, error) {
-	sender, err := newSender(cfg, log)
+	out, err := newSenders(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	service, err := v.service(ctx, cfg, sender, d.publicURL, log)
+	service, err := v.service(ctx, cfg, out, d.publicURL, log)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +121,9 @@ func warn(cfg *config.Config, d *door, log *slog.Logger) {
 	}
 	if cfg.SMS.Kind == config.SMSLog {
 		log.Warn("texts go to this log, codes included: --sms log is for development")
+	}
+	if cfg.Email.Kind == config.EmailLog {
+		log.Warn("e-mails go to this log, codes included: --email log is for development")
 	}
 	if cfg.LimitsOff {
 		log.Warn("the limits that count requests and money are off: --limits off is for load tests")

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
-	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -50,7 +49,7 @@ func openTool(ctx context.Context, in invocation, cfg *config.Config) (*tool, er
 func newTool(ctx context.Context, in invocation, cfg *config.Config, v *vault) (*tool, error) {
 	t := &tool{vault: v, cfg: cfg, log: newLogger(in.stderr, slog.LevelWarn)}
 	var err error
-	if t.service, err = v.service(ctx, cfg, sms.None{}, "", t.log); err != nil {
+	if t.service, err = v.service(ctx, cfg, noSenders(), "", t.log); err != nil {
 		t.close()
 		return nil, err
 	}

@@ -7,6 +7,8 @@ package config
 
 import (
 	"log/slog"
+	"net"
+	"net/mail"
 	"net/netip"
 	"path/filepath"
 )
@@ -23,6 +25,11 @@ type Config struct {
 	Region             string         // of new pools' ids and ARNs
 	SMS                SMS            // who takes texts
 	SMSWebhookSecret   Secret         // empty sends unsigned
+	Email              Email          // who takes e-mails
+	EmailWebhookSecret Secret         // empty sends unsigned
+	EmailFrom          mail.Address   // whom e-mails by SMTP come from; set if and only if Email is SMTP
+	SMTPUsername       string         // empty: without authentication
+	SMTPPassword       Secret         // set if and only if SMTPUsername is
 	LimitsOff          bool           // lifts limits that count requests or money
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty
 	TLSCert, TLSKey    string         // paths of PEM files; both or neither
@@ -67,6 +74,33 @@ type SMS struct {
 	URL  Secret
 }
 
+// EmailKind names a kind of sender of e-mails.
+type EmailKind uint8
+
+// The kinds. The zero kind sends nothing.
+const (
+	EmailNone EmailKind = iota
+	EmailWebhook
+	EmailSMTP
+	EmailLog
+)
+
+// Email says who takes e-mails. URL is a webhook's, Server and ImplicitTLS are
+// SMTP's.
+type Email struct {
+	Kind        EmailKind
+	URL         Secret
+	Server      string // host:port
+	ImplicitTLS bool   // smtps
+}
+
+// OnThisMachine says that the server of SMTP is reached without a network.
+func (e Email) OnThisMachine() bool {
+	host, _, err := net.SplitHostPort(e.Server)
+	addr, _ := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || addr.IsLoopback())
+}
+
 // Secret is text that must not be shown. Convert it to a string to use it.
 type Secret string
 
@@ -100,6 +134,32 @@ func (c *Config) combinations() []Problem {
 	}
 	if c.SMSWebhookSecret != "" && c.SMS.Kind != SMSWebhook && !c.bad["sms"] {
 		add("BELLHOP_SMS_WEBHOOK_SECRET", "is set, but --sms names no webhook that would be signed with it")
+	}
+	return append(all, c.emailCombinations()...)
+}
+
+func (c *Config) emailCombinations() []Problem {
+	if c.bad["email"] {
+		return nil
+	}
+	var all []Problem
+	add := func(where, what string) { all = append(all, Problem{where, what}) }
+	bySMTP, from := c.Email.Kind == EmailSMTP, c.EmailFrom.Address != ""
+	if bySMTP && !from && !c.bad["email-from"] {
+		add("--email-from", "is not set; e-mails by SMTP need an address that they come from")
+	}
+	if from && !bySMTP {
+		add("--email-from", "is set, but --email names no SMTP server that would be told it")
+	}
+	if c.EmailWebhookSecret != "" && c.Email.Kind != EmailWebhook {
+		add("BELLHOP_EMAIL_WEBHOOK_SECRET", "is set, but --email names no webhook that would be signed with it")
+	}
+	const credentials = "BELLHOP_SMTP_USERNAME, BELLHOP_SMTP_PASSWORD"
+	switch username, password := c.SMTPUsername != "", c.SMTPPassword != ""; {
+	case username != password && !c.bad["smtp-username"] && !c.bad["smtp-password"]:
+		add(credentials, "one is set without the other; SMTP's authentication needs both")
+	case (username || password) && !bySMTP:
+		add(credentials, "are set, but --email names no SMTP server")
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"path"
@@ -111,7 +112,17 @@ func webURL(v string) bool {
 // The sizes of a signing secret: Standard Webhooks, "Signature scheme".
 const minWebhookSecret, maxWebhookSecret = 24, 64
 
-func setWebhookSecret(c *Config, v string) error {
+func setWebhookSecret(field func(*Config) *Secret) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if err := checkWebhookSecret(v); err != nil {
+			return err
+		}
+		*field(c) = Secret(v)
+		return nil
+	}
+}
+
+func checkWebhookSecret(v string) error {
 	encoded, ok := strings.CutPrefix(v, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	switch {
@@ -120,7 +131,63 @@ func setWebhookSecret(c *Config, v string) error {
 	case len(key) < minWebhookSecret || len(key) > maxWebhookSecret:
 		return fmt.Errorf("must hold %d to %d bytes of base64 after whsec_, not %d", minWebhookSecret, maxWebhookSecret, len(key))
 	}
-	c.SMSWebhookSecret = Secret(v)
+	return nil
+}
+
+func setEmail(c *Config, v string) error {
+	kind, rest, _ := strings.Cut(v, ":")
+	switch {
+	case v == "none":
+		c.Email = Email{}
+	case v == "log":
+		c.Email = Email{Kind: EmailLog}
+	case kind == "smtp" || kind == "smtps":
+		return setSMTP(c, v)
+	case kind != "webhook":
+		return errors.New("must be none, log, webhook:URL, smtp://HOST:PORT or smtps://HOST:PORT")
+	case !webURL(rest):
+		return errors.New("must give the webhook a whole URL, such as webhook:https://mail.example.com/send")
+	default:
+		c.Email = Email{Kind: EmailWebhook, URL: Secret(rest)}
+	}
+	return nil
+}
+
+// The ports of submission: RFC 6409, and with TLS from the first byte RFC 8314.
+var smtpPorts = map[string]string{"smtp": "587", "smtps": "465"}
+
+func setSMTP(c *Config, v string) error {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return errors.New("must name the SMTP server, such as smtp://mail.example.com:587")
+	case u.User != nil:
+		return errors.New("must hold no user or password; set BELLHOP_SMTP_USERNAME and BELLHOP_SMTP_PASSWORD")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("must hold nothing after the SMTP server's port")
+	}
+	port := u.Port()
+	if port == "" {
+		port = smtpPorts[u.Scheme]
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("has the port %q, which is not a number up to 65535", port)
+	}
+	c.Email = Email{Kind: EmailSMTP, Server: net.JoinHostPort(u.Hostname(), port), ImplicitTLS: u.Scheme == "smtps"}
+	return nil
+}
+
+func setEmailFrom(c *Config, v string) error {
+	from, err := mail.ParseAddress(v)
+	if err != nil {
+		return errors.New("must be an e-mail address, alone or as Name <address>")
+	}
+	c.EmailFrom = *from
+	return nil
+}
+
+func setSMTPPassword(c *Config, v string) error {
+	c.SMTPPassword = Secret(v)
 	return nil
 }
 

@@ -25,13 +25,18 @@ var floorOf = map[string]int{
 
 	"internal/cognito": 4, // face: the JSON API
 
-	"internal/config":      3, // settings of the program
-	"internal/sms/logsms":  3, // adapters: who takes texts
-	"internal/sms/screen":  3,
-	"internal/sms/webhook": 3,
-	"internal/sqlstore":    3, // adapter: the store
-	"internal/web":         3, // HTTP plumbing for faces
+	"internal/config":       3, // settings of the program
+	"internal/mail/logmail": 3, // adapters: who takes e-mails
+	"internal/mail/smtp":    3,
+	"internal/mail/webhook": 3,
+	"internal/sms/logsms":   3, // adapters: who takes texts
+	"internal/sms/screen":   3,
+	"internal/sms/webhook":  3,
+	"internal/sqlstore":     3, // adapter: the store
+	"internal/web":          3, // HTTP plumbing for faces
 
+	"internal/hook":     2, // what adapters share
+	"internal/netcause": 2,
 	"internal/userpool": 2, // the domain
 
 	"internal/challenge": 1, // subjects: pure, with time as an argument
@@ -55,7 +60,12 @@ var floorOf = map[string]int{
 }
 
 // neighbours are the imports on one floor that are allowed.
-var neighbours = map[string]string{"internal/email": "internal/fault", "internal/phone": "internal/fault", "internal/mail": "internal/sms"}
+var neighbours = map[string]string{
+	"internal/email": "internal/fault",
+	"internal/phone": "internal/fault",
+	"internal/mail":  "internal/sms",
+	"internal/hook":  "internal/netcause",
+}
 
 // outside is what the two lowest floors must not reach for themselves: files,
 // network, processes, databases, other people's logs.

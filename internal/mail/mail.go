@@ -21,7 +21,8 @@ type Message struct {
 	ID        string // names the message; the same on every try
 	To        email.Address
 	Subject   string // one line
-	Body      string // plain text, or HTML as pools' templates have it
+	Body      string
+	HTML      bool   // what Body is; else it is plain text
 	Purpose   string // why it is sent, such as "sign_up"
 	PoolID    string
 	ClientID  string

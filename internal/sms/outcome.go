@@ -10,9 +10,12 @@ const (
 	// asked again, with the same ID, and the money counts as spent. It is the
 	// zero Outcome, being the one that is never wrong.
 	MaybeSent Outcome = iota
-	// SurelyNotSent: the provider said no, or was never reached. Asking it the
-	// same again is of no use; another sender may be tried.
+	// SurelyNotSent: the provider said no. Asking it the same again is of no use;
+	// another sender may be tried.
 	SurelyNotSent
+	// NotYet: it was surely not sent, and the same sender may take it later: the
+	// provider said so, or could not be reached.
+	NotYet
 	// RefusedForEver: this number takes no text from us by any try, such as one
 	// that opted out or does not exist.
 	RefusedForEver
@@ -22,12 +25,17 @@ func (o Outcome) String() string {
 	switch o {
 	case SurelyNotSent:
 		return "surely not sent"
+	case NotYet:
+		return "not yet sent"
 	case RefusedForEver:
 		return "refused for ever"
 	default:
 		return "maybe sent"
 	}
 }
+
+// MayRepeat says that the same sender may be asked again.
+func (o Outcome) MayRepeat() bool { return o == MaybeSent || o == NotYet }
 
 // SendError is a failed Send with what may be concluded from it. Cause is for
 // the log and holds neither the body nor the number.

@@ -3,6 +3,7 @@ package userpool
 import (
 	"context"
 	"fmt"
+	"html"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,8 @@ const (
 	sendTimeout = 10 * time.Second
 )
 
-// retryAfter is the wait before the next try of a text that may or may not have
-// been sent.
+// retryAfter is the wait before the next try of a text that the sender may yet
+// take.
 func retryAfter(attempts int) time.Duration {
 	return min(2*time.Second<<max(attempts-1, 0), time.Minute)
 }
@@ -125,9 +126,15 @@ func (m Message) fill(template, secret string) string {
 	return strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(template)
 }
 
+// renderMail makes the e-mail. In HTML a password or a user name, which whoever
+// signs up may choose, must not become markup.
 func renderMail(m Message, secret string) mail.Message {
+	subject, isHTML := m.fill(m.Headline, secret), mail.IsHTML(m.Template)
+	if isHTML {
+		m.Username, secret = html.EscapeString(m.Username), html.EscapeString(secret)
+	}
 	return mail.Message{
-		ID: string(m.ID), To: m.To.Email, Subject: m.fill(m.Headline, secret), Body: m.fill(m.Template, secret),
+		ID: string(m.ID), To: m.To.Email, Subject: subject, Body: m.fill(m.Template, secret), HTML: isHTML,
 		Purpose: string(m.Purpose.plain()), PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
 	}
 }
@@ -215,7 +222,7 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 // sent is given back to the budgets that paid for it.
 func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) error {
 	m := r.message
-	if r.err != nil && sms.OutcomeOf(r.err) == sms.MaybeSent {
+	if r.err != nil && sms.OutcomeOf(r.err).MayRepeat() {
 		if next := at.Add(retryAfter(m.Attempts)); next.Before(m.ExpiresAt) {
 			return tx.PostponeMessage(ctx, m.ID, next)
 		}

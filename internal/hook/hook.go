@@ -1,0 +1,163 @@
+// Package hook posts messages to a webhook: one POST of JSON a message, signed
+// by the Standard Webhooks convention, and what may be concluded from the
+// answer. What the JSON says is its users' business, repeating a try the
+// outbox's.
+package hook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/bellhop-auth/bellhop/internal/netcause"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+const (
+	timeout     = 5 * time.Second // for one try, connecting and answering included
+	maxAnswer   = 16 << 10        // read of an answer, so that its connection is used again
+	maxHeader   = 64 << 10
+	idleOfAHost = 64 // connections kept for the next messages
+)
+
+// Config configures a Poster.
+type Config struct {
+	URL       string            // http or https; may hold user:password@, which is never shown
+	Secret    string            // whsec_ and base64, or base64 alone; empty posts unsigned
+	Transport http.RoundTripper // nil takes one of our own; tests give theirs
+}
+
+// Poster posts to one URL. Its errors hold nothing of what is posted and
+// nothing of the URL. It is safe for concurrent use.
+type Poster struct {
+	url    string
+	signer *standardwebhooks.Webhook // nil posts unsigned
+	client *http.Client
+}
+
+// New returns a Poster for cfg, or an error that names what is wrong with it
+// without repeating it.
+func New(cfg Config) (*Poster, error) {
+	if err := checkURL(cfg.URL); err != nil {
+		return nil, err
+	}
+	signer, err := newSigner(cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = newTransport()
+	}
+	return &Poster{url: cfg.URL, signer: signer, client: &http.Client{
+		Transport: transport,
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a code is not carried to an address nobody configured
+		},
+	}}, nil
+}
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("webhook: the URL cannot be parsed")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("webhook: the URL must start with http:// or https://")
+	case u.Hostname() == "":
+		return errors.New("webhook: the URL names no host")
+	}
+	return nil
+}
+
+func newSigner(secret string) (*standardwebhooks.Webhook, error) {
+	if secret == "" {
+		return nil, nil
+	}
+	signer, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return nil, errors.New("webhook: the secret is not whsec_ followed by base64")
+	}
+	return signer, nil
+}
+
+func newTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = idleOfAHost
+	t.MaxResponseHeaderBytes = maxHeader
+	return t
+}
+
+// Post posts a payload, whose JSON is the body, under the message's id. An
+// answer of 2xx is acceptance; 4xx except 408 and 429 says that nothing was
+// sent; everything else leaves it open. Its errors are *sms.SendError.
+func (p *Poster) Post(ctx context.Context, id string, payload any) error {
+	req, err := p.request(ctx, id, payload)
+	if err != nil {
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}
+	}
+	res, err := p.client.Do(req)
+	if err != nil {
+		return &sms.SendError{Outcome: sms.MaybeSent, Cause: fmt.Errorf("webhook: %w", netcause.Of(err))}
+	}
+	defer res.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status has decided already
+	return judge(res.StatusCode)
+}
+
+func (p *Poster) request(ctx context.Context, id string, payload any) (*http.Request, error) {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return nil, errors.New("webhook: the message cannot be encoded")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("webhook: the request cannot be made")
+	}
+	// net/http sends a request with an Idempotency-Key a second time by itself
+	// where it can have the body again; but one Post is one post.
+	req.GetBody = nil
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", id)
+	req.Header.Set("User-Agent", "bellhop")
+	return req, p.sign(req, id, time.Now(), body)
+}
+
+func (p *Poster) sign(req *http.Request, id string, now time.Time, body []byte) error {
+	if p.signer == nil {
+		return nil
+	}
+	signature, err := p.signer.Sign(id, now, body)
+	if err != nil {
+		return errors.New("webhook: the message cannot be signed")
+	}
+	req.Header.Set(standardwebhooks.HeaderWebhookID, id)
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	return nil
+}
+
+// judge turns a status into the contract's outcome; nil is acceptance.
+func judge(status int) error {
+	cause := fmt.Errorf("webhook: answered with status %d", status)
+	switch {
+	case status >= 200 && status <= 299:
+		return nil
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+		return &sms.SendError{Outcome: sms.MaybeSent, Cause: cause}
+	case status >= 400 && status <= 499:
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: cause}
+	default:
+		return &sms.SendError{Outcome: sms.MaybeSent, Cause: cause}
+	}
+}
