@@ -34,7 +34,7 @@ func cases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
 		transactionCases, textCases, poolCases, keyCases, userCases, lockCases, registrationCases,
-		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
+		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases, auditCases,
 	} {
 		all = append(all, group...)
 	}

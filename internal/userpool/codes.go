@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -154,6 +155,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		return Challenge{}, dead, fmt.Errorf("claim attempt: %w", err)
 	}
 	if !ok {
+		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
 	if err := s.spendTry(ctx, tx, ch.To, c, at); err != nil {
@@ -164,6 +166,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		return Challenge{}, dead, err
 	}
 	if match := code.Matches(answer); !match || decoy {
+		refuse(ctx, fault.CodeMismatch.String())
 		return ch, wrong, nil
 	}
 	return ch, right, s.settle(ctx, tx, ch, s.party(ch.To, c.requester()), at)

@@ -188,7 +188,15 @@ func (s *Service) rotateKeys(ctx context.Context, p Pool) error {
 		if err != nil {
 			return err
 		}
-		return carryOut(ctx, tx, p.ID, set.Plan(alg, at), take)
+		plan := set.Plan(alg, at)
+		if plan.IsEmpty() {
+			return nil
+		}
+		made := map[string]any{"created": len(plan.Create), "retired": len(plan.Retire), "dropped": len(plan.Drop)}
+		if err := s.putSystem(ctx, tx, "RotateSigningKeys", p.ID, made, at); err != nil {
+			return err
+		}
+		return carryOut(ctx, tx, p.ID, plan, take)
 	})
 	if errors.Is(err, ErrNotFound) { // the pool went meanwhile
 		return nil

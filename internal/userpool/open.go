@@ -71,6 +71,7 @@ func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, 
 	}
 	fresh := newAdminKey()
 	sealed := s.ring.Seal(sealServer, []byte(fresh.ID), []byte(fresh.Secret))
+	at := now()
 	err = s.store.Update(ctx, func(tx Tx) error {
 		id, err := tx.Meta(ctx, metaAdminID)
 		if err != nil {
@@ -79,6 +80,9 @@ func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, 
 		if made = id == ""; made {
 			key = fresh
 			if err := tx.PutMeta(ctx, metaAdminID, fresh.ID); err != nil {
+				return err
+			}
+			if err := s.putSystem(ctx, tx, "MakeAdminKey", "", map[string]any{"key": fresh.ID}, at); err != nil {
 				return err
 			}
 			return tx.PutMeta(ctx, metaAdminSecret, sealed)
@@ -122,6 +126,7 @@ func PublicURL(ctx context.Context, store Store) (url string, err error) {
 // and were made under another one, it refuses unless the operator accepts that
 // every token in use and every back end's issuer setting turns invalid.
 func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
+	at := now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		old, err := tx.Meta(ctx, metaPublicURL)
 		if err != nil {
@@ -136,6 +141,9 @@ func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
 		}
 		if old != "" && len(pools) > 0 && !accept {
 			return fmt.Errorf("%w: it was %s and is to be %s", ErrIssuerChange, old, s.publicURL)
+		}
+		if err := s.putSystem(ctx, tx, "ChangePublicURL", "", map[string]any{"from": old, "to": s.publicURL}, at); err != nil {
+			return err
 		}
 		return tx.PutMeta(ctx, metaPublicURL, s.publicURL)
 	})

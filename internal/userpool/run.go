@@ -18,13 +18,15 @@ const (
 )
 
 // Run does the background work until ctx ends: it sends texts, keeps signing
-// keys in stock and in rotation, and sweeps out what is over. Any number of
-// nodes may run it on one store.
+// keys in stock and in rotation, writes what the audit trail lacks, and sweeps
+// out what is over. Any number of nodes may run it on one store.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.runOutbox(ctx) })
 	g.Go(func() error { return s.every(ctx, keysEvery, s.chore, "keys", s.keepKeys) })
 	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.sweep) })
+	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "audit retention", s.sweepTrail) })
+	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()
 }
 
