@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -80,15 +81,26 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, http.StatusOK, body)
 }
 
-// call finds the operation, checks the signature where one is wanted, and runs
-// it. Nothing of the body is looked at before that.
-func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
+// call finds the operation and runs it as an entry of the audit trail.
+func (a *API) call(r *http.Request, now time.Time) (answer []byte, err error) {
 	o, err := a.operation(r)
 	if err != nil {
 		return nil, err
 	}
 	event := web.EventOf(r.Context())
 	event.Operation = o.name
+	ctx := a.service.Begin(r.Context(), entryOf(o, event))
+	err = errPanic // until the operation returns
+	defer func() { a.service.End(ctx, err) }()
+	answer, err = a.admit(r.WithContext(ctx), o, now)
+	return answer, err
+}
+
+var errPanic = fault.New(fault.Internal, "")
+
+// admit checks the signature where one is wanted, and serves the operation.
+// Nothing of the body is looked at before that.
+func (a *API) admit(r *http.Request, o operation, now time.Time) ([]byte, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
@@ -97,14 +109,33 @@ func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	if o.who == admin {
-		if err := verifySignature(r, body, now, a.keys); err != nil {
+		if err := a.signed(r, body, now); err != nil {
 			return nil, err
 		}
 	}
 	if o.serve == nil {
 		return nil, notServed(o)
 	}
-	return o.serve(r.Context(), callerOf(r, event, o.name, body), body)
+	return o.serve(r.Context(), callerOf(r, web.EventOf(r.Context()), o.name, body), body)
+}
+
+// signed verifies the signature and tells the audit trail whose it is, or whose
+// key a wrong one claims.
+func (a *API) signed(r *http.Request, body []byte, now time.Time) error {
+	var key string
+	err := verifySignature(r, body, now, func(ctx context.Context, id string) (string, bool) {
+		secret, ok := a.keys(ctx, id)
+		if ok {
+			key = id
+		}
+		return secret, ok
+	})
+	if err != nil {
+		userpool.By(r.Context(), userpool.ActorAnonymous, key)
+		return err
+	}
+	userpool.By(r.Context(), userpool.ActorAdmin, key)
+	return nil
 }
 
 // operation reads X-Amz-Target: exactly one header, exact case. Anything else
