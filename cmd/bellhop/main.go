@@ -49,6 +49,7 @@ func commands() []command {
 		{"serve", "run the server", serve, serveHelp},
 		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
 		{"pool create", "make a user pool for phone numbers, and an app client", poolCreate, poolCreateHelp},
+		{"audit", "print who did what, and how it ended", audit, auditHelp},
 		{"version", "say which build this is", version, nil},
 	}
 }

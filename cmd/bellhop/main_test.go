@@ -7,7 +7,7 @@ import (
 
 func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{
-		"":                  "say what to do: serve, demo, pool create, version, help",
+		"":                  "say what to do: serve, demo, pool create, audit, version, help",
 		"sreve":             "did you mean bellhop serve?",
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",
@@ -33,6 +33,7 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"serve --help":          {"--listen HOST:PORT"},
 		"help demo":             {"--listen HOST:PORT", "--data FOLDER"},
 		"pool create -h":        {"--id ID", "--client-id ID", "--behaviour MODE", "--json", "--data FOLDER"},
+		"help audit":            {"--name NAME", "--since TIME", "--json", "--data FOLDER"},
 		"help version":          {"bellhop version"},
 		"help pool create":      {"--id ID"},
 		"serve --data d --help": {"--listen"},

@@ -51,6 +51,8 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, sender sms.Send
 		LimitsOff: cfg.LimitsOff,
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
 		Log:       log,
+
+		AuditRetention: cfg.AuditRetention,
 	})
 	if errors.Is(err, userpool.ErrWrongMasterKey) {
 		return nil, fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"time"
 )
 
 // Config is every setting, parsed and defaulted. The comments say what the zero
@@ -24,6 +25,7 @@ type Config struct {
 	SMS                SMS            // who takes texts
 	SMSWebhookSecret   Secret         // empty sends unsigned
 	LimitsOff          bool           // lifts limits that count requests or money
+	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty
 	TLSCert, TLSKey    string         // paths of PEM files; both or neither
 	AdminAccessKeyID   string         // empty: the server makes a key of its own
