@@ -45,6 +45,7 @@ type world struct {
 	t       *testing.T
 	ctx     context.Context
 	handler http.Handler
+	service *userpool.Service
 	phone   *smstest.Phone
 	log     *safeBuffer
 	wire    *wire
@@ -79,6 +80,7 @@ type wire struct {
 	handler http.Handler
 	from    string // the client's address
 	sent    int
+	asked   []http.Header
 	answers []*httptest.ResponseRecorder
 	secrets []string // every token and Session that was answered
 }
@@ -97,6 +99,7 @@ func (c *wire) Do(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, got)
 	c.sent++
+	c.asked = append(c.asked, got.Header)
 	c.answers = append(c.answers, w)
 	for _, m := range secretMembers.FindAllStringSubmatch(w.Body.String(), -1) {
 		c.secrets = append(c.secrets, m[1])
@@ -122,6 +125,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
 		w.must(err)
 		service := w.open(store)
+		w.service = service
 		w.makePool()
 		done := make(chan error)
 		go func() { done <- service.Run(ctx) }()
@@ -129,6 +133,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		w.checkLog()
 		cancel()
 		w.must(<-done)
+		w.checkTrail()
 		w.must(store.Close())
 	})
 }
