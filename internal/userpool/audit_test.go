@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,14 +43,14 @@ func (w *world) auditedSignUp(number string) error {
 // failing is a store whose commits fail: the transaction runs and is rolled back.
 type failing struct {
 	userpool.Store
-	fails bool
+	fails atomic.Bool
 }
 
 var errCommit = fault.New(fault.Unavailable, "The database cannot write.")
 
 func (s *failing) Update(ctx context.Context, fn func(userpool.Tx) error) error {
 	return s.Store.Update(ctx, func(tx userpool.Tx) error {
-		if err := fn(tx); err != nil || !s.fails {
+		if err := fn(tx); err != nil || !s.fails.Load() {
 			return err
 		}
 		return errCommit
@@ -75,11 +76,11 @@ func TestAudit_FailingCommit_LeavesNeitherChangeNorItsRow(t *testing.T) {
 		store := &failing{Store: w.store}
 		w.on(store)
 		w.settle()
-		store.fails = true
+		store.fails.Store(true)
 		if err := w.auditedSignUp(asha); !errors.Is(err, errCommit) {
 			t.Fatalf("SignUp = %v", err)
 		}
-		store.fails = false
+		store.fails.Store(false)
 		w.pass(10 * time.Second) // what waits is tried again
 		if n := w.texts(asha); n != 0 {
 			t.Errorf("%d texts of a sign-up that is not stored", n)
