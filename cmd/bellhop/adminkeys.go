@@ -129,7 +129,12 @@ func adminKeysCreate(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer t.close()
-	key, secret, err := t.service.CreateAccessKey(ctx, o.wanted)
+	var key userpool.AccessKey
+	var secret string
+	err = audited(ctx, t.service, "CreateAdminKey", func(ctx context.Context) (err error) {
+		key, secret, err = t.service.CreateAccessKey(ctx, o.wanted)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("the admin key cannot be made: %w", err)
 	}
@@ -199,7 +204,11 @@ func adminKeysDelete(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer t.close()
-	if err := t.service.DeleteAccessKey(ctx, id); err != nil {
+	err = audited(ctx, t.service, "DeleteAdminKey", func(ctx context.Context) error {
+		userpool.Note(ctx, "key", id)
+		return t.service.DeleteAccessKey(ctx, id)
+	})
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(in.stdout, "%s is deleted: requests signed with it are refused from now on.\n", id)

@@ -52,7 +52,13 @@ func keysRotate(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer t.close()
-	rotated, err := t.service.RotateKeys(ctx, userpool.PoolID(o.pool), userpool.KeyRotation{AtOnce: o.now, RevokeOld: o.revokeOld})
+	var rotated []userpool.RotatedKeys
+	err = audited(ctx, t.service, "RotateSigningKeys", func(ctx context.Context) (err error) {
+		userpool.Note(ctx, "at_once", o.now)
+		userpool.Note(ctx, "old_revoked", o.revokeOld)
+		rotated, err = t.service.RotateKeys(ctx, userpool.PoolID(o.pool), userpool.KeyRotation{AtOnce: o.now, RevokeOld: o.revokeOld})
+		return err
+	})
 	for _, r := range rotated { // also those before an error
 		fmt.Fprintf(in.stdout, "%s: %s\n", r.Pool, o.outcome(r))
 	}

@@ -60,6 +60,7 @@ func commands() []command {
 		{"admin-keys create", "make a key that signs administrative requests", adminKeysCreate, adminKeysCreateHelp},
 		{"admin-keys list", "list the keys that sign administrative requests", adminKeysList, adminKeysListHelp},
 		{"admin-keys delete", "end such a key at once", adminKeysDelete, adminKeysDeleteHelp},
+		{"audit", "print who did what, and how it ended", audit, auditHelp},
 		{"version", "say which build this is", version, nil},
 	}
 }

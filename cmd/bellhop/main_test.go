@@ -35,6 +35,7 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"serve --help":          {"--listen HOST:PORT"},
 		"help demo":             {"--listen HOST:PORT", "--data FOLDER"},
 		"pool create -h":        {"--id ID", "--client-id ID", "--behaviour MODE", "--json", "--data FOLDER"},
+		"help audit":            {"--name NAME", "--since TIME", "--json", "--data FOLDER"},
 		"help version":          {"bellhop version"},
 		"help pool create":      {"--id ID"},
 		"help keys rotate":      {"--pool ID", "--now", "--revoke-old", "--data FOLDER"},

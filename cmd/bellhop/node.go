@@ -71,6 +71,8 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		LimitsOff: cfg.LimitsOff,
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
 		Log:       log,
+
+		AuditRetention: cfg.AuditRetention,
 	})
 	return s, explainMasterKey(cfg, err)
 }

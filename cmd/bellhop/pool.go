@@ -90,6 +90,9 @@ func (o *poolOptions) flags() []config.Flag {
 // accepted, so that it can share a server's file and environment.
 var poolSettings = []string{"data", "database", "master-key-file", "public-url", "region", "listen", "config"}
 
+// dataSettings are those that say where a server's data is.
+var dataSettings = []string{"data", "database", "master-key-file", "config"}
+
 func poolCreateHelp() string {
 	return config.Help(new(poolOptions).flags(), poolSettings)
 }
@@ -158,20 +161,31 @@ func makePool(ctx context.Context, service *userpool.Service, o poolOptions) (*a
 	o.signIn.apply(&settings)
 	settings.CaseSensitive = false
 	settings.Tags = o.tags
-	pool, err := service.CreateUserPool(ctx, userpool.NewPool{ID: userpool.PoolID(o.id), Name: o.name, Settings: settings})
+	var pool userpool.Pool
+	err := audited(ctx, service, "CreateUserPool", func(ctx context.Context) (err error) {
+		pool, err = service.CreateUserPool(ctx, userpool.NewPool{ID: userpool.PoolID(o.id), Name: o.name, Settings: settings})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the pool cannot be made: %w", err)
 	}
-	client, err := service.CreateUserPoolClient(ctx, userpool.NewClient{
-		ID: userpool.ClientID(o.clientID), PoolID: pool.ID, Name: o.name,
-		Settings: userpool.ClientSettings{
-			ExplicitAuthFlows: []string{userpool.AllowCustom, userpool.AllowSRP, userpool.AllowUserAuth, userpool.AllowRefresh},
-			PreventExistence:  true,
-		},
+	var client userpool.ClientView
+	err = audited(ctx, service, "CreateUserPoolClient", func(ctx context.Context) (err error) {
+		client, err = service.CreateUserPoolClient(ctx, userpool.NewClient{
+			ID: userpool.ClientID(o.clientID), PoolID: pool.ID, Name: o.name,
+			Settings: userpool.ClientSettings{
+				ExplicitAuthFlows: []string{userpool.AllowCustom, userpool.AllowSRP, userpool.AllowUserAuth, userpool.AllowRefresh},
+				PreventExistence:  true,
+			},
+		})
+		return err
 	})
 	if err != nil {
 		// A pool without its client is of no use, and its id would be taken.
-		if undo := service.DeleteUserPool(ctx, pool.ID); undo != nil {
+		undo := audited(ctx, service, "DeleteUserPool", func(ctx context.Context) error {
+			return service.DeleteUserPool(ctx, pool.ID)
+		})
+		if undo != nil {
 			return nil, fmt.Errorf("the app client cannot be made: %w; and the pool %s stays behind: %w", err, pool.ID, undo)
 		}
 		return nil, fmt.Errorf("the app client cannot be made: %w", err)

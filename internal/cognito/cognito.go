@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -80,15 +81,26 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, http.StatusOK, body)
 }
 
-// call finds the operation, checks the signature where one is wanted and what
-// its key may do, and runs it. Nothing of the body is looked at before that.
-func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
+// call finds the operation and runs it as an entry of the audit trail.
+func (a *API) call(r *http.Request, now time.Time) (answer []byte, err error) {
 	o, err := a.operation(r)
 	if err != nil {
 		return nil, err
 	}
 	event := web.EventOf(r.Context())
 	event.Operation = o.name
+	ctx := a.service.Begin(r.Context(), entryOf(o, event))
+	err = errPanic // until the operation returns
+	defer func() { a.service.End(ctx, err) }()
+	answer, err = a.run(r.WithContext(ctx), o, now)
+	return answer, err
+}
+
+var errPanic = fault.New(fault.Internal, "")
+
+// run checks the signature where one is wanted and what its key may do, and
+// serves the operation. Nothing of the body is looked at before that.
+func (a *API) run(r *http.Request, o operation, now time.Time) ([]byte, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
@@ -105,7 +117,7 @@ func (a *API) call(r *http.Request, now time.Time) ([]byte, error) {
 	if o.serve == nil {
 		return nil, notServed(o)
 	}
-	return o.serve(r.Context(), callerOf(r, event, o.name, body), may, body)
+	return o.serve(r.Context(), callerOf(r, web.EventOf(r.Context()), o.name, body), may, body)
 }
 
 // operation reads X-Amz-Target: exactly one header, exact case. Anything else

@@ -70,6 +70,9 @@ type wireError struct {
 
 func (e *wireError) Error() string { return e.name + ": " + e.message }
 
+// AuditReason is how the audit trail calls it: as the kinds of faults are called.
+func (e *wireError) AuditReason() string { return strings.TrimSuffix(e.name, "Exception") }
+
 // refusal is an error of the protocol.
 func refusal(status int, name, message string) *wireError {
 	return &wireError{exception: exception{name, status}, message: message}

@@ -15,14 +15,15 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
-// bareFace is the face with its plumbing and without a service: for what is
+// bareFace is the face with its plumbing and without a store: for what is
 // refused before a service would be asked.
 func bareFace(t *testing.T) (http.Handler, *bytes.Buffer) {
 	t.Helper()
-	api, err := New(Config{Keys: testKeys})
+	api, err := New(Config{Service: new(userpool.Service), Keys: testKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ func TestFace_WhatIsNoRequestOfThisAPI_GetsATypedError(t *testing.T) {
 }
 
 func TestFace_RefusedOperations_AreRefusedByName(t *testing.T) {
-	api, err := New(Config{Keys: testKeys})
+	api, err := New(Config{Service: new(userpool.Service), Keys: testKeys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func TestRefuse_HostileMessages_StayOnOneHeaderLineAndInValidJSON(t *testing.T) 
 }
 
 func TestFace_Panic_IsAnInternalErrorInTheEnvelope(t *testing.T) {
-	face, log := bareFace(t) // there is no service, so a good request panics
+	face, log := bareFace(t) // there is no store, so a good request panics
 	w := httptest.NewRecorder()
 	face.ServeHTTP(w, post("GetUser", `{"AccessToken":"eyJ.secret.x"}`))
 	checkEnvelope(t, "panic", w, 500, "InternalErrorException")

@@ -63,6 +63,7 @@ func op[In any, P request[In], Out any](name string, who access, fn func(context
 		if err := v.err(); err != nil {
 			return nil, err
 		}
+		noteRequest(ctx, in)
 		out, err := fn(ctx, c, in)
 		noteSubject(web.EventOf(ctx), in, err)
 		if err != nil {

@@ -28,8 +28,11 @@ func (may permission) check(in any) error {
 func (a *API) admit(r *http.Request, o operation, body []byte, now time.Time) (permission, error) {
 	key, err := verifySignature(r, body, now, a.keys)
 	if err != nil {
+		// The audit trail tells whose key a wrong signature claims, if there is one.
+		userpool.By(r.Context(), userpool.ActorAnonymous, key.ID)
 		return nil, err
 	}
+	userpool.By(r.Context(), userpool.ActorAdmin, key.ID)
 	a.service.NoteUse(r.Context(), key, now)
 	if !key.MayCall(o.name) {
 		return nil, accessDenied(key, o.name, "")

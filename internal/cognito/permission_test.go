@@ -48,7 +48,7 @@ func TestPermission_EveryServedOperation_AsksForThePoolOfItsRequest(t *testing.T
 // of the family for DescribeUserPool, signed now.
 func limited(key userpool.Credential, family string) (exception, message string) {
 	key.ID, key.Secret = testKeyID, testSecret
-	api := &API{keys: func(_ context.Context, id string) (userpool.Credential, error) { return key, nil }}
+	api := &API{service: new(userpool.Service), keys: func(_ context.Context, id string) (userpool.Credential, error) { return key, nil }}
 	ops, err := index(api.table())
 	if err != nil {
 		return err.Error(), ""
@@ -80,7 +80,7 @@ func TestPermission_EverySDKFamily_IsToldWhatItsKeyMayNot(t *testing.T) {
 }
 
 func TestPermission_KeyLookupThatFails_IsNoRefusalOfTheKey(t *testing.T) {
-	api := &API{keys: func(context.Context, string) (userpool.Credential, error) {
+	api := &API{service: new(userpool.Service), keys: func(context.Context, string) (userpool.Credential, error) {
 		return userpool.Credential{}, errors.New("disk")
 	}}
 	w := httptest.NewRecorder()

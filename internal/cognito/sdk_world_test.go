@@ -83,6 +83,7 @@ type wire struct {
 	handler http.Handler
 	from    string // the client's address
 	sent    int
+	asked   []http.Header
 	answers []*httptest.ResponseRecorder
 	secrets []string // every token and Session that was answered
 }
@@ -101,6 +102,7 @@ func (c *wire) Do(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, got)
 	c.sent++
+	c.asked = append(c.asked, got.Header)
 	c.answers = append(c.answers, w)
 	for _, m := range secretMembers.FindAllStringSubmatch(w.Body.String(), -1) {
 		c.secrets = append(c.secrets, m[1])
@@ -133,6 +135,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		w.checkLog()
 		w.stop()
 		cancel()
+		w.checkTrail()
 		w.must(store.Close())
 	})
 }

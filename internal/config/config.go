@@ -11,6 +11,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"path/filepath"
+	"time"
 )
 
 // Config is every setting, parsed and defaulted. The comments say what the zero
@@ -31,6 +32,7 @@ type Config struct {
 	SMTPUsername       string         // empty: without authentication
 	SMTPPassword       Secret         // set if and only if SMTPUsername is
 	LimitsOff          bool           // lifts limits that count requests or money
+	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty
 	TLSCert, TLSKey    string         // paths of PEM files; both or neither
 	AdminAccessKeyID   string         // empty: the server makes a key of its own

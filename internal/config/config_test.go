@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 )
@@ -74,6 +75,9 @@ func TestLoad_NothingSet_HasTheDefaults(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, w[0], w[1])
 		}
 	}
+	if c.AuditRetention != 90*24*time.Hour {
+		t.Errorf("audit retention = %s", c.AuditRetention)
+	}
 	if c.SMS.Kind != config.SMSNone || c.Email.Kind != config.EmailNone || c.LimitsOff || c.AcceptIssuerChange || len(c.TrustedProxies) > 0 || c.AdminAccessKeyID != "" {
 		t.Errorf("a default is not the safe one: %+v", c)
 	}
@@ -118,6 +122,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
+	"audit-retention": "36h",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -141,6 +146,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"email": got.Email == want.Email, "email-webhook-secret": got.EmailWebhookSecret == want.EmailWebhookSecret, "email-from": got.EmailFrom == want.EmailFrom,
 		"smtp-username": got.SMTPUsername == want.SMTPUsername, "smtp-password": got.SMTPPassword == want.SMTPPassword,
 		"tls-cert": got.TLSCert == want.TLSCert, "tls-key": got.TLSKey == want.TLSKey,
+		"audit-retention":     got.AuditRetention == 36*time.Hour,
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,
 	} {
 		if !equal {
@@ -247,6 +253,9 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 		"region":                   {sources{args: []string{"--region=home"}}, "--region must look like an AWS region"},
 		"sms":                      {sources{args: []string{"--sms=carrier-pigeon"}}, "--sms must be none, log or webhook:URL"},
 		"webhook without URL":      {sources{args: []string{"--sms=webhook:sms.example?key=hunter2"}}, "--sms must give the webhook a whole URL"},
+		"audit retention":          {sources{args: []string{"--audit-retention=long"}}, `--audit-retention must be a length of time such as 90d, 36h or 30m, not "long"`},
+		"audit retention, days":    {sources{args: []string{"--audit-retention=-1d"}}, "--audit-retention must be a length"},
+		"audit retention, endless": {sources{args: []string{"--audit-retention=36501d"}}, "--audit-retention must be a length"},
 		"limits":                   {sources{args: []string{"--limits=on"}}, "--limits must be enforce or off"},
 		"proxies":                  {sources{args: []string{"--trusted-proxies=10.0.0.0/8,nonsense"}}, `--trusted-proxies has "nonsense"`},
 		"switch":                   {sources{env: []string{"BELLHOP_ACCEPT_ISSUER_CHANGE=maybe"}}, "BELLHOP_ACCEPT_ISSUER_CHANGE must be true or false"},

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The functions below parse the text of one setting into the Config. Their
@@ -197,6 +198,30 @@ func setLimits(c *Config, v string) error {
 	}
 	c.LimitsOff = v == "off"
 	return nil
+}
+
+func setAuditRetention(c *Config, v string) (err error) {
+	c.AuditRetention, err = ParseSpan(v)
+	return err
+}
+
+// maxSpan is a hundred years, which a time.Duration holds.
+const maxSpan = 36500 * 24 * time.Hour
+
+// ParseSpan reads a length of time: a number of days, such as 90d, what
+// time.ParseDuration takes, such as 36h or 90m, or 0. Its error is half a
+// sentence that follows the name of the setting or flag.
+func ParseSpan(v string) (time.Duration, error) {
+	span, err := time.ParseDuration(v)
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		span = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || span < 0 || span > maxSpan {
+		return 0, fmt.Errorf("must be a length of time such as 90d, 36h or 30m, not %q", v)
+	}
+	return span, nil
 }
 
 func setProxies(c *Config, v string) error {

@@ -49,6 +49,8 @@ func Settings() []Setting {
 			Help: "password at the SMTP server"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
+		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,
+			Help: "how long the audit trail is kept, such as 90d or 36h; 0 is for ever"},
 		{Name: "trusted-proxies", Shown: "none", Arg: "CIDRS", set: setProxies,
 			Help: "proxies whose X-Forwarded-For is believed, separated by commas"},
 		{Name: "tls-cert", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.TLSCert }),

@@ -46,6 +46,7 @@ func TestCanary_SecretsAndNumbersAreNowhere(t *testing.T) {
 	c.secret("webhook key", strings.TrimPrefix(webhookSecret, "whsec_"))
 	sing(t, s, c)
 	searchFiles(t, s, c)
+	searchTrail(t, s, c)
 	s.kill()
 	searchFiles(t, s, c)
 	log := s.log.String()

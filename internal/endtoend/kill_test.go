@@ -67,6 +67,7 @@ func TestKill_AtRandomMoments_NothingAcknowledgedIsLostAndNothingWorksTwice(t *t
 	}
 	s.start()
 	check(t, s, rec)
+	checkTrail(t, s, rec)
 	s.stop()
 	if len(rec.refresh) < kills() {
 		t.Errorf("only %d sign-ins were acknowledged: too few to say anything", len(rec.refresh))

@@ -55,6 +55,27 @@ func Kinds() []Kind {
 	return all
 }
 
+// names are the kinds as constants of this package are named.
+var names = [kinds]string{
+	Internal: "Internal", Unavailable: "Unavailable", InvalidParameter: "InvalidParameter",
+	NotAuthorized: "NotAuthorized", ResourceNotFound: "ResourceNotFound", UserNotFound: "UserNotFound",
+	UsernameExists: "UsernameExists", AliasExists: "AliasExists", UserNotConfirmed: "UserNotConfirmed",
+	PasswordResetRequired: "PasswordResetRequired", CodeMismatch: "CodeMismatch", ExpiredCode: "ExpiredCode",
+	CodeDeliveryFailure: "CodeDeliveryFailure", InvalidPassword: "InvalidPassword", LimitExceeded: "LimitExceeded",
+	TooManyRequests: "TooManyRequests", StepUpRequired: "StepUpRequired", UnsupportedUserState: "UnsupportedUserState",
+	RefreshTokenReuse: "RefreshTokenReuse", UnsupportedTokenType: "UnsupportedTokenType",
+	UnsupportedOperation: "UnsupportedOperation", Unauthorized: "Unauthorized", UserPoolTagging: "UserPoolTagging",
+	Conflict: "Conflict", InvalidOAuthFlow: "InvalidOAuthFlow", ScopeDoesNotExist: "ScopeDoesNotExist",
+}
+
+// String returns the kind's name, for logs and the audit trail.
+func (k Kind) String() string {
+	if k >= kinds {
+		return names[Internal]
+	}
+	return names[k]
+}
+
 // Error is a fault. Message is safe to show to the caller of the API; Cause is
 // for the log alone and may be nil.
 type Error struct {

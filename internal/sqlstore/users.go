@@ -153,6 +153,7 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		t.DeleteChallenges(ctx, pool, string(id)),
 		t.deleteFamilies(ctx, pool, id),
 		t.ClearPasswordLock(ctx, pool, string(id)),
+		t.run(ctx, sqlForgetMasks, id, pool),
 		t.run(ctx, sqlRetireUser, pool, id),
 		t.run(ctx, sqlDeleteUser, pool, id))
 }

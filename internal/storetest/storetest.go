@@ -36,7 +36,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		sealedCases, accessKeyCases,
+		sealedCases, accessKeyCases, auditCases,
 	} {
 		all = append(all, group...)
 	}

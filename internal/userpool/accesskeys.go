@@ -96,7 +96,7 @@ func (s *Service) NoteUse(ctx context.Context, c Credential, at time.Time) {
 	if !c.kept || at.Before(c.lastUsedAt.Add(touchEvery)) {
 		return
 	}
-	err := s.store.Update(ctx, func(tx Tx) error {
+	err := s.store.Update(apart(ctx), func(tx Tx) error {
 		return tx.TouchAccessKey(ctx, c.ID, at, at.Add(-touchEvery))
 	})
 	if err != nil {
@@ -123,6 +123,7 @@ func (s *Service) CreateAccessKey(ctx context.Context, n NewAccessKey) (k Access
 	if n.Lifetime > 0 {
 		k.ExpiresAt = at.Add(n.Lifetime)
 	}
+	Note(ctx, "key", k.ID)
 	err = s.store.Update(ctx, func(tx Tx) error {
 		for _, pool := range n.Pools {
 			if _, err := loadPool(ctx, tx, pool); err != nil {
@@ -189,7 +190,9 @@ func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, 
 		}
 		made = true
 		kept = AccessKey{ID: fresh.ID, Name: firstStart, Secret: sealed, CreatedAt: at}
-		return cmp.Or(tx.PutMeta(ctx, metaAdminID, fresh.ID), tx.InsertAccessKey(ctx, kept))
+		return cmp.Or(
+			tx.PutMeta(ctx, metaAdminID, fresh.ID), tx.InsertAccessKey(ctx, kept),
+			s.putSystem(ctx, tx, "MakeAdminKey", "", map[string]any{"key": fresh.ID}, at))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return AdminKey{}, false, nil

@@ -276,6 +276,11 @@ type NewUser struct {
 //	Ready(ctx) error
 //	Run(ctx) error                     outbox, key stock and rotation, sweeping
 //
+//	Begin(ctx, Call) context.Context   a call's entry in the audit trail, and its
+//	End(ctx, error)                    end; By, Named and Note add to it
+//	Audit(ctx, AuditFilter) iter.Seq2[AuditRow, error]
+//	FlushAudit(ctx)                    for tools that do not Run
+//
 //	EnsureAdminKey(ctx) (key AdminKey, made bool, err error)
 //	ClaimPublicURL(ctx, accept bool) error   refuses an issuer change for existing pools
 //

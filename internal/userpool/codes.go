@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/email"
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/otp"
@@ -255,6 +256,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		return Challenge{}, dead, fmt.Errorf("claim attempt: %w", err)
 	}
 	if !ok {
+		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
 	if err := s.spendTry(ctx, tx, ch.To, c, at); err != nil {
@@ -265,6 +267,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		return Challenge{}, dead, err
 	}
 	if match := code.Matches(answer); !match || decoy {
+		refuse(ctx, fault.CodeMismatch.String())
 		return ch, wrong, nil
 	}
 	return ch, right, s.settle(ctx, tx, ch, s.party(ch.To, c.requester()), at)

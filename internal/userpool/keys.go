@@ -202,6 +202,9 @@ func (s *Service) rotateKeys(ctx context.Context, p Pool, plan planner) (rotated
 			return err
 		}
 		due := plan(set, alg, at)
+		if err := s.tellRotation(ctx, tx, p.ID, due, at); err != nil {
+			return err
+		}
 		if err := carryOut(ctx, tx, p.ID, due, take); err != nil {
 			return err
 		}
@@ -216,6 +219,16 @@ func (s *Service) rotateKeys(ctx context.Context, p Pool, plan planner) (rotated
 		s.forgetKey(id)
 	}
 	return rotated, err
+}
+
+// tellRotation writes the audit row of a rotation that nobody asked for; one that
+// somebody did is the row of his call.
+func (s *Service) tellRotation(ctx context.Context, tx Tx, pool PoolID, due token.Plan, at time.Time) error {
+	if due.IsEmpty() || entryOf(ctx) != nil {
+		return nil
+	}
+	made := map[string]any{"created": len(due.Create), "retired": len(due.Retire), "dropped": len(due.Drop)}
+	return s.putSystem(ctx, tx, "RotateSigningKeys", pool, made, at)
 }
 
 // planOf is what plan wants, read without writing, and the keys as they are.

@@ -77,6 +77,7 @@ func PublicURL(ctx context.Context, store Store) (url string, err error) {
 // and were made under another one, it refuses unless the operator accepts that
 // every token in use and every back end's issuer setting turns invalid.
 func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
+	at := now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		old, err := tx.Meta(ctx, metaPublicURL)
 		if err != nil {
@@ -91,6 +92,9 @@ func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
 		}
 		if old != "" && len(pools) > 0 && !accept {
 			return fmt.Errorf("%w: it was %s and is to be %s", ErrIssuerChange, old, s.publicURL)
+		}
+		if err := s.putSystem(ctx, tx, "ChangePublicURL", "", map[string]any{"from": old, "to": s.publicURL}, at); err != nil {
+			return err
 		}
 		return tx.PutMeta(ctx, metaPublicURL, s.publicURL)
 	})

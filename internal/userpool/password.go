@@ -284,6 +284,7 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 		return step{}, nil, err
 	}
 	if !right {
+		refuse(ctx, reasonWrongPassword)
 		return step{}, errCredentials, nil
 	}
 	if a.pending {

@@ -73,8 +73,15 @@ func once[T any](ctx context.Context, s *Service, c Caller, at time.Time,
 	err := s.store.Update(ctx, func(tx Tx) error {
 		if key != "" {
 			found, err := recall(ctx, s, tx, key, at, usable, &answer)
-			if found || err != nil {
+			if err != nil {
 				return err
+			}
+			if found {
+				Note(ctx, "repeat", true)
+				if refusal := answer.refusal(); refusal != nil {
+					refuse(ctx, reasonOf(refusal))
+				}
+				return nil
 			}
 		}
 		answer = kept[T]{}
@@ -84,6 +91,7 @@ func once[T any](ctx context.Context, s *Service, c Caller, at time.Time,
 		}
 		answer.Value = value
 		if refusal != nil {
+			refuse(ctx, reasonOf(refusal))
 			answer = kept[T]{Refused: true, Kind: refusal.Kind, Message: refusal.Message, After: refusal.RetryAfter}
 		}
 		if key == "" || (refusal != nil && refusal.Kind == fault.UsernameExists) {

@@ -18,15 +18,17 @@ const (
 )
 
 // Run does the background work until ctx ends: it sends texts, keeps signing
-// keys in stock and in rotation, seals anew what is under an old master key, and
-// sweeps out what is over. Any number of
-// nodes may run it on one store.
+// keys in stock and in rotation, seals anew what is under an old master key, writes
+// what the audit trail lacks, and sweeps out what is over. Any number of nodes may
+// run it on one store.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.runOutbox(ctx) })
 	g.Go(func() error { return s.every(ctx, keysEvery, s.chore, "keys", s.keepKeys) })
 	g.Go(func() error { return s.every(ctx, keysEvery, nil, "master key", s.keepMasterKey()) })
 	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.sweep) })
+	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "audit retention", s.sweepTrail) })
+	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()
 }
 

@@ -43,7 +43,9 @@ type Config struct {
 	// lifetimes, single use and the password lock stay.
 	LimitsOff bool
 	AdminKey  AdminKey
-	Log       *slog.Logger
+	// AuditRetention is how long the audit trail is kept; 0 is for ever.
+	AuditRetention time.Duration
+	Log            *slog.Logger
 }
 
 // Service is the user pools of one server. Its methods may be called from many
@@ -59,6 +61,9 @@ type Service struct {
 	adminKey  AdminKey
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
+
+	auditRetention time.Duration
+	trail          trail
 
 	kick  chan struct{} // a text was put in the outbox
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
@@ -85,15 +90,17 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		store: c.Store, ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
+		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
+		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}
 	}
+	s.store = watched{c.Store, s}
 	if err := s.openSecrets(ctx); err != nil {
 		return nil, err
 	}
@@ -143,6 +150,7 @@ const (
 	stableDecoy      = "decoy"
 	stableNumber     = "number"
 	stableSRPSession = "srp session"
+	stableAudit      = "audit name"
 
 	sealServer    = "server secret"
 	sealVerifier  = "srp verifier"

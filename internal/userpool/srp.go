@@ -68,6 +68,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 		return AuthResult{}, fmt.Errorf("secret block: %w", err)
 	}
 	sealed := s.ring.Seal(sealBlock, nil, plain)
+	Note(ctx, "challenge", namePasswordVerifier)
 	return AuthResult{
 		Challenge: namePasswordVerifier, Session: s.srpSession(block.Nonce),
 		Parameters: map[string]string{

@@ -41,6 +41,7 @@ type Tx interface {
 	outboxTx
 	sealedTx
 	accessKeyTx
+	auditTx
 	guard.Counters
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages) and says how
@@ -96,7 +97,8 @@ type userTx interface {
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
 	// DeleteUser removes the user, its names, sessions, challenges, families
-	// and memberships, and retires the id, which is never given again.
+	// and memberships, the masked name in the user's audit rows, and retires the
+	// id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
 	// they are gone, or have another.
@@ -257,6 +259,19 @@ type outboxTx interface {
 	PostponeMessage(ctx context.Context, id MessageID, next time.Time) error
 	// NextMessageAt is when the earliest message is due; zero if none waits.
 	NextMessageAt(ctx context.Context) (time.Time, error)
+}
+
+type auditTx interface {
+	// PutAudit stores a row of the audit trail; an older one under the id is
+	// replaced.
+	PutAudit(ctx context.Context, r AuditRow) error
+	// InsertAudit stores a row unless its id is taken, which is no error.
+	InsertAudit(ctx context.Context, r AuditRow) error
+	// Audit returns a page of the trail, in the order that it asks for.
+	Audit(ctx context.Context, p AuditPage) ([]AuditRow, error)
+	// SweepAudit deletes at most limit rows whose ids are below the one given,
+	// oldest first, and says how many went.
+	SweepAudit(ctx context.Context, below AuditID, limit int) (int, error)
 }
 
 // end of the port

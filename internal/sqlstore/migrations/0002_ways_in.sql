@@ -75,23 +75,22 @@ create table admin_keys (
 
 -- What happened. Rows outlive the pools and users that they speak of.
 create table audit (
-  id         text   not null primary key, -- UUID version 7: in the order of time
+  id         text   {bytes} not null primary key, -- UUID version 7 of at: in the order of time
   at         bigint not null,
   operation  text   not null,
   actor_kind text   not null, -- anonymous, user, admin, operator, system
-  actor      text   not null, -- user id, access key id
+  actor      text   not null, -- user id, access key id, operator's login
   pool_id    text   not null,
   client_id  text   not null,
   user_id    text   not null,
   name_hash  text   not null, -- keyed hash of the sign-in name
-  masked     text   not null, -- the sign-in name, masked
-  address    text   not null,
+  masked     text   not null, -- the sign-in name, masked; '' once its user is gone
+  address    text   not null, -- IPv6: the /64
   request_id text   not null,
   outcome    text   not null, -- success, refused, failed
   reason     text   not null,
   detail     text   not null  -- JSON
 ) {without rowid};
-create index audit_by_time on audit (at, id);
-create index audit_by_pool on audit (pool_id, at, id);
-create index audit_by_user on audit (pool_id, user_id, at, id);
-create index audit_by_name on audit (name_hash, at, id);
+create index audit_by_pool on audit (pool_id, id);
+create index audit_by_user on audit (user_id, id);
+create index audit_by_name on audit (name_hash, id);
