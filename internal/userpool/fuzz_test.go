@@ -144,7 +144,7 @@ func namesOf(t *testing.T, p Pool, attr, value string) []string {
 	t.Helper()
 	attrs, err := anyAttributes(p, []Attribute{{attr, value}})
 	if err != nil {
-		if !fault.Is(err, fault.InvalidParameter) || len(value) > 4 && attr != attrPreferred && strings.Contains(err.Error(), value) {
+		if !fault.Is(err, fault.InvalidParameter) {
 			t.Fatalf("%s %q: %v", attr, value, err)
 		}
 		return nil
@@ -177,7 +177,7 @@ func FuzzAttributeValue(f *testing.F) {
 		if !fault.Is(err, fault.InvalidParameter) || kept != "" {
 			t.Fatalf("%s %q is kept as %q, %v", name, value, kept, err)
 		}
-		if len(value) > 12 && !strings.Contains(name, value) && strings.Contains(err.Error(), value) {
+		if len(value) > 12 && !strings.Contains(name, value) && strings.Contains(strings.ReplaceAll(err.Error(), aNumber, ""), value) {
 			t.Fatalf("the refusal of %s repeats %q", name, value)
 		}
 		if len(err.Error()) > 512 {
