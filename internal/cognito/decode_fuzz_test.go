@@ -204,6 +204,9 @@ var secretMember = map[string]bool{
 	"AuthParameters": true, "ChallengeResponses": true, "ClientMetadata": true, "EncodedData": true, "IpAddress": true,
 }
 
+// unitsMember has members that are called like tokens and hold units of time.
+const unitsMember = "TokenValidityUnits"
+
 // checkSecretsStaySecret validates the request, then the same with every letter
 // of its secrets turned into another: a message that stays the same holds none.
 func checkSecretsStaySecret(t *testing.T, in reflect.Value) {
@@ -243,7 +246,9 @@ func turnSecrets(v reflect.Value, secret bool) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			turnSecrets(v.Field(i), secretMember[v.Type().Field(i).Name])
+			if name := v.Type().Field(i).Name; name != unitsMember {
+				turnSecrets(v.Field(i), secretMember[name])
+			}
 		}
 	case reflect.String:
 		if secret {

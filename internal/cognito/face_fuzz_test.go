@@ -218,6 +218,9 @@ func textsOf(v any, secret bool) (secrets []string, shown string) {
 	case map[string]any:
 		for name, inner := range v {
 			add(nil, name)
+			if name == unitsMember {
+				inner = map[string]any{}
+			}
 			add(textsOf(inner, secret || secretMember[name] && name != "ClientId"))
 		}
 	case []any:

@@ -3,6 +3,7 @@ package cognito
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -46,7 +47,7 @@ func accepted(wire []byte) (asked, bool) {
 	if err != nil || verifySignature(r, body, signedAt, testKeys) != nil {
 		return asked{}, false
 	}
-	a := asked{method: r.Method, path: r.URL.Path, host: r.Host, signed: map[string]string{}, body: sha256.Sum256(body)}
+	a := asked{method: r.Method, path: cmp.Or(r.URL.Path, "/"), host: r.Host, signed: map[string]string{}, body: sha256.Sum256(body)}
 	a.authorization, _ = parseAuthorization(r.Header.Values("Authorization"))
 	for _, name := range a.authorization.headers {
 		a.signed[name] = strings.Join(strings.Fields(strings.Join(r.Header.Values(name), "\n")), " ")
@@ -56,8 +57,9 @@ func accepted(wire []byte) (asked, bool) {
 
 // What of a request the signature does not cover, and need not: headers that
 // this server does not act on, the case of headers' names, space that HTTP takes
-// off or that both sides squeeze, the version of HTTP, and the order of the
-// parameters of Authorization. Nothing of it changes what is asked.
+// off or that both sides squeeze, the version of HTTP, the scheme of a whole URL
+// in the request line, an empty path for /, and the order of the parameters of
+// Authorization. Nothing of it changes what is asked.
 func checkMutation(t *testing.T, original asked, wire []byte) (refused bool) {
 	t.Helper()
 	got, ok := accepted(wire)

@@ -156,6 +156,7 @@ func TestParse_EverySpelling_HasOneCanonicalForm(t *testing.T) {
 
 // refusals maps spellings that are not taken to a word of the hint.
 var refusals = []struct{ in, hint string }{
+	{"+490000000000000", "country code and the national number alone"},
 	{"", "Start with +"},
 	{"+", "Start with +"},
 	{"4155550123", "Start with +"},
