@@ -1,14 +1,10 @@
 package cognito
 
 import (
-	"bytes"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 func decodeSignUp(body string) (*signUpInput, error) {
@@ -108,41 +104,4 @@ func TestDecode_SixteenLevels_AreRead(t *testing.T) {
 	if _, err := decodeSignUp(strings.Repeat(`{"X":`, 16) + "1" + strings.Repeat("}", 16)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{
-		`{}`, `{"Username":"a","ClientId":"b"}`, `{"username":"a"}`, `{"a":1,"a":2}`, `[{}]`, `{"UserAttributes":[{"Name":"x","Value":null}]}`,
-		`{"ClientMetadata":{"a":null}}`, `{"ClientId":"f86eee","Username":"+919860353193","Password":"Pw-1","UserAttributes":[],"ValidationData":null}`,
-		strings.Repeat(`{"X":`, 20), strings.Repeat("[", 40), "{\"\xff\":1}", `{"Usern\u0061me":"x"}`, `{"Username":1e999}`, `{} `, "\x00",
-	} {
-		f.Add([]byte(seed))
-	}
-	shape := shapeOf(reflect.TypeFor[signUpInput]())
-	f.Fuzz(func(t *testing.T, body []byte) {
-		before := bytes.Clone(body)
-		in := &signUpInput{}
-		err := decode(body, shape, in)
-		if !bytes.Equal(before, body) {
-			t.Fatal("the body was changed")
-		}
-		if err != nil {
-			if e, ok := errors.AsType[*wireError](err); !ok || e.name != "SerializationException" {
-				t.Fatalf("untyped error %v", err)
-			}
-			return
-		}
-		var v violations
-		in.validate(&v)
-		_ = v.err()
-		// What is read strictly is one object that every reader sees alike.
-		var all map[string]jsontext.Value
-		if err := json.Unmarshal(body, &all); err != nil {
-			t.Fatalf("accepted what a strict reader refuses: %v", err)
-		}
-		var name string
-		if raw, ok := all["Username"]; ok && json.Unmarshal(raw, &name) == nil && name != value(in.Username) {
-			t.Fatalf("read %q, the body says %q", value(in.Username), name)
-		}
-	})
 }

@@ -47,8 +47,13 @@ func Parse(text string) (Address, error) {
 }
 
 // unwanted are characters that RFC 5322 allows in some places and that no
-// address in use has: quotes, brackets, blanks, what is not printed.
+// address in use has: quotes, brackets, blanks, what is not printed; and those
+// that are an ASCII letter in lower case, with which another's address could be
+// written anew (U+212A, the Kelvin sign).
 func unwanted(r rune) bool {
+	if r > unicode.MaxASCII && unicode.ToLower(r) <= unicode.MaxASCII {
+		return true
+	}
 	return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`"<>()[],;:\`, r)
 }
 

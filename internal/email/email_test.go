@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -61,7 +62,7 @@ func TestAddress_EveryPrinterMasks(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"asha@example.com", "a@b", "x@y.z\r\n", "\"q\"@d.e", "用户@例子.公司"} {
+	for _, s := range []string{"asha@example.com", "a@b", "x@y.z\r\n", "\"q\"@d.e", "用户@例子.公司", "\u212aim@example.com", "a@\u0130.com", "+1@x.y", "a@b@c.d"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -76,5 +77,24 @@ func FuzzParse(f *testing.F) {
 		if strings.ContainsAny(a.Text(), "\r\n<>, ") {
 			t.Errorf("%q passes", a.Text())
 		}
+		if low := a.Lower().Text(); low != strings.ToLower(text) || ascii(low) != ascii(text) {
+			t.Errorf("%q is %q in lower case, which is another's", text, low)
+		}
+		if again, err := email.Parse(a.Lower().Text()); err != nil || again != a.Lower() {
+			t.Errorf("%q is no address in lower case: %v", text, err)
+		}
+		if m := a.Masked(); utf8.RuneCountInString(m) != 9 {
+			t.Errorf("%q is masked as %q", text, m)
+		}
 	})
+}
+
+// ascii says how many bytes of a text are ASCII.
+func ascii(s string) (n int) {
+	for i := range len(s) {
+		if s[i] < utf8.RuneSelf {
+			n++
+		}
+	}
+	return n
 }

@@ -1,6 +1,8 @@
 package phone_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -154,6 +156,7 @@ func TestParse_EverySpelling_HasOneCanonicalForm(t *testing.T) {
 
 // refusals maps spellings that are not taken to a word of the hint.
 var refusals = []struct{ in, hint string }{
+	{"+490000000000000", "country code and the national number alone"},
 	{"", "Start with +"},
 	{"+", "Start with +"},
 	{"4155550123", "Start with +"},
@@ -248,10 +251,17 @@ func FuzzParse(f *testing.F) {
 			f.Add(c.in)
 		}
 	}
+	// The refusals above have every text that a refusal has; so no refusal has
+	// anything of what was refused.
+	known := map[string]bool{}
+	for _, c := range refusals {
+		_, err := phone.Parse(c.in)
+		known[err.Error()] = true
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		n, err := phone.Parse(s)
 		if err != nil {
-			if !n.IsZero() || !fault.Is(err, fault.InvalidParameter) {
+			if !n.IsZero() || !fault.Is(err, fault.InvalidParameter) || !known[err.Error()] {
 				t.Fatalf("Parse(%q): %v", s, err)
 			}
 			return
@@ -270,5 +280,20 @@ func FuzzParse(f *testing.F) {
 		if n.CountryCode() == 0 {
 			t.Fatalf("%q has no country code", e164)
 		}
+		checkMask(t, n)
 	})
+}
+
+// checkMask holds all that prints a number to its last four digits.
+func checkMask(t *testing.T, n phone.Number) {
+	t.Helper()
+	digits := n.E164()[1:]
+	want := "+" + strings.Repeat("*", len(digits)-4) + digits[len(digits)-4:]
+	text, err := json.Marshal(n)
+	printed := []string{n.Masked(), fmt.Sprint(n), fmt.Sprintf("%#v", n), fmt.Sprintf("%x", n), fmt.Sprintf("%+q", n), n.LogValue().String(), strings.Trim(string(text), `"`)}
+	for _, p := range printed {
+		if err != nil || p != want || strings.Count(p, "*") < len(digits)-4 {
+			t.Fatalf("%s is printed as %q", n.E164(), p)
+		}
+	}
 }

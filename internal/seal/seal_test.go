@@ -267,16 +267,31 @@ func TestRingAndKey_PrintedByAnything_ShowAConstant(t *testing.T) {
 	}
 }
 
+// FuzzOpen takes a piece out of a sealed value and puts another in: only what
+// Seal wrote opens, letter by letter, for its purpose and context.
 func FuzzOpen(f *testing.F) {
-	ring := ringOf(f, keyLine(1))
-	good := ring.Seal("p", nil, []byte("value"))
-	for _, seed := range []string{good, "", "v1.", good + ".", good[:20], strings.ToUpper(good)} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		// Only Seal can make a text that opens, and it sealed one value.
-		if plain, err := ring.Open("p", nil, text); err == nil && string(plain) != "value" {
-			t.Fatalf("%q opens to %q", text, plain)
+	ring := ringOf(f, keyLine(1), keyLine(2))
+	good := ring.Seal("p", []byte("a"), []byte("value"))
+	last := uint16(len(good))
+	f.Add(uint16(0), uint16(0), "")
+	f.Add(uint16(0), last, "")
+	f.Add(uint16(0), last, "v1.")
+	f.Add(uint16(20), last, "")
+	f.Add(last, uint16(0), ".")
+	f.Add(last, uint16(0), "=")
+	f.Add(last-1, uint16(1), "B") // stray bits
+	f.Add(uint16(3), uint16(8), ring.IDs()[1])
+	f.Add(uint16(0), last, ring.Seal("q", []byte("a"), []byte("value")))
+	f.Add(uint16(0), last, ring.Seal("p", nil, []byte("value")))
+	f.Fuzz(func(t *testing.T, from, count uint16, insert string) {
+		start := min(int(from), len(good))
+		text := good[:start] + insert + good[min(start+int(count), len(good)):]
+		plain, err := ring.Open("p", []byte("a"), text)
+		if (err == nil) != (text == good) || err == nil && string(plain) != "value" || err != nil && plain != nil {
+			t.Fatalf("%q opens to %q, %v", text, plain, err)
+		}
+		if err != nil && !errors.Is(err, seal.ErrTampered) && !errors.Is(err, seal.ErrUnknownKey) {
+			t.Fatalf("%q: %v", text, err)
 		}
 	})
 }

@@ -397,11 +397,21 @@ func FuzzParseA(f *testing.F) {
 			if !fault.Is(err, fault.InvalidParameter) {
 				t.Fatalf("ParseA(%q): %v", s, err)
 			}
+			if n, ok := new(big.Int).SetString(s, 16); ok && len(s) <= 768 && s[0] != '-' && s[0] != '+' && new(big.Int).Mod(n, bigN).Sign() != 0 {
+				t.Fatalf("ParseA(%q) refuses a good number: %v", s, err)
+			}
+			if len(s) > 8 && strings.Contains(err.Error(), s) {
+				t.Fatalf("the refusal repeats %q", s)
+			}
 			return
 		}
 		n, ok := new(big.Int).SetString(s, 16)
 		if !ok || n.Sign() < 0 || new(big.Int).Mod(n, bigN).Sign() == 0 || a.String() != n.Text(16) {
 			t.Fatalf("ParseA(%q) = %s", s, a)
+		}
+		var again srp.A
+		if err := again.UnmarshalText([]byte(a.String())); err != nil || again.String() != a.String() {
+			t.Fatalf("ParseA(%q) = %s, which reads as %s, %v", s, a, again, err)
 		}
 	})
 }
@@ -411,8 +421,19 @@ func FuzzParseTimestamp(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if when, err := srp.ParseTimestamp(s); err == nil && (len(s) > 40 || when.Location() != time.UTC) {
+		when, err := srp.ParseTimestamp(s)
+		if err != nil {
+			if !fault.Is(err, fault.InvalidParameter) || !when.IsZero() {
+				t.Fatalf("ParseTimestamp(%q) = %v, %v", s, when, err)
+			}
+			return
+		}
+		if len(s) > 40 || when.Location() != time.UTC || when.Year() < 0 || when.Year() > 9999 {
 			t.Fatalf("ParseTimestamp(%q) = %v", s, when)
+		}
+		again, err := srp.ParseTimestamp(when.Format("Mon Jan 2 15:04:05 UTC 2006"))
+		if err != nil || !again.Equal(when.Truncate(time.Second)) {
+			t.Fatalf("ParseTimestamp(%q) = %v, which reads as %v, %v", s, when, again, err)
 		}
 	})
 }

@@ -130,6 +130,11 @@ func anyAttributes(p Pool, list []Attribute) (map[string]string, error) {
 		}
 		attrs[a.Name] = value
 	}
+	if p.Settings.aliases(attrPreferred) {
+		if err := p.Settings.notAlias(attrPreferred, p.Settings.nameOf(attrPreferred, attrs[attrPreferred])); err != nil {
+			return nil, err
+		}
+	}
 	return attrs, withinBounds(p, list)
 }
 

@@ -110,12 +110,12 @@ func (s PoolSettings) contactName(username string) (Contact, error) {
 // contact is an alias.
 func (s PoolSettings) aliasName(username string) (Contact, bool) {
 	switch {
+	case s.aliases(AttrEmail) && strings.Contains(username, "@"): // first: an address may start with +
+		a, err := email.Parse(username)
+		return Contact{Email: a}, err == nil
 	case s.aliases(AttrPhone) && strings.HasPrefix(username, "+"):
 		n, err := phone.Parse(username)
 		return Contact{Number: n}, err == nil
-	case s.aliases(AttrEmail) && strings.Contains(username, "@"):
-		a, err := email.Parse(username)
-		return Contact{Email: a}, err == nil
 	}
 	return Contact{}, false
 }
@@ -127,15 +127,26 @@ func newName(p Pool, username string) (login, error) {
 	if s.namedByContact() {
 		return newContactName(s, username)
 	}
-	if c, ok := s.aliasName(username); ok {
-		kind := "email"
-		if c.Email.IsZero() {
-			kind = "phone number"
-		}
-		return login{}, fault.New(fault.InvalidParameter,
-			"Username cannot be of %s format, since user pool is configured for %s alias.", kind, kind)
+	l := login{name: s.nameOf("", username)}
+	if err := s.notAlias("Username", l.name); err != nil {
+		return login{}, err
 	}
-	return login{name: s.nameOf("", username)}, nil
+	return l, nil
+}
+
+// notAlias refuses a name of somebody's own choice that is a contact where such
+// contacts sign in: it would be the name of whoever can prove to have it.
+func (s PoolSettings) notAlias(what, name string) error {
+	c, ok := s.aliasName(name)
+	if !ok {
+		return nil
+	}
+	kind := "email"
+	if c.Email.IsZero() {
+		kind = "phone number"
+	}
+	return fault.New(fault.InvalidParameter,
+		"%s cannot be of %s format, since user pool is configured for %s alias.", what, kind, kind)
 }
 
 func newContactName(s PoolSettings, username string) (login, error) {
