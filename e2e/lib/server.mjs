@@ -33,6 +33,11 @@ export class Server {
     await this.phones.close();
   }
 
+  /** A new folder that lives as long as the server. */
+  folder(name) {
+    return this.#workshop.folder(name);
+  }
+
   /** One call of the API, without a client library. */
   async call(operation, body) {
     const answer = await fetch(this.endpoint, {
