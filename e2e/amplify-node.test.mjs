@@ -5,16 +5,23 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { Amplify } from 'aws-amplify';
 import {
   autoSignIn,
+  confirmResetPassword,
   confirmSignIn,
   confirmSignUp,
+  confirmUserAttribute,
   deleteUser,
+  deleteUserAttributes,
   fetchAuthSession,
   fetchUserAttributes,
   getCurrentUser,
   resendSignUpCode,
+  resetPassword,
+  sendUserAttributeVerificationCode,
   signIn,
   signOut,
   signUp,
+  updatePassword,
+  updateUserAttribute,
   updateUserAttributes,
 } from 'aws-amplify/auth';
 
@@ -22,6 +29,7 @@ import { freshNumber, Server, wrongCode } from './lib/server.mjs';
 
 const limit = { timeout: 60_000 };
 const password = 'Correct-Horse-7-Battery';
+const other = 'Purple-Donkey-4-Stapler';
 
 let server;
 let phones;
@@ -29,15 +37,7 @@ let phones;
 before(async () => {
   server = await Server.start();
   phones = server.phones;
-  Amplify.configure({
-    Auth: {
-      Cognito: {
-        userPoolId: server.poolId,
-        userPoolClientId: server.clientId,
-        userPoolEndpoint: server.endpoint,
-      },
-    },
-  });
+  configure(server.clientId);
 }, { timeout: 400_000 });
 
 after(() => server?.close());
@@ -46,6 +46,12 @@ afterEach(async () => {
   await signOut();
   assert.deepEqual(phones.faults, [], 'every delivery follows the Standard Webhooks convention');
 });
+
+function configure(userPoolClientId) {
+  Amplify.configure({
+    Auth: { Cognito: { userPoolId: server.poolId, userPoolClientId, userPoolEndpoint: server.endpoint } },
+  });
+}
 
 /** Asserts that a number received so many texts, now that all are delivered. */
 async function assertTexts(number, count) {
@@ -209,6 +215,37 @@ describe('sign-in with a password', () => {
     await assertTexts(number, 1);
   });
 
+  test('USER_AUTH with PASSWORD is satisfied by the password', limit, async () => {
+    const { isSignedIn } = await signIn({
+      username: number,
+      password,
+      options: { authFlowType: 'USER_AUTH', preferredChallenge: 'PASSWORD' },
+    });
+    assert.ok(isSignedIn);
+    await assertTexts(number, 1);
+  });
+
+  test('USER_PASSWORD_AUTH is satisfied by the password, at an app client that allows it', limit, async () => {
+    const { ClientId } = await server.newClient(['USER_PASSWORD_AUTH', 'REFRESH_TOKEN_AUTH']);
+    configure(ClientId);
+    try {
+      const { isSignedIn } = await signIn({ username: number, password, options: { authFlowType: 'USER_PASSWORD_AUTH' } });
+      assert.ok(isSignedIn);
+      await signOut();
+    } finally {
+      configure(server.clientId);
+    }
+    await assertTexts(number, 1);
+  });
+
+  test('a temporary password leads to a new one', limit, async () => {
+    const invited = freshNumber();
+    await server.invite(invited, password);
+    const started = await signIn({ username: invited, password });
+    assert.equal(started.nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD_REQUIRED');
+    assert.ok((await confirmSignIn({ challengeResponse: other })).isSignedIn);
+  });
+
   test('a wrong password and an unknown number get the same answer', limit, async () => {
     const same = { name: 'NotAuthorizedException', message: 'Incorrect username or password.' };
     await assert.rejects(signIn({ username: number, password: `${password}!` }), same);
@@ -246,6 +283,46 @@ describe('signed in', () => {
     assert.deepEqual({ name, phone_number }, { name: 'Asha', phone_number: number });
   });
 
+  test('an attribute is removed', limit, async () => {
+    await checkIn(freshNumber());
+    await updateUserAttributes({ userAttributes: { name: 'Asha' } });
+    await deleteUserAttributes({ userAttributeKeys: ['name'] });
+    assert.ok(!('name' in (await fetchUserAttributes())));
+  });
+
+  test('a new number is confirmed by a code that is texted to it', limit, async () => {
+    const [number, next] = [freshNumber(), freshNumber()];
+    await checkIn(number);
+    const { nextStep } = await updateUserAttribute({ userAttribute: { attributeKey: 'phone_number', value: next } });
+    assert.equal(nextStep.updateAttributeStep, 'CONFIRM_ATTRIBUTE_WITH_CODE');
+    assert.equal(nextStep.codeDeliveryDetails.deliveryMedium, 'SMS');
+    await phones.text(next);
+
+    const sent = await sendUserAttributeVerificationCode({ userAttributeKey: 'phone_number' });
+    assert.equal(sent.deliveryMedium, 'SMS');
+    const code = await phones.code(next, 2);
+    const confirm = (confirmationCode) => confirmUserAttribute({ userAttributeKey: 'phone_number', confirmationCode });
+    await assert.rejects(confirm(wrongCode(code)), { name: 'CodeMismatchException' });
+    await confirm(code);
+    const { phone_number, phone_number_verified } = await fetchUserAttributes();
+    assert.deepEqual([phone_number, phone_number_verified], [next, 'true']);
+    await assertTexts(number, 1);
+
+    await signOut();
+    assert.ok((await signIn({ username: next, password })).isSignedIn);
+  });
+
+  test('a password is changed with the old one', limit, async () => {
+    const number = freshNumber();
+    await checkIn(number);
+    const wrong = updatePassword({ oldPassword: `${password}!`, newPassword: other });
+    await assert.rejects(wrong, { name: 'NotAuthorizedException' });
+    await updatePassword({ oldPassword: password, newPassword: other });
+    await signOut();
+    await assert.rejects(signIn({ username: number, password }), { name: 'NotAuthorizedException' });
+    assert.ok((await signIn({ username: number, password: other })).isSignedIn);
+  });
+
   test('a local sign-out ends the refresh token', limit, async () => {
     const { RefreshToken } = await server.tokens(freshNumber());
     assert.equal((await server.call('RevokeToken', { ClientId: server.clientId, Token: RefreshToken })).status, 200);
@@ -274,6 +351,20 @@ describe('signed in', () => {
     const { isSignUpComplete } = await confirmSignUp({ username: number, confirmationCode: await phones.code(number, 2) });
     assert.ok(isSignUpComplete);
   });
+});
+
+test('a forgotten password is reset by a texted code', limit, async () => {
+  const number = freshNumber();
+  await register(number);
+  const { nextStep } = await resetPassword({ username: number });
+  assert.equal(nextStep.resetPasswordStep, 'CONFIRM_RESET_PASSWORD_WITH_CODE');
+  assert.equal(nextStep.codeDeliveryDetails.deliveryMedium, 'SMS');
+  const code = await phones.code(number, 2);
+  const reset = (confirmationCode) => confirmResetPassword({ username: number, confirmationCode, newPassword: other });
+  await assert.rejects(reset(wrongCode(code)), { name: 'CodeMismatchException' });
+  await reset(code);
+  await assert.rejects(signIn({ username: number, password }), { name: 'NotAuthorizedException' });
+  assert.ok((await signIn({ username: number, password: other })).isSignedIn);
 });
 
 describe('refusals carry the names that apps route by', () => {

@@ -7,6 +7,7 @@ need chromium chromium
 need aws awscli
 need gcc gcc
 need npm npm
+[ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)
 [ -e /usr/include/stdio.h ] || apt_missing+=(libc6-dev) # for go test -race
 
@@ -30,7 +31,7 @@ if ! node_is_new; then
 fi
 
 # npm ci only where the last one was of another lock file.
-for folder in web/demo e2e; do
+for folder in web/demo e2e examples/amplify-v5; do
   stamp=$folder/node_modules/.installed
   if ! cmp -s "$folder/package-lock.json" "$stamp"; then
     (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)

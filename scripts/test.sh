@@ -25,6 +25,9 @@ go run "$staticcheck" ./...
 step the demo\'s bundle is what its source builds
 (cd web/demo && npm run --silent check && npm run --silent verify)
 
+step the example builds
+(cd examples/amplify-v5 && npm run --silent build -- --outDir "$work/amplify-v5" --emptyOutDir --logLevel warn)
+
 touch "$work/go" "$work/e2e"
 failed=0
 step go test -race

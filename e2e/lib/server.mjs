@@ -1,5 +1,7 @@
 // `bellhop serve` with one pool, one client and a webhook for its texts.
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+
+import * as sdk from '@aws-sdk/client-cognito-identity-provider';
 
 import { Workshop } from './bellhop.mjs';
 import { Phones } from './phones.mjs';
@@ -12,9 +14,12 @@ export class Server {
   clientId = `e2eclient${randomInt(1e6, 1e7)}`;
   issuer = `${publicURL}/${this.poolId}`;
   phones = new Phones();
+  credentials = { accessKeyId: `E2E${randomInt(1e6, 1e7)}`, secretAccessKey: randomBytes(30).toString('base64url') };
   endpoint;
 
   #workshop = new Workshop();
+  #clients = [];
+  #administrator;
 
   static async start() {
     const server = new Server();
@@ -23,8 +28,14 @@ export class Server {
   }
 
   async close() {
+    for (const client of this.#clients) client.destroy();
     await this.#workshop.close();
     await this.phones.close();
+  }
+
+  /** A new folder that lives as long as the server. */
+  folder(name) {
+    return this.#workshop.folder(name);
   }
 
   /** One call of the API, without a client library. */
@@ -39,6 +50,40 @@ export class Server {
     });
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
+  }
+
+  /** An AWS SDK client of this server; signed requests want `credentials`. */
+  sdk(options = {}) {
+    const client = new sdk.CognitoIdentityProviderClient({
+      endpoint: this.endpoint,
+      region: 'us-east-1',
+      maxAttempts: 1,
+      ...options,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** One signed call, by the AWS SDK; about the server's pool unless it names another. */
+  async admin(operation, input = {}) {
+    this.#administrator ??= this.sdk({ credentials: this.credentials });
+    return await this.#administrator.send(new sdk[`${operation}Command`]({ UserPoolId: this.poolId, ...input }));
+  }
+
+  /** A further app client of the pool, with the members that CreateUserPoolClient describes. */
+  async newClient(flows, members = {}) {
+    const ExplicitAuthFlows = flows.map((flow) => `ALLOW_${flow}`);
+    const made = await this.admin('CreateUserPoolClient', { ClientName: 'app', ExplicitAuthFlows, ...members });
+    return made.UserPoolClient;
+  }
+
+  /** Makes a user with a temporary password, whom nothing is sent to. */
+  async invite(number, TemporaryPassword) {
+    const UserAttributes = [
+      { Name: 'phone_number', Value: number },
+      { Name: 'phone_number_verified', Value: 'true' },
+    ];
+    await this.admin('AdminCreateUser', { Username: number, TemporaryPassword, UserAttributes, MessageAction: 'SUPPRESS' });
   }
 
   /** Signs up without Amplify, and gives the tokens of the session that follows. */
@@ -75,6 +120,8 @@ export class Server {
       BELLHOP_PUBLIC_URL: publicURL,
       BELLHOP_LIMITS: 'off',
       BELLHOP_SMS_WEBHOOK_SECRET: this.phones.secret,
+      BELLHOP_ADMIN_ACCESS_KEY_ID: this.credentials.accessKeyId,
+      BELLHOP_ADMIN_SECRET_ACCESS_KEY: this.credentials.secretAccessKey,
     };
     const webhook = await this.phones.open();
     await this.#workshop.command(['pool', 'create', '--id', this.poolId, '--client-id', this.clientId], env);

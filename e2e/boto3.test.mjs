@@ -1,0 +1,68 @@
+// boto3 as Debian has it: each story of boto3_client.py against one server.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { Server } from './lib/server.mjs';
+
+const limit = { timeout: 60_000 };
+const python = process.env.PYTHON ?? '/usr/bin/python3';
+const script = fileURLToPath(new URL('boto3_client.py', import.meta.url));
+
+let server;
+
+before(async () => {
+  server = await Server.start();
+}, { timeout: 400_000 });
+
+after(() => server?.close());
+
+const stories = {
+  pools: 'pools are made, listed, changed and deleted',
+  clients: 'app clients are made, listed, changed and deleted',
+  users: 'users are made, paged through, found, changed, disabled and deleted',
+  admin_sign_in: 'an administrator signs a user in, who gets a new password, and out',
+  groups: 'groups are made, changed and listed, and their members come and go',
+  secret_hash: 'an app client with a secret signs up, in, and refreshes',
+  forgot_password: 'a forgotten password is reset by a texted code',
+};
+
+for (const [story, name] of Object.entries(stories)) {
+  test(name, limit, async () => {
+    const { status, complaint } = await tell(story);
+    assert.equal(status, 0, complaint);
+    assert.deepEqual(server.phones.faults, [], 'every delivery follows the Standard Webhooks convention');
+  });
+}
+
+/** Runs a story to its end, and hands it the codes that it asks for. */
+async function tell(story) {
+  const child = spawn(python, [script, story], {
+    timeout: limit.timeout,
+    env: {
+      PATH: process.env.PATH,
+      PYTHONDONTWRITEBYTECODE: '1',
+      AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
+      AWS_DEFAULT_REGION: 'us-east-1',
+      ENDPOINT: server.endpoint,
+      POOL_ID: server.poolId,
+    },
+  });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk) => { complaint += chunk; });
+  createInterface({ input: child.stdout }).on('line', async (line) => {
+    const [, count, number] = line.split(' ');
+    try {
+      child.stdin.write(`${await server.phones.code(number, Number(count))}\n`);
+    } catch (error) {
+      complaint += error.message;
+      child.kill();
+    }
+  });
+  const [status] = await once(child, 'close');
+  return { status, complaint };
+}
