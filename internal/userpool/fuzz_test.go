@@ -163,10 +163,12 @@ func FuzzAttributeValue(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1])
 	}
+	pool := DefaultPoolSettings()
+	pool.Custom = []CustomAttribute{{Name: "custom:x", Type: "Number", Mutable: true}}
 	f.Fuzz(func(t *testing.T, name, value string) {
-		kept, err := attributeValue(Attribute{name, value})
+		kept, err := pool.attributeValue(Attribute{name, value})
 		if err == nil {
-			if again, err := attributeValue(Attribute{name, kept}); err != nil || again != kept {
+			if again, err := pool.attributeValue(Attribute{name, kept}); err != nil || again != kept {
 				t.Fatalf("%s %q is kept as %q, which is kept as %q, %v", name, value, kept, again, err)
 			}
 			if (value == "") != (kept == "") {
