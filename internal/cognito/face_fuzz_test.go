@@ -239,7 +239,7 @@ func textsOf(v any, secret bool) (secrets []string, shown string) {
 // FuzzRequestLine sends any method, path, target and content type: what is no
 // request of this API is refused in its envelope.
 func FuzzRequestLine(f *testing.F) {
-	api, err := New(Config{Keys: testKeys})
+	api, err := New(Config{Service: new(userpool.Service), Keys: testKeys})
 	if err != nil {
 		f.Fatal(err)
 	}
