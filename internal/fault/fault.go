@@ -29,6 +29,7 @@ const (
 	ExpiredCode                       // code expired, used, or never sent
 	CodeDeliveryFailure               // the message cannot be handed to a sender
 	InvalidPassword                   // the password breaks the pool's policy
+	PasswordHistory                   // the password is one that the user had before
 	LimitExceeded                     // a budget of this user or number is spent
 	TooManyRequests                   // a budget of an address, prefix or purse is spent
 	StepUpRequired                    // more proof is wanted before a text is sent
