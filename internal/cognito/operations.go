@@ -2,23 +2,20 @@ package cognito
 
 // Why operations of the service are not served.
 const (
-	noAWS            = "it manages AWS Regions and quotas, of which this server has none."
-	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
-	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
-	noAttributes     = "attributes are not removed, set by administrators or added to the schema yet."
-	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
-	noDirectory      = "users are not listed or searched yet; AdminGetUser reads one."
-	noFederation     = "there are no external identity providers yet."
-	noGroups         = "there are no groups yet."
-	noImport         = "users are not imported from files yet."
-	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
-	noLogin          = "there is no hosted login and no OAuth endpoint yet."
-	noMFA            = "there is no second factor yet."
-	noManagement     = "pools and app clients are not listed, changed or removed one by one yet; tags are, by TagResource and UntagResource."
-	noPasskeys       = "there are no passkeys yet."
-	noReset          = "passwords are not changed or reset by their users yet; AdminSetUserPassword sets one, and a texted code signs in without one."
-	noSecrets        = "an app client has one secret, made with it."
-	noThreat         = "it belongs to threat protection of the Plus plan, which does not exist here."
+	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
+	noAttributes  = "attributes are not added to the schema yet."
+	noDevices     = "devices are not remembered yet, so no sign-in asks for one."
+	noDirectory   = "users are not listed or searched yet; AdminGetUser reads one."
+	noFederation  = "there are no external identity providers yet."
+	noGroups      = "there are no groups yet."
+	noImport      = "users are not imported from files yet."
+	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
+	noLogin       = "there is no hosted login and no OAuth endpoint yet."
+	noMFA         = "there is no second factor yet."
+	noManagement  = "pools and app clients are not listed, changed or removed one by one yet; tags are, by TagResource and UntagResource."
+	noPasskeys    = "there are no passkeys yet."
+	noSecrets     = "an app client has one secret, made with it."
+	noThreat      = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
 // table is every operation of the service model (129, August 2026), sorted by
@@ -32,7 +29,7 @@ func (a *API) table() []operation {
 		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
 		op("AdminCreateUser", admin, a.adminCreateUser),
 		op("AdminDeleteUser", admin, a.adminDeleteUser),
-		refused("AdminDeleteUserAttributes", admin, noAttributes),
+		op("AdminDeleteUserAttributes", admin, a.adminDeleteUserAttributes),
 		refused("AdminDisableProviderForUser", admin, noFederation),
 		op("AdminDisableUser", admin, a.adminDisableUser),
 		op("AdminEnableUser", admin, a.adminEnableUser),
@@ -46,20 +43,20 @@ func (a *API) table() []operation {
 		refused("AdminListGroupsForUser", admin, noGroups),
 		refused("AdminListUserAuthEvents", admin, noThreat),
 		refused("AdminRemoveUserFromGroup", admin, noGroups),
-		refused("AdminResetUserPassword", admin, noReset),
+		op("AdminResetUserPassword", admin, a.adminResetUserPassword),
 		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
 		refused("AdminSetUserSettings", admin, noMFA),
 		refused("AdminUpdateAuthEventFeedback", admin, noThreat),
 		refused("AdminUpdateDeviceStatus", admin, noDevices),
-		refused("AdminUpdateUserAttributes", admin, noAttributes),
-		refused("AdminUserGlobalSignOut", admin, noAdminSignOut),
+		op("AdminUpdateUserAttributes", admin, a.adminUpdateUserAttributes),
+		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
 		refused("AssociateSoftwareToken", public, noMFA),
-		refused("ChangePassword", accessToken, noReset),
+		op("ChangePassword", accessToken, a.changePassword),
 		refused("CompleteWebAuthnRegistration", accessToken, noPasskeys),
 		refused("ConfirmDevice", accessToken, noDevices),
-		refused("ConfirmForgotPassword", public, noReset),
+		op("ConfirmForgotPassword", public, a.confirmForgotPassword),
 		op("ConfirmSignUp", public, a.confirmSignUp),
 		refused("CreateGroup", admin, noGroups),
 		refused("CreateIdentityProvider", admin, noFederation),
@@ -77,7 +74,7 @@ func (a *API) table() []operation {
 		refused("DeleteResourceServer", admin, noLogin),
 		refused("DeleteTerms", admin, noLogin),
 		op("DeleteUser", accessToken, a.deleteUser),
-		refused("DeleteUserAttributes", accessToken, noAttributes),
+		op("DeleteUserAttributes", accessToken, a.deleteUserAttributes),
 		op("DeleteUserPool", admin, a.deleteUserPool),
 		refused("DeleteUserPoolClient", admin, noManagement),
 		refused("DeleteUserPoolClientSecret", admin, noSecrets),
@@ -95,7 +92,7 @@ func (a *API) table() []operation {
 		op("DescribeUserPoolClient", admin, a.describeUserPoolClient),
 		refused("DescribeUserPoolDomain", admin, noLogin),
 		refused("ForgetDevice", accessToken, noDevices),
-		refused("ForgotPassword", public, noReset),
+		op("ForgotPassword", public, a.forgotPassword),
 		refused("GetCSVHeader", admin, noImport),
 		refused("GetDevice", accessToken, noDevices),
 		refused("GetGroup", admin, noGroups),
@@ -106,7 +103,7 @@ func (a *API) table() []operation {
 		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken),
 		refused("GetUICustomization", admin, noLogin),
 		op("GetUser", accessToken, a.getUser),
-		refused("GetUserAttributeVerificationCode", accessToken, noAttributeCodes),
+		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode),
 		refused("GetUserAuthFactors", accessToken, noMFA),
 		refused("GetUserPoolMfaConfig", admin, noMFA),
 		op("GlobalSignOut", accessToken, a.globalSignOut),
@@ -154,6 +151,6 @@ func (a *API) table() []operation {
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
 		refused("VerifySoftwareToken", public, noMFA),
-		refused("VerifyUserAttribute", accessToken, noAttributeCodes),
+		op("VerifyUserAttribute", accessToken, a.verifyUserAttribute),
 	}
 }
