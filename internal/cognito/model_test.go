@@ -207,7 +207,7 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.ResourceNotFoundException{}, &types.UserNotFoundException{}, &types.UsernameExistsException{},
 		&types.AliasExistsException{}, &types.UserNotConfirmedException{}, &types.PasswordResetRequiredException{},
 		&types.CodeMismatchException{}, &types.ExpiredCodeException{}, &types.CodeDeliveryFailureException{},
-		&types.InvalidPasswordException{}, &types.LimitExceededException{}, &types.TooManyRequestsException{},
+		&types.InvalidPasswordException{}, &types.PasswordHistoryPolicyViolationException{}, &types.LimitExceededException{}, &types.TooManyRequestsException{},
 		&types.ForbiddenException{}, &types.UnsupportedUserStateException{}, &types.RefreshTokenReuseException{},
 		&types.UnsupportedTokenTypeException{}, &types.UnsupportedOperationException{}, &types.UnauthorizedException{},
 		&types.UserPoolTaggingException{}, &types.ConcurrentModificationException{},

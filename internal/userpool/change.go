@@ -94,7 +94,7 @@ func checkPreferred(s PoolSettings, name string) error {
 // applyContact changes the phone number or the e-mail address, and whether it is
 // verified where an administrator says so.
 func (k *change) applyContact(attr string, attrs map[string]string) error {
-	now := k.user.contact(attr)
+	has := k.user.contact(attr)
 	value, given := attrs[attr]
 	to := attributeContact(attrs, attr)
 	flag, flagged := attrs[verifiedName(attr)]
@@ -104,11 +104,11 @@ func (k *change) applyContact(attr string, attrs map[string]string) error {
 	switch {
 	case given && value == "":
 		return k.remove(attr)
-	case given && to != now && flag != "true" && k.verifiesFirst(attr):
+	case given && to != has && flag != "true" && k.verifiesFirst(attr):
 		k.user.Pending[attr] = value
 		k.codes = append(k.codes, to)
 		return nil
-	case given && to != now:
+	case given && to != has:
 		k.replace(attr, to, flag == "true")
 		return nil
 	case given:
@@ -117,10 +117,10 @@ func (k *change) applyContact(attr string, attrs map[string]string) error {
 	if !flagged {
 		return nil
 	}
-	if now.IsZero() {
+	if has.IsZero() {
 		return fault.New(fault.InvalidParameter, "%s: The user has no %s.", verifiedName(attr), attr)
 	}
-	k.user.Attributes[now.verified()] = orElse(flag, "false")
+	k.user.Attributes[has.verified()] = orElse(flag, "false")
 	return nil
 }
 
@@ -156,10 +156,12 @@ func (k *change) remove(attr string) error {
 	if old.IsZero() {
 		return nil
 	}
-	names := k.user.Names
-	isName := k.pool.Settings.namesBy(attr) && slices.Contains(names, k.pool.Settings.nameOfContact(old))
-	if isName && (!k.byAdmin || len(names) == 1) {
-		return fault.New(fault.InvalidParameter, "%s: The user signs in with it, so it cannot be deleted.", attr)
+	name := k.pool.Settings.nameOfContact(old)
+	if k.pool.Settings.namesBy(attr) && slices.Contains(k.user.Names, name) {
+		if !k.byAdmin || len(k.user.Names) == 1 {
+			return fault.New(fault.InvalidParameter, "%s: The user signs in with it, so it cannot be deleted.", attr)
+		}
+		k.user.Names = slices.DeleteFunc(slices.Clone(k.user.Names), func(n string) bool { return n == name })
 	}
 	delete(k.user.Attributes, attr)
 	delete(k.user.Attributes, old.verified())
