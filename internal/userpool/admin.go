@@ -79,6 +79,9 @@ func newUser(p Pool, r NewUser, at time.Time) (User, string, error) {
 	if err != nil {
 		return User{}, "", err
 	}
+	if err := checkPreferred(p.Settings, attrs[attrPreferred]); err != nil {
+		return User{}, "", err
+	}
 	if err := l.claimContact(p.Settings, attrs); err != nil {
 		return User{}, "", err
 	}

@@ -263,7 +263,7 @@ func (s *Service) follow(ctx context.Context, tx Tx, p Pool, was, u User, tell b
 		over := []Purpose{PurposeVerify}
 		left := !old.IsZero() && u.contact(attr) != old
 		switch {
-		case left:
+		case left, was.proved(p, old) && !u.proved(p, old):
 			over = []Purpose{PurposeVerify, PurposeReset, PurposeSignIn, PurposeOTP}
 		case was.Pending[attr] == u.Pending[attr]:
 			continue
@@ -294,6 +294,9 @@ func (s *Service) moveNames(ctx context.Context, tx Tx, p Pool, was, u User) err
 			if err := tx.DeleteRegistrations(ctx, p.ID, name); err != nil {
 				return fmt.Errorf("end sign-ups: %w", err)
 			}
+		}
+		if !gained(name) {
+			continue
 		}
 		if err := s.endStandIn(ctx, tx, p.ID, name); err != nil {
 			return err

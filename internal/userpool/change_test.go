@@ -367,6 +367,8 @@ func TestPreferredName_NobodyElsesNameNorNumber(t *testing.T) {
 		for _, name := range []string{"+919800000099", "nobody@example.org"} {
 			_, err = w.update(access, attr("preferred_username", name))
 			w.want(err, fault.InvalidParameter, "preferred_username cannot be a phone number or an email")
+			_, err = w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: "third", Suppress: true, Attributes: []userpool.Attribute{attr("preferred_username", name)}})
+			w.want(err, fault.InvalidParameter, "preferred_username cannot be")
 		}
 	})
 }
@@ -514,6 +516,19 @@ func TestAdminUpdateUserAttributes_AliasesFollowTheFlag(t *testing.T) {
 		if !w.canSignInWith(asha, intruders) {
 			t.Error("a verified alias does not sign in")
 		}
+	})
+}
+
+// A number that an administrator takes for no longer the user's: what was texted
+// there before resets nothing.
+func TestAdminUpdateUserAttributes_UnverifiedNumber_EndsItsResetCode(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		w.member(home, asha, password)
+		_, err := w.forgot(stranger, asha)
+		w.must(err)
+		code := w.code(asha)
+		w.must(w.adminUpdate(asha, attr("phone_number_verified", "false")))
+		w.want(w.reset(stranger, asha, code, intruders), fault.CodeMismatch, "")
 	})
 }
 

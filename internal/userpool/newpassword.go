@@ -122,6 +122,9 @@ func addNewAttributes(rep reply, u *User) error {
 	if err != nil {
 		return err
 	}
+	if err := checkPreferred(rep.pool.Settings, attrs[attrPreferred]); err != nil {
+		return err
+	}
 	maps.Copy(u.Attributes, attrs)
 	for _, name := range rep.pool.Settings.Required {
 		if u.Attributes[name] == "" {
