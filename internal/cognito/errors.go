@@ -40,6 +40,7 @@ var exceptions = map[fault.Kind]exception{
 	fault.ExpiredCode:           {"ExpiredCodeException", http.StatusBadRequest},
 	fault.CodeDeliveryFailure:   {"CodeDeliveryFailureException", http.StatusBadRequest},
 	fault.InvalidPassword:       {"InvalidPasswordException", http.StatusBadRequest},
+	fault.PasswordHistory:       {"PasswordHistoryPolicyViolationException", http.StatusBadRequest},
 	fault.LimitExceeded:         {"LimitExceededException", http.StatusBadRequest},
 	fault.TooManyRequests:       {"TooManyRequestsException", http.StatusBadRequest},
 	// SDKs do not send ForbiddenException again, so a step-up costs one call.

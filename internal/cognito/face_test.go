@@ -90,7 +90,7 @@ func TestFace_WhatIsNoRequestOfThisAPI_GetsATypedError(t *testing.T) {
 		{"body too slow", with(post("SignUp", ""), func(r *http.Request) { r.Body = io.NopCloser(iotest.ErrReader(os.ErrDeadlineExceeded)) }), 408, "RequestTimeoutException"},
 		{"wrong JSON", post("SignUp", "{"), 400, "SerializationException"},
 		{"wrong shape", post("SignUp", "{}"), 400, "InvalidParameterException"},
-		{"not served, public", post("ForgotPassword", "{}"), 400, "UnsupportedOperationException"},
+		{"not served, public", post("UpdateAuthEventFeedback", "{}"), 400, "UnsupportedOperationException"},
 		{"unsigned", post("AdminGetUser", "{}"), 400, "MissingAuthenticationTokenException"},
 		{"unsigned and not served", post("ListIdentityProviders", "{}"), 400, "MissingAuthenticationTokenException"},
 	} {

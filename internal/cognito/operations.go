@@ -2,19 +2,15 @@ package cognito
 
 // Why operations of the service are not served.
 const (
-	noAWS            = "it manages AWS Regions and quotas, of which this server has none."
-	noAdminSignOut   = "sessions are not ended by administrators yet; AdminDisableUser ends them all."
-	noAttributeCodes = "attributes are not verified one by one yet; signing up or in with a texted code verifies the number."
-	noAttributes     = "attributes are not removed or set by administrators yet."
-	noDevices        = "devices are not remembered yet, so no sign-in asks for one."
-	noFederation     = "there are no external identity providers yet."
-	noImport         = "users are not imported from files yet."
-	noLogDelivery    = "it exports to AWS services; logs are written by this server itself."
-	noLogin          = "there is no hosted login and no OAuth endpoint yet."
-	noMFA            = "there is no second factor yet."
-	noPasskeys       = "there are no passkeys yet."
-	noReset          = "passwords are not changed or reset by their users yet; AdminSetUserPassword sets one, and a texted code signs in without one."
-	noThreat         = "it belongs to threat protection of the Plus plan, which does not exist here."
+	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
+	noDevices     = "devices are not remembered yet, so no sign-in asks for one."
+	noFederation  = "there are no external identity providers yet."
+	noImport      = "users are not imported from files yet."
+	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
+	noLogin       = "there is no hosted login and no OAuth endpoint yet."
+	noMFA         = "there is no second factor yet."
+	noPasskeys    = "there are no passkeys yet."
+	noThreat      = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
 // table is every operation of the service model (129, August 2026), sorted by
@@ -28,7 +24,7 @@ func (a *API) table() []operation {
 		op("AdminConfirmSignUp", admin, a.adminConfirmSignUp),
 		op("AdminCreateUser", admin, a.adminCreateUser),
 		op("AdminDeleteUser", admin, a.adminDeleteUser),
-		refused("AdminDeleteUserAttributes", admin, noAttributes),
+		op("AdminDeleteUserAttributes", admin, a.adminDeleteUserAttributes),
 		refused("AdminDisableProviderForUser", admin, noFederation),
 		op("AdminDisableUser", admin, a.adminDisableUser),
 		op("AdminEnableUser", admin, a.adminEnableUser),
@@ -42,20 +38,20 @@ func (a *API) table() []operation {
 		op("AdminListGroupsForUser", admin, a.adminListGroupsForUser),
 		refused("AdminListUserAuthEvents", admin, noThreat),
 		op("AdminRemoveUserFromGroup", admin, a.adminRemoveUserFromGroup),
-		refused("AdminResetUserPassword", admin, noReset),
+		op("AdminResetUserPassword", admin, a.adminResetUserPassword),
 		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
 		refused("AdminSetUserSettings", admin, noMFA),
 		refused("AdminUpdateAuthEventFeedback", admin, noThreat),
 		refused("AdminUpdateDeviceStatus", admin, noDevices),
-		refused("AdminUpdateUserAttributes", admin, noAttributes),
-		refused("AdminUserGlobalSignOut", admin, noAdminSignOut),
+		op("AdminUpdateUserAttributes", admin, a.adminUpdateUserAttributes),
+		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
 		refused("AssociateSoftwareToken", public, noMFA),
-		refused("ChangePassword", accessToken, noReset),
+		op("ChangePassword", accessToken, a.changePassword),
 		refused("CompleteWebAuthnRegistration", accessToken, noPasskeys),
 		refused("ConfirmDevice", accessToken, noDevices),
-		refused("ConfirmForgotPassword", public, noReset),
+		op("ConfirmForgotPassword", public, a.confirmForgotPassword),
 		op("ConfirmSignUp", public, a.confirmSignUp),
 		op("CreateGroup", admin, a.createGroup),
 		refused("CreateIdentityProvider", admin, noFederation),
@@ -73,7 +69,7 @@ func (a *API) table() []operation {
 		refused("DeleteResourceServer", admin, noLogin),
 		refused("DeleteTerms", admin, noLogin),
 		op("DeleteUser", accessToken, a.deleteUser),
-		refused("DeleteUserAttributes", accessToken, noAttributes),
+		op("DeleteUserAttributes", accessToken, a.deleteUserAttributes),
 		op("DeleteUserPool", admin, a.deleteUserPool),
 		op("DeleteUserPoolClient", admin, a.deleteUserPoolClient),
 		op("DeleteUserPoolClientSecret", admin, a.deleteUserPoolClientSecret),
@@ -91,7 +87,7 @@ func (a *API) table() []operation {
 		op("DescribeUserPoolClient", admin, a.describeUserPoolClient),
 		refused("DescribeUserPoolDomain", admin, noLogin),
 		refused("ForgetDevice", accessToken, noDevices),
-		refused("ForgotPassword", public, noReset),
+		op("ForgotPassword", public, a.forgotPassword),
 		refused("GetCSVHeader", admin, noImport),
 		refused("GetDevice", accessToken, noDevices),
 		op("GetGroup", admin, a.getGroup),
@@ -102,7 +98,7 @@ func (a *API) table() []operation {
 		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken),
 		refused("GetUICustomization", admin, noLogin),
 		op("GetUser", accessToken, a.getUser),
-		refused("GetUserAttributeVerificationCode", accessToken, noAttributeCodes),
+		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode),
 		refused("GetUserAuthFactors", accessToken, noMFA),
 		refused("GetUserPoolMfaConfig", admin, noMFA),
 		op("GlobalSignOut", accessToken, a.globalSignOut),
@@ -150,6 +146,6 @@ func (a *API) table() []operation {
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
 		refused("VerifySoftwareToken", public, noMFA),
-		refused("VerifyUserAttribute", accessToken, noAttributeCodes),
+		op("VerifyUserAttribute", accessToken, a.verifyUserAttribute),
 	}
 }

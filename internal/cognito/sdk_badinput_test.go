@@ -121,7 +121,7 @@ func TestBadInput_Bodies_LeaveNothingBehind(t *testing.T) {
 			{"too deep", "SignUp", `{` + good + `,"X":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`, "SerializationException"},
 			{"huge", "SignUp", `{` + good + `,"X":"` + strings.Repeat("x", 70000) + `"}`, "RequestEntityTooLargeException"},
 			{"unknown operation", "SignOn", `{` + good + `}`, "UnknownOperationException"},
-			{"not served", "ForgotPassword", `{` + good + `}`, "UnsupportedOperationException"},
+			{"not served", "UpdateAuthEventFeedback", `{` + good + `}`, "UnsupportedOperationException"},
 			{"no client", "SignUp", `{"Username":"` + asha + `"}`, "InvalidParameterException"},
 			{"unknown client", "SignUp", `{"ClientId":"nobody","Username":"` + asha + `"}`, "ResourceNotFoundException"},
 			{"unknown client signs in", "InitiateAuth", `{"ClientId":"nobody","AuthFlow":"CUSTOM_AUTH","AuthParameters":{"USERNAME":"` + asha + `"}}`, "ResourceNotFoundException"},

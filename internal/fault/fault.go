@@ -30,6 +30,7 @@ const (
 	ExpiredCode                       // code expired, used, or never sent
 	CodeDeliveryFailure               // the message cannot be handed to a sender
 	InvalidPassword                   // the password breaks the pool's policy
+	PasswordHistory                   // the password is one that the user had before
 	LimitExceeded                     // a budget of this user or number is spent
 	TooManyRequests                   // a budget of an address, prefix or purse is spent
 	StepUpRequired                    // more proof is wanted before a text is sent
@@ -59,7 +60,7 @@ func Kinds() []Kind {
 var names = [kinds]string{
 	Internal: "Internal", Unavailable: "Unavailable", InvalidParameter: "InvalidParameter",
 	NotAuthorized: "NotAuthorized", ResourceNotFound: "ResourceNotFound", UserNotFound: "UserNotFound",
-	UsernameExists: "UsernameExists", AliasExists: "AliasExists", UserNotConfirmed: "UserNotConfirmed",
+	UsernameExists: "UsernameExists", GroupExists: "GroupExists", PasswordHistory: "PasswordHistory", AliasExists: "AliasExists", UserNotConfirmed: "UserNotConfirmed",
 	PasswordResetRequired: "PasswordResetRequired", CodeMismatch: "CodeMismatch", ExpiredCode: "ExpiredCode",
 	CodeDeliveryFailure: "CodeDeliveryFailure", InvalidPassword: "InvalidPassword", LimitExceeded: "LimitExceeded",
 	TooManyRequests: "TooManyRequests", StepUpRequired: "StepUpRequired", UnsupportedUserState: "UnsupportedUserState",

@@ -27,6 +27,9 @@ var (
 	addressStarts = []Limit{{1000, time.Hour}}
 )
 
+// passwordChanges are what a signed-in user has: Cognito's quota of ChangePassword.
+var passwordChanges = Limit{5, time.Hour}
+
 // After a hundred wrong tries of a number in a row one try an hour is looked at,
 // after two hundred in a month one in six hours. SP 800-63B-4 section 3.2.2
 // would disable the authenticator; that would let a stranger shut out any owner
@@ -122,6 +125,12 @@ func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error 
 		}
 	}
 	return nil
+}
+
+// SpendPasswordChange counts one try of a signed-in user to change the password.
+// A spent budget is LimitExceeded.
+func SpendPasswordChange(ctx context.Context, c Counters, user string, now time.Time) error {
+	return spend(ctx, c, "user/passwords/"+user, passwordChanges, now, fault.LimitExceeded)
 }
 
 // SpendTry counts one answer before it is compared. A refusal means that the

@@ -31,6 +31,9 @@ const (
 		where registration_id <> '' and purpose = 'sign_up' and used_at = 0 and expires_at > $3 and registration_id in (
 			select id from registrations where pool_id = $1 and name = $2 and (expires_at = 0 or expires_at > $3))
 		order by created_at desc, id desc`
+	sqlChallenges = `select ` + challengeColumns + ` from challenges
+		where pool_id = $1 and subject = $2 and purpose = $3 and used_at = 0 and expires_at > $4
+		order by created_at desc, id desc`
 	sqlMarkSent = `update challenges set sends = sends + 1, sent_at = $3 where id = $1 and sends = $2`
 	// Nothing was sent, so the next text has no gap to wait for.
 	sqlUnmarkSent   = `update challenges set sends = sends - 1, sent_at = 0 where id = $1 and used_at = 0 and sends > 0`
@@ -81,6 +84,10 @@ func (t *tx) Challenge(ctx context.Context, id userpool.ChallengeID) (userpool.C
 
 func (t *tx) SignUpChallenges(ctx context.Context, pool userpool.PoolID, name string, now time.Time) ([]userpool.Challenge, error) {
 	return many(ctx, t, scanChallenge, sqlSignUpChallenges, pool, name, millis(now))
+}
+
+func (t *tx) Challenges(ctx context.Context, pool userpool.PoolID, subject string, purpose userpool.Purpose, now time.Time) ([]userpool.Challenge, error) {
+	return many(ctx, t, scanChallenge, sqlChallenges, pool, subject, purpose, millis(now))
 }
 
 func (t *tx) MarkSent(ctx context.Context, id userpool.ChallengeID, sends int, now time.Time) (bool, error) {

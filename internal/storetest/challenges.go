@@ -143,6 +143,37 @@ var challengeCases = []testCase{
 		}
 		equal(e, "openers", fresh, 1)
 	}},
+	{"Challenges/are the subject's of a purpose that may still be answered, newest first", func(e *env) {
+		e.do(func(tx userpool.Tx) error { return tx.InsertPool(e.ctx, e.newPool("us-east-1_Other")) })
+		add := func(id userpool.ChallengeID, change func(*userpool.Challenge)) {
+			c := e.newChallenge(id, "sub")
+			c.Purpose, c.Requester = userpool.PurposeReset, string(id)
+			change(&c)
+			e.openChallenge(c)
+		}
+		add("first", func(*userpool.Challenge) {})
+		add("tried", func(c *userpool.Challenge) { c.CreatedAt = e.in(time.Second) })
+		add("elsewhere", func(c *userpool.Challenge) { c.CreatedAt, c.ClientID = e.in(2*time.Second), "another" })
+		add("used", func(*userpool.Challenge) {})
+		add("early", func(c *userpool.Challenge) { c.ExpiresAt = e.in(time.Minute) })
+		add("other pool", func(c *userpool.Challenge) { c.PoolID = "us-east-1_Other" })
+		add("other subject", func(c *userpool.Challenge) { c.Subject = "SUB" })
+		add("other purpose", func(c *userpool.Challenge) { c.Purpose = userpool.PurposeReset + "_email" })
+		e.exhaust("tried")
+		e.consume("used", e.now)
+		list := func(subject string, at time.Time) (ids []userpool.ChallengeID) {
+			for _, c := range read(e, func(tx userpool.Tx) ([]userpool.Challenge, error) {
+				return tx.Challenges(e.ctx, e.pool, subject, userpool.PurposeReset, at)
+			}) {
+				ids = append(ids, c.ID)
+			}
+			return ids
+		}
+		equal(e, "live", list("sub", e.in(time.Minute)), []userpool.ChallengeID{"elsewhere", "tried", "first"})
+		equal(e, "before", list("sub", e.in(time.Minute-time.Millisecond)), []userpool.ChallengeID{"elsewhere", "tried", "first", "early"})
+		equal(e, "at expiry", list("sub", e.in(10*time.Minute)), nil)
+		equal(e, "of nobody", list("none", e.now), nil)
+	}},
 	{"UnmarkSent/takes back what was counted and no more", func(e *env) {
 		e.openChallenge(e.newChallenge("c", "sub"))
 		unmark := func(id userpool.ChallengeID) bool {

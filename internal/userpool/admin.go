@@ -52,7 +52,7 @@ func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, err
 	if err != nil {
 		return UserView{}, err
 	}
-	u.setPassword(verifier, at)
+	u.setPassword(p, verifier, at)
 	u.Status = StatusForceChangePassword
 	return s.createByAdmin(ctx, p, u, name, r.ForceAliasCreation, invitation, at)
 }
@@ -231,7 +231,7 @@ func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at ti
 		if err := tx.ClearPasswordLock(ctx, p.ID, string(u.ID)); err != nil {
 			return err
 		}
-		u.setPassword(verifier, at)
+		u.setPassword(p, verifier, at)
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return err
 		}
@@ -379,13 +379,17 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 	if c := t.pool.Settings.Password.complaint(password); c != "" {
 		return fault.New(fault.InvalidPassword, "Password does not conform to policy: %s", c)
 	}
-	id, username := t.user.ID, t.user.Username
+	whose := t.user
 	if !t.known {
-		id, username = t.newest.Sub, t.pool.Settings.username(t.newest)
+		whose = User{ID: t.newest.Sub, Username: t.pool.Settings.username(t.newest)}
 	}
-	verifier, err := s.newVerifier(ctx, t.pool, id, username, password)
+	id := whose.ID
+	verifier, err := s.replacement(ctx, t.pool, whose, password)
 	if err != nil {
 		return err
+	}
+	if verifier.reused {
+		return errPasswordUsed
 	}
 	return s.store.Update(ctx, func(tx Tx) error {
 		u, err := tx.User(ctx, pool, id)
@@ -402,7 +406,8 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 				return fmt.Errorf("end families: %w", err)
 			}
 		}
-		u.setPassword(verifier, at)
+		u.setPassword(t.pool, verifier, at)
+		u.Pending = nil
 		u.Status, u.Unproved = StatusConfirmed, false
 		if !permanent {
 			u.Status = StatusForceChangePassword
@@ -445,15 +450,24 @@ func (s *Service) AdminEnableUser(ctx context.Context, pool PoolID, username str
 
 func (s *Service) updateTarget(ctx context.Context, pool PoolID, username string, at time.Time, fn func(Tx, User) error) error {
 	return s.store.Update(ctx, func(tx Tx) error {
-		t, err := findTarget(ctx, tx, pool, username, at)
+		u, err := userTarget(ctx, tx, pool, username, at)
 		if err != nil {
 			return err
 		}
-		if !t.known {
-			return fault.New(fault.InvalidParameter, "A sign-up that is not confirmed cannot be disabled or enabled. AdminDeleteUser removes it.")
-		}
-		return fn(tx, t.user)
+		return fn(tx, u)
 	})
+}
+
+// userTarget finds a user where a sign-up that is not confirmed makes no sense.
+func userTarget(ctx context.Context, tx Tx, pool PoolID, username string, at time.Time) (User, error) {
+	t, err := findTarget(ctx, tx, pool, username, at)
+	if err != nil {
+		return User{}, err
+	}
+	if !t.known {
+		return User{}, fault.New(fault.InvalidParameter, "The sign-up is not confirmed, so there is no user yet. AdminConfirmSignUp makes it one, AdminDeleteUser removes it.")
+	}
+	return t.user, nil
 }
 
 // AdminDeleteUser removes a user, or all pending sign-ups of the name.

@@ -230,6 +230,7 @@ func (u User) bare(to Contact) User {
 		u.Attributes[to.attribute()], u.Attributes[to.verified()] = to.Text(), "false"
 	}
 	u.Verifier, u.SRPIdentity, u.Unproved = "", "", false
+	u.Pending, u.PasswordHistory = nil, nil
 	return u
 }
 

@@ -231,6 +231,12 @@ type NewUser struct {
 //	GlobalSignOut(ctx, accessToken string) error
 //	GetUser(ctx, accessToken string) (UserView, error)
 //	UpdateUserAttributes(ctx, Caller, accessToken string, []Attribute) ([]Delivery, error)
+//	DeleteUserAttributes(ctx, Caller, accessToken string, names []string) error
+//	GetUserAttributeVerificationCode(ctx, Caller, accessToken, attribute string) (Delivery, error)
+//	VerifyUserAttribute(ctx, Caller, accessToken, attribute, code string) error
+//	ChangePassword(ctx, PasswordChange) error
+//	ForgotPassword(ctx, ForgotPasswordRequest) (Delivery, error)
+//	ConfirmForgotPassword(ctx, ConfirmForgotPasswordRequest) error
 //	DeleteUser(ctx, accessToken string) error
 //
 //	CreateUserPool(ctx, NewPool) (Pool, error)
@@ -254,6 +260,10 @@ type NewUser struct {
 //	AdminCreateUser(ctx, NewUser) (UserView, error)
 //	AdminGetUser(ctx, PoolID, username string) (UserView, error)
 //	AdminSetUserPassword(ctx, PoolID, username, password string, permanent bool) error
+//	AdminResetUserPassword(ctx, Caller, PoolID, username string) error
+//	AdminUpdateUserAttributes(ctx, Caller, PoolID, username string, []Attribute) error
+//	AdminDeleteUserAttributes(ctx, Caller, PoolID, username string, names []string) error
+//	AdminUserGlobalSignOut(ctx, PoolID, username string) error
 //	AdminConfirmSignUp(ctx, PoolID, username string) error
 //	AdminDisableUser(ctx, PoolID, username string) error
 //	AdminEnableUser(ctx, PoolID, username string) error

@@ -158,8 +158,8 @@ func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
 	mailOnly := medium == anyMedium && !p.Settings.verifies(AttrPhone) && !p.Settings.namesBy(AttrPhone) &&
 		(p.Settings.verifies(AttrEmail) || p.Settings.namesBy(AttrEmail))
 	if medium == byEmail || mailOnly {
-		letter := string(rune('a' + h[0]%26))
-		return Contact{Email: email.FromCanonical(letter + "@" + string(rune('a'+h[1]%26)) + ".invalid")}
+		local := string(rune('a'+h[0]%26)) + hex.EncodeToString(h[8:]) // of its own, with limits of its own
+		return Contact{Email: email.FromCanonical(local + "@" + string(rune('a'+h[1]%26)) + ".invalid")}
 	}
 	n := binary.BigEndian.Uint64(h)
 	return Contact{Number: phone.FromCanonical(fmt.Sprintf("+1%010d", n%1e10))}

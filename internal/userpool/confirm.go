@@ -69,15 +69,16 @@ func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (string, *
 	if err != nil {
 		return "", nil, err
 	}
-	matched, err := s.matchSignUp(ctx, tx, k, live)
+	caller := k.request.Caller
+	matched, err := s.match(ctx, tx, live, k.request.Code, caller, k.at)
 	if err != nil {
 		return "", nil, err
 	}
-	switch matched.verdict {
-	case dead:
-		return "", errExpiredCode, nil
-	case wrong:
-		return "", errWrongCode, nil
+	if matched.verdict != right {
+		return "", matched.verdict.refusal(), nil
+	}
+	if err := s.settle(ctx, tx, matched.challenge, s.party(matched.challenge.To, caller.requester()), k.at); err != nil {
+		return "", nil, err
 	}
 	session, err := s.win(ctx, tx, k, matched.challenge, live, bearer)
 	return session, nil, err
@@ -123,46 +124,6 @@ func (s *Service) bearsSignUp(ctx context.Context, tx Tx, k confirmation) (Regis
 	return RegistrationID(session.Subject), nil
 }
 
-type signUpMatch struct {
-	verdict   verdict
-	challenge Challenge
-}
-
-// matchSignUp counts one try on each live code and looks for the one that
-// matches.
-func (s *Service) matchSignUp(ctx context.Context, tx Tx, k confirmation, live []Challenge) (signUpMatch, error) {
-	result := signUpMatch{verdict: dead}
-	counted := false
-	for _, ch := range live {
-		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, k.at)
-		if err != nil {
-			return result, fmt.Errorf("claim attempt: %w", err)
-		}
-		if !ok {
-			continue
-		}
-		if !counted {
-			if err := s.spendTry(ctx, tx, claimed.To, k.request.Caller, k.at); err != nil {
-				return result, err
-			}
-			counted = true
-		}
-		code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
-		if err != nil {
-			return result, err
-		}
-		if code.Matches(k.request.Code) {
-			result = signUpMatch{verdict: right, challenge: claimed}
-		} else if result.verdict == dead {
-			result.verdict = wrong
-		}
-	}
-	if result.verdict != right {
-		return result, nil
-	}
-	return result, s.settle(ctx, tx, result.challenge, s.party(result.challenge.To, k.request.Caller.requester()), k.at)
-}
-
 // win makes the sign-up with the matching code the user.
 func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge, live []Challenge, bearer RegistrationID) (string, error) {
 	id := code.Registration
@@ -205,7 +166,7 @@ func (s *Service) confirmExisting(ctx context.Context, tx Tx, p Pool, reg Regist
 	if err != nil {
 		return User{}, notFound(err, errExpiredCode)
 	}
-	if !u.Enabled {
+	if !u.Enabled || !u.has(p, code) {
 		return User{}, errExpiredCode
 	}
 	if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {

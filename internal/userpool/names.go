@@ -166,11 +166,7 @@ func (l login) claimContact(s PoolSettings, attrs map[string]string) error {
 	}
 	attr := l.contact.attribute()
 	if given, ok := attrs[attr]; ok && s.nameOf(attr, given) != l.name {
-		what := "phone number"
-		if attr == AttrEmail {
-			what = "e-mail address"
-		}
-		return fault.New(fault.InvalidParameter, "The attribute %s differs from the %s that is the user name.", attr, what)
+		return fault.New(fault.InvalidParameter, "The attribute %s differs from the %s that is the user name.", attr, whatIs(attr))
 	}
 	attrs[attr] = l.contact.Text()
 	return nil

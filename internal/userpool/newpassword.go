@@ -53,17 +53,22 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		return AuthResult{}, fault.New(fault.InvalidPassword, "Password does not conform to policy: %s", c)
 	}
 	var session Session
+	var whose User
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		session, err = s.stepSession(ctx, tx, rep)
 		if errors.Is(err, errSessionUsed) { // a repeat; the transaction decides
 			session, err = tx.Session(ctx, hashHandle(rep.request.Session))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		whose, err = tx.User(ctx, rep.pool.ID, UserID(session.Subject))
+		return notFound(err, errSession)
 	})
 	if err != nil {
 		return AuthResult{}, err
 	}
-	verifier, err := s.newVerifier(ctx, rep.pool, UserID(session.Subject), session.Username, password)
+	verifier, err := s.replacement(ctx, rep.pool, whose, password)
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -81,13 +86,16 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		if u.Status != StatusForceChangePassword || session.CreatedAt.Before(u.PasswordAt) {
 			return step{}, nil, errSession // it was changed, or given anew, since
 		}
+		if verifier.reused {
+			return step{}, nil, errPasswordUsed
+		}
 		if err := addNewAttributes(rep, &u); err != nil {
 			return step{}, nil, err
 		}
 		if err := endPending(ctx, tx, u); err != nil {
 			return step{}, nil, err
 		}
-		u.setPassword(verifier, rep.at)
+		u.setPassword(rep.pool, verifier, rep.at)
 		u.Status, u.Names = StatusConfirmed, signInNames(rep.pool, u)
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return step{}, nil, fmt.Errorf("set new password: %w", nameTaken(err, errAliasExists(attrPreferred)))

@@ -103,13 +103,25 @@ func (s *Service) newVerifier(ctx context.Context, p Pool, id UserID, username, 
 
 // secret is a password as it is kept: the sealed verifier, and what it was made
 // with beside the password, "" for the user name.
-type secret struct{ sealed, identity string }
+type secret struct {
+	sealed, identity string
+	reused           bool // see replacement
+}
 
-// setPassword replaces the user's password.
-func (u *User) setPassword(made secret, at time.Time) {
+// setPassword replaces the user's password, and remembers the one before if the
+// pool wants it.
+func (u *User) setPassword(p Pool, made secret, at time.Time) {
+	if u.Verifier != "" {
+		u.PasswordHistory = append([]string{u.Verifier}, u.PasswordHistory...)
+	}
+	// The current password is one of those that must not come again.
+	u.PasswordHistory = first(u.PasswordHistory, p.Settings.Password.HistorySize-1)
 	u.Verifier, u.SRPIdentity = made.sealed, made.identity
 	u.PasswordAt, u.ModifiedAt = at, at
 }
+
+// first are at most n of the list, none where n is negative.
+func first(list []string, n int) []string { return list[:max(min(n, len(list)), 0)] }
 
 func (s *Service) openVerifier(id UserID, sealed string) (v srp.Verifier, err error) {
 	plain, err := s.ring.Open(sealVerifier, []byte(id), sealed)
@@ -299,6 +311,8 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 		return step{}, errDisabled, nil
 	case u.Verifier != a.user.Verifier:
 		return step{}, errCredentials, nil // changed while it was compared
+	case u.Status == StatusResetRequired:
+		return step{}, errResetRequired, nil
 	case u.Status == StatusForceChangePassword:
 		return s.demandNewPassword(ctx, tx, st, u)
 	}

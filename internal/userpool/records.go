@@ -208,10 +208,18 @@ const byMail = "_email"
 
 // of is the purpose as challenges to the contact have it. A sign-up has one code.
 func (p Purpose) of(to Contact) Purpose {
-	if to.Email.IsZero() || p == PurposeSignUp {
+	if p == PurposeSignUp {
 		return p
 	}
-	return p + byMail
+	return p.by(to.attribute())
+}
+
+// by is the purpose of codes, other than a sign-up's, that go to the attribute.
+func (p Purpose) by(attr string) Purpose {
+	if attr == AttrEmail {
+		return p + byMail
+	}
+	return p
 }
 
 // plain is the purpose without its medium.

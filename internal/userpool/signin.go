@@ -244,8 +244,8 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
 		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
 	}
-	if want.decoy { // its code was sent to nobody, so it is not the user's who may come to be
-		want.subject = "decoy " + string(u.id)
+	if want.decoy {
+		want.subject = decoySubject(u.id)
 	}
 	if reg, ok := u.registration(requester); ok && u.pending && !want.decoy &&
 		(!st.pool.Settings.namedByContact() || st.pool.Settings.exact()) {

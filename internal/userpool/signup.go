@@ -315,6 +315,6 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		return want, errNotUserClient
 	}
 	want.to, _ = s.destination(want.pool, u, want.caller.requester(), anyMedium)
-	want.subject, want.decoy = "decoy "+string(u.id), true
+	want.subject, want.decoy = decoySubject(u.id), true
 	return want, nil
 }

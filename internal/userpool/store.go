@@ -177,6 +177,9 @@ type challengeTx interface {
 	// SignUpChallenges returns the unexpired, unused challenges (dead by tries
 	// or not) of the pending registrations of the name, newest first.
 	SignUpChallenges(ctx context.Context, pool PoolID, name string, now time.Time) ([]Challenge, error)
+	// Challenges returns the subject's unexpired, unused challenges of the purpose
+	// (dead by tries or not), whoever asked for them, newest first.
+	Challenges(ctx context.Context, pool PoolID, subject string, purpose Purpose, now time.Time) ([]Challenge, error)
 	// MarkSent notes that a text was put in the outbox for the challenge:
 	// sends + 1, sent_at = now. It is false if somebody did so meanwhile
 	// (sends differs from the number given).

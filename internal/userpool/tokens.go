@@ -372,10 +372,10 @@ func (s *Service) GlobalSignOut(ctx context.Context, accessToken string) error {
 	})
 }
 
-// signOut ends every family, Session and challenge of the user, and refuses
-// the access tokens issued so far.
+// signOut ends every family, Session and challenge of the user and every change
+// that waits for its code, and refuses the access tokens issued so far.
 func signOut(ctx context.Context, tx Tx, u User, at time.Time) error {
-	u.SignedOutAt = at
+	u.SignedOutAt, u.Pending = at, nil
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return fmt.Errorf("sign out: %w", err)
 	}

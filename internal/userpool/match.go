@@ -1,0 +1,59 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// codeMatch is what an answer to several live challenges was worth, and which of
+// them it was right for.
+type codeMatch struct {
+	verdict   verdict
+	challenge Challenge
+}
+
+// match counts one try on each of the challenges and looks for the one whose
+// code was given. The count stands even if none matches, so the caller must
+// commit; a spent budget is an error, and must roll back. The challenge that
+// matches is not yet used up: see settle.
+func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer string, c Caller, at time.Time) (codeMatch, error) {
+	result := codeMatch{verdict: dead}
+	counted := map[string]bool{}
+	for _, ch := range live {
+		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, at)
+		if err != nil {
+			return result, fmt.Errorf("claim attempt: %w", err)
+		}
+		if !ok {
+			continue
+		}
+		if to := claimed.To.Text(); !counted[to] {
+			if err := s.spendTry(ctx, tx, claimed.To, c, at); err != nil {
+				return result, err
+			}
+			counted[to] = true
+		}
+		code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
+		if err != nil {
+			return result, err
+		}
+		if code.Matches(answer) {
+			result = codeMatch{verdict: right, challenge: claimed}
+		} else if result.verdict == dead {
+			result.verdict = wrong
+		}
+	}
+	return result, nil
+}
+
+// refusal words a verdict that is not right, as sign-up, reset and attribute
+// codes have it.
+func (v verdict) refusal() *fault.Error {
+	if v == dead {
+		return errExpiredCode
+	}
+	return errWrongCode
+}

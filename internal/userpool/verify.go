@@ -1,0 +1,197 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// UpdateUserAttributes changes what the client may write; an empty value
+// deletes. It says where codes went for what changes only when they are given.
+func (s *Service) UpdateUserAttributes(ctx context.Context, c Caller, accessToken string, list []Attribute) ([]Delivery, error) {
+	at := now()
+	sent, err := once(ctx, s, c.guessable(), at, nil, func(tx Tx) ([]Delivery, *fault.Error, error) {
+		b, err := s.authenticate(ctx, tx, accessToken, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		attrs, err := ownAttributes(b.pool, b.client, list)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := b.pool.Settings.changeable(list); err != nil {
+			return nil, nil, err
+		}
+		k := newChange(b.pool, b.user, c, at)
+		k.client = b.client
+		if err := k.apply(attrs); err != nil {
+			return nil, nil, err
+		}
+		sent, err := s.made(ctx, tx, k)
+		return sent, nil, err
+	})
+	if err == nil {
+		s.wake()
+	}
+	return sent, err
+}
+
+// DeleteUserAttributes deletes attributes that the client may write.
+func (s *Service) DeleteUserAttributes(ctx context.Context, c Caller, accessToken string, names []string) error {
+	_, err := s.UpdateUserAttributes(ctx, c, accessToken, emptied(names))
+	return err
+}
+
+// emptied is the wish to delete the attributes.
+func emptied(names []string) []Attribute {
+	list := make([]Attribute, len(names))
+	for i, name := range names {
+		list[i].Name = name
+	}
+	return list
+}
+
+// AdminUpdateUserAttributes changes attributes of a user. A contact that comes
+// with its verified flag is taken as proved; without it, it is the user's at
+// once and unverified, unless the pool wants it verified before.
+func (s *Service) AdminUpdateUserAttributes(ctx context.Context, c Caller, pool PoolID, username string, list []Attribute) error {
+	at := now()
+	c.Backend = true // the address is the administrator's
+	_, err := once(ctx, s, c.guessable(), at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
+		p, err := loadPool(ctx, tx, pool)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		if slices.ContainsFunc(list, func(a Attribute) bool { return a.Name == AttrSub }) {
+			return struct{}{}, nil, fault.New(fault.InvalidParameter, "user.sub: Attribute cannot be updated.")
+		}
+		attrs, err := anyAttributes(p, list)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		if err := p.Settings.changeable(list); err != nil {
+			return struct{}{}, nil, err
+		}
+		u, err := userTarget(ctx, tx, pool, username, at)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		k := newChange(p, u, c, at)
+		k.byAdmin = true
+		if err := k.apply(attrs); err != nil {
+			return struct{}{}, nil, err
+		}
+		_, err = s.made(ctx, tx, k)
+		return struct{}{}, nil, err
+	})
+	if err == nil {
+		s.wake()
+	}
+	return err
+}
+
+// AdminDeleteUserAttributes deletes attributes of a user.
+func (s *Service) AdminDeleteUserAttributes(ctx context.Context, c Caller, pool PoolID, username string, names []string) error {
+	return s.AdminUpdateUserAttributes(ctx, c, pool, username, emptied(names))
+}
+
+// waiting is what a code for the attribute proves: the value that waits for it,
+// else the one that the user has.
+func (u User) waiting(attr string) Contact {
+	if c := attributeContact(u.Pending, attr); !c.IsZero() {
+		return c
+	}
+	return u.contact(attr)
+}
+
+// checkVerifiable says that codes can be sent to the attribute at all.
+func checkVerifiable(attr string) error {
+	if !slices.Contains(contactAttributes, attr) {
+		return fault.New(fault.InvalidParameter, "%s: Only phone_number and email can be verified.", clip(attr))
+	}
+	return nil
+}
+
+// GetUserAttributeVerificationCode sends the code for the value that waits, or
+// for the one that the user has and that is not verified.
+func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, c Caller, accessToken, attr string) (Delivery, error) {
+	at := now()
+	if err := checkVerifiable(attr); err != nil {
+		return Delivery{}, err
+	}
+	d, err := once(ctx, s, c.guessable(), at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
+		b, err := s.authenticate(ctx, tx, accessToken, at)
+		if err != nil {
+			return Delivery{}, nil, err
+		}
+		to := b.user.waiting(attr)
+		switch {
+		case to.IsZero():
+			return Delivery{}, nil, fault.New(fault.InvalidParameter, "%s: The user has none that could be verified.", attr)
+		case to == b.user.contact(attr) && b.user.proved(b.pool, to):
+			return Delivery{}, nil, fault.New(fault.InvalidParameter, "%s: It is verified already.", attr)
+		}
+		d, err := s.sendVerification(ctx, tx, codeRequest{
+			pool: b.pool, client: b.client, subject: string(b.user.ID), to: to, caller: c, at: at,
+		})
+		return d, nil, err
+	})
+	if err == nil {
+		s.wake()
+	}
+	return d, err
+}
+
+// VerifyUserAttribute takes the code for a contact: the value that waits moves
+// in, or the one that is there is verified. The contact that it replaces is told.
+func (s *Service) VerifyUserAttribute(ctx context.Context, c Caller, accessToken, attr, code string) error {
+	at := now()
+	if err := checkVerifiable(attr); err != nil {
+		return err
+	}
+	_, err := once(ctx, s, c, at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
+		b, err := s.authenticate(ctx, tx, accessToken, at)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		live, err := tx.Challenges(ctx, b.pool.ID, string(b.user.ID), PurposeVerify.by(attr), at)
+		if err != nil {
+			return struct{}{}, nil, fmt.Errorf("verification codes: %w", err)
+		}
+		matched, err := s.match(ctx, tx, live, code, c, at)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		if matched.verdict != right {
+			return struct{}{}, matched.verdict.refusal(), nil
+		}
+		if err := s.settle(ctx, tx, matched.challenge, s.party(matched.challenge.To, c.requester()), at); err != nil {
+			return struct{}{}, nil, err
+		}
+		return struct{}{}, nil, s.moveIn(ctx, tx, b, matched.challenge.To, at)
+	})
+	if err == nil {
+		s.wake() // for a notice
+	}
+	return err
+}
+
+// moveIn makes a contact that answered its code the user's, in the place of the
+// one that he had. That it is somebody else's name is told to him alone.
+func (s *Service) moveIn(ctx context.Context, tx Tx, b bearer, to Contact, at time.Time) error {
+	attr := to.attribute()
+	if to != b.user.waiting(attr) {
+		return errExpiredCode // its place was taken
+	}
+	u := b.user.apart()
+	u.Attributes[attr] = to.Text()
+	delete(u.Pending, attr)
+	u, err := s.prove(ctx, tx, b.pool, u, to, at)
+	if err != nil {
+		return err
+	}
+	return s.follow(ctx, tx, b.pool, b.user, u, true, at)
+}
