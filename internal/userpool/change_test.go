@@ -594,3 +594,36 @@ func TestUpdateUserAttributes_RepeatSendsOnce(t *testing.T) {
 		}
 	})
 }
+
+// Who has got hold of a session for a moment must not be able to stay: a contact
+// that he puts in gets no codes to sign in with before it is verified, also where
+// the pool verifies nothing by itself.
+func TestChange_AnUnverifiedContactGetsNoCodesToSignInWith(t *testing.T) {
+	verifiesNothing := func(s *userpool.PoolSettings) {
+		plainNames(s)
+		s.AutoVerified = nil
+		s.FirstFactors = []string{userpool.FactorPassword, userpool.FactorSMSOTP, userpool.FactorEmailOTP}
+	}
+	inWorld(t, options{design: verifiesNothing, legacy: true}, func(w *world) {
+		w.create("asha", attr("phone_number", asha))
+		auth, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", "asha")
+		w.must(err) // an administrator's word will do for the first time
+		auth, err = w.answer(home, "CUSTOM_CHALLENGE", auth.Session, "USERNAME", "asha", "ANSWER", w.code(asha))
+		w.must(err)
+		stolen := w.tokens(auth).Access
+		_, err = w.update(stolen, attr("phone_number", ravi), attr("email", raviMail))
+		w.must(err)
+		w.pass(time.Hour)
+		for _, factor := range []string{"SMS_OTP", "EMAIL_OTP"} {
+			auth, err = w.initiate(stranger, "USER_AUTH", "", "USERNAME", "asha", "PREFERRED_CHALLENGE", factor)
+			if err == nil && auth.Challenge != "SELECT_CHALLENGE" {
+				t.Errorf("%s: %s", factor, auth.Challenge)
+			}
+		}
+		_, err = w.initiate(stranger, "CUSTOM_AUTH", "", "USERNAME", "asha")
+		w.want(err, fault.InvalidParameter, "")
+		if n := w.texts(ravi) + len(w.mail.to(raviMail)); n != 0 {
+			t.Errorf("%d codes to what the thief put in", n)
+		}
+	})
+}

@@ -126,7 +126,8 @@ func (c Contact) fits(medium string) bool {
 }
 
 // destination is where a code for the subject goes by the medium: to what he
-// signs in with, else to his number, else to his address. It is false where that
+// signs in with, else to his number, else to his address, if he may be signed in
+// by it (see takesCodes). It is false where that
 // is nobody's: a made-up contact, so that all looks alike. A sign-up that waits
 // is reached only where the code also proves the name.
 func (s *Service) destination(p Pool, u subject, requester, medium string) (Contact, bool) {
@@ -144,11 +145,20 @@ func (s *Service) destination(p Pool, u subject, requester, medium string) (Cont
 		attrs = reg.Attributes
 	}
 	for _, attr := range contactAttributes {
-		if c := attributeContact(attrs, attr); c.fits(medium) {
+		c := attributeContact(attrs, attr)
+		if c.fits(medium) && (!u.known || u.user.takesCodes(p, c)) {
 			return c, reachable
 		}
 	}
 	return s.madeUp(p, u, medium), false
+}
+
+// takesCodes says whether codes to sign in with may go to a contact of the user
+// that he did not sign in by. One that he himself put in the place of another,
+// or that was taken from him, does not until it is verified: who has got hold of
+// a session for a moment must not be able to stay.
+func (u User) takesCodes(p Pool, c Contact) bool {
+	return u.Attributes[c.verified()] != "false" || u.Unproved || p.Settings.exact()
 }
 
 // madeUp is a contact for whom there is none, the same at each call. Nothing is

@@ -23,7 +23,6 @@ func (w *world) reset(c userpool.Caller, name, code, password string) error {
 	})
 }
 
-// create makes a user by an administrator.
 // status and adminAttribute read a user as an administrator does.
 func (w *world) status(name string) userpool.UserStatus {
 	w.t.Helper()

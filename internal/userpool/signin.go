@@ -359,7 +359,8 @@ func (u subject) reachable(p Pool, medium string) bool {
 		attrs = u.regs[0].Attributes
 	}
 	return u.contact.fits(medium) || slices.ContainsFunc(contactAttributes, func(attr string) bool {
-		return attributeContact(attrs, attr).fits(medium)
+		c := attributeContact(attrs, attr)
+		return c.fits(medium) && (!u.known || u.user.takesCodes(p, c))
 	})
 }
 
