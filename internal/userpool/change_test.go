@@ -212,6 +212,7 @@ func TestUnexpiredChange_DiesWithWhatTakesTheAccountBack(t *testing.T) {
 					if got := w.adminAttribute(asha, "phone_number"); got != asha {
 						t.Errorf("the number is %s", got)
 					}
+					w.settle() // a reset's text is on the phone before the next
 					// Nor with a session of his own, as where tokens stay.
 					fresh := w.texted(mobile, asha).Access
 					if w.verify(fresh, "phone_number", code) == nil {
