@@ -306,7 +306,9 @@ describe('signed in', () => {
     await confirm(code);
     const { phone_number, phone_number_verified } = await fetchUserAttributes();
     assert.deepEqual([phone_number, phone_number_verified], [next, 'true']);
-    await assertTexts(number, 1);
+    const notice = await phones.text(number, 2);
+    assert.match(notice.body, /phone number of your .* account was changed/, 'the old number is told');
+    assert.equal(notice.purpose, 'notice');
 
     await signOut();
     assert.ok((await signIn({ username: next, password })).isSignedIn);

@@ -227,7 +227,9 @@ describe('signed in', () => {
     await Auth.verifyCurrentUserAttributeSubmit('phone_number', code);
     const { attributes } = await Auth.currentAuthenticatedUser({ bypassCache: true });
     assert.deepEqual([attributes.phone_number, attributes.phone_number_verified], [next, true]);
-    await assertTexts(number, 1);
+    const notice = await phones.text(number, 2);
+    assert.match(notice.body, /phone number of your .* account was changed/, 'the old number is told');
+    assert.equal(notice.purpose, 'notice');
 
     await Auth.signOut();
     await Auth.signIn(next, password);
