@@ -34,7 +34,7 @@ type poolEcho struct {
 }
 
 type accountRecoverySettingType struct {
-	RecoveryMechanisms []recoveryOptionType
+	RecoveryMechanisms []recoveryOptionType `json:",omitzero"`
 }
 
 type recoveryOptionType struct {
@@ -186,7 +186,7 @@ func (c *smsConfigurationType) validate(v *violations) {
 }
 
 func (s *accountRecoverySettingType) validate(v *violations) {
-	if s == nil {
+	if s == nil || s.RecoveryMechanisms == nil { // {} is how tools take a setting back
 		return
 	}
 	v.length("accountRecoverySetting.recoveryMechanisms", len(s.RecoveryMechanisms), 1, 2)
