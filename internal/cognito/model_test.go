@@ -5,11 +5,13 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go/middleware"
@@ -207,6 +209,63 @@ func kind(t reflect.Type) string {
 		return "number"
 	default:
 		return t.Kind().String()
+	}
+}
+
+// requiredBySDK are the members without which the SDK does not send a request.
+func requiredBySDK(t *testing.T, operation string) (names []string) {
+	t.Helper()
+	client := reflect.ValueOf(cip.New(cip.Options{Region: "us-east-1", HTTPClient: unreachable{}, Retryer: aws.NopRetryer{}}))
+	call := client.MethodByName(operation)
+	out := call.Call([]reflect.Value{reflect.ValueOf(t.Context()), reflect.New(call.Type().In(1).Elem())})
+	err, _ := out[1].Interface().(error)
+	if err == nil {
+		t.Fatalf("%s without anything was sent and answered", operation)
+	}
+	for _, m := range regexp.MustCompile(`missing required field, \w+Input\.(\w+)\.`).FindAllStringSubmatch(err.Error(), -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// unreachable is a server that nobody answers for.
+type unreachable struct{}
+
+func (unreachable) Do(*http.Request) (*http.Response, error) { return nil, errors.New("unreachable") }
+
+func TestValidate_WhatTheSDKRequires_IsRequired(t *testing.T) {
+	for operation := range wireTypes {
+		required := requiredBySDK(t, operation)
+		got := complaint(t, operation, `{}`)
+		for _, name := range required {
+			if at := strings.ToLower(name[:1]) + name[1:]; !strings.Contains(got, "Value null at '"+at+"' "+notNull) {
+				t.Errorf("%s without %s: %q", operation, name, got)
+			}
+		}
+		if n := strings.Count(got, "Value null"); n != len(required) {
+			t.Errorf("%s: %d members are required, the SDK requires %v: %q", operation, n, required, got)
+		}
+	}
+}
+
+func TestDecode_MembersOfAnotherType_AreSerializationExceptions(t *testing.T) {
+	wrong := map[string][]string{
+		"string": {`7`, `true`, `[]`, `{}`}, "bool": {`"true"`, `1`, `[]`, `{}`}, "number": {`"1"`, `1.5`, `true`, `[]`, `{}`, `1e99`},
+		"list": {`"x"`, `1`, `{}`, `[[]]`}, "map": {`"x"`, `1`, `[]`, `{"a":7}`, `{"a":{}}`}, "structure": {`"x"`, `1`, `[]`},
+	}
+	for operation, types := range wireTypes {
+		for name, member := range shapeMembers(types[0]) {
+			if name == "LambdaConfig" { // refused whole
+				continue
+			}
+			for _, value := range wrong[kind(deref(member))] {
+				body := `{"` + name + `":` + value + `}`
+				err := decode([]byte(body), shapeOf(types[0]), reflect.New(types[0]).Interface())
+				if e, ok := errors.AsType[*wireError](err); !ok || e.name != "SerializationException" {
+					t.Errorf("%s %s: %v", operation, body, err)
+				}
+			}
+		}
 	}
 }
 

@@ -83,8 +83,8 @@ func (in *clientMembers) validate(v *violations) {
 	v.optional("preventUserExistenceErrors", in.PreventUserExistenceErrors, existenceErrors)
 	v.between("authSessionValidity", in.AuthSessionValidity, 3, 15)
 	v.each("explicitAuthFlows", in.ExplicitAuthFlows, explicitAuthFlow)
-	v.each("readAttributes", in.ReadAttributes, rule{max: 2048})
-	v.each("writeAttributes", in.WriteAttributes, rule{max: 2048})
+	v.each("readAttributes", in.ReadAttributes, attributeListed)
+	v.each("writeAttributes", in.WriteAttributes, attributeListed)
 	in.clientEcho.validate(v)
 }
 
@@ -101,14 +101,21 @@ func (e *clientEcho) validate(v *violations) {
 		v.required("refreshTokenRotation.feature", r.Feature, enabledOrNot)
 		v.between("refreshTokenRotation.retryGracePeriodSeconds", r.RetryGracePeriodSeconds, 0, 60)
 	}
+	v.each("supportedIdentityProviders", e.SupportedIdentityProviders, providerName)
 	v.length("callbackURLs", len(e.CallbackURLs), 0, 100)
 	v.each("callbackURLs", e.CallbackURLs, redirectURL)
 	v.length("logoutURLs", len(e.LogoutURLs), 0, 100)
 	v.each("logoutURLs", e.LogoutURLs, redirectURL)
 	v.optional("defaultRedirectURI", e.DefaultRedirectURI, redirectURL)
+	v.length("allowedOAuthFlows", len(e.AllowedOAuthFlows), 0, 3)
 	v.each("allowedOAuthFlows", e.AllowedOAuthFlows, oauthFlow)
 	v.length("allowedOAuthScopes", len(e.AllowedOAuthScopes), 0, 50)
 	v.each("allowedOAuthScopes", e.AllowedOAuthScopes, scopeName)
+	if c := e.AnalyticsConfiguration; c != nil {
+		v.optional("analyticsConfiguration.applicationId", c.ApplicationId, applicationID)
+		v.optional("analyticsConfiguration.applicationArn", c.ApplicationArn, resourceARN)
+		v.optional("analyticsConfiguration.roleArn", c.RoleArn, resourceARN)
+	}
 }
 
 // unit is how long one of a token's units is: hours for the short-lived tokens

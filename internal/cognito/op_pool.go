@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -112,6 +113,9 @@ func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 // Cognito's defaults.
 func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 	s := userpool.DefaultPoolSettings()
+	if err := in.oneValidity(); err != nil {
+		return s, err
+	}
 	s.AutoVerified = in.AutoVerifiedAttributes
 	s.DeletionProtection = value(in.DeletionProtection) == "ACTIVE"
 	s.VerificationText = in.verificationText()
@@ -134,6 +138,19 @@ func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 	}
 	s.Echo = echo
 	return s, nil
+}
+
+// oneValidity refuses two answers to how long a temporary password is good: the
+// older member for it may only repeat what the policy says.
+func (in *poolMembers) oneValidity() error {
+	c, p := in.AdminCreateUserConfig, in.Policies
+	if c == nil || c.UnusedAccountValidityDays == nil || p == nil || p.PasswordPolicy == nil || p.PasswordPolicy.TemporaryPasswordValidityDays == nil {
+		return nil
+	}
+	if *c.UnusedAccountValidityDays == *p.PasswordPolicy.TemporaryPasswordValidityDays {
+		return nil
+	}
+	return fault.New(fault.InvalidParameter, "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays")
 }
 
 // apply overwrites the defaults with the policies. A password policy that is

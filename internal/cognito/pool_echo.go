@@ -34,7 +34,7 @@ type poolEcho struct {
 }
 
 type accountRecoverySettingType struct {
-	RecoveryMechanisms []recoveryOptionType
+	RecoveryMechanisms []recoveryOptionType `json:",omitzero"`
 }
 
 type recoveryOptionType struct {
@@ -90,7 +90,7 @@ type emailConfigurationType struct {
 }
 
 type issuerConfigurationType struct {
-	Type *string
+	Type *string `json:",omitzero"`
 }
 
 type keyConfigurationType struct {
@@ -125,7 +125,7 @@ type userPoolAddOnsType struct {
 }
 
 type additionalFlowsType struct {
-	CustomAuthMode *string
+	CustomAuthMode *string `json:",omitzero"`
 }
 
 type verificationMessageTemplateType struct {
@@ -138,28 +138,55 @@ type verificationMessageTemplateType struct {
 }
 
 func (e *poolEcho) validate(v *violations) {
-	v.optional("emailVerificationMessage", e.EmailVerificationMessage, mailText)
+	v.optional("emailVerificationMessage", e.EmailVerificationMessage, codeMail)
 	v.optional("emailVerificationSubject", e.EmailVerificationSubject, mailSubject)
 	v.optional("userPoolTier", e.UserPoolTier, poolTier)
 	e.AccountRecoverySetting.validate(v)
 	e.AdminCreateUserConfig.validate(v)
 	e.VerificationMessageTemplate.validate(v)
-	if c := e.EmailConfiguration; c != nil {
-		v.optional("emailConfiguration.emailSendingAccount", c.EmailSendingAccount, emailAccount)
+	e.EmailConfiguration.validate(v)
+	e.SmsConfiguration.validate(v)
+	if c := e.IssuerConfiguration; c != nil {
+		v.optional("issuerConfiguration.type", c.Type, issuerType)
 	}
-	if c := e.SmsConfiguration; c != nil && c.EumsSms == nil {
-		v.required("smsConfiguration.snsCallerArn", c.SnsCallerArn, resourceARN)
+	if c := e.KeyConfiguration; c != nil {
+		v.optional("keyConfiguration.keyType", c.KeyType, keyType)
+		v.optional("keyConfiguration.kmsKeyArn", c.KmsKeyArn, resourceARN)
 	}
 	if c := e.UserAttributeUpdateSettings; c != nil {
 		v.each("userAttributeUpdateSettings.attributesRequireVerificationBeforeUpdate", c.AttributesRequireVerificationBeforeUpdate, verifiedAttribute)
 	}
 	if c := e.UserPoolAddOns; c != nil {
 		v.required("userPoolAddOns.advancedSecurityMode", c.AdvancedSecurityMode, advancedSecurity)
+		if f := c.AdvancedSecurityAdditionalFlows; f != nil {
+			v.optional("userPoolAddOns.advancedSecurityAdditionalFlows.customAuthMode", f.CustomAuthMode, enforcedSecurity)
+		}
 	}
 }
 
+func (c *emailConfigurationType) validate(v *violations) {
+	if c == nil {
+		return
+	}
+	const path = "emailConfiguration."
+	v.optional(path+"sourceArn", c.SourceArn, resourceARN)
+	v.optional(path+"replyToEmailAddress", c.ReplyToEmailAddress, mailAddress)
+	v.optional(path+"emailSendingAccount", c.EmailSendingAccount, emailAccount)
+	v.optional(path+"configurationSet", c.ConfigurationSet, configurationSet)
+}
+
+func (c *smsConfigurationType) validate(v *violations) {
+	if c == nil {
+		return
+	}
+	if c.EumsSms == nil {
+		v.required("smsConfiguration.snsCallerArn", c.SnsCallerArn, resourceARN)
+	}
+	v.optional("smsConfiguration.snsRegion", c.SnsRegion, snsRegion)
+}
+
 func (s *accountRecoverySettingType) validate(v *violations) {
-	if s == nil {
+	if s == nil || s.RecoveryMechanisms == nil { // {} is how tools take a setting back
 		return
 	}
 	v.length("accountRecoverySetting.recoveryMechanisms", len(s.RecoveryMechanisms), 1, 2)
@@ -179,7 +206,7 @@ func (c *adminCreateUserConfigType) validate(v *violations) {
 	if t := c.InviteMessageTemplate; t != nil {
 		const path = "adminCreateUserConfig.inviteMessageTemplate."
 		v.optional(path+"sMSMessage", t.SMSMessage, invitationText)
-		v.optional(path+"emailMessage", t.EmailMessage, mailText)
+		v.optional(path+"emailMessage", t.EmailMessage, invitationMail)
 		v.optional(path+"emailSubject", t.EmailSubject, mailSubject)
 	}
 }
@@ -190,9 +217,9 @@ func (t *verificationMessageTemplateType) validate(v *violations) {
 	}
 	const path = "verificationMessageTemplate."
 	v.optional(path+"smsMessage", t.SmsMessage, verificationText)
-	v.optional(path+"emailMessage", t.EmailMessage, mailText)
+	v.optional(path+"emailMessage", t.EmailMessage, codeMail)
 	v.optional(path+"emailSubject", t.EmailSubject, mailSubject)
-	v.optional(path+"emailMessageByLink", t.EmailMessageByLink, mailText)
+	v.optional(path+"emailMessageByLink", t.EmailMessageByLink, linkMail)
 	v.optional(path+"emailSubjectByLink", t.EmailSubjectByLink, mailSubject)
 	v.optional(path+"defaultEmailOption", t.DefaultEmailOption, emailOption)
 }

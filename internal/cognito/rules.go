@@ -1,5 +1,8 @@
 package cognito
 
+// mailCharacters are the characters of an e-mail's text.
+const mailCharacters = `[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*`
+
 // The shapes of the service model (cognito-idp, 2016-04-18) that requests are
 // checked against. Patterns are the model's text where Go reads it alike.
 var (
@@ -26,14 +29,22 @@ var (
 	schemaName       = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	tagKey           = rule{min: 1, max: 128}
 	tagValue         = rule{max: 256}
-	secretID         = rule{min: 1, pattern: whole(`[\S]+`)}
+	secretID         = rule{min: 1, max: 128, pattern: whole(`[\S]+`)}
 
 	// verificationText is a text with a code in it, invitationText one with a
 	// temporary password and a name.
 	verificationText = rule{min: 6, max: 140, pattern: whole(`.*\{####\}.*`)}
 	invitationText   = rule{min: 6, max: 140}
-	mailText         = rule{min: 6, max: 20000}
-	mailSubject      = rule{min: 1, max: 140}
+	codeMail         = rule{min: 6, max: 20000, pattern: whole(mailCharacters + `\{####\}` + mailCharacters)}
+	linkMail         = rule{min: 6, max: 20000, pattern: whole(mailCharacters + `\{##` + mailCharacters + `##\}` + mailCharacters)}
+	invitationMail   = rule{min: 6, max: 20000, pattern: whole(mailCharacters)}
+	mailSubject      = rule{min: 1, max: 140, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`)}
+	mailAddress      = rule{pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+@[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	configurationSet = rule{min: 1, max: 64, pattern: whole(`^[a-zA-Z0-9_-]+$`)}
+	snsRegion        = rule{min: 5, max: 32}
+	applicationID    = rule{pattern: whole(`^[0-9a-fA-F]+$`)}
+	attributeListed  = rule{min: 1, max: 2048}
+	providerName     = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}]+`)}
 	redirectURL      = rule{min: 1, max: 1024, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	scopeName        = rule{min: 1, max: 256, pattern: whole(`[\x21\x23-\x5B\x5D-\x7E]+`)}
 
@@ -59,6 +70,9 @@ var (
 	oauthFlow         = rule{enum: []string{"code", "implicit", "client_credentials"}}
 	dataType          = rule{enum: []string{"String", "Number", "DateTime", "Boolean"}}
 	advancedSecurity  = rule{enum: []string{"OFF", "AUDIT", "ENFORCED"}}
+	enforcedSecurity  = rule{enum: []string{"AUDIT", "ENFORCED"}}
+	keyType           = rule{enum: []string{"AWS_OWNED_KEY", "CUSTOMER_MANAGED_KEY"}}
+	issuerType        = rule{enum: []string{"ORIGINAL", "UPDATED"}}
 	recoveryName      = rule{enum: []string{"verified_email", "verified_phone_number", "admin_only"}}
 	emailOption       = rule{enum: []string{"CONFIRM_WITH_LINK", "CONFIRM_WITH_CODE"}}
 	emailAccount      = rule{enum: []string{"COGNITO_DEFAULT", "DEVELOPER"}}

@@ -270,6 +270,43 @@ func TestMailTemplates_AreMirrored(t *testing.T) {
 	})
 }
 
+// An empty structure is how tools take a setting back. None comes back as null,
+// which typed clients trip over.
+func TestPoolSettings_EmptyStructures_ComeBackEmpty(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.createdPool(poolWith(`"AccountRecoverySetting":{},"UserAttributeUpdateSettings":{},"IssuerConfiguration":{},"KeyConfiguration":{},
+			"EmailConfiguration":{},"DeviceConfiguration":{},"AdminCreateUserConfig":{"InviteMessageTemplate":{}},"VerificationMessageTemplate":{},
+			"UserPoolAddOns":{"AdvancedSecurityMode":"OFF","AdvancedSecurityAdditionalFlows":{}}`))
+		a := w.rawSigned("DescribeUserPool", fmt.Sprintf(`{"UserPoolId":%q}`, p["Id"]), time.Now(), nil)
+		if strings.Contains(a.Body.String(), "null") {
+			t.Errorf("a null is in %s", a.Body)
+		}
+		again := map[string]any{"UserPoolId": p["Id"]}
+		for _, name := range []string{"AccountRecoverySetting", "UserAttributeUpdateSettings", "IssuerConfiguration", "KeyConfiguration", "EmailConfiguration",
+			"DeviceConfiguration", "AdminCreateUserConfig", "VerificationMessageTemplate", "UserPoolAddOns", "Policies"} {
+			again[name] = p[name]
+		}
+		w.send("UpdateUserPool", again)
+		described := w.describedPool(p["Id"])
+		delete(described, "LastModifiedDate")
+		delete(p, "LastModifiedDate")
+		if !reflect.DeepEqual(described, p) {
+			t.Errorf("before the update %v\nafter it %v", p, described)
+		}
+	})
+}
+
+func TestPoolSettings_TwoValiditiesOfTemporaryPasswords_MustAgree(t *testing.T) {
+	both := func(policy, unused int) string {
+		return poolWith(fmt.Sprintf(`"Policies":{"PasswordPolicy":{"TemporaryPasswordValidityDays":%d}},"AdminCreateUserConfig":{"UnusedAccountValidityDays":%d}`, policy, unused))
+	}
+	inWorld(t, func(w *world) {
+		w.createdPool(both(3, 3))
+		w.refuses("CreateUserPool", func(string) string { return both(3, 5) }, []told{{"3 and 5", "InvalidParameterException",
+			"Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"}})
+	})
+}
+
 // The name of an unknown pool is a stranger's text, whatever else is wrong.
 func TestClient_OfUnknownPool_IsToldFirstAndNotLogged(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -170,12 +170,12 @@ func (s *Service) createByAdmin(ctx context.Context, p Pool, u User, name string
 	err := s.store.Update(ctx, func(tx Tx) error {
 		switch _, err := s.holder(ctx, tx, Registration{PoolID: p.ID, Name: name}); {
 		case err == nil:
-			return nameExists(p, name)
+			return nameExists(p, name, errAccountExists)
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}
 		if regs, err := tx.Registrations(ctx, p.ID, name, at); err != nil || (len(regs) > 0 && p.Settings.exact()) {
-			return cmp.Or(err, error(nameExists(p, name)))
+			return cmp.Or(err, error(nameExists(p, name, errAccountExists)))
 		}
 		if err := s.freeAliases(ctx, tx, p, u, force, at); err != nil {
 			return err

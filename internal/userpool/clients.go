@@ -118,13 +118,14 @@ func checkLifetimes(set ClientSettings) error {
 		name     string
 		ttl      time.Duration
 		min, max time.Duration
+		bounds   string
 	}{
-		{"AccessTokenValidity", set.accessTTL(), minTokenTTL, maxTokenTTL},
-		{"IdTokenValidity", set.idTTL(), minTokenTTL, maxTokenTTL},
-		{"RefreshTokenValidity", set.refreshTTL(), minRefreshTTL, maxRefreshTTL},
+		{"AccessTokenValidity", set.accessTTL(), minTokenTTL, maxTokenTTL, "5 minutes to 1 day"},
+		{"IdTokenValidity", set.idTTL(), minTokenTTL, maxTokenTTL, "5 minutes to 1 day"},
+		{"RefreshTokenValidity", set.refreshTTL(), minRefreshTTL, maxRefreshTTL, "1 hour to 3650 days"},
 	} {
 		if t.ttl < t.min || t.ttl > t.max {
-			return fault.New(fault.InvalidParameter, "%s must be from %s to %s.", t.name, t.min, t.max)
+			return fault.New(fault.InvalidParameter, "%s must be from %s.", t.name, t.bounds)
 		}
 	}
 	if set.accessTTL() > set.refreshTTL() || set.idTTL() > set.refreshTTL() {

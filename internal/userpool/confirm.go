@@ -96,7 +96,7 @@ func (s *Service) liveSignUps(ctx context.Context, tx Tx, k confirmation) ([]Cha
 // errors are told the same of everybody.
 func nothingToConfirm(k confirmation) error {
 	switch {
-	case k.client.Settings.PreventExistence, k.subject.pending:
+	case k.client.Settings.PreventExistence, k.subject.pending, k.subject.waits:
 		return errExpiredCode
 	case k.subject.known:
 		return errIsConfirmed
@@ -257,7 +257,7 @@ func (s *Service) createFromSignUp(ctx context.Context, tx Tx, p Pool, u User, n
 		u.Names = append([]string{name}, others...)
 	}
 	if err := tx.InsertUser(ctx, u); err != nil {
-		return fmt.Errorf("insert user: %w", nameTaken(err, nameExists(p, name)))
+		return fmt.Errorf("insert user: %w", nameTaken(err, nameExists(p, name, errUserExists)))
 	}
 	return nil
 }

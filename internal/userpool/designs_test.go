@@ -93,6 +93,26 @@ func TestPlainNames_WholeRoad(t *testing.T) {
 	})
 }
 
+func TestPlainNames_SignUpWithoutCode_IsToldThatNoneWaits(t *testing.T) {
+	for _, legacy := range []bool{true, false} {
+		inWorld(t, options{legacy: legacy, design: func(s *userpool.PoolSettings) { plainNames(s); s.AutoVerified = nil }}, func(w *world) {
+			w.signUp(home, "asha", password)
+			_, err := w.confirm(home, "asha", "123456", "")
+			w.want(err, fault.ExpiredCode, "Invalid code provided, please request a code again.")
+		})
+	}
+}
+
+func TestPlainNames_TakenName_IsToldTheAdministratorAsCognitoTellsIt(t *testing.T) {
+	inWorld(t, options{design: plainNames}, func(w *world) {
+		w.create("asha")
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: "asha", Suppress: true})
+		w.want(err, fault.UsernameExists, "User account already exists")
+		_, err = w.trySignUp(home, "asha", password)
+		w.want(err, fault.UsernameExists, "User already exists")
+	})
+}
+
 func TestPlainNames_FirstConfirmedWins(t *testing.T) {
 	inWorld(t, options{design: plainNames}, func(w *world) {
 		w.signUp(stranger, "asha", intruders, attr("phone_number", ravi))

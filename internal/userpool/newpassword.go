@@ -25,7 +25,7 @@ func (s *Service) demandNewPassword(ctx context.Context, tx Tx, st start, u User
 			lacking = append(lacking, "userAttributes."+name)
 		}
 	}
-	shown, err := json.Marshal(readable(st.client, u.Attributes))
+	shown, err := json.Marshal(readable(st.client, u.apart().Attributes))
 	if err != nil {
 		return step{}, nil, err
 	}
@@ -124,6 +124,7 @@ func addNewAttributes(rep reply, u *User) error {
 	if err := rep.pool.Settings.fillable(given); err != nil {
 		return err
 	}
+	*u = u.apart()
 	maps.Copy(u.Attributes, attrs)
 	for _, name := range rep.pool.Settings.Required {
 		if u.Attributes[name] == "" {

@@ -244,6 +244,24 @@ func TestAdminCreateUser_TemporaryPassword_MustBeChanged(t *testing.T) {
 	})
 }
 
+func TestNewPassword_UserWithoutAttributes_GivesSome(t *testing.T) {
+	inWorld(t, options{design: plainNames}, func(w *world) {
+		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: "asha", TemporaryPassword: "Temp-Pass-12", Suppress: true})
+		w.must(err)
+		r, err := w.bySRP("USER_SRP_AUTH", "asha", "Temp-Pass-12")
+		w.must(err)
+		// Apps delete members of the parsed object before they show a form.
+		if shown := r.Parameters["userAttributes"]; shown != "{}" {
+			t.Errorf("userAttributes is %s, want an empty object", shown)
+		}
+		r, err = w.answer(home, r.Challenge, r.Session, "USERNAME", "asha", "NEW_PASSWORD", password, "userAttributes.name", "Asha")
+		w.must(err)
+		if name := w.attribute(w.tokens(r).Access, "name"); name != "Asha" {
+			t.Errorf("the name is %q", name)
+		}
+	})
+}
+
 func TestAdminCreateUser_TemporaryPassword_EndsAfterItsDays(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: asha, TemporaryPassword: "Temp-Pass-12", Suppress: true})

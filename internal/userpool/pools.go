@@ -101,12 +101,31 @@ func checkPool(r NewPool) error {
 	if err := checkSchema(set); err != nil {
 		return err
 	}
-	for _, text := range []string{set.VerificationText, set.AuthenticationText, set.InvitationText} {
-		if text != "" && !strings.Contains(text, "{####}") {
-			return fault.New(fault.InvalidParameter, "SMS message templates must contain {####}.")
-		}
+	if len(set.Recovery) > 1 && slices.Contains(set.Recovery, "admin_only") {
+		return fault.New(fault.InvalidParameter, "AccountRecoverySetting: admin_only stands alone.")
+	}
+	if err := checkTemplates(set); err != nil {
+		return err
 	}
 	return checkTags(set.Tags)
+}
+
+// checkTemplates checks that no message leaves out what it is sent for.
+func checkTemplates(set PoolSettings) error {
+	for _, medium := range []struct {
+		name  string
+		texts []string
+	}{
+		{"SMS", []string{set.VerificationText, set.AuthenticationText, set.InvitationText}},
+		{"E-mail", []string{set.Mail.Verification, set.Mail.Authentication, set.Mail.Invitation}},
+	} {
+		for _, text := range medium.texts {
+			if text != "" && !strings.Contains(text, "{####}") {
+				return fault.New(fault.InvalidParameter, "%s message templates must contain {####}.", medium.name)
+			}
+		}
+	}
+	return nil
 }
 
 // checkNames checks what users of a pool are to sign in with.
@@ -115,15 +134,16 @@ func checkNames(set PoolSettings) error {
 		name    string
 		has     []string
 		allowed []string
+		wrong   string
 	}{
-		{"UsernameAttributes", set.UsernameAttributes, contactAttributes},
-		{"AliasAttributes", set.AliasAttributes, []string{AttrPhone, AttrEmail, attrPreferred}},
-		{"AutoVerifiedAttributes", set.AutoVerified, contactAttributes},
-		{"AttributesRequireVerificationBeforeUpdate", set.VerifyFirst, set.AutoVerified},
+		{"UsernameAttributes", set.UsernameAttributes, contactAttributes, "not possible here"},
+		{"AliasAttributes", set.AliasAttributes, []string{AttrPhone, AttrEmail, attrPreferred}, "not possible here"},
+		{"AutoVerifiedAttributes", set.AutoVerified, contactAttributes, "not possible here"},
+		{"AttributesRequireVerificationBeforeUpdate", set.VerifyFirst, set.AutoVerified, "not in AutoVerifiedAttributes"},
 	} {
 		for i, attr := range list.has {
 			if !slices.Contains(list.allowed, attr) || slices.Contains(list.has[:i], attr) {
-				return fault.New(fault.InvalidParameter, "%s: %s is not possible here, or is there twice.", list.name, clip(attr))
+				return fault.New(fault.InvalidParameter, "%s: %s is %s, or is there twice.", list.name, clip(attr), list.wrong)
 			}
 		}
 	}

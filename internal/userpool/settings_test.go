@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -30,6 +31,40 @@ func TestPoolAndClientNames_OutsideTheModelsPattern_AreRefused(t *testing.T) {
 			w.must(err)
 			_, err = w.s.CreateUserPoolClient(w.ctx, userpool.NewClient{PoolID: w.pool, Name: name})
 			w.must(err)
+		}
+	})
+}
+
+func TestPoolSettings_ThatCannotHoldTogether_AreRefused(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		for want, change := range map[string]func(*userpool.PoolSettings){
+			"E-mail message templates must contain {####}.": func(s *userpool.PoolSettings) { s.Mail.Invitation = "Welcome, {username}." },
+			"SMS message templates must contain {####}.":    func(s *userpool.PoolSettings) { s.InvitationText = "Welcome, {username}." },
+			"AccountRecoverySetting: admin_only stands alone.": func(s *userpool.PoolSettings) {
+				s.Recovery = []string{"admin_only", "verified_phone_number"}
+			},
+			"AttributesRequireVerificationBeforeUpdate: email is not in AutoVerifiedAttributes, or is there twice.": func(s *userpool.PoolSettings) {
+				s.AutoVerified, s.VerifyFirst = []string{"phone_number"}, []string{"email"}
+			},
+		} {
+			set := phonePool()
+			change(&set)
+			_, err := w.s.CreateUserPool(w.ctx, userpool.NewPool{Name: "p", Settings: set})
+			w.want(err, fault.InvalidParameter, want)
+			w.want(w.s.UpdateUserPool(w.ctx, userpool.PoolUpdate{ID: w.pool, Settings: set}), fault.InvalidParameter, want)
+		}
+	})
+}
+
+func TestClientLifetimes_OutOfBounds_AreToldInWords(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		for want, set := range map[string]userpool.ClientSettings{
+			"AccessTokenValidity must be from 5 minutes to 1 day.":   {AccessTokenTTL: 25 * time.Hour},
+			"IdTokenValidity must be from 5 minutes to 1 day.":       {IDTokenTTL: time.Minute},
+			"RefreshTokenValidity must be from 1 hour to 3650 days.": {RefreshTokenTTL: time.Minute},
+		} {
+			_, err := w.s.CreateUserPoolClient(w.ctx, userpool.NewClient{PoolID: w.pool, Name: "c", Settings: set})
+			w.want(err, fault.InvalidParameter, want)
 		}
 	})
 }

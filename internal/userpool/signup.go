@@ -28,6 +28,7 @@ var (
 	errExpiredCode   = fault.New(fault.ExpiredCode, "Invalid code provided, please request a code again.")
 	errWrongCode     = fault.New(fault.CodeMismatch, "Invalid verification code provided, please try again.")
 	errUserExists    = fault.New(fault.UsernameExists, "User already exists")
+	errAccountExists = fault.New(fault.UsernameExists, "User account already exists")
 	errNotUserClient = fault.New(fault.UserNotFound, "Username/client id combination not found.")
 	errIsConfirmed   = fault.New(fault.NotAuthorized, "User cannot be confirmed. Current status is CONFIRMED")
 )
@@ -157,7 +158,7 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 		reg.Existing, reg.Verifier = u.ID, ""
 		want.decoy = !u.Enabled
 	case err == nil:
-		return SignUpResult{}, nameExists(want.pool, reg.Name)
+		return SignUpResult{}, nameExists(want.pool, reg.Name, errUserExists)
 	case !errors.Is(err, ErrNotFound):
 		return SignUpResult{}, err
 	}
@@ -201,12 +202,13 @@ func hidesNames(p Pool) bool {
 	return p.Settings.Behaviour() == Strict && p.Settings.namedByContact()
 }
 
-// nameExists words a taken name as Cognito does.
-func nameExists(p Pool, name string) *fault.Error {
+// nameExists words a taken name as Cognito does. Of a name that is no contact the
+// operations say it differently.
+func nameExists(p Pool, name string, chosen *fault.Error) *fault.Error {
 	if c := p.Settings.loginBy(name).contact; !c.IsZero() {
 		return fault.New(fault.UsernameExists, "An account with the given %s already exists.", c.attribute())
 	}
-	return errUserExists
+	return chosen
 }
 
 // usesSession says whether the client has a flow for the Session that follows a
