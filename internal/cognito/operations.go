@@ -100,7 +100,7 @@ func (a *API) table() []operation {
 		op("GetUser", accessToken, a.getUser),
 		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode),
 		refused("GetUserAuthFactors", accessToken, noMFA),
-		refused("GetUserPoolMfaConfig", admin, noMFA),
+		op("GetUserPoolMfaConfig", admin, a.getUserPoolMfaConfig),
 		op("GlobalSignOut", accessToken, a.globalSignOut),
 		op("InitiateAuth", public, a.initiateAuth),
 		refused("ListDevices", accessToken, noDevices),
