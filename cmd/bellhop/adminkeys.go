@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,24 +33,17 @@ func (o *adminKeyOptions) createFlags() []config.Flag {
 }
 
 func (o *adminKeyOptions) setExpires(v string) (err error) {
-	days, inDays := strings.CutSuffix(v, "d")
-	if inDays {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 16)
-		o.wanted.Lifetime = time.Duration(n) * 24 * time.Hour
-	} else {
-		o.wanted.Lifetime, err = time.ParseDuration(v)
+	o.wanted.Lifetime, err = config.ParseSpan(v)
+	if err == nil && o.wanted.Lifetime == 0 {
+		return errors.New("must be more than 0; without it the key serves until it is deleted")
 	}
-	if err != nil || o.wanted.Lifetime <= 0 {
-		return fmt.Errorf("must be a time such as 90d or 12h, not %q", v)
-	}
-	return nil
+	return err
 }
 
 func (o *adminKeyOptions) setOperations(v string) (err error) {
 	o.wanted.Operations, err = cognito.ParseOperations(items(v))
 	if err != nil {
-		return fmt.Errorf("has %w", err)
+		return err
 	}
 	if len(o.wanted.Operations) == 0 {
 		return errors.New("names no operation")
@@ -193,7 +185,7 @@ func adminKeysList(ctx context.Context, in invocation) error {
 func adminKeysDelete(ctx context.Context, in invocation) error {
 	id := argument(&in)
 	if id == "" {
-		return usageError("say which: bellhop admin-keys delete ID; bellhop admin-keys list shows the ids")
+		return usageError("say which, before any flag: bellhop admin-keys delete ID; bellhop admin-keys list shows the ids")
 	}
 	cfg, err := loadTool(in)
 	if err != nil {

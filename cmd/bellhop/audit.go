@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"os"
 	"os/user"
 	"slices"
@@ -32,22 +31,35 @@ type auditOptions struct {
 
 func (o *auditOptions) flags() []config.Flag {
 	f := &o.filter
+	asJSON := jsonFlag(&o.asJSON)
+	asJSON.Help = "print a JSON object a line, oldest first, instead of a table"
 	return []config.Flag{
 		{Name: "pool", Arg: "ID", Set: setTo(&f.Pool), Help: "rows of this user pool"},
 		{Name: "user", Arg: "SUB", Set: setTo(&f.User), Help: "rows that speak of this user, by sub"},
-		{Name: "name", Arg: "NAME", Set: setTo(&f.Name), Help: "rows of this sign-in name: a number, an e-mail address or a user name"},
+		{Name: "name", Arg: "NAME", Set: func(v string) error { f.Name = unspaced(v); return nil }, Help: "rows of this sign-in name: a number, an e-mail address or a user name"},
 		{Name: "operation", Arg: "OP", Set: setTo(&f.Operation), Help: "rows of this operation, such as InitiateAuth"},
 		{Name: "actor", Arg: "ID", Set: setTo(&f.Actor), Help: "rows of this actor: a sub, an access key id, an operator's login"},
 		{Name: "since", Arg: "TIME", Set: setMoment(&f.Since), Help: "rows from then on: a length of time ago, such as 24h or 7d, or RFC 3339"},
 		{Name: "until", Arg: "TIME", Set: setMoment(&f.Until), Help: "rows before then"},
 		{Name: "outcome", Arg: "OUTCOME", Set: o.setOutcome, Help: "success, refused or failed"},
 		{Name: "limit", Arg: "N", Set: o.setLimit, Help: "the newest N rows, 0 for all (default 100; all with --json)"},
-		{Name: "json", Set: func(v string) error { o.asJSON = v == "true"; return nil }, Help: "print a JSON object a line, oldest first, instead of a table"},
+		asJSON,
 	}
 }
 
 func setTo[T ~string](field *T) func(string) error {
 	return func(v string) error { *field = T(v); return nil }
+}
+
+// unspaced is a number without what people write between its digits; other
+// names stay as they are.
+func unspaced(name string) string {
+	bare := strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(name)
+	digits, number := strings.CutPrefix(bare, "+")
+	if !number || strings.Trim(digits, "0123456789") != "" {
+		return name
+	}
+	return bare
 }
 
 func setMoment(field *time.Time) func(string) error {
@@ -81,33 +93,28 @@ func (o *auditOptions) setLimit(v string) error {
 	return nil
 }
 
-func auditHelp() string { return config.Help(new(auditOptions).flags(), dataSettings) }
+func auditHelp() string { return config.Help(new(auditOptions).flags(), toolSettings) }
 
 // audit prints the audit trail of the data folder, whether or not a server runs
 // on it.
 func audit(ctx context.Context, in invocation) error {
 	options := auditOptions{limit: -1}
-	cfg, err := config.Load(config.Input{Args: in.args, Env: in.env, ReadFile: os.ReadFile, Extra: options.flags(), Tool: true})
+	cfg, err := loadTool(in, options.flags()...)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(cfg.Database); err != nil { // to read makes none
-		return fmt.Errorf("there is no database to read: %w", err)
+	if f := options.filter; !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return usageError("--since must be earlier than --until: between the two there is no time")
 	}
-	log := newLogger(in.stderr, slog.LevelWarn)
-	v, err := openVault(ctx, cfg, false)
+	t, err := openTool(ctx, in, cfg)
 	if err != nil {
 		return err
 	}
-	defer closeVault(v, log)
-	service, err := v.service(ctx, cfg, noSenders(), "", log)
-	if err != nil {
-		return err
-	}
+	defer t.close()
 	if options.asJSON {
-		return auditLines(ctx, in.stdout, service, options)
+		return auditLines(ctx, in.stdout, t.service, options)
 	}
-	return auditTable(ctx, in.stdout, service, options)
+	return auditTable(ctx, in.stdout, t.service, options)
 }
 
 // auditLine is a row for machines. Members may be added, never changed.

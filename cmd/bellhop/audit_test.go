@@ -57,6 +57,9 @@ func TestAudit_BesideARunningServer_FindsAPersonsRows(t *testing.T) {
 			t.Errorf("no row of %q in %q", want, operations)
 		}
 	}
+	if spaced := auditJSON(t, data, "--name", number[:2]+" ("+number[2:5]+") "+number[5:8]+"-"+number[8:], "--operation", "SignUp"); len(spaced) != 1 {
+		t.Errorf("a number written with blanks: %d rows, want 1", len(spaced))
+	}
 	key := rows[len(rows)-1]["actor"].(string)
 	for args, want := range map[string]int{
 		"--operation AdminGetUser": 1, "--actor " + key: 1, "--user " + *user.Username: 1, "--since 1h --operation SignUp": 1,
@@ -106,7 +109,8 @@ func TestAudit_BadArguments_AreNamed(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	for args, want := range map[string]string{
 		"--since yesterday": "--since must be a length of time", "--outcome good": "--outcome must be success, refused or failed",
-		"--limit -1": "--limit must be a number of rows",
+		"--limit -1": "--limit must be a number of rows", "--json=maybe": "--json must be true or false",
+		"--since 1h --until 2h": "--since must be earlier than --until",
 	} {
 		code, stdout, stderr := once(t, nil, append([]string{"audit", "--data", data}, strings.Fields(args)...)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
@@ -114,7 +118,7 @@ func TestAudit_BadArguments_AreNamed(t *testing.T) {
 		}
 	}
 	code, _, stderr := once(t, nil, "audit", "--data", data)
-	if code != exitFailed || !strings.Contains(stderr, "there is no database to read") {
+	if code != exitFailed || !strings.Contains(stderr, "there is no database ") {
 		t.Errorf("without a database: exit code %d, %q", code, stderr)
 	}
 	absent(t, data)

@@ -82,16 +82,13 @@ func (o *poolOptions) flags() []config.Flag {
 		{Name: "sign-in", Arg: "NAMES", Set: o.signIn.set, Help: "what users sign in with: phone, email, phone,email or username (default phone)"},
 		{Name: "behaviour", Arg: "MODE", Set: tag("bellhop:behaviour"), Help: "standard, strict or cognito-exact (default standard)"},
 		{Name: "app-host", Arg: "HOST", Set: tag("bellhop:app-host"), Help: "host of the app's page, for the last line of texts (default none)"},
-		{Name: "json", Set: func(v string) error { o.asJSON = v == "true"; return nil }, Help: "print JSON instead of snippets"},
+		switchFlag("json", "print JSON instead of snippets", &o.asJSON),
 	}
 }
 
 // poolSettings are the settings that matter to the command; the others are
 // accepted, so that it can share a server's file and environment.
 var poolSettings = []string{"data", "database", "master-key-file", "public-url", "region", "listen", "config"}
-
-// dataSettings are those that say where a server's data is.
-var dataSettings = []string{"data", "database", "master-key-file", "config"}
 
 func poolCreateHelp() string {
 	return config.Help(new(poolOptions).flags(), poolSettings)

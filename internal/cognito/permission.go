@@ -99,7 +99,7 @@ func ParseOperations(list []string) ([]string, error) {
 		}
 		pattern := strings.TrimPrefix(text, sigService+":")
 		if !includesSigned(pattern) {
-			return nil, fmt.Errorf("%q is no operation that is signed, and no beginning of one with a star", text)
+			return nil, fmt.Errorf("has %q, which is no operation that is signed, and no beginning of one with a star", text)
 		}
 		patterns = append(patterns, pattern)
 	}

@@ -253,7 +253,7 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 		"region":                   {sources{args: []string{"--region=home"}}, "--region must look like an AWS region"},
 		"sms":                      {sources{args: []string{"--sms=carrier-pigeon"}}, "--sms must be none, log or webhook:URL"},
 		"webhook without URL":      {sources{args: []string{"--sms=webhook:sms.example?key=hunter2"}}, "--sms must give the webhook a whole URL"},
-		"audit retention":          {sources{args: []string{"--audit-retention=long"}}, `--audit-retention must be a length of time such as 90d, 36h or 30m, not "long"`},
+		"audit retention":          {sources{args: []string{"--audit-retention=long"}}, `--audit-retention must be a length of time such as 90d, 36h or 30m, a hundred years at most, not "long"`},
 		"audit retention, days":    {sources{args: []string{"--audit-retention=-1d"}}, "--audit-retention must be a length"},
 		"audit retention, endless": {sources{args: []string{"--audit-retention=36501d"}}, "--audit-retention must be a length"},
 		"limits":                   {sources{args: []string{"--limits=on"}}, "--limits must be enforce or off"},

@@ -219,7 +219,7 @@ func ParseSpan(v string) (time.Duration, error) {
 		span = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || span < 0 || span > maxSpan {
-		return 0, fmt.Errorf("must be a length of time such as 90d, 36h or 30m, not %q", v)
+		return 0, fmt.Errorf("must be a length of time such as 90d, 36h or 30m, a hundred years at most, not %q", v)
 	}
 	return span, nil
 }

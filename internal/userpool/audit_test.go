@@ -92,6 +92,24 @@ func TestAudit_FailingCommit_LeavesNeitherChangeNorItsRow(t *testing.T) {
 	})
 }
 
+func TestAudit_FlushOfATool_GivesUpOnAStoreThatTakesNoWrites(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		store := &failing{Store: w.store}
+		w.on(store)
+		w.stop() // a tool does not run the background work
+		store.fails.Store(true)
+		ctx := w.s.Begin(w.ctx, userpool.Call{Operation: "CreateUserPool", Kind: userpool.ActorOperator, Actor: "root"})
+		w.s.End(ctx, errCommit)
+		began := time.Now()
+		w.s.FlushAudit(w.ctx)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("the command ends after %s", took)
+		}
+		store.fails.Store(false)
+		w.start()
+	})
+}
+
 func TestAudit_FunctionRunTwice_IsOneRow(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.on(storetest.Twice(w.store))

@@ -45,10 +45,13 @@ func (s *Service) RotateKeys(ctx context.Context, pool PoolID, how KeyRotation) 
 	var all []RotatedKeys
 	err := s.somePools(ctx, pool, func(p Pool) error {
 		rotated, err := s.rotateKeys(ctx, p, plan)
+		if err != nil { // what it says was not committed
+			return err
+		}
 		if !rotated.SignsFrom.IsZero() { // else the pool went meanwhile
 			all = append(all, rotated)
 		}
-		return err
+		return nil
 	})
 	return all, err
 }

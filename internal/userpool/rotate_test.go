@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -222,6 +223,20 @@ func TestRotateKeys_UnderLoad_EveryTokenIsInEveryKeySetOfItsLife(t *testing.T) {
 		}
 		if len(signers) < 6 {
 			t.Errorf("only %d keys signed in all that time", len(signers))
+		}
+	})
+}
+
+func TestRotateKeys_FailingCommit_IsNotToldAsDone(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		store := &failing{Store: w.store}
+		w.on(store)
+		w.settle()
+		store.fails.Store(true)
+		rotated, err := w.s.RotateKeys(w.ctx, w.pool, userpool.KeyRotation{AtOnce: true})
+		store.fails.Store(false)
+		if !errors.Is(err, errCommit) || len(rotated) != 0 {
+			t.Errorf("RotateKeys = %+v, %v; want none and the store's error", rotated, err)
 		}
 	})
 }

@@ -18,6 +18,7 @@ const (
 	lateBatch      = 256  // rows of one transaction
 	lateAfter      = 50 * time.Millisecond
 	lateRetry      = time.Second
+	flushFor       = 3 * time.Second
 	tellDropped    = time.Minute
 	refusedMinute  = 3000
 	refusedAddress = 120
@@ -134,8 +135,11 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // FlushAudit writes what waits of the audit trail. Run does so by itself; a tool
-// that does not run the background work calls it before it ends.
+// that does not run the background work calls it before it ends. It gives up
+// soon on a store that takes no writes, so that the tool can say why it failed.
 func (s *Service) FlushAudit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushFor)
+	defer cancel()
 	for batch := s.trail.waiting(); len(batch) > 0; batch = s.trail.waiting() {
 		s.writeLate(ctx, batch)
 	}
