@@ -204,9 +204,6 @@ func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, p
 	if err != nil {
 		return step{}, err
 	}
-	if err := s.canSend(who); err != nil {
-		return step{}, err
-	}
 	ch, err := s.textCode(ctx, tx, who)
 	if err != nil {
 		return step{}, err
@@ -243,6 +240,14 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 	want := codeRequest{
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
 		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
+	}
+	if err := s.canSend(want); err != nil {
+		// Where it would go is told only of what was typed: whether a made-up
+		// contact could be sent to is another answer than whether a user's can.
+		if !st.client.Settings.PreventExistence || u.contact.fits(medium) {
+			return codeRequest{}, err
+		}
+		want.decoy = true
 	}
 	if want.decoy {
 		want.subject = decoySubject(u.id)
