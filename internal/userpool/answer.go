@@ -224,8 +224,10 @@ func (u User) firstProof(p Pool, to Contact) bool {
 
 // prove notes that the contact, which is the user's, is his. Where that is the
 // proof that the user lacked, what somebody said at sign-up goes. A verified
-// contact may be an alias; somebody else's is AliasExists.
+// contact may be an alias; somebody else's is AliasExists. Where it is a name of
+// the user from now on, sign-ups that wait for it end.
 func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, at time.Time) (User, error) {
+	was := u
 	if u.firstProof(p, to) {
 		u = u.bare(to)
 		if err := signOut(ctx, tx, u, at); err != nil {
@@ -238,7 +240,7 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return u, fmt.Errorf("verify %s: %w", to.attribute(), nameTaken(err, errAliasExists(to.attribute())))
 	}
-	return u, nil
+	return u, s.moveNames(ctx, tx, p, was, u)
 }
 
 // bare is the user without what a sign-up said of him that nobody proved: of

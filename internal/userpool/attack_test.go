@@ -548,3 +548,27 @@ func TestExistence_UserNames_TheMediumTellsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestProof_OfASecondName_EndsTheSignUpsThatWaitForIt(t *testing.T) {
+	inWorld(t, options{design: bothNames}, func(w *world) {
+		w.join(ashaMail, password, ashaMail, attr("phone_number", asha))
+		waits := w.signUp(stranger, asha, intruders)
+		code := w.code(asha)
+		r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", ashaMail, "PREFERRED_CHALLENGE", "SMS_OTP")
+		w.must(err)
+		r, err = w.answer(home, "SMS_OTP", r.Session, "USERNAME", ashaMail, "SMS_OTP_CODE", w.code(asha))
+		w.must(err)
+		w.tokens(r)
+		if !w.canSignInWith(asha, password) {
+			t.Fatal("the proved number is no name")
+		}
+		_, err = w.confirm(stranger, asha, code, waits.Session)
+		w.want(err, fault.ExpiredCode, "")
+		before := w.texts(asha)
+		w.pass(time.Minute)
+		w.must(w.resend(stranger, asha))
+		if n := w.texts(asha); n != before {
+			t.Errorf("%d texts for a sign-up that cannot end", n-before)
+		}
+	})
+}
