@@ -572,3 +572,20 @@ func TestProof_OfASecondName_EndsTheSignUpsThatWaitForIt(t *testing.T) {
 		}
 	})
 }
+
+func TestExistence_StrictWithAliases_NamesOfOnesOwnTellNothing(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict, design: aliasNames}, func(w *world) {
+		access := w.aliased("asha", asha, ashaMail)
+		_, err := w.update(access, attr("preferred_username", "ash"))
+		w.must(err)
+		for _, name := range []string{"asha", "ash", "nobody", "no"} {
+			r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", name, "SRP_A", "2")
+			w.must(err)
+			srp := r.Parameters["USER_ID_FOR_SRP"]
+			told := w.custom(home, name).Parameters["USERNAME"]
+			if len(srp) != 36 || told != srp {
+				t.Errorf("%s is told %s, and %s by SRP", name, told, srp)
+			}
+		}
+	})
+}

@@ -260,10 +260,11 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 }
 
 // told is the user name that the client is told of the subject: the canonical
-// one, or what looks like one. In a strict pool an alias leads to a sub, as one
-// of nobody's does, and not to a name that only a user has.
+// one, or what looks like one. In a strict pool with aliases every name leads to
+// a sub, as one of nobody's does, and not to a name that only a user has; so does
+// SRP there, see srpIdentity.
 func (s *Service) told(c Client, p Pool, u subject) string {
-	hides := u.byAlias && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
+	hides := len(p.Settings.AliasAttributes) > 0 && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
 	switch {
 	case p.Settings.namedByContact(), hides:
 		return string(u.id)
