@@ -29,7 +29,11 @@ const (
 		where pool_id = $1 and id = $2`
 	sqlDeleteUser = `delete from users where pool_id = $1 and id = $2`
 
-	sqlClaimName = `insert into user_names (pool_id, name, user_id) values ($1, $2, $3)
+	// An id that is or was somebody's is nobody else's name: see findUser.
+	sqlClaimName = `insert into user_names (pool_id, name, user_id)
+		select $1, $2, $3
+		where not exists (select 1 from users where pool_id = $1 and id = $2 and id <> $3)
+			and not exists (select 1 from retired_users where pool_id = $1 and user_id = $2)
 		on conflict do nothing`
 	sqlReleaseName = `delete from user_names where pool_id = $1 and name = $2 and user_id = $3`
 

@@ -173,6 +173,21 @@ var userCases = []testCase{
 			[]string{"pool", "client", "key", "retired", "registration", "group", "search", "message"})
 		equal(e, "left of the other", len(kept.left(e)), furnishings)
 	}},
+	{"InsertUser and UpdateUser/take nobody else's id for a name, though it is gone", func(e *env) {
+		e.insertUser(e.newUser("sub"))
+		e.insertUser(e.newUser("other"))
+		named := func() {
+			e.Helper()
+			other := e.newUser("other", "sub")
+			e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.UpdateUser(e.ctx, other) })
+			e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.InsertUser(e.ctx, e.newUser("third", "sub")) })
+			equal(e, "found by the id", e.byName("sub"), "")
+		}
+		named()
+		e.do(func(tx userpool.Tx) error { return tx.DeleteUser(e.ctx, e.pool, "sub") })
+		named()
+		e.do(func(tx userpool.Tx) error { return tx.UpdateUser(e.ctx, e.newUser("other", "other")) }) // his own
+	}},
 	{"DeleteUser/takes the unsent texts of its challenges with it", func(e *env) {
 		e.insertUser(e.newUser("sub"))
 		e.openChallenge(e.newChallenge("c", "sub"))

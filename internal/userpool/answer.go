@@ -191,7 +191,7 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 	if !u.has(rep.pool, ch.To) {
 		return step{}, errCredentials, nil
 	}
-	if !u.proved(rep.pool, ch.To) {
+	if u.unsettled(rep.pool, ch.To) {
 		if u, err = s.prove(ctx, tx, rep.pool, u, ch.To, rep.at); err != nil {
 			return step{}, nil, err
 		}
@@ -203,11 +203,32 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 	return next, nil, err
 }
 
+// unsettled says whether a proof of the contact changes anything about the user.
+// That an administrator calls it verified is no proof.
+func (u User) unsettled(p Pool, to Contact) bool {
+	return !u.proved(p, to) || u.firstProof(p, to)
+}
+
+// firstProof says whether a proof of the contact is the one that the user lacks
+// since an administrator confirmed him. Where contacts are names it must be of a
+// name: one that somebody else may own is not proved by another contact's code.
+func (u User) firstProof(p Pool, to Contact) bool {
+	if !u.Unproved || !p.Settings.namedByContact() {
+		return u.Unproved
+	}
+	return p.Settings.namesBy(to.attribute()) && !slices.ContainsFunc(contactAttributes, func(attr string) bool {
+		c := u.contact(attr)
+		return attr != to.attribute() && !c.IsZero() && !u.proved(p, c) && slices.Contains(u.Names, p.Settings.nameOfContact(c))
+	})
+}
+
 // prove notes that the contact, which is the user's, is his. Where that is the
-// first proof of anything about the user, what somebody said at sign-up goes. A
-// verified contact may be an alias; somebody else's is AliasExists.
+// proof that the user lacked, what somebody said at sign-up goes. A verified
+// contact may be an alias; somebody else's is AliasExists. Where it is a name of
+// the user from now on, sign-ups that wait for it end.
 func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, at time.Time) (User, error) {
-	if u.Unproved {
+	was := u
+	if u.firstProof(p, to) {
 		u = u.bare(to)
 		if err := signOut(ctx, tx, u, at); err != nil {
 			return u, err
@@ -219,7 +240,7 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return u, fmt.Errorf("verify %s: %w", to.attribute(), nameTaken(err, errAliasExists(to.attribute())))
 	}
-	return u, nil
+	return u, s.moveNames(ctx, tx, p, was, u)
 }
 
 // bare is the user without what a sign-up said of him that nobody proved: of

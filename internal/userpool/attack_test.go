@@ -2,10 +2,13 @@ package userpool_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -389,5 +392,200 @@ func TestDecoy_ThenASignUpElsewhere_TheFirstRealTextIsSent(t *testing.T) {
 		auth, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
 		w.must(err)
 		w.tokens(auth)
+	})
+}
+
+func TestUnproved_VerifiedByTheAdministrator_TheFirstCodeStillDropsTheStrangers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		behaviour userpool.Behaviour
+		proof     func(w *world)
+	}{
+		{"sign-in", userpool.Standard, func(w *world) { w.texted(home, asha) }},
+		{"sign-up of somebody known", userpool.Strict, func(w *world) {
+			r := w.signUp(home, asha, "")
+			_, err := w.confirm(home, asha, w.code(asha), r.Session)
+			w.must(err)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, options{}, func(w *world) {
+				w.signUp(stranger, asha, intruders, attr("name", "Mallory"))
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				w.must(w.adminUpdate(asha, attr("phone_number_verified", "true")))
+				w.must(w.s.TagPool(w.ctx, w.pool, map[string]string{"bellhop:behaviour": string(c.behaviour)}))
+				c.proof(w)
+				if w.canSignInWith(asha, intruders) {
+					t.Error("the stranger's password signs in")
+				}
+				if got := w.adminAttribute(asha, "name"); got != "" {
+					t.Errorf("the stranger's attributes stay: %s", got)
+				}
+			})
+		})
+	}
+}
+
+// Where contacts name users, what an administrator confirmed is named by one that
+// nobody has proved; a code to another one says nothing about it.
+func TestUnproved_ProofOfAnotherContact_NeitherCostsTheNameNorKeepsItFromItsOwner(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		proof func(w *world, access string)
+	}{
+		{"verified", func(w *world, access string) {
+			_, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email")
+			w.must(err)
+			w.must(w.verify(access, "email", w.mailed(ashaMail)))
+		}},
+		{"signed in", func(w *world, _ string) {
+			r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "EMAIL_OTP")
+			w.must(err)
+			r, err = w.answer(home, "EMAIL_OTP", r.Session, "USERNAME", asha, "EMAIL_OTP_CODE", w.mailed(ashaMail))
+			w.must(err)
+			w.tokens(r)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			design := func(s *userpool.PoolSettings) {
+				s.AutoVerified = []string{"phone_number", "email"}
+				s.FirstFactors = append(s.FirstFactors, userpool.FactorEmailOTP)
+			}
+			inWorld(t, options{design: design}, func(w *world) {
+				w.signUp(home, asha, password, attr("email", ashaMail))
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				r, err := w.passwordOf(home, asha, password)
+				w.must(err)
+				c.proof(w, w.tokens(r).Access)
+				w.wants(r.Tokens.Access, "email_verified", "true")
+				if !w.canSignInWith(asha, password) {
+					t.Error("the user cannot sign in any more")
+				}
+				w.texted(mobile, asha)
+				if w.canSignInWith(asha, password) || w.adminAttribute(asha, "email") != "" {
+					t.Error("the number's owner shares the account with whoever signed up")
+				}
+			})
+		})
+	}
+}
+
+func TestStarts_WrongPasswordsBySRP_Count(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		count := func() (n int) {
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
+				n, err = tx.Count(w.ctx, "address/starts/1h0m0s/203.0.113.7", time.Now())
+				return err
+			}))
+			return n
+		}
+		w.member(home, asha, password)
+		before := count()
+		_, err := w.bySRP("USER_SRP_AUTH", asha, intruders)
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		_, err = w.bySRP("USER_SRP_AUTH", ravi, intruders) // nobody
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		if n := count() - before; n != 2 {
+			t.Errorf("two wrong passwords count as %d", n)
+		}
+		_, err = w.bySRP("USER_SRP_AUTH", asha, password)
+		w.must(err)
+		if n := count() - before; n != 2 {
+			t.Errorf("a right one leaves the count at %d", n)
+		}
+	})
+}
+
+// indian is a provider that takes texts to India alone.
+type indian struct{ *smstest.Phone }
+
+func (indian) Check(_ time.Time, d sms.Destination) error {
+	if !strings.HasPrefix(d.To.E164(), "+91") {
+		return fault.New(fault.CodeDeliveryFailure, "No texts to there.")
+	}
+	return nil
+}
+
+func TestExistence_NamesWhoseTextsTheProviderRefuses_TellNothing(t *testing.T) {
+	inWorld(t, options{design: aliasNames}, func(w *world) {
+		w.create("asha", attr("phone_number", asha), attr("phone_number_verified", "true"))
+		w.create("miguel", attr("phone_number", "+525512345678"), attr("phone_number_verified", "true"))
+		w.through(indian{w.phone})
+		for _, name := range []string{"asha", "miguel", "nobody"} {
+			r, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", name)
+			w.must(err)
+			_, err = w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", name, "ANSWER", "000000")
+			w.must(err)
+			_, err = w.initiate(home, "USER_AUTH", "", "USERNAME", name, "PREFERRED_CHALLENGE", "SMS_OTP")
+			w.must(err)
+			w.must(w.resend(mobile, name))
+		}
+		if n := len(w.phone.Texts()); w.texts(asha) != 2 || n != 2 {
+			t.Errorf("%d texts, %d of them to the one who can get any", n, w.texts(asha))
+		}
+		_, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", "+525512345678")
+		w.want(err, fault.CodeDeliveryFailure, "") // what was typed may be told
+	})
+}
+
+func TestExistence_UserNames_TheMediumTellsNothing(t *testing.T) {
+	inWorld(t, options{design: aliasNames, limitsOff: true}, func(w *world) {
+		media := map[string]int{}
+		for i := range 40 {
+			name := fmt.Sprint("nobody", i)
+			reset, err := w.forgot(home, name)
+			w.must(err)
+			r, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", name)
+			w.must(err)
+			told := r.Parameters
+			if told["CODE_DELIVERY_DELIVERY_MEDIUM"] != reset.Medium || told["CODE_DELIVERY_DESTINATION"] != reset.Destination {
+				t.Fatalf("%s is reached at %v, and by a reset at %+v", name, told, reset)
+			}
+			media[reset.Medium]++
+		}
+		if media["SMS"] == 0 || media["EMAIL"] == 0 {
+			t.Errorf("a medium tells that there is a user: %v", media)
+		}
+	})
+}
+
+func TestProof_OfASecondName_EndsTheSignUpsThatWaitForIt(t *testing.T) {
+	inWorld(t, options{design: bothNames}, func(w *world) {
+		w.join(ashaMail, password, ashaMail, attr("phone_number", asha))
+		waits := w.signUp(stranger, asha, intruders)
+		code := w.code(asha)
+		r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", ashaMail, "PREFERRED_CHALLENGE", "SMS_OTP")
+		w.must(err)
+		r, err = w.answer(home, "SMS_OTP", r.Session, "USERNAME", ashaMail, "SMS_OTP_CODE", w.code(asha))
+		w.must(err)
+		w.tokens(r)
+		if !w.canSignInWith(asha, password) {
+			t.Fatal("the proved number is no name")
+		}
+		_, err = w.confirm(stranger, asha, code, waits.Session)
+		w.want(err, fault.ExpiredCode, "")
+		before := w.texts(asha)
+		w.pass(time.Minute)
+		w.must(w.resend(stranger, asha))
+		if n := w.texts(asha); n != before {
+			t.Errorf("%d texts for a sign-up that cannot end", n-before)
+		}
+	})
+}
+
+func TestExistence_StrictWithAliases_NamesOfOnesOwnTellNothing(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict, design: aliasNames}, func(w *world) {
+		access := w.aliased("asha", asha, ashaMail)
+		_, err := w.update(access, attr("preferred_username", "ash"))
+		w.must(err)
+		for _, name := range []string{"asha", "ash", "nobody", "no"} {
+			r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", name, "SRP_A", "2")
+			w.must(err)
+			srp := r.Parameters["USER_ID_FOR_SRP"]
+			told := w.custom(home, name).Parameters["USERNAME"]
+			if len(srp) != 36 || told != srp {
+				t.Errorf("%s is told %s, and %s by SRP", name, told, srp)
+			}
+		}
 	})
 }

@@ -168,7 +168,7 @@ func (s *Service) made(ctx context.Context, tx Tx, k *change) ([]Delivery, error
 		return nil, err
 	}
 	if err := tx.UpdateUser(ctx, u); err != nil {
-		return nil, fmt.Errorf("change attributes: %w", err)
+		return nil, fmt.Errorf("change attributes: %w", nameTaken(err, errAliasExists(attrPreferred)))
 	}
 	if err := s.follow(ctx, tx, k.pool, k.was, u, !k.byAdmin, k.at); err != nil {
 		return nil, err

@@ -165,9 +165,10 @@ func (u User) takesCodes(p Pool, c Contact) bool {
 // ever sent there.
 func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
 	h := s.stable(stableDecoy, "number", string(u.id))
-	mailOnly := medium == anyMedium && !p.Settings.verifies(AttrPhone) && !p.Settings.namesBy(AttrPhone) &&
-		(p.Settings.verifies(AttrEmail) || p.Settings.namesBy(AttrEmail))
-	if medium == byEmail || mailOnly {
+	if medium == anyMedium {
+		medium = s.likelyMedium(p, u, []string{bySMS, byEmail})
+	}
+	if medium == byEmail {
 		local := string(rune('a'+h[0]%26)) + hex.EncodeToString(h[8:]) // of its own, with limits of its own
 		return Contact{Email: email.FromCanonical(local + "@" + string(rune('a'+h[1]%26)) + ".invalid")}
 	}

@@ -172,7 +172,7 @@ func (s *Service) confirmExisting(ctx context.Context, tx Tx, p Pool, reg Regist
 	if err := tx.DeleteRegistrations(ctx, reg.PoolID, reg.Name); err != nil {
 		return User{}, err
 	}
-	if u.proved(p, code) {
+	if !u.unsettled(p, code) {
 		return u, nil
 	}
 	return s.prove(ctx, tx, p, u, code, at)

@@ -141,7 +141,7 @@ type User struct {
 	SignedOutAt time.Time
 	// Unproved says that an administrator confirmed the sign-up, so password
 	// and attributes are of somebody who never proved to have the number. The
-	// first right code texted there drops them.
+	// first right code texted there drops them; see firstProof.
 	Unproved bool
 }
 

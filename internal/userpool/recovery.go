@@ -108,14 +108,18 @@ func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
 }
 
 // likelyMedium is how a code for nobody is said to go: by one of the media that
-// users of the pool have, the same at each call.
+// users of the pool have, the same at each call and whatever the code is for.
 func (s *Service) likelyMedium(p Pool, u subject, media []string) string {
+	media = slices.Sorted(slices.Values(media))
 	likely := slices.DeleteFunc(slices.Clone(media), func(medium string) bool {
 		attr := AttrPhone
 		if medium == byEmail {
 			attr = AttrEmail
 		}
-		return !p.Settings.verifies(attr) && !p.Settings.signsInBy(attr)
+		if p.Settings.namedByContact() {
+			return !p.Settings.namesBy(attr) // whoever is there is reached by his name
+		}
+		return !p.Settings.verifies(attr) && !p.Settings.aliases(attr)
 	})
 	if len(likely) == 0 {
 		likely = media
@@ -329,7 +333,7 @@ func resetCodes(ctx context.Context, tx Tx, p Pool, u subject, at time.Time) ([]
 // replaceForgotten sets the password of a user who gave the code that was sent to
 // the contact.
 func (s *Service) replaceForgotten(ctx context.Context, tx Tx, r resetting, u User, to Contact) error {
-	if u.Unproved || !u.proved(r.pool, to) {
+	if u.unsettled(r.pool, to) {
 		var err error
 		if u, err = s.prove(ctx, tx, r.pool, u, to, r.at); err != nil {
 			return err

@@ -204,9 +204,6 @@ func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, p
 	if err != nil {
 		return step{}, err
 	}
-	if err := s.canSend(who); err != nil {
-		return step{}, err
-	}
 	ch, err := s.textCode(ctx, tx, who)
 	if err != nil {
 		return step{}, err
@@ -244,6 +241,14 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
 		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
 	}
+	if err := s.canSend(want); err != nil {
+		// Where it would go is told only of what was typed: whether a made-up
+		// contact could be sent to is another answer than whether a user's can.
+		if !st.client.Settings.PreventExistence || u.contact.fits(medium) {
+			return codeRequest{}, err
+		}
+		want.decoy = true
+	}
 	if want.decoy {
 		want.subject = decoySubject(u.id)
 	}
@@ -255,10 +260,11 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 }
 
 // told is the user name that the client is told of the subject: the canonical
-// one, or what looks like one. In a strict pool an alias leads to a sub, as one
-// of nobody's does, and not to a name that only a user has.
+// one, or what looks like one. In a strict pool with aliases every name leads to
+// a sub, as one of nobody's does, and not to a name that only a user has; so does
+// SRP there, see srpIdentity.
 func (s *Service) told(c Client, p Pool, u subject) string {
-	hides := u.byAlias && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
+	hides := len(p.Settings.AliasAttributes) > 0 && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
 	switch {
 	case p.Settings.namedByContact(), hides:
 		return string(u.id)

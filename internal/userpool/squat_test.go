@@ -25,3 +25,24 @@ func TestAliasNames_ChosenNamesAreNobodysContacts(t *testing.T) {
 		}
 	})
 }
+
+// Back ends keep a sub for whom they know; nobody is to be found by another's,
+// not even when that one is gone.
+func TestAliasNames_ASubIsNobodyElsesName(t *testing.T) {
+	inWorld(t, options{design: aliasNames}, func(w *world) {
+		sub := string(w.join("ravi", password, ravi, attr("phone_number", ravi)).Sub)
+		access := w.aliased("mallory", asha, ashaMail)
+		_, err := w.update(access, attr("preferred_username", sub))
+		w.want(err, fault.AliasExists, "")
+		w.must(w.s.AdminDeleteUser(w.ctx, w.pool, sub))
+		_, err = w.update(access, attr("preferred_username", sub))
+		w.want(err, fault.AliasExists, "")
+		r := w.signUp(stranger, sub, intruders, attr("email", raviMail))
+		_, err = w.confirm(stranger, sub, w.mailed(raviMail), r.Session)
+		w.want(err, fault.UsernameExists, "")
+		_, err = w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: sub, TemporaryPassword: "Temp-Pass-99", Suppress: true})
+		w.want(err, fault.UsernameExists, "")
+		_, err = w.s.AdminGetUser(w.ctx, w.pool, "mallory")
+		w.must(err)
+	})
+}

@@ -105,6 +105,9 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		return AuthResult{}, err
 	}
 	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+		if err := s.spendStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
+			return step{}, nil, err
+		}
 		fresh, err := tx.UseNonce(ctx, claim.block.Nonce, claim.block.Expires)
 		if err != nil {
 			return step{}, nil, fmt.Errorf("use nonce: %w", err)
@@ -115,7 +118,11 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		if !definesTokens(claim.block.History) {
 			return step{}, errCredentials, nil
 		}
-		return s.passwordTried(ctx, tx, st, a, right)
+		next, refusal, err := s.passwordTried(ctx, tx, st, a, right)
+		if err == nil && refusal == nil {
+			err = s.returnStart(ctx, tx, rep.request.Caller, rep.at)
+		}
+		return next, refusal, err
 	})
 }
 

@@ -88,7 +88,8 @@ type poolTx interface {
 }
 
 type userTx interface {
-	// InsertUser stores the user and claims its sign-in names in the pool.
+	// InsertUser stores the user and claims its sign-in names in the pool. What is
+	// or was another user's id is taken, as a name too.
 	InsertUser(ctx context.Context, u User) error
 	User(ctx context.Context, pool PoolID, id UserID) (User, error)
 	// UserByName finds the user by a sign-in name (phone number in E.164,
