@@ -242,8 +242,8 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 	}
 	want := codeRequest{
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
-		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
-	}
+		caller: st.request.Caller, decoy: !real, at: st.at,
+	}.veiled(st.client, u)
 	if want.decoy {
 		want.subject = decoySubject(u.id)
 	}
@@ -255,13 +255,15 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 }
 
 // told is the user name that the client is told of the subject: the canonical
-// one, or what looks like one. In a strict pool an alias leads to a sub, as one
-// of nobody's does, and not to a name that only a user has.
+// one, or what looks like one. In a strict pool an alias or a sub leads to a sub,
+// as one of nobody's does, and not to a name that only a user has.
 func (s *Service) told(c Client, p Pool, u subject) string {
-	hides := u.byAlias && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
+	hides := p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
 	switch {
-	case p.Settings.namedByContact(), hides:
+	case p.Settings.namedByContact(), hides && (u.byAlias || u.byID):
 		return string(u.id)
+	case hides && u.known: // by a preferred name, it may be
+		return u.name
 	case u.known:
 		return u.user.Username
 	case u.byAlias || u.name == "":
