@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# What a sign-in and a start cost on this machine, with the commit that was
+# What a sign-in and a start cost on this machine, and how long it takes to answer
+# about names that have a user and that have none, with the commit that was
 # measured. The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/figures
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-{
+
+# measure runs the benchmarks of a pattern, each so long, and says on what.
+measure() {
   echo "Made by: make figures"
   echo "Commit:  $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' with changes')"
   echo "Date:    $(date -u +%Y-%m-%d)"
@@ -14,7 +17,11 @@ trap 'rm -f "$out"' EXIT
   make --silent build
   echo "Binary:  $(stat -c %s bin/bellhop | awk '{printf "%.1f MiB", $1/1048576}')"
   echo
-  go test -run '^$' -bench . -benchtime 5s -timeout 10m ./internal/endtoend | grep '^Benchmark'
-} >"$out"
+  go test -run '^$' -bench "$1" -benchtime "$2" -timeout 10m ./internal/endtoend | grep '^Benchmark'
+}
+
+measure 'TextedSignIn|Start' 5s >"$out"
 cp "$out" docs/figures/sign-in.txt
-cat docs/figures/sign-in.txt
+measure Existence 500x >"$out"
+cp "$out" docs/figures/existence.txt
+cat docs/figures/sign-in.txt docs/figures/existence.txt
