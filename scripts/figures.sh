@@ -10,7 +10,7 @@ trap 'rm -f "$out"' EXIT
 
 # measure runs the benchmarks of a pattern, each so long, and says on what.
 measure() {
-  echo "Made by: make figures"
+  echo "Made by: make figures (go test -bench $1 -benchtime $2 ./internal/endtoend)"
   echo "Commit:  $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' with changes')"
   echo "Date:    $(date -u +%Y-%m-%d)"
   echo "Machine: $(nproc) CPUs, $(awk -F': ' '/model name/{print $2; exit}' /proc/cpuinfo), $(awk '/MemTotal/{printf "%d GiB", $2/1048576+0.5}' /proc/meminfo), $(go env GOVERSION)"

@@ -174,8 +174,54 @@ func own() []action {
 						th.fail("I5: a refresh token outlived the sign-out")
 					}
 				}
+				th.noChangeMovesIn()
 			}
 		}},
+		{"asks for a reset", func(th *theatre, p *player) { _, _ = th.forgot(p.from, asha) }},
+		{"resets", func(th *theatre, p *player) { th.resets(p) }},
+		{"changes his password", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 {
+				_ = th.s.ChangePassword(th.ctx, userpool.PasswordChange{Caller: p.from, AccessToken: p.tokens[n-1].Access, Previous: p.password, Proposed: p.password})
+			}
+		}},
+		{"begins to change the number", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 {
+				_, _ = th.update(p.tokens[n-1].Access, attr("phone_number", ravi))
+			}
+		}},
+		{"deletes the account", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 && th.s.DeleteUser(th.ctx, p.tokens[n-1].Access) == nil {
+				th.adminsWord = false
+			}
+		}},
+	}
+}
+
+// resets gives a new password with the newest code, and then tries to finish
+// whatever change of the number was begun before.
+func (th *theatre) resets(p *player) {
+	code := th.code(p)
+	if th.reset(p.from, asha, code, p.password) != nil {
+		return
+	}
+	th.proved(code)
+	if p.who == theStranger {
+		th.fail("I11: the stranger's reset worked")
+	}
+	th.noChangeMovesIn()
+}
+
+// noChangeMovesIn tries the newest code of a change that waits with all tokens
+// there are: what took the account back must have ended it.
+func (th *theatre) noChangeMovesIn() {
+	th.settle()
+	code := th.phone.LastCode(ravi)
+	for _, p := range th.players {
+		for _, t := range p.tokens {
+			if code != "" && th.verify(t.Access, "phone_number", code) == nil {
+				th.fail("I12: a change of before moved in")
+			}
+		}
 	}
 }
 
@@ -221,6 +267,20 @@ func operatorDeeds() []action {
 						th.fail("I5: an access token outlived the disabling")
 					}
 				}
+			}
+			return err
+		}),
+		operate("resets", func(th *theatre) error {
+			err := th.s.AdminResetUserPassword(th.ctx, home, th.pool, asha)
+			if err == nil {
+				th.noChangeMovesIn()
+			}
+			return err
+		}),
+		operate("signs out", func(th *theatre) error {
+			err := th.s.AdminUserGlobalSignOut(th.ctx, th.pool, asha)
+			if err == nil {
+				th.noChangeMovesIn()
 			}
 			return err
 		}),
