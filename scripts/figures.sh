@@ -22,6 +22,6 @@ measure() {
 
 measure 'TextedSignIn|Start' 5s >"$out"
 cp "$out" docs/figures/sign-in.txt
-measure Existence 500x >"$out"
+measure Existence 300x >"$out"
 cp "$out" docs/figures/existence.txt
 cat docs/figures/sign-in.txt docs/figures/existence.txt
