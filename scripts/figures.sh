@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# What a sign-in and a start cost on this machine, with the commit that was
+# What a sign-in and a start cost on this machine, and how long it takes to answer
+# about names that have a user and that have none, with the commit that was
 # measured. The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/figures
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-{
-  echo "Made by: make figures"
+
+# measure runs the benchmarks of a pattern, each so long, and says on what.
+measure() {
+  echo "Made by: make figures (go test -bench $1 -benchtime $2 ./internal/endtoend)"
   echo "Commit:  $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' with changes')"
   echo "Date:    $(date -u +%Y-%m-%d)"
   echo "Machine: $(nproc) CPUs, $(awk -F': ' '/model name/{print $2; exit}' /proc/cpuinfo), $(awk '/MemTotal/{printf "%d GiB", $2/1048576+0.5}' /proc/meminfo), $(go env GOVERSION)"
   make --silent build
   echo "Binary:  $(stat -c %s bin/bellhop | awk '{printf "%.1f MiB", $1/1048576}')"
   echo
-  go test -run '^$' -bench . -benchtime 5s -timeout 10m ./internal/endtoend | grep '^Benchmark'
-} >"$out"
+  go test -run '^$' -bench "$1" -benchtime "$2" -timeout 10m ./internal/endtoend | grep '^Benchmark'
+}
+
+measure 'TextedSignIn|Start' 5s >"$out"
 cp "$out" docs/figures/sign-in.txt
-cat docs/figures/sign-in.txt
+measure Existence 300x >"$out"
+cp "$out" docs/figures/existence.txt
+cat docs/figures/sign-in.txt docs/figures/existence.txt

@@ -212,6 +212,106 @@ var plays = []play{
 		_, err := w.sdk.AdminCreateUser(w.ctx, &cip.AdminCreateUserInput{UserPoolId: &w.pool, Username: new(asha), MessageAction: "SUPPRESS"})
 		return said(err, "200, and the sign-up ends")
 	}},
+	{name: "UpdateUserAttributes with another phone number: the user's number before the code", run: func(w *world) string {
+		tokens := w.member(asha, pass)
+		w.must(w.changeNumber(tokens, ravi))
+		me, err := w.sdk.GetUser(w.ctx, &cip.GetUserInput{AccessToken: tokens.AccessToken})
+		w.must(err)
+		if attribute(me.UserAttributes, "phone_number") == asha {
+			return "is the old one"
+		}
+		return "is the new one"
+	}},
+	{name: "UpdateUserAttributes with somebody else's number", run: func(w *world) string {
+		w.member(ravi, pass)
+		tokens := w.member(asha, pass)
+		w.later(11 * time.Minute)
+		if err := w.changeNumber(tokens, ravi); err != nil {
+			return said(err, "")
+		}
+		_, err := w.sdk.VerifyUserAttribute(w.ctx, &cip.VerifyUserAttributeInput{AccessToken: tokens.AccessToken, AttributeName: new("phone_number"), Code: new(w.code(ravi))})
+		return "200; with the code " + said(err, "200")
+	}},
+	{name: "Tokens after ConfirmForgotPassword", run: func(w *world) string {
+		tokens := w.member(asha, pass)
+		w.must(w.forgot(asha))
+		w.must(w.tryReset(asha, w.code(asha)))
+		return w.live(tokens)
+	}},
+	{name: "Tokens after AdminResetUserPassword", run: func(w *world) string {
+		tokens := w.member(asha, pass)
+		_, err := w.sdk.AdminResetUserPassword(w.ctx, &cip.AdminResetUserPasswordInput{UserPoolId: &w.pool, Username: new(asha)})
+		w.must(err)
+		return w.live(tokens)
+	}},
+	{name: "The password after AdminResetUserPassword", run: func(w *world) string {
+		w.member(asha, "")
+		_, err := w.sdk.AdminSetUserPassword(w.ctx, &cip.AdminSetUserPasswordInput{UserPoolId: &w.pool, Username: new(asha), Password: new(pass), Permanent: true})
+		w.must(err)
+		_, err = w.sdk.AdminResetUserPassword(w.ctx, &cip.AdminResetUserPasswordInput{UserPoolId: &w.pool, Username: new(asha)})
+		w.must(err)
+		return said(w.tryPassword(asha, pass), "tokens")
+	}},
+	{name: "ForgotPassword where the sign-up was not confirmed, PreventUserExistenceErrors ENABLED", run: func(w *world) string {
+		w.must(w.trySignUp(atHome, asha, pass))
+		return said(w.forgot(asha), "200")
+	}},
+	{name: "The same, LEGACY", legacy: true, run: func(w *world) string {
+		w.must(w.trySignUp(atHome, asha, pass))
+		return said(w.forgot(asha), "200")
+	}},
+	{name: "A reset code that was never sent, PreventUserExistenceErrors ENABLED", run: func(w *world) string {
+		w.member(asha, pass)
+		return said(w.tryReset(asha, "123456"), "200")
+	}},
+	{name: "A reset code that is wrong, PreventUserExistenceErrors ENABLED", run: func(w *world) string {
+		w.member(asha, pass)
+		w.must(w.forgot(asha))
+		return said(w.tryReset(asha, wrong(w.code(asha))), "200")
+	}},
+	{name: "A reset code that was never sent, LEGACY", legacy: true, run: func(w *world) string {
+		w.member(asha, pass)
+		return said(w.tryReset(asha, "123456"), "200")
+	}},
+	{name: "Where the sign-up code of an address with a number goes, in a pool named by both", pool: bothPool, run: func(w *world) string {
+		w.must(w.trySignUp(atHome, "asha@example.com", pass, "phone_number", asha))
+		if w.texts() > 0 {
+			return "to the number"
+		}
+		return "to the address"
+	}},
+	{name: "Digits of a one-time code by e-mail (EMAIL_OTP)", pool: contactPool("email"), run: func(w *world) string {
+		w.must(w.trySignUp(atHome, "asha@example.com", pass))
+		_, err := w.tryConfirm(atHome, "asha@example.com", w.codeAt("asha@example.com"), false)
+		w.must(err)
+		w.later(time.Minute)
+		_, err = w.initiate("USER_AUTH", nil, map[string]string{"USERNAME": "asha@example.com", "PREFERRED_CHALLENGE": "EMAIL_OTP"})
+		w.must(err)
+		return fmt.Sprint(len(w.codeAt("asha@example.com")))
+	}},
+}
+
+func (w *world) changeNumber(tokens *types.AuthenticationResultType, to string) error {
+	_, err := w.sdk.UpdateUserAttributes(w.ctx, &cip.UpdateUserAttributesInput{AccessToken: tokens.AccessToken, UserAttributes: attributes("phone_number", to)})
+	return err
+}
+
+func (w *world) forgot(name string) error {
+	_, err := w.sdk.ForgotPassword(w.ctx, &cip.ForgotPasswordInput{ClientId: &w.client, Username: &name})
+	return err
+}
+
+func (w *world) tryReset(name, code string) error {
+	_, err := w.sdk.ConfirmForgotPassword(w.ctx, &cip.ConfirmForgotPasswordInput{ClientId: &w.client, Username: &name, ConfirmationCode: &code, Password: new(otherPass)})
+	return err
+}
+
+// live says what has become of a sign-in.
+func (w *world) live(tokens *types.AuthenticationResultType) string {
+	if _, err := w.sdk.GetUser(w.ctx, &cip.GetUserInput{AccessToken: tokens.AccessToken}); err != nil {
+		return said(err, "")
+	}
+	return "stay"
 }
 
 // alias lets a newcomer confirm with a number that is somebody's verified alias.

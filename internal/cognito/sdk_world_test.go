@@ -47,6 +47,7 @@ type world struct {
 	ctx      context.Context
 	handler  http.Handler
 	phone    *smstest.Phone
+	mail     *mailbox
 	log      *safeBuffer
 	wire     *wire
 	sdk      *cip.Client // signs with the admin key
@@ -123,7 +124,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &world{t: t, ctx: ctx, phone: &smstest.Phone{}, log: &safeBuffer{}}
+		w := &world{t: t, ctx: ctx, phone: &smstest.Phone{}, mail: &mailbox{}, log: &safeBuffer{}}
 		w.file = filepath.Join(dir, "bellhop.db")
 		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
 		w.must(err)
@@ -170,7 +171,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: noTime}))
 	service, err := userpool.Open(w.ctx, userpool.Config{
-		Store: store, Ring: ring, Sender: w.phone, Region: "us-east-1", PublicURL: endpoint, Log: log,
+		Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
 	})
 	w.must(err)
 	key, _, err := service.EnsureAdminKey(w.ctx)
@@ -228,9 +229,16 @@ func (w *world) checkLog() {
 		w.t.Error("the log is empty")
 	}
 	hidden := append([]string{pass, asha, ravi, asha[1:], ravi[1:]}, w.wire.secrets...)
+	var bodies []string
 	for _, m := range w.phone.Texts() {
-		hidden = append(hidden, m.Body, m.To.E164())
-		code := smstest.CodeIn(m.Body)
+		hidden, bodies = append(hidden, m.To.E164()), append(bodies, m.Body)
+	}
+	for _, m := range w.mail.all() {
+		hidden, bodies = append(hidden, m.To.Text()), append(bodies, m.Body)
+	}
+	for _, body := range bodies {
+		hidden = append(hidden, body)
+		code := smstest.CodeIn(body)
 		if code != "" && regexp.MustCompile(`\b`+code+`\b`).MatchString(log) {
 			w.t.Errorf("the code %s is in the log", code)
 		}

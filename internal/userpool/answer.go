@@ -134,7 +134,8 @@ func (s *Service) customAnswered(ctx context.Context, tx Tx, rep reply, session 
 
 // askAgain presents the same challenge under a new Session; nothing is sent.
 func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, error) {
-	mask := codeRequest{to: ch.To, hideMask: session.ByID && rep.client.Settings.PreventExistence}.masked()
+	asked := subject{contact: session.login(rep.pool).contact, byID: session.ByID}
+	mask := codeRequest{pool: rep.pool, to: ch.To}.veiled(rep.client, asked).masked()
 	next := step{Challenge: nameCustom, Parameters: map[string]string{
 		"USERNAME":                      session.Username,
 		"CODE_DELIVERY_DELIVERY_MEDIUM": ch.To.medium(),

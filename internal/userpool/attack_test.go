@@ -520,6 +520,7 @@ func TestExistence_NamesWhoseTextsTheProviderRefuses_TellNothing(t *testing.T) {
 			w.must(err)
 			w.must(w.resend(mobile, name))
 		}
+		w.settle()
 		if n := len(w.phone.Texts()); w.texts(asha) != 2 || n != 2 {
 			t.Errorf("%d texts, %d of them to the one who can get any", n, w.texts(asha))
 		}

@@ -49,7 +49,8 @@ type codeRequest struct {
 	to           Contact
 	caller       Caller
 	decoy        bool
-	hideMask     bool // the mask must not show, see hidesMask
+	hideMask     bool // how the destination is shown, see veiled
+	evenMask     bool
 	at           time.Time
 }
 
@@ -100,8 +101,12 @@ func (r codeRequest) delivery() Delivery {
 
 // masked is the destination as the caller is shown it.
 func (r codeRequest) masked() string {
-	if r.hideMask && !r.to.Email.IsZero() {
+	switch {
+	case r.hideMask && !r.to.Email.IsZero():
 		return hiddenMail
+	case r.evenMask && !r.to.Number.IsZero():
+		shown := r.to.Masked()
+		return evenStars + shown[strings.LastIndex(shown, "*")+1:]
 	}
 	return r.to.Masked()
 }
@@ -109,10 +114,26 @@ func (r codeRequest) masked() string {
 // hiddenMail stands for an address of which nothing is shown.
 const hiddenMail = "***@***"
 
-// hidesMask says that the mask of an e-mail address must not be shown: who gives
-// the sub of a user would see it, and of a name without a user only something
-// made up, which is another than what the name itself shows.
-func hidesMask(c Client, u subject) bool { return u.byID && c.Settings.PreventExistence }
+// evenStars stand for what is hidden of a number where its length must not show.
+const evenStars = "+*******"
+
+// veiled is the request with its destination shown so that a client that must not
+// learn who has an account does not. Who gives the sub of a user would see the
+// mask of his address, and of a name without a user only something made up, so
+// it is hidden. A number that was not typed shows its last digits and not its
+// length, since one that is made up has the length of no country's but one.
+func (r codeRequest) veiled(c Client, u subject) codeRequest {
+	if !c.Settings.PreventExistence {
+		return r
+	}
+	typed := u.contact
+	if u.byID && !r.pool.Settings.namedByContact() {
+		typed = Contact{}
+	}
+	r.hideMask = u.byID
+	r.evenMask = !r.pool.Settings.exact() && r.to.Text() != typed.Text()
+	return r
+}
 
 // Media that a code may be asked to go by.
 const (
@@ -139,7 +160,7 @@ func (s *Service) destination(p Pool, u subject, requester, medium string) (Cont
 		return u.contact, reachable
 	}
 	attrs := map[string]string{}
-	if u.known && u.user.Enabled {
+	if u.known {
 		attrs = u.user.Attributes
 	} else if reg, ok := u.registration(requester); ok && u.pending && !p.Settings.namedByContact() {
 		attrs = reg.Attributes

@@ -189,7 +189,7 @@ type account struct {
 // accountOf finds the password that the subject would sign in with. Where there
 // is none it makes one up, the same at each call, which no answer matches.
 func (s *Service) accountOf(c Client, p Pool, u subject) (account, error) {
-	a := account{id: u.id, identity: s.told(c, p, u), user: u.user}
+	a := account{id: u.id, identity: orElse(srpIdentity(p, u.id), s.told(c, p, u)), user: u.user}
 	sealed := ""
 	switch {
 	case u.known && u.user.Enabled && u.user.Verifier != "":

@@ -54,6 +54,7 @@ type player struct {
 type theatre struct {
 	*world
 	db      *sql.DB
+	name    string // what the owner is called: his number, or in an alias pool a name
 	players []*player
 	trace   []string
 	used    map[string]int // codes that let somebody in, how often
@@ -67,6 +68,14 @@ func (th *theatre) fail(format string, args ...any) {
 	if th.broken == "" {
 		th.broken = fmt.Sprintf(format, args...) + "\nafter " + strings.Join(th.trace, ", ")
 	}
+}
+
+// contact is what a sign-up says of the user beside his name.
+func (th *theatre) contact(more ...userpool.Attribute) []userpool.Attribute {
+	if th.name == asha {
+		return more
+	}
+	return append(more, attr("phone_number", asha))
 }
 
 // code is what the player would type: the newest code if he reads the phone.
@@ -94,7 +103,7 @@ func (th *theatre) got(p *player, r userpool.AuthResult, err error, code string)
 	p.challenge = ""
 	p.tokens = append(p.tokens, *r.Tokens)
 	th.proved(code)
-	view, err := th.s.AdminGetUser(th.ctx, th.pool, asha)
+	view, err := th.s.AdminGetUser(th.ctx, th.pool, th.name)
 	if err != nil || !view.Enabled || view.Status == userpool.StatusUnconfirmed {
 		th.fail("I4: tokens for a user who is %s, enabled %v, %v", view.Status, view.Enabled, err)
 	}
@@ -116,7 +125,7 @@ func (th *theatre) proved(code string) {
 
 func (th *theatre) start(flow string, more ...string) func(*theatre, *player) {
 	return func(th *theatre, p *player) {
-		r, err := th.initiate(p.from, flow, "", append([]string{"USERNAME", asha}, more...)...)
+		r, err := th.initiate(p.from, flow, "", append([]string{"USERNAME", th.name}, more...)...)
 		th.got(p, r, err, "")
 	}
 }
@@ -126,7 +135,7 @@ func own() []action {
 	var th *theatre
 	return []action{
 		{"signs up", func(th *theatre, p *player) {
-			r, err := th.trySignUp(p.from, asha, p.password, attr("name", names[p.who]))
+			r, err := th.trySignUp(p.from, th.name, p.password, th.contact(attr("name", names[p.who]))...)
 			if err == nil && r.Session != "" {
 				p.sessions = append(p.sessions, r.Session)
 			}
@@ -137,7 +146,7 @@ func own() []action {
 				th.confirms(p, p.sessions[len(p.sessions)-1])
 			}
 		}},
-		{"asks again", func(th *theatre, p *player) { _ = th.resend(p.from, asha) }},
+		{"asks again", func(th *theatre, p *player) { _ = th.resend(p.from, th.name) }},
 		{"starts CUSTOM_AUTH", th.start("CUSTOM_AUTH")},
 		{"starts SMS_OTP", th.start("USER_AUTH", "PREFERRED_CHALLENGE", "SMS_OTP")},
 		{"answers", func(th *theatre, p *player) {
@@ -146,16 +155,16 @@ func own() []action {
 				return
 			}
 			code := th.code(p)
-			r, err := th.answer(p.from, p.step, p.challenge, "USERNAME", asha, key, code)
+			r, err := th.answer(p.from, p.step, p.challenge, "USERNAME", th.name, key, code)
 			th.got(p, r, err, code)
 		}},
 		{"gives his password", func(th *theatre, p *player) {
-			r, err := th.initiate(p.from, "USER_PASSWORD_AUTH", "", "USERNAME", asha, "PASSWORD", p.password)
+			r, err := th.initiate(p.from, "USER_PASSWORD_AUTH", "", "USERNAME", th.name, "PASSWORD", p.password)
 			th.got(p, r, err, "")
 		}},
 		{"uses a Session", func(th *theatre, p *player) {
 			if n := len(p.sessions); n > 0 {
-				r, err := th.initiate(p.from, "USER_AUTH", p.sessions[n-1], "USERNAME", asha)
+				r, err := th.initiate(p.from, "USER_AUTH", p.sessions[n-1], "USERNAME", th.name)
 				th.got(p, r, err, "")
 			}
 		}},
@@ -174,14 +183,60 @@ func own() []action {
 						th.fail("I5: a refresh token outlived the sign-out")
 					}
 				}
+				th.noChangeMovesIn()
+			}
+		}},
+		{"asks for a reset", func(th *theatre, p *player) { _, _ = th.forgot(p.from, th.name) }},
+		{"resets", func(th *theatre, p *player) { th.resets(p) }},
+		{"changes his password", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 {
+				_ = th.s.ChangePassword(th.ctx, userpool.PasswordChange{Caller: p.from, AccessToken: p.tokens[n-1].Access, Previous: p.password, Proposed: p.password})
+			}
+		}},
+		{"begins to change the number", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 {
+				_, _ = th.update(p.tokens[n-1].Access, attr("phone_number", ravi))
+			}
+		}},
+		{"deletes the account", func(th *theatre, p *player) {
+			if n := len(p.tokens); n > 0 && th.s.DeleteUser(th.ctx, p.tokens[n-1].Access) == nil {
+				th.adminsWord = false
 			}
 		}},
 	}
 }
 
+// resets gives a new password with the newest code, and then tries to finish
+// whatever change of the number was begun before.
+func (th *theatre) resets(p *player) {
+	code := th.code(p)
+	if th.reset(p.from, th.name, code, p.password) != nil {
+		return
+	}
+	th.proved(code)
+	if p.who == theStranger {
+		th.fail("I11: the stranger's reset worked")
+	}
+	th.noChangeMovesIn()
+}
+
+// noChangeMovesIn tries the newest code of a change that waits with all tokens
+// there are: what took the account back must have ended it.
+func (th *theatre) noChangeMovesIn() {
+	th.settle()
+	code := th.phone.LastCode(ravi)
+	for _, p := range th.players {
+		for _, t := range p.tokens {
+			if code != "" && th.verify(t.Access, "phone_number", code) == nil {
+				th.fail("I12: a change of before moved in")
+			}
+		}
+	}
+}
+
 func (th *theatre) confirms(p *player, session string) {
 	code := th.code(p)
-	next, err := th.confirm(p.from, asha, code, session)
+	next, err := th.confirm(p.from, th.name, code, session)
 	if err != nil {
 		return
 	}
@@ -189,7 +244,7 @@ func (th *theatre) confirms(p *player, session string) {
 	if p.who == theStranger {
 		th.fail("I2: a code that is wrong confirmed")
 	}
-	view, err := th.s.AdminGetUser(th.ctx, th.pool, asha)
+	view, err := th.s.AdminGetUser(th.ctx, th.pool, th.name)
 	if err != nil || view.Status != userpool.StatusConfirmed && view.Status != userpool.StatusForceChangePassword {
 		th.fail("I1: a confirmed sign-up is %s, %v", view.Status, err)
 	}
@@ -205,16 +260,16 @@ func operate(name string, do func(*theatre) error) action {
 func operatorDeeds() []action {
 	return []action{
 		operate("creates", func(th *theatre) error {
-			_, err := th.s.AdminCreateUser(th.ctx, userpool.NewUser{PoolID: th.pool, Username: asha, Suppress: true})
+			_, err := th.s.AdminCreateUser(th.ctx, userpool.NewUser{PoolID: th.pool, Username: th.name, Suppress: true, Attributes: th.contact()})
 			return err
 		}),
 		operate("confirms", func(th *theatre) error {
-			err := th.s.AdminConfirmSignUp(th.ctx, th.pool, asha)
+			err := th.s.AdminConfirmSignUp(th.ctx, th.pool, th.name)
 			th.adminsWord = th.adminsWord || err == nil
 			return err
 		}),
 		operate("disables", func(th *theatre) error {
-			err := th.s.AdminDisableUser(th.ctx, th.pool, asha)
+			err := th.s.AdminDisableUser(th.ctx, th.pool, th.name)
 			for _, p := range th.players {
 				for _, t := range p.tokens {
 					if _, refused := th.s.GetUser(th.ctx, t.Access); err == nil && refused == nil {
@@ -224,16 +279,30 @@ func operatorDeeds() []action {
 			}
 			return err
 		}),
-		operate("enables", func(th *theatre) error { return th.s.AdminEnableUser(th.ctx, th.pool, asha) }),
+		operate("resets", func(th *theatre) error {
+			err := th.s.AdminResetUserPassword(th.ctx, home, th.pool, th.name)
+			if err == nil {
+				th.noChangeMovesIn()
+			}
+			return err
+		}),
+		operate("signs out", func(th *theatre) error {
+			err := th.s.AdminUserGlobalSignOut(th.ctx, th.pool, th.name)
+			if err == nil {
+				th.noChangeMovesIn()
+			}
+			return err
+		}),
+		operate("enables", func(th *theatre) error { return th.s.AdminEnableUser(th.ctx, th.pool, th.name) }),
 		operate("deletes", func(th *theatre) error {
-			err := th.s.AdminDeleteUser(th.ctx, th.pool, asha)
+			err := th.s.AdminDeleteUser(th.ctx, th.pool, th.name)
 			if err == nil {
 				th.adminsWord = false
 			}
 			return err
 		}),
 		operate("sets a password", func(th *theatre) error {
-			err := th.s.AdminSetUserPassword(th.ctx, th.pool, asha, "Operators-Word-1", true)
+			err := th.s.AdminSetUserPassword(th.ctx, th.pool, th.name, "Operators-Word-1", true)
 			if err == nil { // it ends what an unproved sign-up left
 				th.adminsWord = false
 			}
@@ -278,13 +347,17 @@ func (th *theatre) check() {
 }
 
 // perform plays a plan and returns what broke, "" for nothing.
-func perform(t *testing.T, behaviour userpool.Behaviour, plan []deed) (broken string) {
+func perform(t *testing.T, behaviour userpool.Behaviour, name string, plan []deed) (broken string) {
 	flows := []string{userpool.AllowCustom, userpool.AllowSRP, userpool.AllowUserAuth, userpool.AllowPassword, userpool.AllowRefresh}
-	inWorld(t, options{behaviour: behaviour, flows: flows}, func(w *world) {
+	o := options{behaviour: behaviour, flows: flows}
+	if name != asha {
+		o.design = aliasNames
+	}
+	inWorld(t, o, func(w *world) {
 		db, err := sql.Open("sqlite", w.file)
 		w.must(err)
 		defer db.Close()
-		th := &theatre{world: w, db: db, used: map[string]int{}, players: []*player{
+		th := &theatre{world: w, db: db, name: name, used: map[string]int{}, players: []*player{
 			{who: theOwner, from: home, password: password},
 			{who: theStranger, from: stranger, password: intruders},
 			{who: theOperator},
@@ -321,11 +394,13 @@ func TestProperty_AnySequence_LeavesADirectoryThatObeysTheInvariants(t *testing.
 	}
 	flags(t, "rapid.checks", plans)
 	for _, behaviour := range []userpool.Behaviour{userpool.Standard, userpool.Strict} {
-		rapid.Check(t, func(rt *rapid.T) {
-			if broken := perform(t, behaviour, drawPlan(rt)); broken != "" {
-				rt.Fatalf("%s: %s", behaviour, broken)
-			}
-		})
+		for _, name := range []string{asha, "asha"} {
+			rapid.Check(t, func(rt *rapid.T) {
+				if broken := perform(t, behaviour, name, drawPlan(rt)); broken != "" {
+					rt.Fatalf("%s, %s: %s", behaviour, name, broken)
+				}
+			})
+		}
 	}
 }
 

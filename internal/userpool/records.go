@@ -271,7 +271,7 @@ type Session struct {
 	Name      string // sign-in name as parsed, "" if the canonical name was given
 	Challenge ChallengeID
 	History   []challenge.Entry
-	ByID      bool // the sign-in began with a sub: see hidesMask
+	ByID      bool // the sign-in began with a sub: see veiled
 	// Pending says that success creates the user, since only a sign-up or
 	// nothing is there: a texted-code sign-in confirms.
 	Pending   bool

@@ -110,6 +110,9 @@ func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
 // likelyMedium is how a code for nobody is said to go: by one of the media that
 // users of the pool have, the same at each call and whatever the code is for.
 func (s *Service) likelyMedium(p Pool, u subject, media []string) string {
+	if u.forAddress(p) && slices.Contains(media, byEmail) {
+		return byEmail
+	}
 	media = slices.Sorted(slices.Values(media))
 	likely := slices.DeleteFunc(slices.Clone(media), func(medium string) bool {
 		attr := AttrPhone
@@ -184,7 +187,7 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 	if where.why != nil && !hidesReset(want.client, want.pool, where.why) {
 		return Delivery{}, where.why
 	}
-	shown := codeRequest{to: where.shown, hideMask: hidesMask(want.client, u)}.delivery()
+	shown := codeRequest{pool: want.pool, to: where.shown}.veiled(want.client, u).delivery()
 	want.to, want.subject = where.to, string(u.id)
 	if where.why == nil {
 		err := s.canSend(want)

@@ -239,8 +239,8 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 	}
 	want := codeRequest{
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
-		caller: st.request.Caller, decoy: !real, hideMask: hidesMask(st.client, u), at: st.at,
-	}
+		caller: st.request.Caller, decoy: !real, at: st.at,
+	}.veiled(st.client, u)
 	if err := s.canSend(want); err != nil {
 		// Where it would go is told only of what was typed: whether a made-up
 		// contact could be sent to is another answer than whether a user's can.
@@ -262,12 +262,14 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 // told is the user name that the client is told of the subject: the canonical
 // one, or what looks like one. In a strict pool with aliases every name leads to
 // a sub, as one of nobody's does, and not to a name that only a user has; so does
-// SRP there, see srpIdentity.
+// SRP there, see srpIdentity. Without aliases only a sub leads to a sub.
 func (s *Service) told(c Client, p Pool, u subject) string {
-	hides := len(p.Settings.AliasAttributes) > 0 && p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
+	hides := p.Settings.Behaviour() == Strict && c.Settings.PreventExistence
 	switch {
-	case p.Settings.namedByContact(), hides:
+	case p.Settings.namedByContact(), hides && (u.byID || len(p.Settings.AliasAttributes) > 0):
 		return string(u.id)
+	case hides && u.known: // as it was typed: the user's own case would tell
+		return u.name
 	case u.known:
 		return u.user.Username
 	case u.byAlias || u.name == "":

@@ -303,7 +303,6 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 	if err != nil {
 		return want, err
 	}
-	want.hideMask = hidesMask(want.client, u)
 	if reg, ok := u.registration(want.caller.requester()); ok {
 		want.to = signUpContact(want.pool, reg)
 		if want.to.IsZero() {
@@ -311,7 +310,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		}
 		want.subject, want.registration = string(reg.ID), reg.ID
 		want.decoy = reg.Existing != "" && !u.user.Enabled
-		return want, nil
+		return want.veiled(want.client, u), nil
 	}
 	if !want.client.Settings.PreventExistence {
 		if u.known {
@@ -321,5 +320,5 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 	}
 	want.to, _ = s.destination(want.pool, u, want.caller.requester(), anyMedium)
 	want.subject, want.decoy = decoySubject(u.id), true
-	return want, nil
+	return want.veiled(want.client, u), nil
 }

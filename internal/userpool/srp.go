@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"encoding/base64"
@@ -15,6 +16,9 @@ import (
 
 // timestampSkew is how far a client's TIMESTAMP may be from the server's clock.
 const timestampSkew = 15 * time.Minute
+
+// longestName is room for a user name, and for the sub beside it.
+const longestName = 320
 
 // secretBlock is what SECRET_BLOCK seals: the server's half of the exchange. It
 // makes the exchange valid on every node and without a Session, which old
@@ -67,6 +71,9 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 	if err != nil {
 		return AuthResult{}, fmt.Errorf("secret block: %w", err)
 	}
+	// How the user is found again must not show in the length: a sub leads to
+	// a user's name, and to nothing where it only stands in for one.
+	plain = append(plain, bytes.Repeat([]byte(" "), max(0, longestName-len(block.Name)-len(block.Login)))...)
 	sealed := s.ring.Seal(sealBlock, nil, plain)
 	Note(ctx, "challenge", namePasswordVerifier)
 	return AuthResult{

@@ -37,6 +37,12 @@ func (u subject) decoy() bool { return !u.pending && (!u.known || !u.user.Enable
 // nobody says that the name has neither a user nor a sign-up.
 func (u subject) nobody() bool { return !u.known && !u.pending && !u.waits }
 
+// forAddress says that the subject is a sub which stands in for an e-mail address,
+// where contacts are names: those that stand in for numbers lead back to them.
+func (u subject) forAddress(p Pool) bool {
+	return u.byID && u.name == "" && p.Settings.namesBy(AttrEmail)
+}
+
 // findSubject looks up whom the login speaks of. It does the same reads whether
 // or not there is such a user. A login by an id that only stands in for a number
 // is one by that number: what a stand-in leads to must look like what a user's
@@ -177,7 +183,7 @@ func isNumber(name string) bool {
 
 // hashedStandIn is the stand-in for a name that no UUID has room for. It does
 // not lead back to the name, so masks of e-mail addresses are not shown to who
-// gives a sub (see masked).
+// gives a sub (see veiled).
 func (s *Service) hashedStandIn(pool PoolID, name string, retired int) UserID {
 	b := [16]byte(s.stable(stableDecoy, "name", string(pool), name, strconv.Itoa(retired))[:16])
 	b[standInVersion] = 0x40 | b[standInVersion]&0x0f
