@@ -124,6 +124,7 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordChange) error {
 		refusal, err := s.changePassword(ctx, tx, again, right, made, at)
 		return struct{}{}, refusal, err
 	})
+	s.wake() // for a notice
 	return err
 }
 
@@ -144,7 +145,7 @@ func (s *Service) isPassword(ctx context.Context, p Pool, u User, text string) (
 }
 
 func (s *Service) changePassword(ctx context.Context, tx Tx, b bearer, right bool, made secret, at time.Time) (*fault.Error, error) {
-	u := b.user
+	u, first := b.user, b.user.Verifier == ""
 	if !s.limitsOff {
 		if err := guard.SpendPasswordChange(ctx, tx, string(u.ID), at); err != nil {
 			return nil, err
@@ -166,6 +167,11 @@ func (s *Service) changePassword(ctx context.Context, tx Tx, b bearer, right boo
 	}
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return nil, fmt.Errorf("change password: %w", err)
+	}
+	// A first password takes nothing to give but the session, and opens the
+	// account for good, so its owner hears of it.
+	if to := u.provedContact(b.pool, []string{bySMS, byEmail}); first && !to.IsZero() && !b.pool.Settings.exact() {
+		return nil, s.notify(ctx, tx, b.pool, to, noticePasswordMade, at)
 	}
 	return nil, nil
 }

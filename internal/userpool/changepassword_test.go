@@ -30,14 +30,22 @@ func TestChangePassword_FirstPasswordOfOneWithout(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		access := w.member(home, asha, "").Access
 		w.want(w.changePassword(access, password, newPassword), fault.NotAuthorized, "Incorrect username or password.")
+		before := w.texts(asha)
 		first := userpool.PasswordChange{Caller: tried(home, "c", "c"), AccessToken: access, Proposed: newPassword}
 		for range 2 { // an answer that was lost
 			w.must(w.s.ChangePassword(w.ctx, first))
+		}
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("the owner is told %d times", n)
 		}
 		if !w.canSignInWith(asha, newPassword) {
 			t.Error("the password was not set")
 		}
 		w.want(w.changePassword(access, "", password), fault.InvalidParameter, "PreviousPassword")
+		w.must(w.changePassword(access, newPassword, password))
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("the owner is told of a change that took the old password: %d texts", n)
+		}
 	})
 }
 
