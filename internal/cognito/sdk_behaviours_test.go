@@ -180,8 +180,8 @@ var plays = []play{
 		return said(w.tryPassword(asha, pass), "tokens")
 	}},
 	{name: "ConfirmSignUp with somebody else's verified alias", pool: aliasPool, run: func(w *world) string { return w.alias(false, 0) }},
-	{name: "The same with ForceAliasCreation", pool: aliasPool, run: func(w *world) string { return w.alias(true, 0) }},
-	{name: "The same, the owner's last sign-in 91 days ago", pool: aliasPool, run: func(w *world) string { return w.alias(true, 91*24*time.Hour) }},
+	{name: "ConfirmSignUp with ForceAliasCreation and somebody else's verified alias", pool: aliasPool, run: func(w *world) string { return w.alias(true, 0) }},
+	{name: "ConfirmSignUp with ForceAliasCreation, the owner's last sign-in 91 days ago", pool: aliasPool, run: func(w *world) string { return w.alias(true, 91*24*time.Hour) }},
 	{name: "Codes of two InitiateAuth calls of one device", run: func(w *world) string {
 		w.member(asha, "")
 		var codes []string
@@ -256,7 +256,7 @@ var plays = []play{
 		w.must(w.trySignUp(atHome, asha, pass))
 		return said(w.forgot(asha), "200")
 	}},
-	{name: "The same, LEGACY", legacy: true, run: func(w *world) string {
+	{name: "ForgotPassword where the sign-up was not confirmed, LEGACY", legacy: true, run: func(w *world) string {
 		w.must(w.trySignUp(atHome, asha, pass))
 		return said(w.forgot(asha), "200")
 	}},
