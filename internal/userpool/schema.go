@@ -100,15 +100,21 @@ func (a CustomAttribute) canonical(value string) (string, error) {
 	case utf8.RuneCountInString(value) > maxAttributeValue:
 		return "", schema("%s: String must be no longer than %d characters\n", a.Name, maxAttributeValue)
 	}
+	var err error
 	switch a.Type {
 	case TypeBoolean:
 		return boolean(a.Name, value)
 	case TypeNumber:
-		return value, a.checkNumber(value)
+		err = a.checkNumber(value)
 	case TypeDateTime:
-		return value, a.checkTime(value)
+		err = a.checkTime(value)
+	default:
+		err = a.Bounds.checkLength(a.Name, value)
 	}
-	return value, a.Bounds.checkLength(a.Name, value)
+	if err != nil {
+		return "", err
+	}
+	return value, nil
 }
 
 func (a CustomAttribute) checkNumber(value string) error {
