@@ -18,10 +18,6 @@ func (w *world) verify(access, attr, code string) error {
 	return w.s.VerifyUserAttribute(w.ctx, home, access, attr, code)
 }
 
-func (w *world) adminUpdate(name string, attrs ...userpool.Attribute) error {
-	return w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, name, attrs)
-}
-
 // wants checks what the holder of the token has for an attribute.
 func (w *world) wants(access, attr, value string) {
 	w.t.Helper()
@@ -225,81 +221,6 @@ func TestUnexpiredChange_DiesWithWhatTakesTheAccountBack(t *testing.T) {
 	}
 }
 
-// The classes of Sudhodanan and Paverd (Pre-hijacked accounts, USENIX Security
-// 2022) with a number in place of the address, as far as there is a door for
-// them: what somebody leaves in an account before its owner comes must not open
-// it afterwards, whether the owner comes by a reset or by a texted code.
-func TestPreHijack_ChangeAndReset(t *testing.T) {
-	recover := map[string]func(w *world){
-		"texted code": func(w *world) { w.texted(home, asha) },
-		"reset": func(w *world) {
-			w.must(w.adminUpdate(asha, attr("phone_number_verified", "true")))
-			_, err := w.forgot(home, asha)
-			w.must(err)
-			w.must(w.reset(home, asha, w.code(asha), newPassword))
-		},
-	}
-	classes := map[string]func(w *world, access string) (later func() error){
-		// A sign-up with a password, made an account by an administrator.
-		"classic": func(w *world, _ string) func() error {
-			return func() error { _, err := w.byPassword(asha, intruders); return err }
-		},
-		"unexpired session": func(w *world, access string) func() error {
-			return func() error { _, err := w.s.GetUser(w.ctx, access); return err }
-		},
-		// His own address in the account, to reset the password with.
-		"trojan identifier": func(w *world, access string) func() error {
-			_, err := w.update(access, attr("email", raviMail))
-			w.must(err)
-			return func() error {
-				if _, err := w.forgot(stranger, asha); err != nil {
-					return err
-				}
-				w.settle()
-				if len(w.mail.to(raviMail)) == 0 {
-					return fault.New(fault.NotAuthorized, "no code")
-				}
-				return w.reset(stranger, asha, w.mailed(raviMail), intruders)
-			}
-		},
-		"unexpired change": func(w *world, access string) func() error {
-			_, err := w.update(access, attr("phone_number", ravi))
-			w.must(err)
-			code := w.code(ravi)
-			return func() error { return w.verify(access, "phone_number", code) }
-		},
-		// An account that was confirmed without proof, with his refresh token.
-		"non-verifying confirmation": func(w *world, _ string) func() error {
-			auth, err := w.byPassword(asha, intruders)
-			w.must(err)
-			return func() error { _, err := w.refresh(auth.Tokens.Refresh); return err }
-		},
-	}
-	for class, prepare := range classes {
-		for way, come := range recover {
-			for _, behaviour := range []userpool.Behaviour{userpool.Standard} {
-				t.Run(class+"/"+way+"/"+string(behaviour), func(t *testing.T) {
-					inWorld(t, options{behaviour: behaviour, limitsOff: true}, func(w *world) {
-						w.signUp(stranger, asha, intruders)
-						w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
-						auth, err := w.byPassword(asha, intruders)
-						w.must(err)
-						later := prepare(w, w.tokens(auth).Access)
-						come(w)
-						if err := later(); err == nil {
-							t.Error("the stranger is still in")
-						}
-						w.texted(home, asha)
-						if w.canSignInWith(asha, intruders) {
-							t.Error("the stranger's password opens the account")
-						}
-					})
-				})
-			}
-		}
-	}
-}
-
 func TestChangeContact_NeitherVerifiedNorAName_AtOnce(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		access := w.member(home, asha, password).Access
@@ -472,76 +393,6 @@ func TestExact_AliasIsInactiveUntilVerified(t *testing.T) {
 		if !w.canSignInWith(ravi, password) {
 			t.Error("the verified alias does not sign in")
 		}
-	})
-}
-
-func TestAdminUpdateUserAttributes_NameMovesAtOnce(t *testing.T) {
-	inWorld(t, options{limitsOff: true}, func(w *world) {
-		w.member(home, asha, password)
-		w.member(mobile, ravi, password)
-		const third, fourth = "+919800000051", "+919800000052"
-		w.want(w.adminUpdate(asha, attr("phone_number", ravi), attr("phone_number_verified", "true")), fault.AliasExists, "An account with the given phone_number already exists.")
-		w.want(w.adminUpdate(asha, attr("phone_number", ravi)), fault.AliasExists, "")
-		w.must(w.adminUpdate(asha, attr("phone_number", third), attr("phone_number_verified", "True")))
-		if w.adminAttribute(third, "phone_number_verified") != "true" || w.texts(third) != 0 {
-			t.Error("the administrator's word was not taken")
-		}
-		w.must(w.adminUpdate(third, attr("phone_number", fourth)))
-		if w.adminAttribute(fourth, "phone_number_verified") != "false" || w.texts(fourth) != 1 {
-			t.Errorf("verified %q, %d codes", w.adminAttribute(fourth, "phone_number_verified"), w.texts(fourth))
-		}
-		if w.canSignInWith(third, password) || !w.canSignInWith(fourth, password) {
-			t.Error("the name did not move")
-		}
-		auth, err := w.byPassword(fourth, password)
-		w.must(err)
-		w.must(w.verify(auth.Tokens.Access, "phone_number", w.code(fourth)))
-		w.want(w.adminUpdate(fourth, attr("sub", "x")), fault.InvalidParameter, "user.sub: Attribute cannot be updated.")
-		w.want(w.adminUpdate(fourth, attr("email_verified", "true")), fault.InvalidParameter, "email_verified: The user has no email.")
-		w.want(w.adminUpdate("+919800000053", attr("name", "x")), fault.UserNotFound, "User does not exist.")
-		w.signUp(home, "+919800000053", password)
-		w.want(w.adminUpdate("+919800000053", attr("name", "x")), fault.InvalidParameter, "The sign-up is not confirmed")
-	})
-}
-
-func TestAdminUpdateUserAttributes_AliasesFollowTheFlag(t *testing.T) {
-	inWorld(t, options{design: aliasNames, limitsOff: true}, func(w *world) {
-		w.aliased("asha", asha, ashaMail)
-		w.create("ravi", attr("phone_number", asha))
-		w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, "ravi", intruders, true))
-		w.want(w.adminUpdate("ravi", attr("phone_number_verified", "true")), fault.AliasExists, "An account with the given phone_number already exists.")
-		w.must(w.adminUpdate("asha", attr("phone_number_verified", "false")))
-		if w.canSignInWith(asha, password) {
-			t.Error("an unverified alias signs in")
-		}
-		w.must(w.adminUpdate("ravi", attr("phone_number_verified", "true")))
-		if !w.canSignInWith(asha, intruders) {
-			t.Error("a verified alias does not sign in")
-		}
-	})
-}
-
-// A number that an administrator takes for no longer the user's: what was texted
-// there before resets nothing.
-func TestAdminUpdateUserAttributes_UnverifiedNumber_EndsItsResetCode(t *testing.T) {
-	inWorld(t, options{limitsOff: true}, func(w *world) {
-		w.member(home, asha, password)
-		_, err := w.forgot(stranger, asha)
-		w.must(err)
-		code := w.code(asha)
-		w.must(w.adminUpdate(asha, attr("phone_number_verified", "false")))
-		w.want(w.reset(stranger, asha, code, intruders), fault.CodeMismatch, "")
-	})
-}
-
-func TestAdminUpdateUserAttributes_VerifyFirst_Waits(t *testing.T) {
-	verifyFirst := func(s *userpool.PoolSettings) { s.VerifyFirst = []string{"phone_number"} }
-	inWorld(t, options{design: verifyFirst, limitsOff: true}, func(w *world) {
-		access := w.member(home, asha, password).Access
-		w.must(w.adminUpdate(asha, attr("phone_number", ravi)))
-		w.wants(access, "phone_number", asha)
-		w.must(w.verify(access, "phone_number", w.code(ravi)))
-		w.wants(access, "phone_number", ravi)
 	})
 }
 

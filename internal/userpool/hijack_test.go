@@ -210,3 +210,78 @@ func (w *world) behaviour() userpool.Behaviour {
 	w.must(err)
 	return p.Settings.Behaviour()
 }
+
+// The classes of Sudhodanan and Paverd (Pre-hijacked accounts, USENIX Security
+// 2022) with a number in place of the address, as far as there is a door for
+// them: what somebody leaves in an account before its owner comes must not open
+// it afterwards, whether the owner comes by a reset or by a texted code.
+func TestPreHijack_ChangeAndReset(t *testing.T) {
+	recover := map[string]func(w *world){
+		"texted code": func(w *world) { w.texted(home, asha) },
+		"reset": func(w *world) {
+			w.must(w.adminUpdate(asha, attr("phone_number_verified", "true")))
+			_, err := w.forgot(home, asha)
+			w.must(err)
+			w.must(w.reset(home, asha, w.code(asha), newPassword))
+		},
+	}
+	classes := map[string]func(w *world, access string) (later func() error){
+		// A sign-up with a password, made an account by an administrator.
+		"classic": func(w *world, _ string) func() error {
+			return func() error { _, err := w.byPassword(asha, intruders); return err }
+		},
+		"unexpired session": func(w *world, access string) func() error {
+			return func() error { _, err := w.s.GetUser(w.ctx, access); return err }
+		},
+		// His own address in the account, to reset the password with.
+		"trojan identifier": func(w *world, access string) func() error {
+			_, err := w.update(access, attr("email", raviMail))
+			w.must(err)
+			return func() error {
+				if _, err := w.forgot(stranger, asha); err != nil {
+					return err
+				}
+				w.settle()
+				if len(w.mail.to(raviMail)) == 0 {
+					return fault.New(fault.NotAuthorized, "no code")
+				}
+				return w.reset(stranger, asha, w.mailed(raviMail), intruders)
+			}
+		},
+		"unexpired change": func(w *world, access string) func() error {
+			_, err := w.update(access, attr("phone_number", ravi))
+			w.must(err)
+			code := w.code(ravi)
+			return func() error { return w.verify(access, "phone_number", code) }
+		},
+		// An account that was confirmed without proof, with his refresh token.
+		"non-verifying confirmation": func(w *world, _ string) func() error {
+			auth, err := w.byPassword(asha, intruders)
+			w.must(err)
+			return func() error { _, err := w.refresh(auth.Tokens.Refresh); return err }
+		},
+	}
+	for class, prepare := range classes {
+		for way, come := range recover {
+			for _, behaviour := range []userpool.Behaviour{userpool.Standard} {
+				t.Run(class+"/"+way+"/"+string(behaviour), func(t *testing.T) {
+					inWorld(t, options{behaviour: behaviour, limitsOff: true}, func(w *world) {
+						w.signUp(stranger, asha, intruders)
+						w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+						auth, err := w.byPassword(asha, intruders)
+						w.must(err)
+						later := prepare(w, w.tokens(auth).Access)
+						come(w)
+						if err := later(); err == nil {
+							t.Error("the stranger is still in")
+						}
+						w.texted(home, asha)
+						if w.canSignInWith(asha, intruders) {
+							t.Error("the stranger's password opens the account")
+						}
+					})
+				})
+			}
+		}
+	}
+}
