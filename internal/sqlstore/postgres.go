@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -26,6 +27,8 @@ type postgres struct {
 	isolation isolation
 	queue     chan struct{} // who waits for a place, or has one
 	writes    chan struct{} // places of Updates: two connections are left to Views
+
+	ahead *ahead
 
 	mu     sync.Mutex // guards closed, and counting in busy against its wait
 	closed bool
@@ -72,6 +75,7 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		pool.Close()
 		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
 	}
+	db.ahead = newAhead(db)
 	return db, nil
 }
 
@@ -311,10 +315,11 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(db.isolation.begin())
-	t := &tx{conn: conn, caller: ctx}
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}}
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)
+			t.ahead.void()
 			release(c, errExited)
 			<-db.writes
 		}
@@ -332,27 +337,34 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 		}
 		release(c, rollbackErr)
 		<-db.writes
+		t.ahead.void()
 		return err, whether(ctx, failed)
 	}
 	if !conn.begun() {
 		release(c, nil)
 		<-db.writes
+		t.ahead.stored()
 		return nil, never
 	}
-	return db.commit(ctx, c, conn)
+	return db.commit(ctx, c, conn, t.ahead)
 }
 
 // commit waits for the commit or for the end of ctx. The commit goes on in any
 // case: to cut it off would not undo it.
-func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn) (error, again) {
+func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, counted *aheadTx) (error, again) {
 	done := make(chan error, 1)
 	db.busy.Add(1)
 	go func() {
 		defer db.busy.Done()
 		err := conn.commit()
-		if err != nil && errors.Is(err, errInDoubt) {
+		switch {
+		case err == nil:
+			counted.stored()
+			release(c, nil)
+		case errors.Is(err, errInDoubt): // what was spent stays so
 			release(c, err)
-		} else {
+		default:
+			counted.void()
 			release(c, nil)
 		}
 		<-db.writes
@@ -382,6 +394,45 @@ func whether(ctx context.Context, failed error) again {
 	return never
 }
 
+// spendAhead spends several at once, or none, in a statement that commits alone.
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time) (s guard.Spent, err error) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	ok := false
+	scan := func(r row) (err error) {
+		s, err = scanSpent(r)
+		ok = true
+		return err
+	}
+	err = conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, scan)
+	if s.OK = ok; err != nil || ok {
+		return s, err
+	}
+	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
+}
+
+// putBack gives to a counter what is held of it.
+func (db *postgres) putBack(key string, h *holding) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	if h.left > 0 {
+		_, _ = conn.exec(sqlPutBack, key, millis(h.resetAt), h.left)
+	}
+	if h.returned > 0 {
+		_, _ = conn.exec(sqlGiveBack, key, millis(h.seen), h.returned)
+	}
+}
+
 // Close waits for commits too that nobody waits for.
 func (db *postgres) Close() error {
 	db.mu.Lock()
@@ -390,6 +441,7 @@ func (db *postgres) Close() error {
 	db.mu.Unlock()
 	if first {
 		db.busy.Wait()
+		db.ahead.close()
 		db.pool.Close()
 		close(db.ended)
 	}
