@@ -30,10 +30,12 @@ type postgres struct {
 
 	ahead *ahead
 
-	mu     sync.Mutex // guards closed, and counting in busy against its wait
-	closed bool
-	busy   sync.WaitGroup // transactions, and commits that nobody waits for
-	ended  chan struct{}  // closed when Close has done its work
+	mu         sync.Mutex // guards closed and committing, and counting in busy against its wait
+	closed     bool
+	committing map[*pgConn]bool
+	busy       sync.WaitGroup // transactions, and commits that nobody waits for
+	ended      chan struct{}  // closed when Close has done its work
+	closeErr   error          // valid then
 }
 
 // isolation is the level of an Update. The store runs serializable; its verbs
@@ -70,6 +72,8 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		queue:  make(chan struct{}, int(cfg.MaxConns)+o.Queue),
 		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
 		ended:  make(chan struct{}),
+
+		committing: make(map[*pgConn]bool),
 	}
 	if err := db.prepare(ctx); err != nil {
 		pool.Close()
@@ -349,38 +353,6 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 	return db.commit(ctx, c, conn, t.ahead)
 }
 
-// commit waits for the commit or for the end of ctx. The commit goes on in any
-// case: to cut it off would not undo it.
-func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, counted *aheadTx) (error, again) {
-	done := make(chan error, 1)
-	db.busy.Add(1)
-	go func() {
-		defer db.busy.Done()
-		err := conn.commit()
-		switch {
-		case err == nil:
-			counted.stored()
-			release(c, nil)
-		case errors.Is(err, errInDoubt): // what was spent stays so
-			release(c, err)
-		default:
-			counted.void()
-			release(c, nil)
-		}
-		<-db.writes
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if isConflict(err) {
-			return err, conflicted
-		}
-		return err, never
-	case <-ctx.Done():
-		return ctx.Err(), never
-	}
-}
-
 // whether says if an attempt that failed before its commit may be repeated.
 func whether(ctx context.Context, failed error) again {
 	switch {
@@ -433,18 +405,45 @@ func (db *postgres) putBack(key string, h *holding) {
 	}
 }
 
-// Close waits for commits too that nobody waits for.
+// closeWithin bounds the wait of Close for commits that hang.
+const closeWithin = 10 * time.Second
+
+// Close waits for commits too that nobody waits for. It gives up those that hang,
+// which their callers have been told not to know the end of.
 func (db *postgres) Close() error {
 	db.mu.Lock()
 	first := !db.closed
 	db.closed = true
 	db.mu.Unlock()
 	if first {
-		db.busy.Wait()
+		db.closeErr = db.finish()
 		db.ahead.close()
 		db.pool.Close()
 		close(db.ended)
 	}
 	<-db.ended
-	return nil
+	return db.closeErr
+}
+
+func (db *postgres) finish() error {
+	done := make(chan struct{})
+	go func() {
+		db.busy.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+	}
+	db.mu.Lock()
+	hang := len(db.committing)
+	for c := range db.committing {
+		c.pg.PgConn().Conn().Close()
+	}
+	db.mu.Unlock()
+	<-done
+	return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hang)
 }
