@@ -64,7 +64,16 @@ type site struct {
 
 const webhookSecret = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIG5vdCBvZiBhbnlib2R5"
 
+// newSite is an installation on SQLite, with a pool and a client.
 func newSite(tb testing.TB, env ...string) *site {
+	tb.Helper()
+	s := prepareSite(tb, env...)
+	s.makePool()
+	return s
+}
+
+// prepareSite is an installation that nobody has used yet.
+func prepareSite(tb testing.TB, env ...string) *site {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
 	s := &site{tb: tb, dir: dir, sink: smstest.NewSink(tb), node: newNode(tb)}
@@ -74,16 +83,21 @@ func newSite(tb testing.TB, env ...string) *site {
 		"BELLHOP_PUBLIC_URL=http://bellhop.test", "BELLHOP_SMS=webhook:" + s.sink.URL,
 		"BELLHOP_SMS_WEBHOOK_SECRET=" + webhookSecret,
 	}, env...)
+	return s
+}
+
+// makePool makes the pool and the client that the tests use.
+func (s *site) makePool() {
+	s.tb.Helper()
 	out := s.run("pool", "create", "--json")
 	var made struct {
 		PoolID   string `json:"userPoolId"`
 		ClientID string `json:"userPoolClientId"`
 	}
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.PoolID == "" || made.ClientID == "" {
-		tb.Fatalf("pool create --json printed %q: %v", out, err)
+		s.tb.Fatalf("pool create --json printed %q: %v", out, err)
 	}
 	s.pool, s.client = made.PoolID, made.ClientID
-	return s
 }
 
 // sdk is an AWS SDK client of the site that tries everything once.
