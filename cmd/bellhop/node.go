@@ -54,7 +54,7 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 
 func explainMasterKey(cfg *config.Config, err error) error {
 	if errors.Is(err, userpool.ErrWrongMasterKey) {
-		return fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)
+		return fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.DatabaseName())
 	}
 	return err
 }

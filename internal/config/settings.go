@@ -24,7 +24,7 @@ func Settings() []Setting {
 		{Name: "data", Default: "./bellhop-data", Arg: "FOLDER", set: setText(func(c *Config) *string { return &c.Data }),
 			Help: "folder of the database, the master key and the admin credentials"},
 		{Name: "database", Shown: "`bellhop.db` in the data folder", Arg: "FILE", set: setDatabase,
-			Help: "SQLite file, also as sqlite:FILE"},
+			Help: "SQLite file, or a PostgreSQL database as postgres://USER@HOST/NAME, which any number of servers may share"},
 		{Name: "master-key-file", Shown: "`master.key` in the data folder", Arg: "FILE", set: setText(func(c *Config) *string { return &c.MasterKeyFile }),
 			Help: "key that seals the secrets in the database; made only with a new database"},
 		{Name: "public-url", Shown: "`http://`, with TLS `https://`, and the bound address", Arg: "URL", set: setPublicURL,

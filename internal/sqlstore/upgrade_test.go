@@ -38,7 +38,7 @@ func openVersionOne(t *testing.T) *DB {
 		t.Fatal(err)
 	}
 	execSQL(t, path, "pragma application_id = 1113943148; pragma foreign_keys = on;"+
-		sqlMakeMigrations+";"+sqliteDialect.words.Replace(string(schema))+versionOne)
+		sqlMakeMigrations+";"+sqliteDialect.schema(string(schema))+versionOne)
 	return reopen(t, path, Options{})
 }
 

@@ -1,0 +1,398 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// postgres is a database on a PostgreSQL server, with a pool of connections.
+// Each transaction has one of them, and commits by itself: the server shares
+// commits among those that wait together.
+type postgres struct {
+	pool      *pgxpool.Pool
+	isolation isolation
+	queue     chan struct{} // who waits for a place, or has one
+	writes    chan struct{} // places of Updates: two connections are left to Views
+
+	mu     sync.Mutex // guards closed, and counting in busy against its wait
+	closed bool
+	busy   sync.WaitGroup // transactions, and commits that nobody waits for
+	ended  chan struct{}  // closed when Close has done its work
+}
+
+// isolation is the level of an Update. The store runs serializable; its verbs
+// hold at the weaker ones too, which tests see to.
+type isolation string
+
+const (
+	serializable   isolation = "serializable"
+	repeatableRead isolation = "repeatable read"
+	readCommitted  isolation = "read committed"
+)
+
+const beginView = "begin isolation level repeatable read, read only"
+
+func (i isolation) begin() string { return "begin isolation level " + string(i) }
+
+// oldestServer is the least server_version_num that is let in: what is older has
+// had no fixes for years.
+const oldestServer = 140000
+
+// openPostgres opens the database of a URL.
+func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
+	cfg, err := poolConfig(url)
+	if err != nil { // it may quote the URL, with its password
+		return nil, errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+	}
+	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	db := &postgres{
+		pool: pool, isolation: level,
+		queue:  make(chan struct{}, int(cfg.MaxConns)+o.Queue),
+		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
+		ended:  make(chan struct{}),
+	}
+	if err := db.prepare(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
+	}
+	return db, nil
+}
+
+// hosts names the servers of a URL for the operator.
+func hosts(cfg *pgxpool.Config) string {
+	all := net.JoinHostPort(cfg.ConnConfig.Host, fmt.Sprint(cfg.ConnConfig.Port))
+	seen := map[string]bool{all: true}
+	for _, f := range cfg.ConnConfig.Fallbacks { // one more for each way of TLS
+		if next := net.JoinHostPort(f.Host, fmt.Sprint(f.Port)); !seen[next] {
+			seen[next] = true
+			all += ", " + next
+		}
+	}
+	return all
+}
+
+// The pool, unless the URL says otherwise (pool_max_conns and the like, see
+// pgxpool.ParseConfig). Connections are few: a transaction is a few milliseconds,
+// and more of them at once wait for each other's rows.
+const (
+	minPoolSize    = 16
+	connsPerCPU    = 4
+	idleConns      = 4
+	connectWithin  = 3 * time.Second
+	pingWithin     = 2 * time.Second
+	keepAliveIdle  = 10 * time.Second
+	keepAliveEvery = 5 * time.Second
+	keepAliveTries = 3
+)
+
+// poolConfig reads the URL. What it says goes before what is set here.
+func poolConfig(text string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	said := u.Query()
+	if !said.Has("pool_max_conns") {
+		cfg.MaxConns = int32(max(minPoolSize, connsPerCPU*runtime.GOMAXPROCS(0)))
+	}
+	if !said.Has("pool_min_conns") {
+		cfg.MinConns = min(idleConns, cfg.MaxConns)
+	}
+	if !said.Has("target_session_attrs") {
+		// Among several hosts, the one that takes writes; of one, refused if it
+		// does not, now rather than at the first sign-up.
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if !said.Has("connect_timeout") {
+		cfg.ConnConfig.ConnectTimeout = connectWithin
+	}
+	dialer := &net.Dialer{
+		Timeout:         cfg.ConnConfig.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries},
+		Control:         giveUpUnacknowledged,
+	}
+	cfg.ConnConfig.DialFunc = dialer.DialContext
+	cfg.ConnConfig.OnNotice = noteWarning
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "bellhop"
+	}
+	cfg.PingTimeout = pingWithin
+	cfg.AfterConnect = setUp
+	return cfg, nil
+}
+
+// prepare makes sure that the server is one of ours and brings the schema up to
+// date.
+func (db *postgres) prepare(ctx context.Context) error {
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	version, err := number(conn, "select current_setting('server_version_num')::bigint")
+	if err != nil {
+		return err
+	}
+	if version < oldestServer {
+		return fmt.Errorf("this is PostgreSQL %d; Bellhop needs %d or newer", version/10000, oldestServer/10000)
+	}
+	// Who waits for another server's migration waits longer than for a row.
+	if err := conn.script("set lock_timeout = '60s'"); err != nil {
+		return err
+	}
+	return errors.Join(migrate(ctx, conn, migrations()), conn.script("set lock_timeout = '5s'"))
+}
+
+// enter counts a transaction. leave must be called at its end.
+func (db *postgres) enter() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return errClosed
+	}
+	select {
+	case db.queue <- struct{}{}:
+	default:
+		return errQueueFull
+	}
+	db.busy.Add(1)
+	return nil
+}
+
+func (db *postgres) leave() {
+	<-db.queue
+	db.busy.Done()
+}
+
+// acquire takes a connection. What of the pool's error is not ctx's is the
+// server's.
+func (db *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unreachable(err)
+	}
+	return c, nil
+}
+
+// release gives a connection back, or ends it where err says that nobody knows
+// in what state it is.
+func release(c *pgxpool.Conn, err error) {
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = c.Conn().Close(ctx) // the pool drops what is closed
+	}
+	c.Release()
+}
+
+func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	conn := newPgConn(ctx, c.Conn())
+	conn.begin(beginView)
+	t := &tx{conn: conn, caller: ctx}
+	defer func() { release(c, conn.rollback()) }()
+	defer t.end()
+	return t.outcome(fn(t))
+}
+
+// tries is how often an Update is run that conflicts with others; conflicts with
+// ones that have ended since come to an end themselves. reconnects is how often
+// it is run again after its connection broke.
+const (
+	tries      = 12
+	reconnects = 2
+	maxBackoff = 64 * time.Millisecond
+)
+
+func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	select {
+	case db.writes <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	broken := 0
+	for try := 1; ; try++ {
+		err, again := db.attempt(ctx, fn)
+		switch again {
+		case never:
+			return err
+		case reconnected:
+			if broken++; broken > reconnects {
+				return err
+			}
+		case conflicted:
+			if try == tries {
+				return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
+			}
+		}
+		if err := backOff(ctx, try); err != nil {
+			return err
+		}
+		select {
+		case db.writes <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// backOff waits a while by chance, longer at each try, so that those who met
+// once do not meet again.
+func backOff(ctx context.Context, try int) error {
+	most := min(time.Millisecond<<min(try, 10), maxBackoff)
+	timer := time.NewTimer(rand.N(most))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again says why an attempt may be repeated: nothing of it is stored then.
+type again int
+
+const (
+	never again = iota
+	conflicted
+	reconnected
+)
+
+// attempt runs fn in a transaction, once. It gives its place back when the commit
+// has ended, which may be later than it returns.
+func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (err error, _ again) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		<-db.writes
+		return err, never
+	}
+	conn := newPgConn(ctx, c.Conn())
+	conn.begin(db.isolation.begin())
+	t := &tx{conn: conn, caller: ctx}
+	returned := false
+	defer func() {
+		if !returned { // a function ended its goroutine (a test's FailNow does)
+			release(c, errExited)
+			<-db.writes
+		}
+	}()
+	err = call(t, fn)
+	returned = true
+	failed := t.statement // what a statement failed of, whatever fn made of that
+	if err == nil {
+		err = ctx.Err() // who stops waiting while fn runs has nothing stored
+	}
+	if err != nil {
+		rollbackErr := conn.rollback()
+		if isReadOnly(failed) {
+			rollbackErr = failed // a primary that is one no more: let the pool look for the new one
+		}
+		release(c, rollbackErr)
+		<-db.writes
+		return err, whether(ctx, failed)
+	}
+	if !conn.begun() {
+		release(c, nil)
+		<-db.writes
+		return nil, never
+	}
+	return db.commit(ctx, c, conn)
+}
+
+// commit waits for the commit or for the end of ctx. The commit goes on in any
+// case: to cut it off would not undo it.
+func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn) (error, again) {
+	done := make(chan error, 1)
+	db.busy.Add(1)
+	go func() {
+		defer db.busy.Done()
+		err := conn.commit()
+		if err != nil && errors.Is(err, errInDoubt) {
+			release(c, err)
+		} else {
+			release(c, nil)
+		}
+		<-db.writes
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if isConflict(err) {
+			return err, conflicted
+		}
+		return err, never
+	case <-ctx.Done():
+		return ctx.Err(), never
+	}
+}
+
+// whether says if an attempt that failed before its commit may be repeated.
+func whether(ctx context.Context, failed error) again {
+	switch {
+	case failed == nil || ctx.Err() != nil:
+		return never
+	case isConflict(failed):
+		return conflicted
+	case isReadOnly(failed) || errors.Is(failed, errBroken):
+		return reconnected
+	}
+	return never
+}
+
+// Close waits for commits too that nobody waits for.
+func (db *postgres) Close() error {
+	db.mu.Lock()
+	first := !db.closed
+	db.closed = true
+	db.mu.Unlock()
+	if first {
+		db.busy.Wait()
+		db.pool.Close()
+		close(db.ended)
+	}
+	<-db.ended
+	return nil
+}
