@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 )
 
 // soak says whether the tests may take hours and are to find more.
@@ -34,6 +36,19 @@ func TestKill_AtRandomMoments_NothingAcknowledgedIsLostAndNothingWorksTwice(t *t
 	killOften(t, s, s.node)
 }
 
+// TestKill_OnPostgres does the same to a server on PostgreSQL, alone and beside
+// another, which people are served by meanwhile.
+func TestKill_OnPostgres(t *testing.T) {
+	c := pgtest.Start(t, pgtest.Options{})
+	for name, others := range map[string]int{"alone": 0, "of two": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := onPostgres(t, c.NewDatabase(t), "BELLHOP_LIMITS=off")
+			s.makePool()
+			killOften(t, s, s.more(others)...)
+		})
+	}
+}
+
 // killOften kills the first of the nodes under load, again and again, while the
 // others serve on.
 func killOften(t *testing.T, s *site, nodes ...*node) {
@@ -41,7 +56,7 @@ func killOften(t *testing.T, s *site, nodes ...*node) {
 	for _, n := range nodes {
 		n.start()
 	}
-	kills := often(12, 400)
+	kills := often(10, 300)
 	chance, rec, b := chanceOf(t), &record{}, newBalancer(t, nodes...)
 	ctx := bounded(t, time.Hour)
 	s.rotating(ctx, s.patient(b))

@@ -275,6 +275,9 @@ func (l *link) isCommit(message []byte) bool {
 	return false
 }
 
+// readyForQuery begins the message that ends every answer, but for its last byte.
+var readyForQuery = []byte("Z\x00\x00\x00\x05")
+
 // answers forwards what the cluster says, unless it is the word of a commit that
 // is to be lost.
 func (l *link) answers() error {
@@ -285,7 +288,7 @@ func (l *link) answers() error {
 			return err
 		}
 		if l.awaiting.Load() {
-			if bytes.Contains(buf[:n], []byte("COMMIT\x00")) {
+			if bytes.Contains(buf[:n], readyForQuery) { // it has decided
 				return errors.New("the answer to a COMMIT was lost")
 			}
 			continue
