@@ -21,7 +21,7 @@ func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, c
 	go func() {
 		defer db.busy.Done()
 		db.setCommitting(conn, true)
-		watch := time.AfterFunc(slowCommit, func() { db.suspect(conn) })
+		watch := time.AfterFunc(db.slowCommit, func() { db.suspect(conn) })
 		err := conn.commit()
 		watch.Stop()
 		db.setCommitting(conn, false)
@@ -130,16 +130,17 @@ func (db *postgres) isCommitting(c *pgConn) bool {
 func (db *postgres) suspect(c *pgConn) {
 	for db.isCommitting(c) {
 		if now, err := db.primary(); err == nil && now != startOf(c.pg) {
+			db.pool.Reset()              // what is idle leads to the same server
 			c.pg.PgConn().Conn().Close() // whoever reads from it is told
 			return
 		}
-		<-time.After(slowCommit / 3)
+		<-time.After(db.slowCommit / 3)
 	}
 }
 
 // primary says when the server started that a new connection leads to.
 func (db *postgres) primary() (started string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), slowCommit/3)
+	ctx, cancel := context.WithTimeout(context.Background(), slowCommit)
 	defer cancel()
 	c, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {
