@@ -143,18 +143,18 @@ func (r *record) signIns() int {
 	return len(r.refresh) + len(r.rotated)
 }
 
-// crowd is people who live on the server at once.
-type crowd struct {
+// town is people who live on the server at once.
+type town struct {
 	stop   context.CancelFunc
 	people sync.WaitGroup
 }
 
-// populate lets some people live one life after the other until the crowd is
+// populate lets some people live one life after the other until the town is
 // dispersed. Each knows from its patient client how everything ended: what was
 // unknown is repeated until it is known.
-func populate(ctx context.Context, s *site, b *balancer, rec *record, people int) *crowd {
+func populate(ctx context.Context, s *site, b *balancer, rec *record, people int) *town {
 	ctx, stop := context.WithCancel(ctx)
-	c := &crowd{stop: stop}
+	c := &town{stop: stop}
 	for range people {
 		sdk := s.patient(b)
 		c.people.Go(func() {
@@ -169,7 +169,7 @@ func populate(ctx context.Context, s *site, b *balancer, rec *record, people int
 	return c
 }
 
-func (c *crowd) disperse() {
+func (c *town) disperse() {
 	c.stop()
 	c.people.Wait()
 }
