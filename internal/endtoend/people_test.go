@@ -87,18 +87,24 @@ func (s *site) speak(b *balancer, r aws.Retryer) *cip.Client {
 	})
 }
 
-// rotating makes the site's client one whose refresh tokens are good for once.
+// rotating makes the site's client one whose refresh tokens are good for once,
+// and another whose are good for a minute more.
 func (s *site) rotating(ctx context.Context, sdk *cip.Client) {
+	s.tb.Helper()
+	s.client, s.gracious = s.clientWithGrace(ctx, sdk, 0), s.clientWithGrace(ctx, sdk, 60)
+}
+
+func (s *site) clientWithGrace(ctx context.Context, sdk *cip.Client, seconds int32) string {
 	s.tb.Helper()
 	made, err := sdk.CreateUserPoolClient(ctx, &cip.CreateUserPoolClientInput{
 		UserPoolId: &s.pool, ClientName: aws.String("rotating"),
 		ExplicitAuthFlows:    []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowCustomAuth, types.ExplicitAuthFlowsTypeAllowUserAuth},
-		RefreshTokenRotation: &types.RefreshTokenRotationType{Feature: types.FeatureTypeEnabled, RetryGracePeriodSeconds: aws.Int32(0)},
+		RefreshTokenRotation: &types.RefreshTokenRotationType{Feature: types.FeatureTypeEnabled, RetryGracePeriodSeconds: &seconds},
 	})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.client = *made.UserPoolClient.ClientId
+	return *made.UserPoolClient.ClientId
 }
 
 // record is what the server has acknowledged, kept by the clients alone.
