@@ -21,9 +21,10 @@ import (
 type dialect struct {
 	// schema words a migration for the engine.
 	schema func(text string) string
-	// begin opens the transaction of a migration's step, which others that
-	// migrate wait for.
+	// begin opens the transaction of a migration's step, and turn lets one
+	// process after the other go on from there.
 	begin string
+	turn  func(conn) error
 	// claim makes an empty database Bellhop's and refuses somebody else's.
 	claim func(conn) error
 }
@@ -31,6 +32,7 @@ type dialect struct {
 var sqliteDialect = dialect{
 	schema: strings.NewReplacer("{without rowid}", "without rowid", "{bytes}", "").Replace,
 	begin:  "begin immediate",
+	turn:   func(conn) error { return nil }, // begin has waited for it
 	claim:  claimFile,
 }
 

@@ -163,7 +163,10 @@ func inTx(c conn, fn func() error) error {
 	if _, err := c.exec(c.engine().begin); err != nil {
 		return err
 	}
-	err := fn()
+	err := c.engine().turn(c)
+	if err == nil {
+		err = fn()
+	}
 	if err == nil {
 		_, err = c.exec("commit")
 	}

@@ -2,14 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
 // answerWithin bounds the wait for the server's answer to any statement but
@@ -135,61 +130,6 @@ func (c *pgConn) rollback() error {
 	return err
 }
 
-// commit ends the transaction, and waits as long as the server does: for its own
-// disk, and for the standbys that it was told to wait for. Where the answer is
-// lost, or the server says that it has stopped waiting, the outcome is unknown
-// (postgresql.org/docs/current/runtime-config-replication.html).
-func (c *pgConn) commit() error {
-	pc := c.pg.PgConn()
-	pc.Conn().SetReadDeadline(time.Time{})
-	warned := warnings(c.pg)
-	before := warned.count
-	tag, err := c.pg.Exec(c.ctx, "commit")
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.SeverityUnlocalized == "ERROR" {
-		return classifyPostgres(err) // it was refused: a conflict, a constraint
-	}
-	switch {
-	case err != nil:
-		return inDoubt(err)
-	case tag.String() != "COMMIT":
-		return fault.Wrap(fault.Internal, fmt.Errorf("the transaction ended in %s", tag), "")
-	case warned.count != before:
-		return inDoubt(warned.last)
-	}
-	return nil
-}
-
-// errInDoubt marks an Update that may or may not be stored.
-var errInDoubt = errors.New("the connection broke while the commit was under way")
-
-// inDoubt is answered as a failure that may be tried again. A repeat of the same
-// request finds out which it was (userpool's repeats).
-func inDoubt(cause error) error {
-	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errInDoubt, cause),
-		"It is not known whether the request was carried out, please try again.").After(time.Second)
-}
-
-// warned counts what the server warned of on one connection.
-type warned struct {
-	count int
-	last  error
-}
-
-const warnedKey = "bellhop.warned" // among the custom data of a connection
-
-func warnings(c *pgx.Conn) *warned { return c.PgConn().CustomData()[warnedKey].(*warned) }
-
-// noteWarning is pgconn's OnNotice. It is called on the goroutine that reads the
-// answer.
-func noteWarning(c *pgconn.PgConn, n *pgconn.Notice) {
-	w, ok := c.CustomData()[warnedKey].(*warned)
-	if !ok || n.SeverityUnlocalized != "WARNING" {
-		return
-	}
-	w.count++
-	w.last = errors.New(n.Message)
-}
-
 // sessionSettings are made on each new connection.
 //
 // No timeout may cut off a COMMIT that waits for a standby: the server would say
@@ -210,6 +150,22 @@ const sessionSettings = `
 // setUp is pgxpool's AfterConnect.
 func setUp(ctx context.Context, c *pgx.Conn) error {
 	c.PgConn().CustomData()[warnedKey] = &warned{}
-	_, err := c.PgConn().Exec(ctx, sessionSettings).ReadAll()
+	if _, err := c.PgConn().Exec(ctx, sessionSettings).ReadAll(); err != nil {
+		return err
+	}
+	var started string
+	err := c.QueryRow(ctx, pgStarted).Scan(&started)
+	c.PgConn().CustomData()[startedKey] = started
 	return err
+}
+
+// pgStarted tells one run of a server from all others.
+const (
+	pgStarted  = `select pg_postmaster_start_time()::text`
+	startedKey = "bellhop.started"
+)
+
+func startOf(c *pgx.Conn) string {
+	started, _ := c.PgConn().CustomData()[startedKey].(string)
+	return started
 }

@@ -14,7 +14,8 @@ import (
 
 var postgresDialect = dialect{
 	schema: postgresSchema,
-	begin:  "begin isolation level read committed",
+	begin:  "begin isolation level read committed", // sees what was committed before its turn
+	turn:   migrationTurn,
 	claim:  claimSchema,
 }
 
@@ -39,11 +40,13 @@ const (
 		and attname in ('version', 'name', 'applied_at')`
 )
 
+func migrationTurn(c conn) error {
+	_, err := number(c, pgMigrationTurn, migrationLock)
+	return err
+}
+
 // claimSchema makes an empty schema Bellhop's and refuses somebody else's.
 func claimSchema(c conn) error {
-	if _, err := number(c, pgMigrationTurn, migrationLock); err != nil {
-		return err
-	}
 	ours, err := number(c, pgOurTables)
 	if err != nil || ours == 3 {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -27,10 +28,14 @@ type postgres struct {
 	queue     chan struct{} // who waits for a place, or has one
 	writes    chan struct{} // places of Updates: two connections are left to Views
 
-	mu     sync.Mutex // guards closed, and counting in busy against its wait
-	closed bool
-	busy   sync.WaitGroup // transactions, and commits that nobody waits for
-	ended  chan struct{}  // closed when Close has done its work
+	ahead *ahead
+
+	mu         sync.Mutex // guards closed and committing, and counting in busy against its wait
+	closed     bool
+	committing map[*pgConn]bool
+	busy       sync.WaitGroup // transactions, and commits that nobody waits for
+	ended      chan struct{}  // closed when Close has done its work
+	closeErr   error          // valid then
 }
 
 // isolation is the level of an Update. The store runs serializable; its verbs
@@ -67,11 +72,14 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		queue:  make(chan struct{}, int(cfg.MaxConns)+o.Queue),
 		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
 		ended:  make(chan struct{}),
+
+		committing: make(map[*pgConn]bool),
 	}
 	if err := db.prepare(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
 	}
+	db.ahead = newAhead(db)
 	return db, nil
 }
 
@@ -311,10 +319,11 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(db.isolation.begin())
-	t := &tx{conn: conn, caller: ctx}
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}}
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)
+			t.ahead.void()
 			release(c, errExited)
 			<-db.writes
 		}
@@ -332,41 +341,16 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 		}
 		release(c, rollbackErr)
 		<-db.writes
+		t.ahead.void()
 		return err, whether(ctx, failed)
 	}
 	if !conn.begun() {
 		release(c, nil)
 		<-db.writes
+		t.ahead.stored()
 		return nil, never
 	}
-	return db.commit(ctx, c, conn)
-}
-
-// commit waits for the commit or for the end of ctx. The commit goes on in any
-// case: to cut it off would not undo it.
-func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn) (error, again) {
-	done := make(chan error, 1)
-	db.busy.Add(1)
-	go func() {
-		defer db.busy.Done()
-		err := conn.commit()
-		if err != nil && errors.Is(err, errInDoubt) {
-			release(c, err)
-		} else {
-			release(c, nil)
-		}
-		<-db.writes
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if isConflict(err) {
-			return err, conflicted
-		}
-		return err, never
-	case <-ctx.Done():
-		return ctx.Err(), never
-	}
+	return db.commit(ctx, c, conn, t.ahead)
 }
 
 // whether says if an attempt that failed before its commit may be repeated.
@@ -382,17 +366,84 @@ func whether(ctx context.Context, failed error) again {
 	return never
 }
 
-// Close waits for commits too that nobody waits for.
+// spendAhead spends several at once, or none, in a statement that commits alone.
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time) (s guard.Spent, err error) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	ok := false
+	scan := func(r row) (err error) {
+		s, err = scanSpent(r)
+		ok = true
+		return err
+	}
+	err = conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, scan)
+	if s.OK = ok; err != nil || ok {
+		return s, err
+	}
+	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
+}
+
+// putBack gives to a counter what is held of it.
+func (db *postgres) putBack(key string, h *holding) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	if h.left > 0 {
+		_, _ = conn.exec(sqlPutBack, key, millis(h.resetAt), h.left)
+	}
+	if h.returned > 0 {
+		_, _ = conn.exec(sqlGiveBack, key, millis(h.seen), h.returned)
+	}
+}
+
+// closeWithin bounds the wait of Close for commits that hang.
+const closeWithin = 10 * time.Second
+
+// Close waits for commits too that nobody waits for. It gives up those that hang,
+// which their callers have been told not to know the end of.
 func (db *postgres) Close() error {
 	db.mu.Lock()
 	first := !db.closed
 	db.closed = true
 	db.mu.Unlock()
 	if first {
-		db.busy.Wait()
+		db.closeErr = db.finish()
+		db.ahead.close()
 		db.pool.Close()
 		close(db.ended)
 	}
 	<-db.ended
-	return nil
+	return db.closeErr
+}
+
+func (db *postgres) finish() error {
+	done := make(chan struct{})
+	go func() {
+		db.busy.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+	}
+	db.mu.Lock()
+	hang := len(db.committing)
+	for c := range db.committing {
+		c.pg.PgConn().Conn().Close()
+	}
+	db.mu.Unlock()
+	<-done
+	return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hang)
 }

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,7 +30,7 @@ func TestPostgres_AtWeakerIsolation_RacesHaveOneWinner(t *testing.T) {
 // emptied returns a function that empties one database and returns it: to make
 // the schema for each case would be most of the suite's time.
 func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
-	url := newSchema(t, pgtest.Shared(t).NewDatabase(t))
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	db, operator := openURL(t, url, level), beside(t, url)
 	var empty strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(tableNames(t))) {
@@ -48,7 +47,7 @@ func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
 }
 
 func TestPostgres_EveryStatementPreparesAndUsesAnIndex(t *testing.T) {
-	url := newSchema(t, pgtest.Shared(t).NewDatabase(t))
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	openURL(t, url, serializable)
 	c := beside(t, url)
 	for name, text := range statements(t) {
@@ -84,7 +83,7 @@ func TestPostgres_EveryStatementPreparesAndUsesAnIndex(t *testing.T) {
 // have than a database.
 func openSchema(t *testing.T, url string, level isolation) *postgres {
 	t.Helper()
-	return openURL(t, newSchema(t, url), level)
+	return openURL(t, pgtest.NewSchema(t, url), level)
 }
 
 func openURL(t *testing.T, url string, level isolation) *postgres {
@@ -99,30 +98,6 @@ func openURL(t *testing.T, url string, level isolation) *postgres {
 		}
 	})
 	return db
-}
-
-// newSchema makes a schema and returns a URL that leads there.
-func newSchema(t *testing.T, url string) string {
-	t.Helper()
-	name := "s" + strings.ToLower(rand.Text())
-	script(t, url, "create schema "+name)
-	return url + sep(url) + "search_path=" + name + "&pool_min_conns=0"
-}
-
-func sep(url string) string {
-	if strings.Contains(url, "?") {
-		return "&"
-	}
-	return "?"
-}
-
-// script runs SQL beside the store, as an operator might.
-func script(t *testing.T, url, text string) {
-	t.Helper()
-	c := beside(t, url)
-	if err := c.script(text); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
 }
 
 func beside(t *testing.T, url string) *pgConn {

@@ -22,6 +22,8 @@ type tx struct {
 	caller    context.Context
 	failed    error
 	statement error // of a statement that failed, kept beyond end
+
+	ahead *aheadTx // nil where every counter is exact
 }
 
 var _ userpool.Tx = (*tx)(nil)
