@@ -95,6 +95,7 @@ func starve(t *testing.T, s *site, times int, take, give func()) {
 }
 
 func TestDiskFull_OnSQLite(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 24)
 	s := newSite(t, "BELLHOP_LIMITS=off", "BELLHOP_DATABASE="+filepath.Join(disk.Dir, "bellhop.db"))
 	s.start()
@@ -105,6 +106,7 @@ func TestDiskFull_OnSQLite(t *testing.T) {
 }
 
 func TestDiskFull_OfPostgresData(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 96)
 	data := filepath.Join(disk.Dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
@@ -131,6 +133,7 @@ func TestDiskFull_OfPostgresData(t *testing.T) {
 // TestDiskFull_OfPostgresLog fills the disk of the write-ahead log, on which
 // PostgreSQL gives up; its supervisor starts it again.
 func TestDiskFull_OfPostgresLog(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 96)
 	wal := filepath.Join(disk.Dir, "wal")
 	if err := os.Mkdir(wal, 0o700); err != nil {
@@ -161,6 +164,7 @@ func revive(t *testing.T, c *pgtest.Cluster) {
 }
 
 func TestConnectionsExhausted_OfPostgres(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Start(t, pgtest.Options{MaxConnections: 30})
 	s := onPostgres(t, c.NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -177,13 +181,14 @@ func TestConnectionsExhausted_OfPostgres(t *testing.T) {
 // TestDescriptorsExhausted opens more connections than the server has
 // descriptors for.
 func TestDescriptorsExhausted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "BELLHOP_LIMITS=off")
-	s.files = 80
+	s.under = []string{"sh", "-c", `ulimit -n 80 && exec "$0" "$@"`}
 	s.start()
 	var held []net.Conn
 	starve(t, s, often(2, 50), func() {
 		for opened := 0; takesConnections(s); opened++ {
-			if opened == 10*s.files {
+			if opened == 1000 {
 				t.Fatal("the server takes all connections there are: the test proves nothing")
 			}
 			held = append(held, dial(t, s))
