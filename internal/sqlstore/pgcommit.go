@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,6 +74,27 @@ func (c *pgConn) commit() error {
 	}
 	return nil
 }
+
+// neverCancel is pgxpool's BeforeConnect. The driver asks a server to cancel what
+// runs on a connection that it gives up. A COMMIT that waits for a standby would
+// then be done on this server alone, and seen by others who may be told of it; so
+// the address, once connected to, is not dialled again.
+func neverCancel(_ context.Context, c *pgx.ConnConfig) error {
+	dial, connected := c.DialFunc, &atomic.Bool{}
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errNoCancel
+		}
+		return dial(ctx, network, address)
+	}
+	c.Config.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
+	return nil
+}
+
+var errNoCancel = errors.New("nothing is ever cancelled")
 
 // errInDoubt marks an Update that may or may not be stored.
 var errInDoubt = errors.New("the connection broke while the commit was under way")

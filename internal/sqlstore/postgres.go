@@ -145,6 +145,7 @@ func poolConfig(text string) (*pgxpool.Config, error) {
 		Control:         giveUpUnacknowledged,
 	}
 	cfg.ConnConfig.DialFunc = dialer.DialContext
+	cfg.BeforeConnect = neverCancel
 	cfg.ConnConfig.OnNotice = noteWarning
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "bellhop"
