@@ -22,9 +22,9 @@ func putKey(ctx context.Context, db *postgres, key string) error {
 
 // putOn puts until one does not end well: until the server has read that it is to
 // wait, commits go through.
-func putOn(ctx context.Context, db *postgres) error {
+func putOn(ctx context.Context, db *postgres, key string) error {
 	for {
-		if err := putKey(ctx, db, "key"); err != nil {
+		if err := putKey(ctx, db, key); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func awaitWaiting(t *testing.T, cluster *pgtest.Cluster) {
 func TestCommit_WhoseWaitTheServerCutsShort_IsNotCalledStored(t *testing.T) {
 	cluster, db := lonely(t)
 	ended := make(chan error)
-	go func() { ended <- putOn(t.Context(), db) }()
+	go func() { ended <- putOn(t.Context(), db, "key") }()
 	awaitWaiting(t, cluster)
 	cluster.SQL(t, "postgres", "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
 	if err := <-ended; !errors.Is(err, errInDoubt) {
@@ -128,11 +128,11 @@ func TestCommit_WaitingForAStandby_HasNoTimeoutAndHoldsUpNoReader(t *testing.T) 
 	cluster, db := lonely(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	for range 2 * cap(db.writes) {
-		go func() { ended <- putOn(ctx, db) }()
+	for i := range 2 * cap(db.writes) {
+		go func() { ended <- putOn(ctx, db, fmt.Sprint("key", i)) }()
 	}
 	awaitWaiting(t, cluster)
-	hasKey(t, db, "key") // a reader gets its answer, whichever
+	hasKey(t, db, "key0") // a reader gets its answer, whichever
 	cancel()
 	for range 2 * cap(db.writes) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -157,7 +157,7 @@ func TestClose_WhileACommitHangs_EndsAndSaysSo(t *testing.T) {
 	cluster.SQL(t, "postgres", "select pg_reload_conf()")
 	db.closeWithin = 100 * time.Millisecond
 	ended := make(chan error)
-	go func() { ended <- putOn(t.Context(), db) }()
+	go func() { ended <- putOn(t.Context(), db, "key") }()
 	awaitWaiting(t, cluster)
 	if err := db.Close(); err == nil {
 		t.Error("Close says that all is well")
@@ -182,7 +182,7 @@ func TestCommit_OnAServerThatIsPrimaryNoMore_IsGivenUp(t *testing.T) {
 	old.SQL(t, "postgres", "alter system set synchronous_standby_names = 'gone'") // so that the commit is under way still
 	old.SQL(t, "postgres", "select pg_reload_conf()")
 	ended := make(chan error)
-	go func() { ended <- putOn(t.Context(), db) }()
+	go func() { ended <- putOn(t.Context(), db, "key") }()
 	awaitWaiting(t, old)
 	first.Turn(pgtest.Blackhole)
 	next.Promote(t)
