@@ -14,9 +14,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
-// maxInFlight is how many requests are served at once; more are refused.
-const maxInFlight = 1024
-
 func serveHelp() string { return config.Help(nil, nil) }
 
 // serve runs the server until ctx ends.
@@ -110,7 +107,7 @@ func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, MaxInFlight: maxInFlight, Refuse: api.Refuse}
+	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Refuse: api.Refuse}
 	return web.Handler(plumbing, api), nil
 }
 

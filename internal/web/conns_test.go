@@ -135,7 +135,7 @@ func stall(t *testing.T, addr string) {
 func TestServer_FloodOfStalledClients_LeavesRoomForAGoodOne(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	reading := make(chan struct{}, maxConns)
-	face := Handler(Config{Log: log, Refuse: refuse, MaxInFlight: 1},
+	face := Handler(Config{Log: log, Refuse: refuse, Places: 1},
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = NewServer(log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

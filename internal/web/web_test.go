@@ -172,10 +172,10 @@ func TestHandler_BodyPastTheLimit_IsATypedErrorForTheFace(t *testing.T) {
 	}
 }
 
-func TestHandler_MoreThanMaxInFlight_IsRefusedAsUnavailable(t *testing.T) {
+func TestHandler_MoreThanThePlaces_IsRefusedAsUnavailable(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	var out bytes.Buffer
-	h := Handler(Config{MaxInFlight: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
 		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			close(entered)
 			<-release
@@ -198,7 +198,7 @@ func TestHandler_MoreThanMaxInFlight_IsRefusedAsUnavailable(t *testing.T) {
 
 func TestHandler_StalledBody_HoldsNoPlace(t *testing.T) {
 	var out bytes.Buffer
-	h := Handler(Config{MaxInFlight: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
