@@ -43,7 +43,7 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	warn(cfg, d, log)
-	h := &host{service: service, log: log, trusted: cfg.TrustedProxies}
+	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay}
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)
