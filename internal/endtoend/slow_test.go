@@ -1,0 +1,114 @@
+package endtoend
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// slowClients is how many hold the server's connections; the process's limit of
+// open files allows the long version, in the server and here.
+func slowClients() int {
+	if soaking() {
+		return 9000
+	}
+	return 1200
+}
+
+// TestSlowClients_AndFloodsOfHeaders_HurtNobodyElse fills the server with clients
+// that send a byte and then hardly anything, as headers, as bodies, or that never
+// read, beside a flood of headers, and signs in meanwhile.
+func TestSlowClients_AndFloodsOfHeaders_HurtNobodyElse(t *testing.T) {
+	c := newCrowd(t, 16)
+	ctx := bounded(t, 5*time.Minute)
+	quiet := c.times(ctx, t, 50)
+	before := c.s.memory()
+
+	var held []net.Conn
+	defer func() {
+		for _, conn := range held {
+			conn.Close()
+		}
+	}()
+	addr := strings.TrimPrefix(c.s.url, "http://")
+	for i := range slowClients() {
+		held = append(held, dialFrom(t, addr, i))
+		sent := []string{
+			"POST / HTTP/1.1\r\nHost: a\r\nX-",
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n{",
+			strings.Repeat("GET /us-east-1_AbC123xyz/.well-known/jwks.json HTTP/1.1\r\nHost: a\r\n\r\n", 20),
+		}[i%3]
+		if _, err := io.WriteString(held[i], sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var floods sync.WaitGroup
+	flood, stop := context.WithCancel(ctx)
+	refused := make([]int, 4)
+	for i := range refused {
+		floods.Go(func() {
+			for flood.Err() == nil {
+				refused[i] += headerFlood(t, addr)
+			}
+		})
+	}
+	busy := c.times(ctx, t, 50)
+	stop()
+	floods.Wait()
+	t.Logf("%d slow clients: sign-ins took median %s, p99 %s; before %s, %s; %d floods of headers were refused; memory %d MiB, before %d",
+		len(held), part(busy, 0.5), part(busy, 0.99), part(quiet, 0.5), part(quiet, 0.99), refused[0]+refused[1]+refused[2]+refused[3],
+		c.s.memory()>>20, before>>20)
+	if grown := c.s.memory() - before; grown > int64(len(held))*64<<10 {
+		t.Errorf("%d slow clients cost %d MiB", len(held), grown>>20)
+	}
+	c.s.stop() // which they can delay, and not prevent
+}
+
+// times signs in so often, one after another, and says how long each took. Every
+// one must succeed.
+func (c *crowd) times(ctx context.Context, t *testing.T, n int) (all []time.Duration) {
+	t.Helper()
+	for range n {
+		start := time.Now()
+		if err := c.signIn(ctx); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, time.Since(start))
+	}
+	return all
+}
+
+// dialFrom connects from the ith client's address, of which five hundred share one.
+func dialFrom(t *testing.T, addr string, i int) net.Conn {
+	t.Helper()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/500))}}
+	conn, err := from.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(fmt.Errorf("client %d: %w", i, err))
+	}
+	return conn
+}
+
+// headerFlood sends headers without end, until the server hangs up.
+func headerFlood(t *testing.T, addr string) (refused int) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\n")
+	line := "X-Flood: " + strings.Repeat("x", 4000) + "\r\n"
+	for range 1000 { // 4 MB
+		if _, err := io.WriteString(conn, line); err != nil {
+			return 1
+		}
+	}
+	t.Error("the server took 4 MB of headers")
+	return 0
+}
