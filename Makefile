@@ -7,7 +7,7 @@ test: ## every test; installs what is missing
 	@scripts/test.sh
 
 soak: ## hundreds of kills, the pre-hijack matrix whole, thousands of plans, each fuzz target for FUZZTIME (30s); over an hour
-	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack|Property' ./internal/endtoend ./internal/userpool
+	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack|Property|Overload|SlowClients' ./internal/endtoend ./internal/userpool
 	@scripts/fuzz.sh
 
 figures: ## what a sign-in and a start cost here, into docs/figures
