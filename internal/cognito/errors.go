@@ -113,8 +113,8 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeBody(w, e.status, envelope(e))
 }
 
-// Who is told that the server cannot serve now comes again after this time and a
-// random part of the spread, so that those who were refused together do not come
+// Who is told that the server cannot serve now comes again after this time, or a
+// longer one that the fault names, and a random part of the spread, so that those who were refused together do not come
 // back together. SDKs wait up to 5 s longer than they would by themselves.
 const (
 	comeBack       = time.Second
@@ -128,9 +128,7 @@ const (
 func hint(h http.Header, e *wireError) {
 	after := e.retryAfter
 	if e.status == http.StatusServiceUnavailable {
-		if after == 0 {
-			after = comeBack + rand.N(comeBackSpread)
-		}
+		after = max(after, comeBack) + rand.N(comeBackSpread)
 		h.Set("x-amz-retry-after", strconv.FormatInt(after.Milliseconds(), 10))
 	}
 	if after > 0 {

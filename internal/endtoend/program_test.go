@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,7 @@ type site struct {
 	pool   string
 	client string
 	log    *syncBuffer // all that any run wrote
+	under  []string    // a command that the server is started by, which becomes it
 
 	url string
 	cmd *exec.Cmd
@@ -105,7 +107,8 @@ func (s *site) run(args ...string) string {
 // start starts the server and waits until it says where it listens.
 func (s *site) start() {
 	s.tb.Helper()
-	s.cmd = exec.Command(binary, "serve")
+	argv := append(slices.Clone(s.under), binary, "serve")
+	s.cmd = exec.Command(argv[0], argv[1:]...)
 	s.cmd.Env = s.env
 	s.cmd.Stderr = s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -69,6 +69,48 @@ func TestSlowClients_AndFloodsOfHeaders_HurtNobodyElse(t *testing.T) {
 	c.s.stop() // which they can delay, and not prevent
 }
 
+// TestDescriptors_AllTaken_TheDatabaseWorksAndAllIsWellAfterwards floods a server
+// that may open few files. Connections take none that the database needs, and when
+// the flood is over people sign in.
+func TestDescriptors_AllTaken_TheDatabaseWorksAndAllIsWellAfterwards(t *testing.T) {
+	c := newCrowd(t, 8)
+	ctx := bounded(t, 2*time.Minute)
+	c.s.stop()
+	c.s.under = []string{"sh", "-c", `ulimit -n 400 && exec "$0" "$@"`}
+	c.s.start()
+	c.url.Store(c.s.url)
+	if err := c.signIn(ctx); err != nil { // on a connection that it keeps
+		t.Fatal(err)
+	}
+	var held []net.Conn
+	for i := range 600 {
+		conn := dialFrom(t, strings.TrimPrefix(c.s.url, "http://"), i)
+		defer conn.Close()
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nX-") // fails where it is closed at once
+		held = append(held, conn)
+	}
+	for range 10 {
+		if err := c.signIn(ctx); err != nil {
+			t.Errorf("during the flood, on a connection from before: %v", err)
+		}
+	}
+	for _, conn := range held {
+		conn.Close()
+	}
+	c.http.CloseIdleConnections()
+	start := time.Now()
+	for err := c.signIn(ctx); err != nil; err = c.signIn(ctx) {
+		if !closedDoor(err) {
+			t.Fatalf("after the flood: %v", err)
+		}
+	}
+	t.Logf("a new client was served %s after the flood", time.Since(start).Round(time.Millisecond))
+	if log := c.s.log.String(); strings.Contains(log, "too many open files") || strings.Count(log, "limit of open files, allows") != 1 {
+		t.Errorf("the log:\n%s", log)
+	}
+	c.s.stop()
+}
+
 // times signs in so often, one after another, and says how long each took. Every
 // one must succeed.
 func (c *crowd) times(ctx context.Context, t *testing.T, n int) (all []time.Duration) {
