@@ -122,26 +122,30 @@ func (c *crowd) respond(ctx context.Context, number, session, code string) (answ
 }
 
 // finish waits for the text and answers with its code. Refused, it comes again
-// when it was told to, as SDKs do, but no more often than they do.
+// when it was told to, as SDKs do, and goes on where they give up, as people do.
 func (c *crowd) finish(ctx context.Context, number, session string) (refusals int, err error) {
 	code, err := c.desk.code(ctx, number)
 	if err != nil {
 		return 0, fmt.Errorf("no text came: %w", err)
 	}
+	a, refusals, err := obey(ctx, func() (answer, error) { return c.respond(ctx, number, session, code) })
+	if err == nil && (a.status != http.StatusOK || a.body.AuthenticationResult == nil) {
+		err = fmt.Errorf("the answer got %d", a.status)
+	}
+	return refusals, err
+}
+
+// obey sends a request, again as long as it is told to, and when.
+func obey(ctx context.Context, send func() (answer, error)) (a answer, refusals int, err error) {
 	for ; ; refusals++ {
-		a, err := c.respond(ctx, number, session, code)
-		switch {
-		case err != nil:
-			return refusals, err
-		case a.status == http.StatusOK && a.body.AuthenticationResult != nil:
-			return refusals, nil
-		case a.status != http.StatusServiceUnavailable || refusals == 2:
-			return refusals, fmt.Errorf("the answer got %d", a.status)
+		a, err := send()
+		if err != nil || a.status != http.StatusServiceUnavailable {
+			return a, refusals, err
 		}
 		select {
 		case <-time.After(a.after):
 		case <-ctx.Done():
-			return refusals, ctx.Err()
+			return a, refusals, ctx.Err()
 		}
 	}
 }
@@ -150,7 +154,7 @@ func (c *crowd) finish(ctx context.Context, number, session string) (refusals in
 func (c *crowd) signIn(ctx context.Context) error {
 	number := <-c.free
 	defer func() { c.free <- number }()
-	a, err := c.begin(ctx, number)
+	a, _, err := obey(ctx, func() (answer, error) { return c.begin(ctx, number) })
 	if err != nil {
 		return err
 	}

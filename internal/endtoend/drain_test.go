@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -105,7 +106,8 @@ func (p *passage) finish(ctx context.Context, number, session string) error {
 // send again.
 func closedDoor(err error) bool {
 	return err != nil && !errors.Is(err, errHalf) && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed))
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		strings.HasSuffix(err.Error(), "http: server closed idle connection")) // net/http has no name for it
 }
 
 // TestStop_BehindABalancer_NobodyNotices plays a balancer that asks /readyz: it

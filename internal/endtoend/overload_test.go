@@ -41,9 +41,9 @@ func (y *tally) note(fn func()) {
 // server completes when as many come as it can serve, then sends ten times as
 // many, whatever is answered (an open loop). The crowd runs on the same cores as
 // the server, so that what it spends on being refused is missing in the server:
-// the ratio is a lower bound. It is printed, and held to be no collapse. What is
-// held closer is the server's processor time for each sign-in that is completed,
-// which nobody else on the machine changes much, and exactly, that whoever was let
+// the ratio is a lower bound. It is printed and not checked, for it says as much
+// of what else the machine does. Checked are the server's processor time for each
+// sign-in that is completed, which others change little, and that whoever was let
 // in to begin got tokens.
 func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 	each, people := 3*time.Second, 800
@@ -85,9 +85,6 @@ func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 	}
 	if y.refused == 0 {
 		t.Error("nobody was refused: that was no overload")
-	}
-	if goodput < peak/4 {
-		t.Errorf("goodput collapsed: %.0f/s of %.0f/s", goodput, peak)
 	}
 	if cost > 2*costAtPeak {
 		t.Errorf("refusals are not cheap: a sign-in costs %.2f ms and %.2f ms without them", cost, costAtPeak)
