@@ -7,6 +7,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -62,7 +63,7 @@ func Handler(cfg Config, face http.Handler) http.Handler {
 	if cfg.Class == nil {
 		cfg.Class = func(*http.Request, []byte) Class { return Manage }
 	}
-	h := &handler{cfg: cfg, face: face, shed: shed{log: cfg.Log}}
+	h := &handler{cfg: cfg, face: face, shed: shed{log: cfg.Log}, large: make(chan struct{}, maxLarge)}
 	if cfg.Places > 0 {
 		h.gate = newGate(cfg.Places, cfg.Waiting)
 	}
@@ -70,10 +71,11 @@ func Handler(cfg Config, face http.Handler) http.Handler {
 }
 
 type handler struct {
-	cfg  Config
-	face http.Handler
-	gate *gate // nil without a bound
-	shed shed
+	cfg   Config
+	face  http.Handler
+	gate  *gate // nil without a bound
+	shed  shed
+	large chan struct{} // one for each long body in memory
 
 	proxySeen sync.Once // an untrusted peer has sent X-Forwarded-For
 }
@@ -94,8 +96,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
 		}
 	}()
-	class := h.cfg.Class(r, readAhead(w, r, h.cfg.MaxBody))
-	if err := h.enter(r.Context(), class, out); err != nil {
+	body, forget, err := h.readAhead(w, r)
+	defer forget()
+	class := h.cfg.Class(r, body)
+	if err == nil {
+		err = h.enter(r.Context(), class, out)
+	}
+	if err != nil {
 		if refused = r.Context().Err() == nil; refused { // else its client has gone
 			h.shed.note(class)
 		}
@@ -133,19 +140,42 @@ func (h *handler) noteProxy(r *http.Request) {
 	}
 }
 
+// Bodies are a few hundred bytes, some a few thousand. Above smallBody only so
+// many are in memory at once, or those who send slowly could fill it.
+const (
+	smallBody = 8 << 10
+	maxLarge  = 512
+)
+
+var errLarge = errors.New("too many long bodies at once")
+
 // readAhead reads the whole body before the request takes one of the places: a
 // place means work, and a client that sends a byte a second must not hold one.
-// What ended the reading is told to whoever reads the body afterwards.
-func readAhead(w http.ResponseWriter, r *http.Request, limit int64) []byte {
+// What ended the reading is told to whoever reads the body afterwards. The error
+// is errLarge or none; forget is called when the body is needed no more.
+func (h *handler) readAhead(w http.ResponseWriter, r *http.Request) (data []byte, forget func(), err error) {
+	forget = func() {}
 	if r.Body == nil || r.Body == http.NoBody {
-		return nil
+		return nil, forget, nil
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		err = io.EOF
+	body := http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
+	data, end := io.ReadAll(io.LimitReader(body, smallBody))
+	if end == nil && len(data) == smallBody {
+		select {
+		case h.large <- struct{}{}:
+			forget = func() { <-h.large }
+		default:
+			return nil, forget, errLarge
+		}
+		var rest []byte
+		rest, end = io.ReadAll(body)
+		data = append(data, rest...)
 	}
-	r.Body = &arrived{data: bytes.NewReader(data), end: err}
-	return data
+	if end == nil {
+		end = io.EOF
+	}
+	r.Body = &arrived{data: bytes.NewReader(data), end: end}
+	return data, forget, nil
 }
 
 // arrived is a body that was read already.

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,6 +224,38 @@ func TestHandler_StalledBody_HoldsNoPlace(t *testing.T) {
 	<-done
 	if first.Code != http.StatusOK || first.Body.String() != "half" {
 		t.Errorf("the slow one: %d %q", first.Code, first.Body)
+	}
+}
+
+func TestHandler_LongBodies_AreBoundedInNumberAndShortOnesAreNot(t *testing.T) {
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.DiscardHandler)},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	send := func(body io.Reader) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", body))
+		return w
+	}
+	long := strings.Repeat("x", smallBody+1)
+	var stalled []*io.PipeWriter
+	var all sync.WaitGroup
+	for range maxLarge {
+		body, sender := io.Pipe()
+		stalled = append(stalled, sender)
+		all.Go(func() { send(body) })
+		io.WriteString(sender, long) // returns when all of it was read
+	}
+	if w := send(strings.NewReader(long)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("one long body more got %d", w.Code)
+	}
+	if w := send(strings.NewReader(long[2:])); w.Code != http.StatusOK || w.Body.Len() != smallBody-1 {
+		t.Errorf("a short one got %d and %d bytes", w.Code, w.Body.Len())
+	}
+	for _, sender := range stalled {
+		sender.Close()
+	}
+	all.Wait()
+	if w := send(strings.NewReader(long)); w.Code != http.StatusOK || w.Body.String() != long {
+		t.Errorf("afterwards a long one got %d and %d bytes", w.Code, w.Body.Len())
 	}
 }
 
