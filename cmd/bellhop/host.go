@@ -18,15 +18,17 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
-// drain is how long requests under way may take once the server is to stop.
+// drain is how long requests under way may take once the server is to stop: as
+// long as the plumbing lets any request take.
 const drain = 10 * time.Second
 
 // host runs one HTTP server and the domain's background work, and stops them in
-// order: readiness, requests, work.
+// order: readiness, after the delay the listener, requests, work.
 type host struct {
 	service  *userpool.Service
 	log      *slog.Logger
 	trusted  []netip.Prefix // proxies
+	delay    time.Duration  // between the end of readiness and that of the listener
 	stopping atomic.Bool
 	onStop   []func() // called when requests are to end, for streams
 }
@@ -43,9 +45,9 @@ func (h *host) ready(ctx context.Context) error {
 // run serves until ctx ends or something fails, and returns when all has
 // stopped.
 func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce func()) error {
-	server := web.NewServer(h.log, handler)
+	server := web.NewServer(h.log, h.dismissing(handler))
 	server.TLSConfig = d.tls
-	web.LimitConns(server, h.log, h.trusted, web.MaxConns)
+	web.LimitConns(server, h.log, h.trusted, web.MaxConns, allConns())
 	for _, f := range h.onStop {
 		server.RegisterOnShutdown(f)
 	}
@@ -58,7 +60,10 @@ func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce 
 		<-failed.Done()
 		h.stopping.Store(true)
 		h.log.Info("stopping")
-		defer stopJobs() // requests may still hand texts to them
+		defer stopJobs()      // requests may still hand texts to them
+		if ctx.Err() != nil { // it was told to stop, and nothing has failed
+			<-time.After(h.delay)
+		}
 		return h.drain(context.WithoutCancel(ctx), server)
 	})
 	announce()
@@ -74,6 +79,18 @@ func listen(server *http.Server, d *door) error {
 		return err
 	}
 	return nil
+}
+
+// dismissing ends each connection with the next answer on it once the server is
+// to stop (on HTTP/2 by GOAWAY), so that during the delay clients leave by
+// themselves and none is cut off in the middle of what it sends.
+func (h *host) dismissing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // drain waits for requests under way and cuts off those that take too long.

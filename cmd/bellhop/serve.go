@@ -14,9 +14,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
-// maxInFlight is how many requests are served at once; more are refused.
-const maxInFlight = 1024
-
 func serveHelp() string { return config.Help(nil, nil) }
 
 // serve runs the server until ctx ends.
@@ -46,7 +43,7 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	warn(cfg, d, log)
-	h := &host{service: service, log: log, trusted: cfg.TrustedProxies}
+	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay}
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)
@@ -110,7 +107,7 @@ func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, MaxInFlight: maxInFlight, Refuse: api.Refuse}
+	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Refuse: api.Refuse}
 	return web.Handler(plumbing, api), nil
 }
 

@@ -6,7 +6,7 @@ const (
 	allowedMethods = "POST, GET, OPTIONS"
 	// exposedHeaders are the ones that Amplify reads errors from; a browser
 	// hides what is not listed.
-	exposedHeaders = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Retry-After,Date"
+	exposedHeaders = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Retry-After,x-amz-retry-after,Date"
 	// usualHeaders are what known clients ask for, for a preflight that names
 	// none.
 	usualHeaders = "content-type,x-amz-target,x-amz-user-agent,cache-control,pragma,amz-sdk-invocation-id,amz-sdk-request,x-amz-date,x-amz-content-sha256,x-amz-security-token,authorization"

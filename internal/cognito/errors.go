@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -108,10 +109,31 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	// The colon at the end is the real service's; clients cut there.
 	h.Set("x-amzn-ErrorType", e.name+":")
 	h.Set("x-amzn-ErrorMessage", headerSafe(e.message))
-	if e.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
-	}
+	hint(h, e)
 	writeBody(w, e.status, envelope(e))
+}
+
+// Who is told that the server cannot serve now comes again after this time, or a
+// longer one that the fault names, and a random part of the spread, so that those who were refused together do not come
+// back together. SDKs wait up to 5 s longer than they would by themselves.
+const (
+	comeBack       = time.Second
+	comeBackSpread = 2 * time.Second
+)
+
+// hint tells when to come again. Retry-After is in whole seconds, which browsers,
+// proxies and the AWS SDK for JavaScript read; x-amz-retry-after in milliseconds,
+// which the other AWS SDKs read. The second stands on 503 alone: the SDKs wait
+// for it and ask again, which is in vain where a budget is spent for minutes.
+func hint(h http.Header, e *wireError) {
+	after := e.retryAfter
+	if e.status == http.StatusServiceUnavailable {
+		after = max(after, comeBack) + rand.N(comeBackSpread)
+		h.Set("x-amz-retry-after", strconv.FormatInt(after.Milliseconds(), 10))
+	}
+	if after > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	}
 }
 
 func envelope(e *wireError) []byte {

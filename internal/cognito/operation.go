@@ -33,6 +33,7 @@ type operation struct {
 	name    string
 	who     access
 	refusal string // why it is not served
+	class   web.Class
 	serve   func(ctx context.Context, c userpool.Caller, may permission, body []byte) ([]byte, error)
 }
 
@@ -71,12 +72,18 @@ func op[In any, P request[In], Out any](name string, who access, fn func(context
 		}
 		return encode(out)
 	}
-	return operation{name: name, who: who, serve: serve}
+	return operation{name: name, who: who, serve: serve, class: web.Manage}
+}
+
+// as gives the row another class than that of administration.
+func (o operation) as(c web.Class) operation {
+	o.class = c
+	return o
 }
 
 // refused makes a row for an operation that exists in the service and not here.
 func refused(name string, who access, why string) operation {
-	return operation{name: name, who: who, refusal: why}
+	return operation{name: name, who: who, refusal: why, class: web.Manage}
 }
 
 func notServed(o operation) error {

@@ -1,5 +1,7 @@
 package cognito
 
+import "github.com/bellhop-auth/bellhop/internal/web"
+
 // Why operations of the service are not served.
 const (
 	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
@@ -14,8 +16,9 @@ const (
 )
 
 // table is every operation of the service model (129, August 2026), sorted by
-// name: who may call it, and the function that serves it or the reason why none
-// does. To read it is to read what this face lets in.
+// name: who may call it, the function that serves it or the reason why none
+// does, and its class when more comes than can be served, where that is not the
+// lowest. To read it is to read what this face lets in.
 func (a *API) table() []operation {
 	return []operation{
 		op("AddCustomAttributes", admin, a.addCustomAttributes),
@@ -32,14 +35,14 @@ func (a *API) table() []operation {
 		refused("AdminGetDevice", admin, noDevices),
 		op("AdminGetUser", admin, a.adminGetUser),
 		refused("AdminGetUserAuthFactors", admin, noMFA),
-		op("AdminInitiateAuth", admin, a.adminInitiateAuth),
+		op("AdminInitiateAuth", admin, a.adminInitiateAuth).as(web.Begin),
 		refused("AdminLinkProviderForUser", admin, noFederation),
 		refused("AdminListDevices", admin, noDevices),
 		op("AdminListGroupsForUser", admin, a.adminListGroupsForUser),
 		refused("AdminListUserAuthEvents", admin, noThreat),
 		op("AdminRemoveUserFromGroup", admin, a.adminRemoveUserFromGroup),
 		op("AdminResetUserPassword", admin, a.adminResetUserPassword),
-		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge),
+		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge).as(web.Finish),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
 		refused("AdminSetUserSettings", admin, noMFA),
@@ -48,11 +51,11 @@ func (a *API) table() []operation {
 		op("AdminUpdateUserAttributes", admin, a.adminUpdateUserAttributes),
 		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
 		refused("AssociateSoftwareToken", public, noMFA),
-		op("ChangePassword", accessToken, a.changePassword),
+		op("ChangePassword", accessToken, a.changePassword).as(web.Keep),
 		refused("CompleteWebAuthnRegistration", accessToken, noPasskeys),
 		refused("ConfirmDevice", accessToken, noDevices),
-		op("ConfirmForgotPassword", public, a.confirmForgotPassword),
-		op("ConfirmSignUp", public, a.confirmSignUp),
+		op("ConfirmForgotPassword", public, a.confirmForgotPassword).as(web.Finish),
+		op("ConfirmSignUp", public, a.confirmSignUp).as(web.Finish),
 		op("CreateGroup", admin, a.createGroup),
 		refused("CreateIdentityProvider", admin, noFederation),
 		refused("CreateManagedLoginBranding", admin, noLogin),
@@ -68,8 +71,8 @@ func (a *API) table() []operation {
 		refused("DeleteManagedLoginBranding", admin, noLogin),
 		refused("DeleteResourceServer", admin, noLogin),
 		refused("DeleteTerms", admin, noLogin),
-		op("DeleteUser", accessToken, a.deleteUser),
-		op("DeleteUserAttributes", accessToken, a.deleteUserAttributes),
+		op("DeleteUser", accessToken, a.deleteUser).as(web.Begin),
+		op("DeleteUserAttributes", accessToken, a.deleteUserAttributes).as(web.Begin),
 		op("DeleteUserPool", admin, a.deleteUserPool),
 		op("DeleteUserPoolClient", admin, a.deleteUserPoolClient),
 		op("DeleteUserPoolClientSecret", admin, a.deleteUserPoolClientSecret),
@@ -87,7 +90,7 @@ func (a *API) table() []operation {
 		op("DescribeUserPoolClient", admin, a.describeUserPoolClient),
 		refused("DescribeUserPoolDomain", admin, noLogin),
 		refused("ForgetDevice", accessToken, noDevices),
-		op("ForgotPassword", public, a.forgotPassword),
+		op("ForgotPassword", public, a.forgotPassword).as(web.Begin),
 		refused("GetCSVHeader", admin, noImport),
 		refused("GetDevice", accessToken, noDevices),
 		op("GetGroup", admin, a.getGroup),
@@ -95,14 +98,14 @@ func (a *API) table() []operation {
 		refused("GetLogDeliveryConfiguration", admin, noLogDelivery),
 		refused("GetProvisionedLimit", admin, noAWS),
 		refused("GetSigningCertificate", admin, noFederation),
-		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken),
+		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken).as(web.Keep),
 		refused("GetUICustomization", admin, noLogin),
-		op("GetUser", accessToken, a.getUser),
-		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode),
+		op("GetUser", accessToken, a.getUser).as(web.Keep),
+		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode).as(web.Begin),
 		refused("GetUserAuthFactors", accessToken, noMFA),
 		op("GetUserPoolMfaConfig", admin, a.getUserPoolMfaConfig),
-		op("GlobalSignOut", accessToken, a.globalSignOut),
-		op("InitiateAuth", public, a.initiateAuth),
+		op("GlobalSignOut", accessToken, a.globalSignOut).as(web.Keep),
+		op("InitiateAuth", public, a.initiateAuth).as(web.Begin),
 		refused("ListDevices", accessToken, noDevices),
 		op("ListGroups", admin, a.listGroups),
 		refused("ListIdentityProviders", admin, noFederation),
@@ -117,16 +120,16 @@ func (a *API) table() []operation {
 		op("ListUsers", admin, a.listUsers),
 		op("ListUsersInGroup", admin, a.listUsersInGroup),
 		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
-		op("ResendConfirmationCode", public, a.resendConfirmationCode),
-		op("RespondToAuthChallenge", public, a.respondToAuthChallenge),
-		op("RevokeToken", public, a.revokeToken),
+		op("ResendConfirmationCode", public, a.resendConfirmationCode).as(web.Begin),
+		op("RespondToAuthChallenge", public, a.respondToAuthChallenge).as(web.Finish),
+		op("RevokeToken", public, a.revokeToken).as(web.Keep),
 		refused("SetLogDeliveryConfiguration", admin, noLogDelivery),
 		refused("SetRiskConfiguration", admin, noThreat),
 		refused("SetUICustomization", admin, noLogin),
 		refused("SetUserMFAPreference", accessToken, noMFA),
 		refused("SetUserPoolMfaConfig", admin, noMFA),
 		refused("SetUserSettings", accessToken, noMFA),
-		op("SignUp", public, a.signUp),
+		op("SignUp", public, a.signUp).as(web.Join),
 		refused("StartUserImportJob", admin, noImport),
 		refused("StartWebAuthnRegistration", accessToken, noPasskeys),
 		refused("StopUserImportJob", admin, noImport),
@@ -140,12 +143,12 @@ func (a *API) table() []operation {
 		refused("UpdateProvisionedLimit", admin, noAWS),
 		refused("UpdateResourceServer", admin, noLogin),
 		refused("UpdateTerms", admin, noLogin),
-		op("UpdateUserAttributes", accessToken, a.updateUserAttributes),
+		op("UpdateUserAttributes", accessToken, a.updateUserAttributes).as(web.Begin),
 		op("UpdateUserPool", admin, a.updateUserPool),
 		op("UpdateUserPoolClient", admin, a.updateUserPoolClient),
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
 		refused("VerifySoftwareToken", public, noMFA),
-		op("VerifyUserAttribute", accessToken, a.verifyUserAttribute),
+		op("VerifyUserAttribute", accessToken, a.verifyUserAttribute).as(web.Finish),
 	}
 }

@@ -36,6 +36,7 @@ type Config struct {
 	LimitsOff          bool           // lifts limits that count requests or money
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty
+	DrainDelay         time.Duration  // how long a server that stops still takes requests
 	TLSCert, TLSKey    string         // paths of PEM files; both or neither
 	AdminAccessKeyID   string         // empty: the server makes a key of its own
 	AdminSecret        Secret         // set if and only if AdminAccessKeyID is

@@ -78,6 +78,9 @@ func TestLoad_NothingSet_HasTheDefaults(t *testing.T) {
 	if c.AuditRetention != 90*24*time.Hour {
 		t.Errorf("audit retention = %s", c.AuditRetention)
 	}
+	if c.DrainDelay != 0 {
+		t.Errorf("drain delay = %s", c.DrainDelay)
+	}
 	if c.SMS.Kind != config.SMSNone || c.Email.Kind != config.EmailNone || c.LimitsOff || c.AcceptIssuerChange || len(c.TrustedProxies) > 0 || c.AdminAccessKeyID != "" {
 		t.Errorf("a default is not the safe one: %+v", c)
 	}
@@ -122,7 +125,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"audit-retention": "36h",
+	"audit-retention": "36h", "drain-delay": "10s",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -147,6 +150,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"smtp-username": got.SMTPUsername == want.SMTPUsername, "smtp-password": got.SMTPPassword == want.SMTPPassword,
 		"tls-cert": got.TLSCert == want.TLSCert, "tls-key": got.TLSKey == want.TLSKey,
 		"audit-retention":     got.AuditRetention == 36*time.Hour,
+		"drain-delay":         got.DrainDelay == 10*time.Second,
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,
 	} {
 		if !equal {

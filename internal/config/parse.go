@@ -206,6 +206,18 @@ func setAuditRetention(c *Config, v string) (err error) {
 	return err
 }
 
+// maxDrainDelay is longer than any balancer takes to notice.
+const maxDrainDelay = 5 * time.Minute
+
+func setDrainDelay(c *Config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > maxDrainDelay {
+		return fmt.Errorf("must be a length of time from 0s to 5m, such as 10s, not %q", v)
+	}
+	c.DrainDelay = d
+	return nil
+}
+
 // maxSpan is a hundred years, which a time.Duration holds.
 const maxSpan = 36500 * 24 * time.Hour
 

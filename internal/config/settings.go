@@ -53,6 +53,8 @@ func Settings() []Setting {
 			Help: "how long the audit trail is kept, such as 90d or 36h; 0 is for ever"},
 		{Name: "trusted-proxies", Shown: "none", Arg: "CIDRS", set: setProxies,
 			Help: "proxies whose X-Forwarded-For is believed, separated by commas"},
+		{Name: "drain-delay", Default: "0s", Arg: "TIME", set: setDrainDelay,
+			Help: "how long, when it is to stop, the server says on /readyz that it stops and still takes requests; 5m at most"},
 		{Name: "tls-cert", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.TLSCert }),
 			Help: "PEM certificate chain; serves HTTPS together with --tls-key"},
 		{Name: "tls-key", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.TLSKey }),

@@ -37,7 +37,7 @@ func limited(trusted ...string) (track func(net.Conn, http.ConnState), log *byte
 		prefixes = append(prefixes, netip.MustParsePrefix(t))
 	}
 	s := &http.Server{}
-	LimitConns(s, slog.New(slog.NewTextHandler(log, nil)), prefixes, maxConns)
+	LimitConns(s, slog.New(slog.NewTextHandler(log, nil)), prefixes, maxConns, 3*maxConns)
 	return s.ConnState, log
 }
 
@@ -103,8 +103,30 @@ func TestLimitConns_TrustedProxy_HoldsAsManyAsItLikes(t *testing.T) {
 	}
 }
 
+func TestLimitConns_AsManyAsThereMayBe_NobodyElseIsLetIn(t *testing.T) {
+	track, log := limited("10.0.0.0/8")
+	var held []*peer
+	for i := range 3 * maxConns {
+		held = append(held, connect(track, []string{"192.0.2.7", "10.1.1.1", "10.1.1.2"}[i%3]))
+	}
+	for _, addr := range []string{"192.0.2.8", "10.1.1.3", "192.0.2.9"} {
+		p := connect(track, addr)
+		if !p.closed {
+			t.Fatalf("%s is let in", addr)
+		}
+		track(p, http.StateClosed)
+	}
+	if n := strings.Count(log.String(), "limit of open files"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log)
+	}
+	track(held[1], http.StateClosed) // a proxy's
+	if connect(track, "192.0.2.8").closed {
+		t.Error("no room after a connection was closed")
+	}
+}
+
 func TestLimitConns_AllClosed_KeepsNothing(t *testing.T) {
-	c := &connLimit{max: maxConns, held: make(map[net.Conn]string), count: make(map[string]int)}
+	c := &connLimit{max: maxConns, all: maxConns, held: make(map[net.Conn]string), count: make(map[string]int)}
 	for _, end := range []http.ConnState{http.StateClosed, http.StateHijacked} {
 		c.track(connect(c.track, "192.0.2.7"), end)
 	}
@@ -135,7 +157,7 @@ func stall(t *testing.T, addr string) {
 func TestServer_FloodOfStalledClients_LeavesRoomForAGoodOne(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	reading := make(chan struct{}, maxConns)
-	face := Handler(Config{Log: log, Refuse: refuse, MaxInFlight: 1},
+	face := Handler(Config{Log: log, Refuse: refuse, Places: 1},
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = NewServer(log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,7 +166,7 @@ func TestServer_FloodOfStalledClients_LeavesRoomForAGoodOne(t *testing.T) {
 		}
 		face.ServeHTTP(w, r)
 	}))
-	LimitConns(srv.Config, log, nil, maxConns)
+	LimitConns(srv.Config, log, nil, maxConns, 3*maxConns)
 	srv.Start()
 	t.Cleanup(srv.Close) // after the stalled clients have gone
 
@@ -182,7 +204,7 @@ func TestServer_HTTP2ConnectionsThatEnded_AreCountedNoMore(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = NewServer(log, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	LimitConns(srv.Config, log, nil, maxConns)
+	LimitConns(srv.Config, log, nil, maxConns, 3*maxConns)
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	defer srv.Close()

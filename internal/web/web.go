@@ -6,6 +6,8 @@ package web
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,24 +35,37 @@ type Config struct {
 	// MaxBody is the longest request body in bytes; 64 KiB if zero. Reading
 	// past it gives the face an *http.MaxBytesError.
 	MaxBody int64
-	// MaxInFlight bounds the requests that are served at once; what comes above
-	// it is refused as fault.Unavailable. Zero means no bound.
-	MaxInFlight int
+	// Places is how many requests the face works on at once, and Waiting how
+	// many more wait for a place; those above are refused as fault.Unavailable.
+	// Zero places mean no bound.
+	Places, Waiting int
+	// Class says what a request is worth when not all can be served. It is
+	// called for each, with the body, before anything is known of the caller, so
+	// it must be cheap. Without it all are of one class.
+	Class func(r *http.Request, body []byte) Class
 	// Refuse writes an error in the face's own envelope. It is called for a
 	// panic and for an overload. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }
 
+// requestTimeout is how long the face may work on a request, so that a store
+// that hangs ends in a refusal and not in a place that is held. SDKs send what
+// was refused so again; most would not wait much longer anyway.
+const requestTimeout = 10 * time.Second
+
 // Handler puts the plumbing around a face: every request that reaches the face
-// has an Event in its context, a bounded body and an answer even if the face
-// panics, and leaves one event in the log.
+// has an Event and a deadline in its context, a bounded body and an answer even
+// if the face panics, and leaves one event in the log.
 func Handler(cfg Config, face http.Handler) http.Handler {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = defaultMaxBody
 	}
-	h := &handler{cfg: cfg, face: face}
-	if cfg.MaxInFlight > 0 {
-		h.slots = make(chan struct{}, cfg.MaxInFlight)
+	if cfg.Class == nil {
+		cfg.Class = func(*http.Request, []byte) Class { return Manage }
+	}
+	h := &handler{cfg: cfg, face: face, shed: shed{log: cfg.Log}, large: make(chan struct{}, maxLarge)}
+	if cfg.Places > 0 {
+		h.gate = newGate(cfg.Places, cfg.Waiting)
 	}
 	return h
 }
@@ -58,7 +73,9 @@ func Handler(cfg Config, face http.Handler) http.Handler {
 type handler struct {
 	cfg   Config
 	face  http.Handler
-	slots chan struct{} // nil without a bound
+	gate  *gate // nil without a bound
+	shed  shed
+	large chan struct{} // one for each long body in memory
 
 	proxySeen sync.Once // an untrusted peer has sent X-Forwarded-For
 }
@@ -71,17 +88,42 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &response{ResponseWriter: w}
 	out.Header().Set("x-amzn-RequestId", event.RequestID)
 
+	refused := false
+	defer out.work.end() // whatever happens
 	defer func() {
 		h.recovered(out, r, recover())
-		event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
+		if !refused {
+			event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
+		}
 	}()
-	readAhead(w, r, h.cfg.MaxBody)
-	if !h.enter() {
-		h.cfg.Refuse(out, r, fault.New(fault.Unavailable, "Too many requests at once, please try again.").After(time.Second))
+	body, forget, err := h.readAhead(w, r)
+	defer forget()
+	class := h.cfg.Class(r, body)
+	if err == nil {
+		err = h.enter(r.Context(), class, out)
+	}
+	if err != nil {
+		if refused = r.Context().Err() == nil; refused { // else its client has gone
+			h.shed.note(class)
+		}
+		h.cfg.Refuse(out, r, fault.Wrap(fault.Unavailable, err, "Too many requests at once, please try again."))
 		return
 	}
-	defer h.leave()
-	h.face.ServeHTTP(out, r)
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	h.face.ServeHTTP(out, r.WithContext(ctx))
+}
+
+// enter gets the request a place, which its answer gives back.
+func (h *handler) enter(ctx context.Context, class Class, out *response) error {
+	if h.gate == nil || class == Free {
+		return nil
+	}
+	if err := h.gate.enter(ctx, class); err != nil {
+		return err
+	}
+	out.work.leave = h.gate.leave
+	return nil
 }
 
 // noteProxy tells the operator, once, that there seems to be a proxy which is not
@@ -98,18 +140,42 @@ func (h *handler) noteProxy(r *http.Request) {
 	}
 }
 
+// Bodies are a few hundred bytes, some a few thousand. Above smallBody only so
+// many are in memory at once, or those who send slowly could fill it.
+const (
+	smallBody = 8 << 10
+	maxLarge  = 512
+)
+
+var errLarge = errors.New("too many long bodies at once")
+
 // readAhead reads the whole body before the request takes one of the places: a
 // place means work, and a client that sends a byte a second must not hold one.
-// What ended the reading is told to whoever reads the body afterwards.
-func readAhead(w http.ResponseWriter, r *http.Request, limit int64) {
+// What ended the reading is told to whoever reads the body afterwards. The error
+// is errLarge or none; forget is called when the body is needed no more.
+func (h *handler) readAhead(w http.ResponseWriter, r *http.Request) (data []byte, forget func(), err error) {
+	forget = func() {}
 	if r.Body == nil || r.Body == http.NoBody {
-		return
+		return nil, forget, nil
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		err = io.EOF
+	body := http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
+	data, end := io.ReadAll(io.LimitReader(body, smallBody))
+	if end == nil && len(data) == smallBody {
+		select {
+		case h.large <- struct{}{}:
+			forget = func() { <-h.large }
+		default:
+			return nil, forget, errLarge
+		}
+		var rest []byte
+		rest, end = io.ReadAll(body)
+		data = append(data, rest...)
 	}
-	r.Body = &arrived{data: bytes.NewReader(data), end: err}
+	if end == nil {
+		end = io.EOF
+	}
+	r.Body = &arrived{data: bytes.NewReader(data), end: end}
+	return data, forget, nil
 }
 
 // arrived is a body that was read already.
@@ -126,24 +192,6 @@ func (a *arrived) Read(p []byte) (int, error) {
 }
 
 func (a *arrived) Close() error { return nil }
-
-func (h *handler) enter() bool {
-	if h.slots == nil {
-		return true
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (h *handler) leave() {
-	if h.slots != nil {
-		<-h.slots
-	}
-}
 
 // recovered answers a request whose face panicked. The stack goes to the log.
 // Of the panic's value only a runtime error is written down: other values may
@@ -168,15 +216,32 @@ func (h *handler) recovered(w *response, r *http.Request, value any) {
 	}
 }
 
-// response remembers the status that was sent, zero while none was.
+// work is what a request holds while the face works on it.
+type work struct {
+	leave func() // nil if nothing is held
+}
+
+// end gives back what is held, once.
+func (w *work) end() {
+	if w.leave != nil {
+		w.leave()
+		w.leave = nil
+	}
+}
+
+// response remembers the status that was sent, zero while none was. The work on
+// a request ends where its answer begins: a client that is slow to take the
+// answer holds its connection, and no place.
 type response struct {
 	http.ResponseWriter
 	status int
+	work   work
 }
 
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
+		w.work.end()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -184,6 +249,7 @@ func (w *response) WriteHeader(status int) {
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		w.work.end()
 	}
 	return w.ResponseWriter.Write(p)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,10 +173,10 @@ func TestHandler_BodyPastTheLimit_IsATypedErrorForTheFace(t *testing.T) {
 	}
 }
 
-func TestHandler_MoreThanMaxInFlight_IsRefusedAsUnavailable(t *testing.T) {
+func TestHandler_MoreThanThePlaces_IsRefusedAsUnavailable(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	var out bytes.Buffer
-	h := Handler(Config{MaxInFlight: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
 		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			close(entered)
 			<-release
@@ -198,7 +199,7 @@ func TestHandler_MoreThanMaxInFlight_IsRefusedAsUnavailable(t *testing.T) {
 
 func TestHandler_StalledBody_HoldsNoPlace(t *testing.T) {
 	var out bytes.Buffer
-	h := Handler(Config{MaxInFlight: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.NewTextHandler(&out, nil))},
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -223,6 +224,38 @@ func TestHandler_StalledBody_HoldsNoPlace(t *testing.T) {
 	<-done
 	if first.Code != http.StatusOK || first.Body.String() != "half" {
 		t.Errorf("the slow one: %d %q", first.Code, first.Body)
+	}
+}
+
+func TestHandler_LongBodies_AreBoundedInNumberAndShortOnesAreNot(t *testing.T) {
+	h := Handler(Config{Places: 1, Refuse: refuse, Log: slog.New(slog.DiscardHandler)},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	send := func(body io.Reader) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", body))
+		return w
+	}
+	long := strings.Repeat("x", smallBody+1)
+	var stalled []*io.PipeWriter
+	var all sync.WaitGroup
+	for range maxLarge {
+		body, sender := io.Pipe()
+		stalled = append(stalled, sender)
+		all.Go(func() { send(body) })
+		io.WriteString(sender, long) // returns when all of it was read
+	}
+	if w := send(strings.NewReader(long)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("one long body more got %d", w.Code)
+	}
+	if w := send(strings.NewReader(long[2:])); w.Code != http.StatusOK || w.Body.Len() != smallBody-1 {
+		t.Errorf("a short one got %d and %d bytes", w.Code, w.Body.Len())
+	}
+	for _, sender := range stalled {
+		sender.Close()
+	}
+	all.Wait()
+	if w := send(strings.NewReader(long)); w.Code != http.StatusOK || w.Body.String() != long {
+		t.Errorf("afterwards a long one got %d and %d bytes", w.Code, w.Body.Len())
 	}
 }
 
