@@ -258,6 +258,14 @@ const (
 	StepReturned      SessionStep = "RETURNED"  // the same where strict found the user there already
 )
 
+// purpose is that of the code which the step waits for.
+func (s SessionStep) purpose() Purpose {
+	if string(s) == nameCustom {
+		return PurposeSignIn
+	}
+	return PurposeOTP
+}
+
 // Session is what a Session string stands for. The string is a 256-bit handle;
 // only its hash is kept.
 type Session struct {

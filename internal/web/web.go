@@ -6,6 +6,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +41,8 @@ type Config struct {
 	// Refuse writes an error in the face's own envelope. It is called for a
 	// panic and for an overload. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+	// Observers are told of each request that is logged, in this order.
+	Observers []Observer
 }
 
 // Handler puts the plumbing around a face: every request that reaches the face
@@ -67,13 +71,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	h.noteProxy(r)
 	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
-	r = r.WithContext(withEvent(r.Context(), event))
+	r = r.WithContext(h.arrived(withEvent(r.Context(), event), r))
 	out := &response{ResponseWriter: w}
 	out.Header().Set("x-amzn-RequestId", event.RequestID)
 
 	defer func() {
+		defer func() { // also where recovered drops the connection
+			event.Status, event.Took = out.status, time.Since(start)
+			h.answered(r.Context(), event)
+		}()
 		h.recovered(out, r, recover())
-		event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
 	}()
 	readAhead(w, r, h.cfg.MaxBody)
 	if !h.enter() {
@@ -82,6 +89,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.leave()
 	h.face.ServeHTTP(out, r)
+}
+
+// arrived tells the observers of a request.
+func (h *handler) arrived(ctx context.Context, r *http.Request) context.Context {
+	peer, ok := parseAddr(r.RemoteAddr)
+	for _, o := range h.cfg.Observers {
+		ctx = o.Arrived(ctx, r.Header, ok && contains(h.cfg.TrustedProxies, peer))
+	}
+	return ctx
+}
+
+// answered leaves the request's line in the log and tells the observers.
+func (h *handler) answered(ctx context.Context, event *Event) {
+	for _, o := range slices.Backward(h.cfg.Observers) {
+		o.Answered(ctx, event)
+	}
+	event.log(ctx, h.cfg.Log)
 }
 
 // noteProxy tells the operator, once, that there seems to be a proxy which is not
