@@ -24,6 +24,7 @@ var floorOf = map[string]int{
 	"cmd/bellhop": 5, // program: flags, wiring
 
 	"internal/cognito": 4, // face: the JSON API
+	"internal/metrics": 4, // observer of web and userpool
 
 	"internal/config":       3, // settings of the program
 	"internal/mail/logmail": 3, // adapters: who takes e-mails

@@ -1,0 +1,243 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
+)
+
+// queues are a Backlog that counts how often it is asked.
+type queues struct {
+	asked int
+	seen  userpool.Backlog
+	err   error
+}
+
+func (q *queues) Backlog(context.Context) (userpool.Backlog, error) {
+	q.asked++
+	return q.seen, q.err
+}
+
+// everything is a registry in which every metric has a sample.
+func everything() *Metrics {
+	m := New(Build{Version: "v1.2.3", Revision: "abc", Go: "go1"})
+	m.Follow(&queues{})
+	ctx := context.Background()
+	m.Answered(m.Arrived(ctx, nil, false), &web.Event{Operation: "SignUp", Status: http.StatusOK})
+	m.CallEnded(ctx, userpool.Report{
+		Operation: "InitiateAuth", Outcome: userpool.OutcomeSuccess, Flow: "USER_AUTH", SignedIn: true,
+		Queued: []userpool.Purpose{userpool.PurposeOTP}, Answers: []userpool.Answer{{To: userpool.PurposeOTP, Result: userpool.AnswerRight}},
+	})
+	h := userpool.Handover{Medium: "SMS", Purpose: userpool.PurposeOTP}
+	_, end := m.Sending(ctx, h)
+	end(nil)
+	m.Dropped(h)
+	_ = m.Store(&storage{}).View(ctx, func(userpool.Tx) error { return nil })
+	return m
+}
+
+func TestMetrics_FollowPrometheusConventions(t *testing.T) {
+	problems, err := testutil.GatherAndLint(everything().registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// The table of docs/operating.md has every metric with its type and its labels,
+// and no other.
+func TestDocumentation_HasEveryMetric(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	families, err := everything().registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "bellhop_") {
+			continue
+		}
+		there[f.GetName()] = true
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, "`"+l.GetName()+"`")
+		}
+		row := fmt.Sprintf("| `%s` | %s | %s | ", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "))
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/operating.md must have a row that starts with\n%s%s", row, f.GetHelp())
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(bellhop_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {
+		if !there[m[1]] {
+			t.Errorf("docs/operating.md has %s, which is no metric", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`bellhop_[a-z_]+`).FindAllString(string(page), -1) {
+		base := regexp.MustCompile(`_(bucket|count|sum)$`).ReplaceAllString(m, "")
+		if !there[m] && !there[base] {
+			t.Errorf("docs/operating.md speaks of %s, which is no metric", m)
+		}
+	}
+}
+
+func TestHandler_AnswersGetOfMetricsAlone(t *testing.T) {
+	h := everything().Handler()
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/metrics", 200}, {"POST", "/metrics", 405}, {"GET", "/", 404}, {"GET", "/debug/pprof/", 404}, {"GET", "/metrics/x", 404},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if w.Code != c.status {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, w.Code, c.status)
+		}
+		if c.status == 200 && !strings.Contains(w.Body.String(), `bellhop_build_info{goversion="go1",revision="abc",version="v1.2.3"} 1`) {
+			t.Errorf("the page is %s", w.Body)
+		}
+	}
+}
+
+// storage is a store that runs a function as often as it is told, and fails as it
+// is told.
+type storage struct {
+	runs int
+	err  error
+}
+
+func (s *storage) View(_ context.Context, fn func(userpool.Tx) error) error {
+	for range s.runs {
+		if err := fn(nil); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+func (s *storage) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	return s.View(ctx, fn)
+}
+
+func TestStore_ErrorsAreSortedAndTheFunctionsOwnAreNone(t *testing.T) {
+	full := fault.Wrap(fault.Unavailable, errors.New("disk full"), "The database cannot write.")
+	damaged := fault.Wrap(fault.Internal, errors.New("damaged"), "")
+	for name, c := range map[string]struct {
+		store, fn error
+		kind      string
+	}{
+		"none":                    {nil, nil, ""},
+		"full at the commit":      {full, nil, kindUnavailable},
+		"full within":             {nil, fmt.Errorf("insert user: %w", full), kindUnavailable},
+		"damaged within":          {nil, fmt.Errorf("insert user: %w", damaged), kindInternal},
+		"of no kind, at commit":   {errors.New("odd"), nil, kindInternal},
+		"caller gone":             {context.Canceled, nil, kindCanceled},
+		"time over":               {nil, fmt.Errorf("read: %w", context.DeadlineExceeded), kindCanceled},
+		"not found":               {nil, fmt.Errorf("user: %w", userpool.ErrNotFound), ""},
+		"refused by the domain":   {nil, fault.New(fault.NotAuthorized, "no"), ""},
+		"rolled back by sentinel": {nil, errors.New("no signing key in stock"), ""},
+	} {
+		m := New(Build{})
+		err := m.Store(&storage{runs: 1, err: c.store}).Update(t.Context(), func(userpool.Tx) error { return c.fn })
+		if want := errors.Join(c.store, c.fn); (err == nil) != (want == nil) {
+			t.Errorf("%s: answered %v", name, err)
+		}
+		for _, kind := range storeKinds {
+			want := 0.0
+			if kind == c.kind {
+				want = 1
+			}
+			if got := testutil.ToFloat64(m.storeErrors.WithLabelValues(callUpdate, kind)); got != want {
+				t.Errorf("%s: %s is %v, want %v", name, kind, got, want)
+			}
+		}
+	}
+}
+
+func TestStore_CountsRerunsAndTimesEachCallOnce(t *testing.T) {
+	m := New(Build{})
+	s := m.Store(&storage{runs: 3})
+	for range 2 {
+		if err := s.Update(t.Context(), func(userpool.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := testutil.ToFloat64(m.storeReruns.WithLabelValues(callUpdate)); got != 4 {
+		t.Errorf("%v reruns, want 4", got)
+	}
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if !strings.Contains(w.Body.String(), `bellhop_store_duration_seconds_count{call="update"} 2`) {
+		t.Error("two Updates are not two times")
+	}
+}
+
+func TestBacklog_ManyScrapes_AskTheStoreOnceInAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queues{seen: userpool.Backlog{Overdue: 90 * time.Second, AuditWaiting: 3, AuditDropped: 7}}
+		m := New(Build{})
+		m.Follow(q)
+		page := func() string {
+			w := httptest.NewRecorder()
+			m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+			return w.Body.String()
+		}
+		for range 10 {
+			body := page()
+			for _, want := range []string{"bellhop_outbox_overdue_seconds 90", "bellhop_audit_rows_waiting 3", "bellhop_audit_rows_dropped_total 7"} {
+				if !strings.Contains(body, want+"\n") {
+					t.Fatalf("no %s", want)
+				}
+			}
+		}
+		if q.asked != 1 {
+			t.Errorf("the store was asked %d times", q.asked)
+		}
+		<-time.After(backlogFor)
+		q.err = errors.New("unreadable")
+		body := page()
+		if strings.Contains(body, "\nbellhop_outbox_overdue_seconds ") || !strings.Contains(body, "bellhop_audit_rows_waiting 3\n") || q.asked != 2 {
+			t.Errorf("unreadable store, asked %d times: %s", q.asked, body)
+		}
+	})
+}
+
+func TestSending_EachOutcome_HasItsLabel(t *testing.T) {
+	m := New(Build{})
+	h := userpool.Handover{Medium: "EMAIL", Purpose: userpool.PurposeReset}
+	for label, err := range map[string]error{
+		"taken": nil, "maybe_sent": errors.New("broken pipe"),
+		"surely_not_sent":  &sms.SendError{Outcome: sms.SurelyNotSent},
+		"not_yet":          &sms.SendError{Outcome: sms.NotYet},
+		"refused_for_ever": &sms.SendError{Outcome: sms.RefusedForEver},
+	} {
+		_, end := m.Sending(t.Context(), h)
+		if got := testutil.ToFloat64(m.sending); got != 1 {
+			t.Errorf("%v are under way", got)
+		}
+		end(err)
+		if got := testutil.ToFloat64(m.tries.WithLabelValues("EMAIL", "reset", label)); got != 1 {
+			t.Errorf("%s is %v, want 1", label, got)
+		}
+	}
+}
