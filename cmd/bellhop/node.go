@@ -63,7 +63,7 @@ func explainMasterKey(cfg *config.Config, err error) error {
 // service opens the domain on the vault.
 func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, publicURL string, log *slog.Logger) (*userpool.Service, error) {
 	s, err := userpool.Open(ctx, userpool.Config{
-		Store:     v.watch.store(v.store),
+		Store:     v.store,
 		Ring:      v.ring,
 		Sender:    out.texts,
 		Mailer:    out.mails,

@@ -34,14 +34,6 @@ func openWatchers(cfg *config.Config) (watchers, error) {
 	return watchers{metrics: metrics.New(build()), page: l}, nil
 }
 
-// store is the store, watched.
-func (w watchers) store(s userpool.Store) userpool.Store {
-	if w.metrics != nil {
-		s = w.metrics.Store(s)
-	}
-	return s
-}
-
 // calls are those who follow calls and messages.
 func (w watchers) calls() (all []userpool.Observer) {
 	if w.metrics != nil {

@@ -175,7 +175,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: noTime}))
 	w.metrics = metrics.New(metrics.Build{Version: "test"})
 	service, err := userpool.Open(w.ctx, userpool.Config{
-		Store: w.metrics.Store(store), Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
+		Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
 		Observers: []userpool.Observer{w.metrics},
 	})
 	w.must(err)

@@ -1,6 +1,6 @@
 // Package metrics counts what a server does, for Prometheus. It owns the names
 // of the metrics and the page that shows them; what is counted it is told by web
-// and userpool, and by the store, which it wraps. No label holds anything that a
+// and userpool. No label holds anything that a
 // caller has written: labels are names of operations, outcomes, flows and
 // purposes, of which there are so many and no more.
 package metrics
@@ -88,9 +88,9 @@ func (m *Metrics) addStore() {
 	m.storeTime = m.histogram("store_duration_seconds", "Time of a transaction, waiting for its turn included.", quick, "call")
 	m.storeErrors = m.counter("store_errors_total", "Transactions that the store failed, or that were given up.", "call", "kind")
 	m.storeReruns = m.counter("store_reruns_total", "Times that a transaction's function ran again.", "call")
-	for _, call := range []string{callView, callUpdate} { // an alert wants the zero before the first
+	for _, call := range []string{userpool.StoreView, userpool.StoreUpdate} { // an alert wants the zero before the first
 		m.storeReruns.WithLabelValues(call)
-		for _, kind := range storeKinds {
+		for _, kind := range userpool.StoreFailures() {
 			m.storeErrors.WithLabelValues(call, kind)
 		}
 	}
@@ -205,4 +205,18 @@ func (m *Metrics) Sending(ctx context.Context, h userpool.Handover) (context.Con
 // Dropped implements userpool.Observer.
 func (m *Metrics) Dropped(h userpool.Handover) {
 	m.dropped.WithLabelValues(h.Medium, string(h.Purpose)).Inc()
+}
+
+// Storing implements userpool.Observer.
+func (m *Metrics) Storing(ctx context.Context, call string) (context.Context, func(userpool.Transaction)) {
+	start := time.Now()
+	return ctx, func(t userpool.Transaction) {
+		m.storeTime.WithLabelValues(call).Observe(time.Since(start).Seconds())
+		if t.Runs > 1 {
+			m.storeReruns.WithLabelValues(call).Add(float64(t.Runs - 1))
+		}
+		if t.Failure != "" {
+			m.storeErrors.WithLabelValues(call, t.Failure).Inc()
+		}
+	}
 }

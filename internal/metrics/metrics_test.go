@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -47,7 +46,8 @@ func everything() *Metrics {
 	_, end := m.Sending(ctx, h)
 	end(nil)
 	m.Dropped(h)
-	_ = m.Store(&storage{}).View(ctx, func(userpool.Tx) error { return nil })
+	_, stored := m.Storing(ctx, userpool.StoreView)
+	stored(userpool.Transaction{Runs: 1})
 	return m
 }
 
@@ -119,76 +119,22 @@ func TestHandler_AnswersGetOfMetricsAlone(t *testing.T) {
 	}
 }
 
-// storage is a store that runs a function as often as it is told, and fails as it
-// is told.
-type storage struct {
-	runs int
-	err  error
-}
-
-func (s *storage) View(_ context.Context, fn func(userpool.Tx) error) error {
-	for range s.runs {
-		if err := fn(nil); err != nil {
-			return err
-		}
-	}
-	return s.err
-}
-
-func (s *storage) Update(ctx context.Context, fn func(userpool.Tx) error) error {
-	return s.View(ctx, fn)
-}
-
-func TestStore_ErrorsAreSortedAndTheFunctionsOwnAreNone(t *testing.T) {
-	full := fault.Wrap(fault.Unavailable, errors.New("disk full"), "The database cannot write.")
-	damaged := fault.Wrap(fault.Internal, errors.New("damaged"), "")
-	for name, c := range map[string]struct {
-		store, fn error
-		kind      string
-	}{
-		"none":                    {nil, nil, ""},
-		"full at the commit":      {full, nil, kindUnavailable},
-		"full within":             {nil, fmt.Errorf("insert user: %w", full), kindUnavailable},
-		"damaged within":          {nil, fmt.Errorf("insert user: %w", damaged), kindInternal},
-		"of no kind, at commit":   {errors.New("odd"), nil, kindInternal},
-		"caller gone":             {context.Canceled, nil, kindCanceled},
-		"time over":               {nil, fmt.Errorf("read: %w", context.DeadlineExceeded), kindCanceled},
-		"not found":               {nil, fmt.Errorf("user: %w", userpool.ErrNotFound), ""},
-		"refused by the domain":   {nil, fault.New(fault.NotAuthorized, "no"), ""},
-		"rolled back by sentinel": {nil, errors.New("no signing key in stock"), ""},
-	} {
-		m := New(Build{})
-		err := m.Store(&storage{runs: 1, err: c.store}).Update(t.Context(), func(userpool.Tx) error { return c.fn })
-		if want := errors.Join(c.store, c.fn); (err == nil) != (want == nil) {
-			t.Errorf("%s: answered %v", name, err)
-		}
-		for _, kind := range storeKinds {
-			want := 0.0
-			if kind == c.kind {
-				want = 1
-			}
-			if got := testutil.ToFloat64(m.storeErrors.WithLabelValues(callUpdate, kind)); got != want {
-				t.Errorf("%s: %s is %v, want %v", name, kind, got, want)
-			}
-		}
-	}
-}
-
-func TestStore_CountsRerunsAndTimesEachCallOnce(t *testing.T) {
+func TestStoring_EachTransaction_IsTimedOnceWithItsRerunsAndItsFailure(t *testing.T) {
 	m := New(Build{})
-	s := m.Store(&storage{runs: 3})
-	for range 2 {
-		if err := s.Update(t.Context(), func(userpool.Tx) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := testutil.ToFloat64(m.storeReruns.WithLabelValues(callUpdate)); got != 4 {
-		t.Errorf("%v reruns, want 4", got)
+	for _, how := range []userpool.Transaction{{Runs: 1}, {Runs: 3}, {Runs: 2, Failure: userpool.FailureUnavailable}, {}} {
+		_, end := m.Storing(t.Context(), userpool.StoreUpdate)
+		end(how)
 	}
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	if !strings.Contains(w.Body.String(), `bellhop_store_duration_seconds_count{call="update"} 2`) {
-		t.Error("two Updates are not two times")
+	for _, want := range []string{
+		`bellhop_store_duration_seconds_count{call="update"} 4`, `bellhop_store_reruns_total{call="update"} 3`,
+		`bellhop_store_errors_total{call="update",kind="unavailable"} 1`, `bellhop_store_errors_total{call="update",kind="internal"} 0`,
+		`bellhop_store_errors_total{call="view",kind="unavailable"} 0`,
+	} {
+		if !strings.Contains(w.Body.String(), want+"\n") {
+			t.Errorf("no %s", want)
+		}
 	}
 }
 

@@ -2,11 +2,14 @@ package userpool
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
-// Observer is told what becomes of calls and messages, for whoever counts or
+// Observer is told what becomes of calls, transactions and messages, for whoever counts or
 // traces them. Many goroutines call its methods, which must not wait. What they
 // are told are words of the service model and of this package, and ids of pools:
 // never a number, a name, a code or a token.
@@ -19,6 +22,33 @@ type Observer interface {
 	Sending(ctx context.Context, h Handover) (context.Context, func(err error))
 	// Dropped is told of a message that expired before it could be sent.
 	Dropped(h Handover)
+	// Storing is told that a transaction is about to begin, StoreView or
+	// StoreUpdate. The store gets the context, and the function how it ended.
+	Storing(ctx context.Context, call string) (context.Context, func(Transaction))
+}
+
+// The calls of a Store.
+const (
+	StoreView   = "view"
+	StoreUpdate = "update"
+)
+
+// Transaction is how a call of the store ended.
+type Transaction struct {
+	Runs    int    // of its function
+	Failure string // "" for none; what the function itself rolls back by is none
+}
+
+// The failures of a store.
+const (
+	FailureUnavailable = "unavailable" // busy, full, or out of reach
+	FailureCanceled    = "canceled"    // the caller went, or its time was over
+	FailureInternal    = "internal"    // anything else, a damaged file for one
+)
+
+// StoreFailures are all of them.
+func StoreFailures() []string {
+	return []string{FailureUnavailable, FailureCanceled, FailureInternal}
 }
 
 // Report is what a call has done that stands: what was rolled back is not in it,
@@ -125,6 +155,50 @@ var challengesServed = []string{
 }
 
 func knownChallenge(name string) bool { return slices.Contains(challengesServed, name) }
+
+// storing runs a transaction and tells every observer of it.
+func (s *Service) storing(ctx context.Context, call string, run func(context.Context, func(Tx) error) error, fn func(Tx) error) error {
+	if len(s.observers) == 0 {
+		return run(ctx, fn)
+	}
+	ends := make([]func(Transaction), len(s.observers))
+	for i, o := range s.observers {
+		ctx, ends[i] = o.Storing(ctx, call)
+	}
+	var t Transaction
+	var own error
+	err := run(ctx, func(tx Tx) error {
+		t.Runs++
+		own = fn(tx)
+		return own
+	})
+	t.Failure = failureOf(err, own != nil)
+	for _, end := range slices.Backward(ends) {
+		end(t)
+	}
+	return err
+}
+
+// failureOf sorts the error of a transaction. What a store fails by is a fault,
+// within the function too; other errors of the function are its own.
+func failureOf(err error, byFn bool) string {
+	_, isFault := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrExists):
+		return ""
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return FailureCanceled
+	case byFn && !isFault:
+		return ""
+	}
+	switch fault.KindOf(err) {
+	case fault.Internal:
+		return FailureInternal
+	case fault.Unavailable:
+		return FailureUnavailable
+	}
+	return ""
+}
 
 // sending tells every observer of a message that is about to be handed over. The
 // function that it returns tells them what became of it.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/storetest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -20,6 +21,7 @@ type onlooker struct {
 	sent    []userpool.Handover
 	results []error
 	dropped []userpool.Handover
+	stored  []userpool.Transaction
 }
 
 type onlookerKey struct{}
@@ -45,6 +47,14 @@ func (o *onlooker) Dropped(h userpool.Handover) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.dropped = append(o.dropped, h)
+}
+
+func (o *onlooker) Storing(ctx context.Context, _ string) (context.Context, func(userpool.Transaction)) {
+	return ctx, func(t userpool.Transaction) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.stored = append(o.stored, t)
+	}
 }
 
 // last is what was told of the newest call.
@@ -213,6 +223,65 @@ func TestBacklog_MessageThatNobodyTakes_IsOverdue(t *testing.T) {
 		w.pass(time.Second)
 		if b := look(); b != (userpool.Backlog{}) {
 			t.Errorf("after: %+v", b)
+		}
+	})
+}
+
+// odd is a store whose Updates fail in a way of their own, before or after their
+// function has run.
+type odd struct {
+	userpool.Store
+	before, after error
+}
+
+func (s *odd) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	if s.before != nil {
+		return s.before
+	}
+	return s.Store.Update(ctx, func(tx userpool.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return s.after
+	})
+}
+
+func TestObserver_FailuresOfTheStore_AreSortedAndRefusalsAreNone(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		o, store := &onlooker{}, &odd{Store: w.store}
+		w.watchedBy(o, store, w.phone)
+		w.stop() // so that nothing else is stored
+		defer w.start()
+		full := fault.Wrap(fault.Unavailable, errors.New("disk full"), "The database cannot write.")
+		damaged := fault.Wrap(fault.Internal, errors.New("damaged"), "")
+		for name, c := range map[string]struct {
+			before, after error
+			want          userpool.Transaction
+		}{
+			"none":             {nil, nil, userpool.Transaction{Runs: 1}},
+			"queue full":       {full, nil, userpool.Transaction{Failure: userpool.FailureUnavailable}},
+			"full at commit":   {nil, full, userpool.Transaction{Runs: 1, Failure: userpool.FailureUnavailable}},
+			"damaged":          {nil, damaged, userpool.Transaction{Runs: 1, Failure: userpool.FailureInternal}},
+			"of no kind":       {errors.New("odd"), nil, userpool.Transaction{Failure: userpool.FailureInternal}},
+			"caller gone":      {context.Canceled, nil, userpool.Transaction{Failure: userpool.FailureCanceled}},
+			"time over":        {nil, context.DeadlineExceeded, userpool.Transaction{Runs: 1, Failure: userpool.FailureCanceled}},
+			"a refusal":        {nil, fault.New(fault.LimitExceeded, "no"), userpool.Transaction{Runs: 1}},
+			"nothing is there": {nil, userpool.ErrNotFound, userpool.Transaction{Runs: 1}},
+		} {
+			store.before, store.after = c.before, c.after
+			o.stored = nil
+			<-time.After(4 * time.Second) // past what Ready remembers
+			_ = w.s.Ready(w.ctx)
+			if len(o.stored) != 1 || o.stored[0] != c.want {
+				t.Errorf("%s: told %+v, want %+v", name, o.stored, c.want)
+			}
+		}
+		store.before, store.after, o.stored = nil, nil, nil
+		if _, err := w.s.InitiateAuth(w.ctx, userpool.AuthRequest{Caller: home, ClientID: "nobody", Flow: "CUSTOM_AUTH"}); err == nil {
+			t.Error("an unknown client began a sign-in")
+		}
+		if want := []userpool.Transaction{{Runs: 1}}; !reflect.DeepEqual(o.stored, want) {
+			t.Errorf("an unknown client: told %+v", o.stored)
 		}
 	})
 }

@@ -16,6 +16,14 @@ type watched struct {
 }
 
 func (w watched) View(ctx context.Context, fn func(Tx) error) error {
+	return w.s.storing(ctx, StoreView, w.view, fn)
+}
+
+func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
+	return w.s.storing(ctx, StoreUpdate, w.update, fn)
+}
+
+func (w watched) view(ctx context.Context, fn func(Tx) error) error {
 	e := entryOf(ctx)
 	if e == nil {
 		return w.Store.View(ctx, fn)
@@ -24,7 +32,7 @@ func (w watched) View(ctx context.Context, fn func(Tx) error) error {
 	return w.Store.View(ctx, func(tx Tx) error { return fn(witness{tx, e}) })
 }
 
-func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
+func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 	e := entryOf(ctx)
 	if e == nil {
 		return w.Store.Update(ctx, fn)
