@@ -32,11 +32,11 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer d.listener.Close()
-	watch, err := openWatchers(cfg)
+	watch, err := openWatchers(ctx, cfg, in.env, log)
+	defer watch.close(ctx)
 	if err != nil {
 		return err
 	}
-	defer watch.close()
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/metrics"
+	"github.com/bellhop-auth/bellhop/internal/traces"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -20,22 +22,36 @@ import (
 type watchers struct {
 	metrics *metrics.Metrics
 	page    net.Listener // of the metrics
+	traces  *traces.Traces
 }
 
-// openWatchers binds the address of the metrics, if there is one.
-func openWatchers(cfg *config.Config) (watchers, error) {
-	if cfg.MetricsListen == "" {
-		return watchers{}, nil
-	}
-	l, err := net.Listen("tcp", cfg.MetricsListen)
+// openWatchers binds the address of the metrics, if there is one, and makes traces
+// if the environment asks for them.
+func openWatchers(ctx context.Context, cfg *config.Config, env []string, log *slog.Logger) (w watchers, err error) {
+	wanted, err := traces.Asked(env)
 	if err != nil {
-		return watchers{}, fmt.Errorf("cannot listen on %s for metrics: %w", cfg.MetricsListen, err)
+		return w, err
 	}
-	return watchers{metrics: metrics.New(build()), page: l}, nil
+	if wanted {
+		if w.traces, err = traces.New(ctx, build().Version, log); err != nil {
+			return w, err
+		}
+	}
+	if cfg.MetricsListen == "" {
+		return w, nil
+	}
+	if w.page, err = net.Listen("tcp", cfg.MetricsListen); err != nil {
+		return w, fmt.Errorf("cannot listen on %s for metrics: %w", cfg.MetricsListen, err)
+	}
+	w.metrics = metrics.New(build())
+	return w, nil
 }
 
 // calls are those who follow calls and messages.
 func (w watchers) calls() (all []userpool.Observer) {
+	if w.traces != nil {
+		all = append(all, w.traces)
+	}
 	if w.metrics != nil {
 		all = append(all, w.metrics)
 	}
@@ -44,6 +60,9 @@ func (w watchers) calls() (all []userpool.Observer) {
 
 // requests are those who follow requests.
 func (w watchers) requests() (all []web.Observer) {
+	if w.traces != nil {
+		all = append(all, w.traces)
+	}
 	if w.metrics != nil {
 		all = append(all, w.metrics)
 	}
@@ -72,8 +91,12 @@ func (w watchers) serve(service *userpool.Service, log *slog.Logger) (stop func(
 	}
 }
 
-// close gives the address back where nothing was served.
-func (w watchers) close() {
+// close hands over the last traces, and gives the address of the metrics back
+// where nothing was served.
+func (w watchers) close(ctx context.Context) {
+	if w.traces != nil {
+		w.traces.Close(ctx)
+	}
 	if w.page != nil {
 		_ = w.page.Close()
 	}
