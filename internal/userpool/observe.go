@@ -245,8 +245,9 @@ type Backlog struct {
 // what is in memory is there all the same.
 func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 	b := Backlog{AuditWaiting: len(s.trail.late), AuditDropped: s.trail.lost.Load()}
-	at := now()
+	at, inMemory := now(), b
 	err := s.store.View(ctx, func(tx Tx) error {
+		b = inMemory
 		next, err := tx.NextMessageAt(ctx)
 		if err == nil && !next.IsZero() {
 			b.Overdue = max(at.Sub(next), 0)

@@ -79,6 +79,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { // also where recovered drops the connection
 			event.Status, event.Took = out.status, time.Since(start)
 			h.answered(r.Context(), event)
+			event.log(r.Context(), h.cfg.Log)
 		}()
 		h.recovered(out, r, recover())
 	}()
@@ -100,12 +101,11 @@ func (h *handler) arrived(ctx context.Context, r *http.Request) context.Context 
 	return ctx
 }
 
-// answered leaves the request's line in the log and tells the observers.
+// answered tells the observers what became of a request.
 func (h *handler) answered(ctx context.Context, event *Event) {
 	for _, o := range slices.Backward(h.cfg.Observers) {
 		o.Answered(ctx, event)
 	}
-	event.log(ctx, h.cfg.Log)
 }
 
 // noteProxy tells the operator, once, that there seems to be a proxy which is not
