@@ -26,6 +26,7 @@ type vault struct {
 	store *sqlstore.DB
 	ring  *seal.Ring // as the opener is to use it
 	file  *seal.Ring // as the master key file has it
+	watch watchers   // of a server's service
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -73,6 +74,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Log:       log,
 
 		AuditRetention: cfg.AuditRetention,
+		Observers:      v.watch.calls(),
 	})
 	return s, explainMasterKey(cfg, err)
 }

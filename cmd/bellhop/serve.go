@@ -29,19 +29,26 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer d.listener.Close()
+	watch, err := openWatchers(ctx, cfg, in.env, log)
+	defer watch.close(ctx)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
+	v.watch = watch
 	service, err := openService(ctx, cfg, v, d, log)
 	if err != nil {
 		return err
 	}
-	face, err := newFace(cfg, service, log)
+	face, err := newFace(cfg, service, log, watch.requests()...)
 	if err != nil {
 		return err
 	}
+	defer watch.serve(service, log)()
 	warn(cfg, d, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay}
 	handler := web.Health(h.ready, face)
@@ -102,12 +109,13 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 }
 
 // newFace puts the plumbing around the JSON API.
-func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger) (http.Handler, error) {
+func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, observers ...web.Observer) (http.Handler, error) {
 	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
 		return nil, err
 	}
 	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Refuse: api.Refuse}
+	plumbing.Observers = observers
 	return web.Handler(plumbing, api), nil
 }
 

@@ -18,20 +18,28 @@ func version(_ context.Context, in invocation) error {
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	release := info.Main.Version
-	if release == "" || release == "(devel)" {
-		release = "development"
+	commit := revision(info)
+	if commit != "" {
+		commit = " " + commit
 	}
-	fmt.Fprintf(in.stdout, "bellhop %s%s %s %s/%s\n", release, commit(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(in.stdout, "bellhop %s%s %s %s/%s\n", release(info), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }
 
-func commit(info *debug.BuildInfo) string {
+func release(info *debug.BuildInfo) string {
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "development"
+}
+
+// revision is the commit, "" if the build does not know it.
+func revision(info *debug.BuildInfo) string {
 	var revision, dirty string
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			revision = " " + s.Value[:min(12, len(s.Value))]
+			revision = s.Value[:min(12, len(s.Value))]
 		case s.Key == "vcs.modified" && s.Value == "true":
 			dirty = "+changes"
 		}

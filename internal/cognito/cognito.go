@@ -91,7 +91,10 @@ func (a *API) call(r *http.Request, now time.Time) (answer []byte, err error) {
 	event.Operation = o.name
 	ctx := a.service.Begin(r.Context(), entryOf(o, event))
 	err = errPanic // until the operation returns
-	defer func() { a.service.End(ctx, err) }()
+	defer func() {
+		a.service.End(ctx, err)
+		noteInsight(ctx, event)
+	}()
 	answer, err = a.run(r.WithContext(ctx), o, now)
 	return answer, err
 }

@@ -127,6 +127,16 @@ func noteSubject(event *web.Event, in any, err error) {
 	event.Client = identifier(v, "ClientId")
 }
 
+// noteInsight puts what the domain has seen of the call into the log's event.
+func noteInsight(ctx context.Context, event *web.Event) {
+	seen := userpool.InsightInto(ctx)
+	event.Store, event.Repeat = seen.Store, seen.Repeat
+	event.Reason = seen.Reason
+	if event.Pool == "" {
+		event.Pool = string(seen.Pool)
+	}
+}
+
 // identifier is the text of a member of that name. One without a letter is none
 // of ours, and may be a phone number in the wrong place.
 func identifier(v reflect.Value, name string) string {

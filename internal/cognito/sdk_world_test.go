@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/bellhop-auth/bellhop/internal/cognito"
+	"github.com/bellhop-auth/bellhop/internal/metrics"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
@@ -58,6 +59,7 @@ type world struct {
 	pool     string
 	client   string
 	service  *userpool.Service
+	metrics  *metrics.Metrics
 }
 
 // safeBuffer is a log that goroutines may write to.
@@ -134,6 +136,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		w.start(service)
 		test(w)
 		w.checkLog()
+		w.checkMetrics()
 		w.stop()
 		cancel()
 		w.checkTrail()
@@ -170,16 +173,19 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 		return a
 	}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: noTime}))
+	w.metrics = metrics.New(metrics.Build{Version: "test"})
 	service, err := userpool.Open(w.ctx, userpool.Config{
 		Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
+		Observers: []userpool.Observer{w.metrics},
 	})
 	w.must(err)
+	w.metrics.Follow(service)
 	key, _, err := service.EnsureAdminKey(w.ctx)
 	w.must(err)
 	w.key = key
 	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	w.must(err)
-	w.handler = web.Handler(web.Config{Log: log, Refuse: api.Refuse}, api)
+	w.handler = web.Handler(web.Config{Log: log, Refuse: api.Refuse, Observers: []web.Observer{w.metrics}}, api)
 	w.wire = &wire{handler: w.handler, from: "203.0.113.7:4711"}
 	w.sdk = cip.New(cip.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(endpoint), HTTPClient: w.wire,
@@ -228,6 +234,12 @@ func (w *world) checkLog() {
 	if !strings.Contains(log, `"operation":"CreateUserPool"`) {
 		w.t.Error("the log is empty")
 	}
+	w.checkHidden("the log", log)
+}
+
+// checkHidden looks in a text for whatever was secret in the test.
+func (w *world) checkHidden(where, log string) {
+	w.t.Helper()
 	hidden := append([]string{pass, asha, ravi, asha[1:], ravi[1:]}, w.wire.secrets...)
 	var bodies []string
 	for _, m := range w.phone.Texts() {
@@ -240,12 +252,12 @@ func (w *world) checkLog() {
 		hidden = append(hidden, body)
 		code := smstest.CodeIn(body)
 		if code != "" && regexp.MustCompile(`\b`+code+`\b`).MatchString(log) {
-			w.t.Errorf("the code %s is in the log", code)
+			w.t.Errorf("the code %s is in %s", code, where)
 		}
 	}
 	for _, h := range hidden {
 		if strings.Contains(log, h) {
-			w.t.Errorf("%.20s… is in the log", h)
+			w.t.Errorf("%.20s… is in %s", h, where)
 		}
 	}
 }

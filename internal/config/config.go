@@ -35,6 +35,7 @@ type Config struct {
 	SMTPPassword       Secret         // set if and only if SMTPUsername is
 	LimitsOff          bool           // lifts limits that count requests or money
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
+	MetricsListen      string         // host:port of the metrics; empty serves none
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty
 	DrainDelay         time.Duration  // how long a server that stops still takes requests
 	TLSCert, TLSKey    string         // paths of PEM files; both or neither

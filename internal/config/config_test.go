@@ -125,7 +125,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"audit-retention": "36h", "drain-delay": "10s",
+	"audit-retention": "36h", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -149,6 +149,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"email": got.Email == want.Email, "email-webhook-secret": got.EmailWebhookSecret == want.EmailWebhookSecret, "email-from": got.EmailFrom == want.EmailFrom,
 		"smtp-username": got.SMTPUsername == want.SMTPUsername, "smtp-password": got.SMTPPassword == want.SMTPPassword,
 		"tls-cert": got.TLSCert == want.TLSCert, "tls-key": got.TLSKey == want.TLSKey,
+		"metrics-listen":      got.MetricsListen == "127.0.0.1:9401",
 		"audit-retention":     got.AuditRetention == 36*time.Hour,
 		"drain-delay":         got.DrainDelay == 10*time.Second,
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,

@@ -36,16 +36,18 @@ func setSwitch(field func(*Config) *bool) func(*Config, string) error {
 	}
 }
 
-func setListen(c *Config, v string) error {
-	_, port, err := net.SplitHostPort(v)
-	if err != nil {
-		return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:9400, not %q", v)
+func setListen(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		_, port, err := net.SplitHostPort(v)
+		if err != nil {
+			return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:9400, not %q", v)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("has the port %q, which is not a number up to 65535", port)
+		}
+		*field(c) = v
+		return nil
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("has the port %q, which is not a number up to 65535", port)
-	}
-	c.Listen = v
-	return nil
 }
 
 func setDatabase(c *Config, v string) error {

@@ -19,7 +19,7 @@ type Setting struct {
 // Settings returns the table, in the order of the documentation.
 func Settings() []Setting {
 	return []Setting{
-		{Name: "listen", Default: "127.0.0.1:9400", Arg: "HOST:PORT", set: setListen,
+		{Name: "listen", Default: "127.0.0.1:9400", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.Listen }),
 			Help: "address to serve on; port 0 takes a free one"},
 		{Name: "data", Default: "./bellhop-data", Arg: "FOLDER", set: setText(func(c *Config) *string { return &c.Data }),
 			Help: "folder of the database, the master key and the admin credentials"},
@@ -51,6 +51,8 @@ func Settings() []Setting {
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,
 			Help: "how long the audit trail is kept, such as 90d or 36h; 0 is for ever"},
+		{Name: "metrics-listen", Shown: "none", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.MetricsListen }),
+			Help: "address to serve GET /metrics on, for Prometheus, in plain HTTP and to whoever can reach it"},
 		{Name: "trusted-proxies", Shown: "none", Arg: "CIDRS", set: setProxies,
 			Help: "proxies whose X-Forwarded-For is believed, separated by commas"},
 		{Name: "drain-delay", Default: "0s", Arg: "TIME", set: setDrainDelay,

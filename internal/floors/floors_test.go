@@ -24,6 +24,8 @@ var floorOf = map[string]int{
 	"cmd/bellhop": 5, // program: flags, wiring
 
 	"internal/cognito": 4, // face: the JSON API
+	"internal/metrics": 4, // observers of web and userpool
+	"internal/traces":  4,
 
 	"internal/config":       3, // settings of the program
 	"internal/mail/logmail": 3, // adapters: who takes e-mails
@@ -58,6 +60,7 @@ var floorOf = map[string]int{
 	"internal/pgtest":    testsOnly,
 	"internal/smstest":   testsOnly,
 	"internal/storetest": testsOnly,
+	"internal/tracetest": testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.

@@ -24,6 +24,7 @@ const (
 	sqlDeleteMessage   = `delete from messages where id = $1`
 	sqlPostponeMessage = `update messages set next_at = $2 where id = $1`
 	sqlNextMessageAt   = `select coalesce(min(next_at), 0) from messages`
+	sqlOutboxDepth     = `select count(*), coalesce(min(created_at), 0) from messages where next_at >= 0`
 )
 
 func scanMessage(r row) (m userpool.Message, err error) {
@@ -61,4 +62,11 @@ func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next ti
 
 func (t *tx) NextMessageAt(ctx context.Context) (time.Time, error) {
 	return one(ctx, t, scanMoment, sqlNextMessageAt)
+}
+
+func (t *tx) OutboxDepth(ctx context.Context) (userpool.OutboxDepth, error) {
+	return one(ctx, t, func(r row) (d userpool.OutboxDepth, err error) {
+		err = r.Scan(&d.Messages, moment{&d.Oldest})
+		return d, err
+	}, sqlOutboxDepth)
 }

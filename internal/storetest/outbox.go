@@ -106,4 +106,16 @@ var outboxCases = []testCase{
 		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
 		equal(e, "one", e.nextAt(), e.in(5*time.Second))
 	}},
+	{"OutboxDepth/counts what is there, claimed and postponed too", func(e *env) {
+		depth := func() userpool.OutboxDepth {
+			return read(e, func(tx userpool.Tx) (userpool.OutboxDepth, error) { return tx.OutboxDepth(e.ctx) })
+		}
+		equal(e, "empty", depth(), userpool.OutboxDepth{})
+		e.put(5*time.Second, 2*time.Second)
+		e.claim(e.in(2*time.Second), 10)
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m0", e.in(time.Hour)) })
+		equal(e, "two", depth(), userpool.OutboxDepth{Messages: 2, Oldest: e.in(2 * time.Second)})
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
+		equal(e, "one", depth(), userpool.OutboxDepth{Messages: 1, Oldest: e.in(5 * time.Second)})
+	}},
 }

@@ -106,6 +106,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 		if err != nil {
 			return step{}, nil, err
 		}
+		answered(ctx, session.Step.purpose(), v)
 		return then(ctx, tx, rep, session, ch, v)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -101,17 +102,23 @@ type entry struct {
 
 	committed bool    // a row is in the store
 	told      Outcome // by that row
+
+	inStore time.Duration // spent in transactions so far
+	reason  string        // of the row, once the call has ended
 }
 
 // done is what a transaction has done so far.
 type done struct {
 	detail  map[string]any
 	reason  string // why the call is refused although it commits
-	forgets bool   // the user is deleted, and with him his masked name
+	queued  []Purpose
+	answers []Answer
+	forgets bool // the user is deleted, and with him his masked name
 }
 
 func (d done) clone() done {
 	d.detail = maps.Clone(d.detail)
+	d.queued, d.answers = slices.Clip(d.queued), slices.Clip(d.answers) // to append makes a copy
 	return d
 }
 
@@ -141,6 +148,10 @@ func (s *Service) End(ctx context.Context, err error) {
 		if row.Reason == "" {
 			row.Reason = reasonOf(err)
 		}
+	}
+	e.reason = row.Reason
+	for _, o := range s.observers {
+		o.CallEnded(ctx, e.report(row))
 	}
 	switch {
 	case e.committed && row.Outcome == e.told:

@@ -46,6 +46,9 @@ func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer str
 			result.verdict = wrong
 		}
 	}
+	if len(live) > 0 {
+		answered(ctx, live[0].Purpose, result.verdict)
+	}
 	return result, nil
 }
 

@@ -104,21 +104,33 @@ func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time
 // send renders one message and hands it to the sender. Decoys and messages
 // whose time is over are dropped.
 func (s *Service) send(ctx context.Context, m Message) sent {
-	if m.Decoy || !now().Before(m.ExpiresAt) {
+	if m.Decoy {
 		return sent{message: m, drop: true}
 	}
+	if !now().Before(m.ExpiresAt) {
+		for _, o := range s.observers {
+			o.Dropped(handoverOf(m))
+		}
+		return sent{message: m, drop: true}
+	}
+	ctx, end := s.sending(ctx, m)
+	err := s.handOver(ctx, m)
+	end(err)
+	return sent{message: m, err: err}
+}
+
+func (s *Service) handOver(ctx context.Context, m Message) error {
 	secret, err := s.secretOf(m)
 	if err != nil {
-		return sent{message: m, err: &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}}
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	if m.To.Email.IsZero() {
 		_, err = s.sender.Send(ctx, renderText(m, secret))
-	} else {
-		err = s.mailer.Send(ctx, renderMail(m, secret))
+		return err
 	}
-	return sent{message: m, err: err}
+	return s.mailer.Send(ctx, renderMail(m, secret))
 }
 
 // fill puts code or password and user name into a template.

@@ -295,6 +295,7 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 	if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
 		return step{}, nil, err
 	}
+	answeredPassword(ctx, right)
 	if !right {
 		refuse(ctx, reasonWrongPassword)
 		return step{}, errCredentials, nil

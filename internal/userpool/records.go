@@ -258,6 +258,14 @@ const (
 	StepReturned      SessionStep = "RETURNED"  // the same where strict found the user there already
 )
 
+// purpose is that of the code which the step waits for.
+func (s SessionStep) purpose() Purpose {
+	if string(s) == nameCustom {
+		return PurposeSignIn
+	}
+	return PurposeOTP
+}
+
 // Session is what a Session string stands for. The string is a 256-bit handle;
 // only its hash is kept.
 type Session struct {
@@ -293,6 +301,12 @@ type Family struct {
 	ExpiresAt  time.Time
 	RotatedAt  time.Time
 	RevokedAt  time.Time
+}
+
+// OutboxDepth is how much the outbox holds.
+type OutboxDepth struct {
+	Messages int
+	Oldest   time.Time // zero for none
 }
 
 // Message is a text that waits to be sent: what it is made from, never the

@@ -29,8 +29,8 @@ import (
 // (SigV4).
 type AdminKey struct{ ID, Secret string }
 
-// Config is what a Service is made of. All fields but Mailer, AdminKey and Log
-// are required.
+// Config is what a Service is made of. All fields but Mailer, AdminKey, Observers
+// and Log are required.
 type Config struct {
 	Store     Store
 	Ring      *seal.Ring // master keys
@@ -45,6 +45,7 @@ type Config struct {
 	AdminKey  AdminKey
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
 	AuditRetention time.Duration
+	Observers      []Observer // told in this order
 	Log            *slog.Logger
 }
 
@@ -64,6 +65,7 @@ type Service struct {
 
 	auditRetention time.Duration
 	trail          trail
+	observers      []Observer
 
 	kick  chan struct{} // a text was put in the outbox
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
@@ -96,6 +98,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
+		observers: c.Observers,
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}

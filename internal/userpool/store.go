@@ -263,6 +263,9 @@ type outboxTx interface {
 	PostponeMessage(ctx context.Context, id MessageID, next time.Time) error
 	// NextMessageAt is when the earliest message is due; zero if none waits.
 	NextMessageAt(ctx context.Context) (time.Time, error)
+	// OutboxDepth says how many messages are there, whether due, under way or
+	// waiting for their next try, and when the oldest was put in; zero if none is.
+	OutboxDepth(ctx context.Context) (OutboxDepth, error)
 }
 
 type auditTx interface {

@@ -42,6 +42,7 @@ type lateRow struct {
 type trail struct {
 	count atomic.Uint32 // for ids
 	late  chan lateRow
+	lost  atomic.Uint64 // rows dropped since the start
 
 	mu      sync.Mutex // guards the fields below
 	minute  int64      // that the next two count in, since 1970
@@ -71,6 +72,7 @@ func (t *trail) admit(r AuditRow) bool {
 	}
 	if t.refused >= refusedMinute || t.from[r.Address] >= refusedAddress {
 		t.dropped++
+		t.lost.Add(1)
 		return false
 	}
 	t.refused++
@@ -78,7 +80,14 @@ func (t *trail) admit(r AuditRow) bool {
 	return true
 }
 
+// drop counts rows that are given up.
 func (t *trail) drop(n int) {
+	t.lost.Add(uint64(n))
+	t.tellLater(n)
+}
+
+// tellLater has it told that so many rows were dropped.
+func (t *trail) tellLater(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dropped += n
@@ -192,7 +201,7 @@ func (s *Service) tellOfDropped(ctx context.Context) {
 		Outcome: OutcomeFailed, Reason: reasonOverload, Detail: detailText(map[string]any{"dropped": n}),
 	}
 	if err := s.storeLate(context.WithoutCancel(ctx), []lateRow{{row: row}}); err != nil {
-		s.trail.drop(n) // told later
+		s.trail.tellLater(n)
 		s.log.Error("audit: cannot tell of dropped rows", "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 )
 
 // watched is the store as the Service uses it. A transaction of a call that has
@@ -15,18 +16,28 @@ type watched struct {
 }
 
 func (w watched) View(ctx context.Context, fn func(Tx) error) error {
+	return w.s.storing(ctx, StoreView, w.view, fn)
+}
+
+func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
+	return w.s.storing(ctx, StoreUpdate, w.update, fn)
+}
+
+func (w watched) view(ctx context.Context, fn func(Tx) error) error {
 	e := entryOf(ctx)
 	if e == nil {
 		return w.Store.View(ctx, fn)
 	}
+	defer e.timeStore(time.Now())
 	return w.Store.View(ctx, func(tx Tx) error { return fn(witness{tx, e}) })
 }
 
-func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
+func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 	e := entryOf(ctx)
 	if e == nil {
 		return w.Store.Update(ctx, fn)
 	}
+	defer e.timeStore(time.Now())
 	before := e.done
 	var told Outcome
 	err := w.Store.Update(ctx, func(tx Tx) error {
@@ -45,6 +56,10 @@ func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
 	e.committed, e.told = true, told
 	return nil
 }
+
+// timeStore adds the time since the start of a transaction. It is the caller's,
+// who waits for the transaction, that writes it.
+func (e *entry) timeStore(start time.Time) { e.inStore += time.Since(start) }
 
 // witness is a transaction that tells an entry of whom it speaks and what it
 // does. What is loaded by its key is what the call is about; the first user is,
@@ -238,10 +253,12 @@ func (w witness) InsertFamily(ctx context.Context, f Family) error {
 
 // InsertMessage notes what a message is for.
 func (w witness) InsertMessage(ctx context.Context, m Message) error {
-	if !m.Decoy {
+	err := w.Tx.InsertMessage(ctx, m)
+	if err == nil && !m.Decoy {
 		w.e.note("sent", string(m.Purpose))
+		w.e.done.queued = append(w.e.done.queued, m.Purpose.plain())
 	}
-	return w.Tx.InsertMessage(ctx, m)
+	return err
 }
 
 // changedKeys are the keys whose values differ, in order.

@@ -30,6 +30,39 @@ type Event struct {
 	Client    string // the app client's id, once it is known to exist
 	Error     string // the face's name for what went wrong, "" for success
 	Cause     error  // why, where the caller was not told
+
+	Reason  string        // why it was refused, where that says more than Error
+	Repeat  bool          // the first answer to the same request was given again
+	Store   time.Duration // in the store, waiting for it included
+	TraceID string        // of the trace that the request belongs to, "" for none
+
+	Status int           // that was answered
+	Took   time.Duration // from its first byte that was looked at to its answer's last
+}
+
+// Outcome is one word for how the request ended: the name of what went wrong, or
+// success.
+func (e *Event) Outcome() string {
+	switch {
+	case e.Error != "":
+		return e.Error
+	case e.Status == 0: // the connection was dropped
+		return "unanswered"
+	case e.Status >= http.StatusBadRequest:
+		return http.StatusText(e.Status)
+	}
+	return "success"
+}
+
+// Observer follows requests beside the log: it counts or traces them. Its methods
+// are called by many goroutines and must not wait.
+type Observer interface {
+	// Arrived is told of a request whose headers have come. Whether its peer is a
+	// trusted proxy, whose headers are believed, says the last argument. The
+	// request goes on under the context that it returns.
+	Arrived(ctx context.Context, h http.Header, fromProxy bool) context.Context
+	// Answered is told, once for each Arrived, of what became of it.
+	Answered(ctx context.Context, e *Event)
 }
 
 type eventKey struct{}
@@ -67,28 +100,43 @@ func Block(a netip.Addr) string {
 	return p.String()
 }
 
-func (e *Event) log(ctx context.Context, log *slog.Logger, status int, took time.Duration) {
+func (e *Event) log(ctx context.Context, log *slog.Logger) {
 	level := slog.LevelInfo
 	switch {
-	case status == http.StatusServiceUnavailable: // strangers can bring it about
+	case e.Status == http.StatusServiceUnavailable: // strangers can bring it about
 		level = slog.LevelWarn
-	case status >= http.StatusInternalServerError:
+	case e.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", e.RequestID),
 		slog.String("remote", Block(e.Remote)),
-		slog.Int("status", status),
-		slog.Float64("duration_ms", math.Round(took.Seconds()*1e4)/10),
+		slog.Int("status", e.Status),
+		milliseconds("duration_ms", e.Took),
+	}
+	if e.Store > 0 {
+		attrs = append(attrs, milliseconds("store_ms", e.Store))
 	}
 	attrs = appendText(attrs, "operation", e.Operation)
 	attrs = appendText(attrs, "pool", e.Pool)
 	attrs = appendText(attrs, "client", e.Client)
 	attrs = appendText(attrs, "error", e.Error)
+	if !strings.HasPrefix(e.Error, e.Reason) || e.Error == "" {
+		attrs = appendText(attrs, "reason", e.Reason)
+	}
+	if e.Repeat {
+		attrs = append(attrs, slog.Bool("repeat", true))
+	}
 	if e.Cause != nil {
 		attrs = appendText(attrs, "cause", e.Cause.Error())
 	}
+	attrs = appendText(attrs, "trace_id", e.TraceID)
 	log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// milliseconds are to a tenth.
+func milliseconds(key string, d time.Duration) slog.Attr {
+	return slog.Float64(key, math.Round(d.Seconds()*1e4)/10)
 }
 
 func appendText(attrs []slog.Attr, key, value string) []slog.Attr {

@@ -11,7 +11,8 @@ import (
 const readyTimeout = 2 * time.Second
 
 // Health answers GET /healthz (the process is up) and GET /readyz (ready
-// returns nil within two seconds) and hands everything else to next. Why the
+// returns nil within two seconds), has no metrics for those who look here for
+// them, and hands everything else to next. Why the
 // server is not ready is for the log, not for whoever asks. There is no
 // http.ServeMux here, because its redirects for unclean paths are HTML.
 func Health(ready func(context.Context) error, next http.Handler) http.Handler {
@@ -22,6 +23,8 @@ func Health(ready func(context.Context) error, next http.Handler) http.Handler {
 			plain(w, http.StatusOK, "ok\n")
 		case get && r.URL.Path == "/readyz":
 			readyz(w, r, ready)
+		case get && r.URL.Path == "/metrics": // they have an address of their own
+			plain(w, http.StatusNotFound, "not found\n")
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ type Config struct {
 	// Refuse writes an error in the face's own envelope. It is called for a
 	// panic and for an overload. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+	// Observers are told of each request that is logged, in this order.
+	Observers []Observer
 }
 
 // requestTimeout is how long the face may work on a request, so that a store
@@ -84,17 +87,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	h.noteProxy(r)
 	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
-	r = r.WithContext(withEvent(r.Context(), event))
+	r = r.WithContext(h.arrived(withEvent(r.Context(), event), r))
 	out := &response{ResponseWriter: w}
 	out.Header().Set("x-amzn-RequestId", event.RequestID)
 
 	refused := false
 	defer out.work.end() // whatever happens
 	defer func() {
+		defer func() { // also where recovered drops the connection
+			event.Status, event.Took = out.status, time.Since(start)
+			h.answered(r.Context(), event)
+			if !refused {
+				event.log(r.Context(), h.cfg.Log)
+			}
+		}()
 		h.recovered(out, r, recover())
-		if !refused {
-			event.log(r.Context(), h.cfg.Log, out.status, time.Since(start))
-		}
 	}()
 	body, forget, err := h.readAhead(w, r)
 	defer forget()
@@ -124,6 +131,22 @@ func (h *handler) enter(ctx context.Context, class Class, out *response) error {
 	}
 	out.work.leave = h.gate.leave
 	return nil
+}
+
+// arrived tells the observers of a request.
+func (h *handler) arrived(ctx context.Context, r *http.Request) context.Context {
+	peer, ok := parseAddr(r.RemoteAddr)
+	for _, o := range h.cfg.Observers {
+		ctx = o.Arrived(ctx, r.Header, ok && contains(h.cfg.TrustedProxies, peer))
+	}
+	return ctx
+}
+
+// answered tells the observers what became of a request.
+func (h *handler) answered(ctx context.Context, event *Event) {
+	for _, o := range slices.Backward(h.cfg.Observers) {
+		o.Answered(ctx, event)
+	}
 }
 
 // noteProxy tells the operator, once, that there seems to be a proxy which is not

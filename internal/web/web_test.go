@@ -456,3 +456,104 @@ func TestNewServer_SlowClients_AreCutOff(t *testing.T) {
 		}
 	}
 }
+
+// onlooker is an Observer that writes down what it is told.
+type onlooker struct {
+	fromProxy []bool
+	answered  []Event
+}
+
+type onlookerKey struct{}
+
+func (o *onlooker) Arrived(ctx context.Context, h http.Header, fromProxy bool) context.Context {
+	o.fromProxy = append(o.fromProxy, fromProxy)
+	return context.WithValue(ctx, onlookerKey{}, h.Get("Traceparent"))
+}
+
+func (o *onlooker) Answered(ctx context.Context, e *Event) {
+	e.TraceID, _ = ctx.Value(onlookerKey{}).(string)
+	o.answered = append(o.answered, *e)
+}
+
+func TestObserver_EachRequest_IsToldOnceAndBeforeTheLogIsWritten(t *testing.T) {
+	o := &onlooker{}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Header.Set("Traceparent", "t-1")
+	cfg := Config{Observers: []Observer{o}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	_, lines := serve(t, cfg, func(w http.ResponseWriter, r *http.Request) {
+		e := EventOf(r.Context())
+		e.Operation, e.Error, e.Reason, e.Repeat, e.Store = "SignUp", "NotAuthorizedException", "LockedOut", true, 1500*time.Microsecond
+		w.WriteHeader(http.StatusBadRequest)
+	}, r)
+	if len(o.answered) != 1 || !o.fromProxy[0] {
+		t.Fatalf("told %+v, from a proxy %v", o.answered, o.fromProxy)
+	}
+	if e := o.answered[0]; e.Operation != "SignUp" || e.Outcome() != "NotAuthorizedException" || e.Status != 400 || e.Took <= 0 {
+		t.Errorf("told %+v", e)
+	}
+	for k, want := range map[string]any{"trace_id": "t-1", "reason": "LockedOut", "repeat": true, "store_ms": 1.5} {
+		if lines[0][k] != want {
+			t.Errorf("%s = %v, want %v", k, lines[0][k], want)
+		}
+	}
+	_, _ = serve(t, Config{Observers: []Observer{o}}, func(http.ResponseWriter, *http.Request) {}, httptest.NewRequest(http.MethodPost, "/", nil))
+	if o.fromProxy[1] {
+		t.Error("a stranger was taken for a proxy")
+	}
+}
+
+func TestObserver_ReasonThatTheErrorSaysAlready_IsNotLoggedTwice(t *testing.T) {
+	_, lines := serve(t, Config{}, func(_ http.ResponseWriter, r *http.Request) {
+		EventOf(r.Context()).Error, EventOf(r.Context()).Reason = "CodeMismatchException", "CodeMismatch"
+	}, httptest.NewRequest(http.MethodPost, "/", nil))
+	if reason, ok := lines[0]["reason"]; ok {
+		t.Errorf("reason %v", reason)
+	}
+}
+
+func TestObserver_RefusedAtTheDoor_IsToldWithoutALine(t *testing.T) {
+	o, inside, leave := &onlooker{}, make(chan struct{}), make(chan struct{})
+	var out bytes.Buffer
+	h := Handler(Config{
+		Log: slog.New(slog.NewJSONHandler(&out, nil)), Places: 1, Observers: []Observer{o},
+		Class: func(*http.Request, []byte) Class { return Begin },
+		Refuse: func(w http.ResponseWriter, r *http.Request, err error) {
+			EventOf(r.Context()).Error = "ServiceUnavailableException"
+			refuse(w, r, err)
+		},
+	}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(inside)
+		<-leave
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+	}()
+	<-inside
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+	if len(o.answered) != 1 || o.answered[0].Outcome() != "ServiceUnavailableException" || o.answered[0].Status != 503 {
+		t.Errorf("told %+v", o.answered)
+	}
+	if strings.Contains(out.String(), "request_id") {
+		t.Errorf("a line of its own: %s", out.String())
+	}
+	close(leave)
+	<-done
+}
+
+func TestObserver_DroppedConnection_IsToldToo(t *testing.T) {
+	o := &onlooker{}
+	func() {
+		defer func() {
+			if recover() != http.ErrAbortHandler {
+				t.Error("the connection was not dropped")
+			}
+		}()
+		serve(t, Config{Observers: []Observer{o}}, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			httptest.NewRequest(http.MethodPost, "/", nil))
+	}()
+	if len(o.answered) != 1 || o.answered[0].Outcome() != "unanswered" {
+		t.Errorf("told %+v", o.answered)
+	}
+}
