@@ -31,8 +31,8 @@ type vault struct {
 // openVault opens the data folder. An exclusive opener is a server, of which a
 // database has one; others are tools that may run beside it.
 func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
+	if err := makeData(cfg); err != nil {
+		return nil, err
 	}
 	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{Exclusive: exclusive})
 	if err != nil {
@@ -50,6 +50,13 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 		return nil, errors.Join(explainMasterKey(cfg, err), store.Close())
 	}
 	return v, nil
+}
+
+func makeData(cfg *config.Config) error {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	return nil
 }
 
 func explainMasterKey(cfg *config.Config, err error) error {

@@ -100,7 +100,14 @@ func explainOpen(err error) error {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return errors.New("another process keeps this database locked; stop it first")
 	case sqlite3.SQLITE_CORRUPT:
-		return errors.New("this database is damaged; restore it from a backup")
+		return errDamaged
 	}
 	return err
+}
+
+var errDamaged = errors.New("this database is damaged; restore it from a backup")
+
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }
