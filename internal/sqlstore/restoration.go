@@ -124,7 +124,7 @@ func (r *Restoration) Finish(ctx context.Context) (kept string, err error) {
 // folded in, for it would be taken for the restored one's; of a database that is too
 // damaged for that the log stays beside it as it is.
 func (r *Restoration) putAside(ctx context.Context, at time.Time) (kept string, err error) {
-	kept = r.path + ".before-" + at.UTC().Format("20060102T150405Z")
+	kept = r.path + ".before-" + at.UTC().Format("20060102T150405.000Z")
 	if err := os.Link(r.path, kept); err != nil {
 		return "", err
 	}
