@@ -34,7 +34,7 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 	if err := makeData(cfg); err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{Exclusive: exclusive})
+	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{Exclusive: exclusive, NoMigrate: !cfg.AutoMigrate})
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"audit-retention": "36h",
+	"audit-retention": "36h", "auto-migrate": "false",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -147,6 +147,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"smtp-username": got.SMTPUsername == want.SMTPUsername, "smtp-password": got.SMTPPassword == want.SMTPPassword,
 		"tls-cert": got.TLSCert == want.TLSCert, "tls-key": got.TLSKey == want.TLSKey,
 		"audit-retention":     got.AuditRetention == 36*time.Hour,
+		"auto-migrate":        !got.AutoMigrate,
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,
 	} {
 		if !equal {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -101,6 +102,14 @@ func explainOpen(err error) error {
 		return errors.New("another process keeps this database locked; stop it first")
 	case sqlite3.SQLITE_CORRUPT:
 		return errDamaged
+	case sqlite3.SQLITE_CANTOPEN:
+		return errors.New("this file cannot be opened; the user that runs bellhop must be able to read and write it and its folder")
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return errors.New("this file, or its folder, is read-only; the user that runs bellhop must be able to write both")
+	case sqlite3.SQLITE_FULL:
+		return errors.New("the disk is full; make room for it")
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("the disk does not read or write, since it is full or failing: %w", err)
 	}
 	return err
 }

@@ -64,7 +64,13 @@ const (
 // migrate brings the schema from whatever version it has to the last of steps,
 // each step in a transaction of its own. Two processes may do so at once.
 func migrate(ctx context.Context, c *conn, steps []migration) error {
-	if err := inTx(c, func() error { return claimFile(c) }); err != nil {
+	err := inTx(c, func() error {
+		if err := claimFile(c); err != nil {
+			return err
+		}
+		return mustBeWhole(c, steps)
+	})
+	if err != nil {
 		return err
 	}
 	for _, m := range steps {
@@ -79,10 +85,7 @@ func migrate(ctx context.Context, c *conn, steps []migration) error {
 	if err != nil {
 		return err
 	}
-	if last := len(steps); version > int64(last) {
-		return fmt.Errorf("this database was written by a newer Bellhop (its schema is version %d, this program knows %d); run that one", version, last)
-	}
-	return nil
+	return mustNotBeNewer(version, len(steps))
 }
 
 // claimFile makes an empty database Bellhop's and refuses somebody else's.

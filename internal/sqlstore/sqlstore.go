@@ -40,6 +40,9 @@ type Options struct {
 	// on one file would each think that they alone send its texts. Tools do
 	// without; their writes take turns with the server's.
 	Exclusive bool
+	// NoMigrate refuses a database whose schema is older than the program's, or
+	// that is not there, instead of making it what it should be.
+	NoMigrate bool
 	// Readers is the number of reading connections; 0 means 4.
 	Readers int
 	// Batch is how many transactions may share a commit; 0 means 128.
@@ -92,7 +95,11 @@ func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
 			return err
 		}
 	}
-	if err := makePrivate(path); err != nil {
+	if o.NoMigrate {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return olderSchema(0, LatestSchema())
+		}
+	} else if err := makePrivate(path); err != nil {
 		return err
 	}
 	// As SQLite's own builds on Linux do: it writes all that a commit needs to
@@ -109,7 +116,12 @@ func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
 	if err != nil {
 		return explainOpen(err)
 	}
-	if err := migrate(ctx, c, migrations()); err != nil {
+	if o.NoMigrate {
+		err = mustBeCurrent(c, migrations())
+	} else {
+		err = migrate(ctx, c, migrations())
+	}
+	if err != nil {
 		return errors.Join(explainOpen(err), c.close())
 	}
 	for range o.Readers {
