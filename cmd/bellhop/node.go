@@ -38,16 +38,26 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 	if err != nil {
 		return nil, err
 	}
-	v := &vault{store: store}
-	if v.file, err = masterKey(ctx, cfg, store); err != nil {
+	v, err := unlock(ctx, cfg, store, exclusive)
+	if err != nil {
 		return nil, errors.Join(err, store.Close())
+	}
+	return v, nil
+}
+
+// unlock reads the master key of an opened database.
+func unlock(ctx context.Context, cfg *config.Config, store *sqlstore.DB, exclusive bool) (*vault, error) {
+	v := &vault{store: store}
+	var err error
+	if v.file, err = masterKey(ctx, cfg, store); err != nil {
+		return nil, err
 	}
 	v.ring = v.file
 	if !exclusive { // the server may not have read the file since it was changed
 		v.ring, err = userpool.RingInUse(ctx, store, v.file)
 	}
 	if err != nil {
-		return nil, errors.Join(explainMasterKey(cfg, err), store.Close())
+		return nil, explainMasterKey(cfg, err)
 	}
 	return v, nil
 }

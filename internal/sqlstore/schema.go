@@ -36,6 +36,20 @@ func SchemaVersion(ctx context.Context, path string) (version int, err error) {
 	return version, nil
 }
 
+// QuickCheck reads all of the database file at path, beside whoever uses it, and
+// refuses one that is damaged; whether indexes fit their tables it does not ask.
+func QuickCheck(ctx context.Context, path string) error {
+	err := onFile(ctx, path, func(c *sql.Conn) error {
+		var verdict string
+		err := c.QueryRowContext(ctx, "pragma quick_check(1)").Scan(&verdict)
+		if err == nil && verdict != "ok" {
+			err = errDamaged
+		}
+		return err
+	})
+	return explainOpen(err)
+}
+
 // mustBeCurrent refuses a database whose schema is not that of the last step, for
 // who must not bring it up to date.
 func mustBeCurrent(c *conn, steps []migration) error {
