@@ -10,6 +10,7 @@ need systemd-analyze systemd
 need npm npm
 [ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_missing+=(postgresql)
 [ -e /usr/include/stdio.h ] || apt_missing+=(libc6-dev) # for go test -race
 
 if [ ${#apt_missing[@]} -gt 0 ]; then
@@ -17,6 +18,11 @@ if [ ${#apt_missing[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
+  # The tests run clusters of their own; Debian's package would start one more.
+  if [[ " ${apt_missing[*]} " == *' postgresql '* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${apt_missing[@]}" >/dev/null
 fi

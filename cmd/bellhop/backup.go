@@ -26,7 +26,10 @@ func backup(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	if err := mustExist(cfg.Database); err != nil {
+	if cfg.OnPostgres() {
+		return errors.New("the database is on PostgreSQL, whose own tools back it up: pg_dump, or pg_basebackup with the archived write-ahead log")
+	}
+	if err := mustExist(cfg); err != nil {
 		return err
 	}
 	made, err := sqlstore.Backup(ctx, cfg.Database, file)
@@ -73,6 +76,8 @@ func restore(ctx context.Context, in invocation) error {
 		return usageError("--force is for the restore of a file")
 	case o.alreadyRestored:
 		return endRestored(ctx, in, cfg, o)
+	case cfg.OnPostgres():
+		return errors.New("the database is on PostgreSQL, whose own tools restore it; bellhop restore --already-restored then ends what must not come back")
 	}
 	return restoreFile(ctx, in, cfg, file, o)
 }
@@ -105,8 +110,13 @@ func restoreFile(ctx context.Context, in invocation, cfg *config.Config, file st
 
 // endRestored does the second half of a restore on the database as it stands.
 func endRestored(ctx context.Context, in invocation, cfg *config.Config, o restoreOptions) error {
-	if err := mustExist(cfg.Database); err != nil {
+	if err := mustExist(cfg); err != nil {
 		return err
+	}
+	if cfg.OnPostgres() {
+		if err := mustBeAlone(ctx, cfg); err != nil {
+			return err
+		}
 	}
 	ended, err := endPending(ctx, in, cfg, true, o)
 	if errors.Is(err, sqlstore.ErrServed) {
@@ -116,6 +126,16 @@ func endRestored(ctx context.Context, in invocation, cfg *config.Config, o resto
 		return err
 	}
 	return tellEnded(in, ended, o)
+}
+
+// mustBeAlone refuses while servers are connected, which would go on with what is
+// ended under them.
+func mustBeAlone(ctx context.Context, cfg *config.Config) error {
+	others, err := sqlstore.PostgresClients(ctx, cfg.Database)
+	if err == nil && others > 0 {
+		err = fmt.Errorf("%d connections of servers or commands are on this database; stop them first", others)
+	}
+	return err
 }
 
 // endPending opens a database with the master key and ends what must not come back.

@@ -21,14 +21,17 @@ func masterKey(ctx context.Context, cfg *config.Config, store userpool.Store) (*
 	if err != nil {
 		return nil, fmt.Errorf("read database: %w", err)
 	}
-	if isNew {
+	if isNew && !cfg.OnPostgres() {
 		if err := makeMasterKey(cfg.MasterKeyFile); err != nil {
 			return nil, fmt.Errorf("the master key file cannot be made: %w", err)
 		}
 	}
 	text, err := os.ReadFile(cfg.MasterKeyFile)
+	if errors.Is(err, fs.ErrNotExist) && isNew {
+		return nil, fmt.Errorf("the master key file %s is missing; make it once with bellhop master-key create, and give the same file to every server of the database", cfg.MasterKeyFile)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the master key file %s is missing, and the database %s was written under a master key; restore the file from its backup, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)
+		return nil, fmt.Errorf("the master key file %s is missing, and the database %s was written under a master key; restore the file from its backup, or name it with --master-key-file", cfg.MasterKeyFile, cfg.DatabaseName())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the master key file cannot be read: %w", err)

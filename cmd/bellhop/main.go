@@ -52,6 +52,7 @@ func commands() []command {
 		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
 		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},
 		{"master-key status", "say what each master key is needed for", masterKeyStatus, masterKeyStatusHelp},
+		{"master-key create", "make the master key file of a new installation", masterKeyCreate, masterKeyFileHelp},
 		{"master-key rotate", "put a new master key into the file, as the current one", masterKeyRotate, masterKeyFileHelp},
 		{"master-key add", "put a new master key into the file, which opens only", masterKeyAdd, masterKeyFileHelp},
 		{"master-key promote", "make a key of the file the current one", masterKeyPromote, masterKeyPromoteHelp},

@@ -12,7 +12,7 @@ func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",
 		"keys rotat":        "did you mean bellhop keys rotate?",
-		"master-key":        "did you mean bellhop master-key status, master-key rotate, ",
+		"master-key":        "did you mean bellhop master-key status, master-key create, ",
 		"xyzzy":             `"xyzzy" is no command; bellhop help lists the commands`,
 		"help xyzzy":        `"xyzzy" is no command`,
 		"serve --lisen x":   "--lisen is no flag of this command; did you mean --listen?",

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,6 +22,29 @@ func masterKeyPromoteHelp() string {
 }
 func masterKeyStatusHelp() string {
 	return config.Help([]config.Flag{jsonFlag(new(bool))}, toolSettings)
+}
+
+// masterKeyCreate makes the file of a new installation, for servers that share a
+// database and so its key.
+func masterKeyCreate(_ context.Context, in invocation) error {
+	cfg, err := loadTool(in)
+	if err != nil {
+		return err
+	}
+	switch _, err := os.Stat(cfg.MasterKeyFile); {
+	case err == nil:
+		return fmt.Errorf("%s exists and stays as it is", cfg.MasterKeyFile)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.MasterKeyFile), 0o700); err != nil {
+		return err
+	}
+	if err := makeMasterKey(cfg.MasterKeyFile); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(in.stdout, "The master key is in %s. Keep a copy where the backups of the database are not,\nand give the same file to every server of the database.\n", cfg.MasterKeyFile)
+	return err
 }
 
 // masterKeyRotate puts a new key above the others. Where one server runs it is
@@ -97,7 +123,7 @@ func masterKeyReseal(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	if err := mustExist(cfg.Database); err != nil {
+	if err := mustExist(cfg); err != nil {
 		return err
 	}
 	v, err := vaultForReseal(ctx, cfg)

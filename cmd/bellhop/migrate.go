@@ -28,16 +28,16 @@ func migrate(ctx context.Context, in invocation) error {
 	}
 	latest := sqlstore.LatestSchema()
 	if check && was < latest {
-		return fmt.Errorf("the schema of %s is version %d and would become version %d; bellhop migrate does that", cfg.Database, was, latest)
+		return fmt.Errorf("the schema of %s is version %d and would become version %d; bellhop migrate does that", cfg.DatabaseName(), was, latest)
 	}
 	if err := bringUpToDate(ctx, cfg, was >= latest); err != nil {
 		return err
 	}
 	if was == latest {
-		fmt.Fprintf(in.stdout, "The schema of %s is version %d, which is the latest.\n", cfg.Database, was)
+		fmt.Fprintf(in.stdout, "The schema of %s is version %d, which is the latest.\n", cfg.DatabaseName(), was)
 		return nil
 	}
-	fmt.Fprintf(in.stdout, "The schema of %s was version %d and is version %d now.\n", cfg.Database, was, latest)
+	fmt.Fprintf(in.stdout, "The schema of %s was version %d and is version %d now.\n", cfg.DatabaseName(), was, latest)
 	return nil
 }
 

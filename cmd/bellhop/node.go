@@ -71,7 +71,7 @@ func makeData(cfg *config.Config) error {
 
 func explainMasterKey(cfg *config.Config, err error) error {
 	if errors.Is(err, userpool.ErrWrongMasterKey) {
-		return fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.Database)
+		return fmt.Errorf("the master key in %s is not the one that the database %s was written under; restore the right one, or name it with --master-key-file", cfg.MasterKeyFile, cfg.DatabaseName())
 	}
 	return err
 }

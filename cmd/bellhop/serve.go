@@ -79,7 +79,7 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 // explainWrite words for the operator that a start could not write what it must.
 func explainWrite(cfg *config.Config, err error) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Unavailable && f.Cause != nil {
-		return fmt.Errorf("the database %s takes no writes: %w", cfg.Database, f.Cause)
+		return fmt.Errorf("the database %s takes no writes: %w", cfg.DatabaseName(), f.Cause)
 	}
 	return err
 }

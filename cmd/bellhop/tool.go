@@ -36,7 +36,7 @@ type tool struct {
 }
 
 func openTool(ctx context.Context, in invocation, cfg *config.Config) (*tool, error) {
-	if err := mustExist(cfg.Database); err != nil {
+	if err := mustExist(cfg); err != nil {
 		return nil, err
 	}
 	v, err := openVault(ctx, cfg, false)
@@ -59,10 +59,13 @@ func newTool(ctx context.Context, in invocation, cfg *config.Config, v *vault) (
 func (t *tool) close() { closeVault(t.vault, t.log) }
 
 // mustExist refuses a mistyped data folder before a database is made in it.
-func mustExist(database string) error {
-	_, err := os.Stat(database)
+func mustExist(cfg *config.Config) error {
+	if cfg.OnPostgres() { // a mistyped one is the server's to refuse
+		return nil
+	}
+	_, err := os.Stat(cfg.Database)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database %s; name the data folder with --data", database)
+		return fmt.Errorf("there is no database %s; name the data folder with --data", cfg.Database)
 	}
 	return err
 }

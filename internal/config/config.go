@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -19,7 +21,7 @@ import (
 type Config struct {
 	Listen             string         // host:port; port 0 takes a free one
 	Data               string         // the data folder
-	Database           string         // path of the SQLite file
+	Database           string         // path of the SQLite file, or PostgreSQL URL, which may hold a password: see DatabaseName
 	AutoMigrate        bool           // false: no command but migrate changes the schema
 	MasterKeyFile      string         // path of the file with the master key
 	PublicURL          string         // without trailing slash; empty is made from the bound address
@@ -46,6 +48,25 @@ type Config struct {
 // Given reports whether the setting of that flag was set anywhere, or has its
 // default only.
 func (c *Config) Given(flag string) bool { return c.given[flag] }
+
+func isPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// OnPostgres says that the database is a PostgreSQL server's and no file.
+func (c *Config) OnPostgres() bool { return isPostgres(c.Database) }
+
+// DatabaseName is the database for a reader, without a password.
+func (c *Config) DatabaseName() string {
+	if !c.OnPostgres() {
+		return c.Database
+	}
+	u, err := url.Parse(c.Database)
+	if err != nil { // several hosts with ports are no URL to the parser
+		return "on PostgreSQL"
+	}
+	return u.Host + u.Path
+}
 
 // MoveTo changes the data folder, and with it every path in it that has its
 // default.
@@ -129,6 +150,9 @@ func (c *Config) fillIn() {
 func (c *Config) combinations() []Problem {
 	var all []Problem
 	add := func(where, what string) { all = append(all, Problem{where, what}) }
+	if c.OnPostgres() && !c.Given("master-key-file") {
+		add("--master-key-file", "must name the master key that all servers of a PostgreSQL database share; bellhop master-key create makes one")
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("--tls-cert, --tls-key", "one is set without the other; TLS needs both")
 	}

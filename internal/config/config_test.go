@@ -238,7 +238,7 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 		"missing file":             {sources{env: []string{"BELLHOP_CONFIG=/none.yaml"}}, "BELLHOP_CONFIG names a file that cannot be read"},
 		"listen without port":      {sources{args: []string{"--listen=localhost"}}, "--listen must be HOST:PORT"},
 		"listen with a large port": {sources{args: []string{"--listen=localhost:70000"}}, "65535"},
-		"PostgreSQL":               {sources{env: []string{"BELLHOP_DATABASE=postgres://u:hunter2@db/x"}}, "BELLHOP_DATABASE names a PostgreSQL database, which this version does not support yet"},
+		"PostgreSQL":               {sources{env: []string{"BELLHOP_DATABASE=postgres://u:hunter2@db/x"}}, "--master-key-file must name the master key that all servers"},
 		"other database":           {sources{env: []string{"BELLHOP_DATABASE=mysql://u:hunter2@db/x"}}, "BELLHOP_DATABASE must be the path"},
 		"public URL no URL":        {sources{args: []string{"--public-url=auth.example.com"}}, "--public-url must be a URL"},
 		"public URL upper case":    {sources{args: []string{"--public-url=https://Auth.example.com"}}, "--public-url must be written plainly"},

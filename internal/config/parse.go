@@ -49,12 +49,13 @@ func setListen(c *Config, v string) error {
 }
 
 func setDatabase(c *Config, v string) error {
-	if strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://") {
-		return errors.New("names a PostgreSQL database, which this version does not support yet; leave it out to use SQLite")
+	if isPostgres(v) { // the store reads the rest
+		c.Database = v
+		return nil
 	}
 	path, _ := strings.CutPrefix(v, "sqlite:")
 	if path == "" || strings.Contains(path, "://") {
-		return errors.New("must be the path of a SQLite file, or sqlite: and that path")
+		return errors.New("must be the path of a SQLite file, sqlite: and that path, or a URL as postgres://USER@HOST/NAME")
 	}
 	c.Database = path
 	return nil

@@ -12,6 +12,7 @@ import (
 // auditLine is what the tests read of a line of `bellhop audit --json`.
 type auditLine struct {
 	Operation, Outcome, User string
+	Detail                   struct{ Repeat bool }
 }
 
 func auditLines(t *testing.T, text string) (lines []auditLine) {
@@ -26,21 +27,28 @@ func auditLines(t *testing.T, text string) (lines []auditLine) {
 	return lines
 }
 
-// checkTrail compares the audit trail with what the server knows after it was
-// killed: an acknowledged sign-up has its row, and every row its sign-up.
-func checkTrail(t *testing.T, s *site, rec *record) {
+// checkTrail compares the audit trail with what the server knows after faults:
+// an acknowledged sign-up has its row, no sign-up has two, and every row but that
+// of a repeat has its sign-up.
+func checkTrail(t *testing.T, s *site, sdk *cip.Client, rec *record) {
 	t.Helper()
-	ctx, sdk := bounded(t, 20*time.Minute), s.sdk()
-	rows := map[string]bool{}
-	for _, l := range auditLines(t, s.run("audit", "--json", "--operation", "SignUp", "--outcome", "success")) {
-		rows[l.User] = true
+	ctx := bounded(t, 20*time.Minute)
+	rows := map[string]int{}
+	for _, l := range auditLines(t, s.run("audit", "--json", "--limit", "0", "--operation", "SignUp", "--outcome", "success")) {
+		if l.Detail.Repeat {
+			continue
+		}
+		rows[l.User]++
+		if rows[l.User] == 2 {
+			t.Errorf("two rows tell of the sign-up of %q", l.User)
+		}
 		if _, err := sdk.AdminGetUser(ctx, &cip.AdminGetUserInput{UserPoolId: &s.pool, Username: &l.User}); err != nil {
 			t.Errorf("a row tells of a sign-up that is not there: %v", err)
 		}
 	}
 	for _, number := range rec.signedUp {
 		u, err := sdk.AdminGetUser(ctx, &cip.AdminGetUserInput{UserPoolId: &s.pool, Username: &number})
-		if err == nil && !rows[*u.Username] {
+		if err == nil && rows[*u.Username] == 0 {
 			t.Errorf("the acknowledged sign-up of %s has no row", *u.Username)
 		}
 	}

@@ -1,18 +1,16 @@
 package endtoend
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 )
 
@@ -47,107 +47,57 @@ func withBinary(m *testing.M) (int, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build: %w\n%s", err, out)
 	}
+	defer pgtest.StopShared()
 	return m.Run(), nil
 }
 
 // site is one installation: a data folder, a provider's webhook, and the
-// program, which may be killed and started again.
+// program, of which tests that need more than one start others.
 type site struct {
+	*node
 	tb     testing.TB
 	dir    string
 	sink   *smstest.Sink
-	env    []string
 	pool   string
 	client string
-	log    *syncBuffer // all that any run wrote
-
-	url string
-	cmd *exec.Cmd
 }
 
 const webhookSecret = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIG5vdCBvZiBhbnlib2R5"
 
+// newSite is an installation on SQLite, with a pool and a client.
 func newSite(tb testing.TB, env ...string) *site {
 	tb.Helper()
+	s := prepareSite(tb, env...)
+	s.makePool()
+	return s
+}
+
+// prepareSite is an installation that nobody has used yet.
+func prepareSite(tb testing.TB, env ...string) *site {
+	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "data")
-	s := &site{tb: tb, dir: dir, sink: smstest.NewSink(tb), log: &syncBuffer{}}
+	s := &site{tb: tb, dir: dir, sink: smstest.NewSink(tb), node: newNode(tb)}
 	s.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + tb.TempDir(),
 		"BELLHOP_DATA=" + dir, "BELLHOP_LISTEN=127.0.0.1:0",
 		"BELLHOP_PUBLIC_URL=http://bellhop.test", "BELLHOP_SMS=webhook:" + s.sink.URL,
 		"BELLHOP_SMS_WEBHOOK_SECRET=" + webhookSecret,
 	}, env...)
+	return s
+}
+
+// makePool makes the pool and the client that the tests use.
+func (s *site) makePool() {
+	s.tb.Helper()
 	out := s.run("pool", "create", "--json")
 	var made struct {
 		PoolID   string `json:"userPoolId"`
 		ClientID string `json:"userPoolClientId"`
 	}
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.PoolID == "" || made.ClientID == "" {
-		tb.Fatalf("pool create --json printed %q: %v", out, err)
+		s.tb.Fatalf("pool create --json printed %q: %v", out, err)
 	}
 	s.pool, s.client = made.PoolID, made.ClientID
-	return s
-}
-
-// run runs a command to its end and returns what it printed.
-func (s *site) run(args ...string) string {
-	s.tb.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Env = s.env
-	cmd.Stderr = s.log
-	out, err := cmd.Output()
-	if err != nil {
-		s.tb.Fatalf("bellhop %s: %v\n%s", args, err, s.log)
-	}
-	return string(out)
-}
-
-// start starts the server and waits until it says where it listens.
-func (s *site) start() {
-	s.tb.Helper()
-	s.cmd = exec.Command(binary, "serve")
-	s.cmd.Env = s.env
-	s.cmd.Stderr = s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		s.tb.Fatal(err)
-	}
-	lines := bufio.NewReader(io.TeeReader(out, s.log))
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			s.tb.Fatalf("the server ended before it listened: %v\n%s", err, s.log)
-		}
-		if _, at, ok := strings.Cut(line, "http://"); ok {
-			s.url = "http://" + strings.TrimSpace(at)
-			break
-		}
-	}
-	go io.Copy(io.Discard, lines)
-}
-
-// kill ends the server as a power cut would end the process.
-func (s *site) kill() {
-	s.tb.Helper()
-	if err := s.cmd.Process.Kill(); err != nil {
-		s.tb.Fatal(err)
-	}
-	s.cmd.Wait()
-}
-
-// stop ends the server as an operator does.
-func (s *site) stop() {
-	s.tb.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		s.tb.Fatal(err)
-	}
-	if err := s.cmd.Wait(); err != nil {
-		s.tb.Fatalf("the server ended with %v\n%s", err, s.log)
-	}
 }
 
 // sdk is an AWS SDK client of the site that tries everything once.
@@ -179,10 +129,27 @@ func (s *site) adminKey() (id, secret string) {
 	return id, secret
 }
 
-// codeOf waits for the nth text to the number and reads its code.
+// codeOf waits for the nth text to the number and reads its code. A text that
+// came twice, as one may after a crash, counts once.
 func (s *site) codeOf(ctx context.Context, number string, n int) (string, error) {
-	text, err := s.sink.Nth(ctx, number, n)
-	return smstest.CodeIn(text.Body), err
+	for raw := n; ; raw++ {
+		if _, err := s.sink.Nth(ctx, number, raw); err != nil {
+			return "", err
+		}
+		if texts := distinct(s.sink.TextsTo(number)); len(texts) >= n {
+			return smstest.CodeIn(texts[n-1].Body), nil
+		}
+	}
+}
+
+// distinct are the texts without those whose id has come before.
+func distinct(texts []sms.Message) []sms.Message {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(texts, func(m sms.Message) bool {
+		again := seen[m.ID]
+		seen[m.ID] = true
+		return again
+	})
 }
 
 var numbers atomic.Int64

@@ -62,7 +62,7 @@ func versionOneSite(t *testing.T) *site {
 	if err := os.WriteFile(filepath.Join(dir, "bellhop.db"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{tb: t, dir: dir, sink: smstest.NewSink(t), log: &syncBuffer{}, pool: versionOne.pool, client: versionOne.client}
+	s := &site{tb: t, dir: dir, sink: smstest.NewSink(t), node: newNode(t), pool: versionOne.pool, client: versionOne.client}
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "BELLHOP_DATA=" + dir, "BELLHOP_LISTEN=127.0.0.1:0",
 		"BELLHOP_PUBLIC_URL=http://bellhop.test", "BELLHOP_SMS=webhook:" + s.sink.URL, "BELLHOP_SMS_WEBHOOK_SECRET=" + webhookSecret,

@@ -55,6 +55,7 @@ var floorOf = map[string]int{
 
 	"internal/endtoend":  testsOnly,
 	"internal/floors":    testsOnly,
+	"internal/pgtest":    testsOnly,
 	"internal/smstest":   testsOnly,
 	"internal/storetest": testsOnly,
 }

@@ -9,7 +9,16 @@ import (
 type Limit struct {
 	Max    int
 	Window time.Duration
+	// Ahead is how many spends a server may take in advance, for a counter that
+	// many requests share: what it has it spends without asking. There are never
+	// more than Max spends; there may be fewer by what servers hold when others
+	// ask, and for the rest of the window by what a server held that died. Zero is
+	// exact. Count includes what is held.
+	Ahead int
 }
+
+// exact is the Ahead of counters that few requests share.
+const exact = 0
 
 // Spent is what a Spend did.
 type Spent struct {
@@ -20,15 +29,16 @@ type Spent struct {
 
 // Counters keep how often something happened. A counter's window opens with
 // its first spend and lasts Limit.Window; the next spend after that opens a new
-// one. Counts are exact, whatever races.
+// one. Counts are exact, whatever races, but for Limit.Ahead. A transaction that
+// is not stored has spent nothing.
 type Counters interface {
 	// Spend counts one under the key if the window has room, in one statement:
 	// a spend beyond Max changes nothing and is not OK.
 	Spend(ctx context.Context, key string, l Limit, now time.Time) (Spent, error)
 	// Count reads a counter: its count in the window open at now, else zero.
 	Count(ctx context.Context, key string, now time.Time) (int, error)
-	// GiveBack takes one spend back, never below zero.
-	GiveBack(ctx context.Context, key string, now time.Time) error
+	// GiveBack takes one spend of the limit back, never below zero.
+	GiveBack(ctx context.Context, key string, l Limit, now time.Time) error
 	// Clear forgets the counter.
 	Clear(ctx context.Context, key string) error
 }

@@ -15,20 +15,21 @@ import (
 // the server. A text whose code was used is given back, so only texts that
 // nobody answered count.
 var (
-	numberSends = []Limit{{3, 10 * time.Minute}, {5, time.Hour}, {10, 24 * time.Hour}}
+	numberSends = []Limit{{3, 10 * time.Minute, exact}, {5, time.Hour, exact}, {10, 24 * time.Hour, exact}}
 	// NIST SP 800-63B-4 section 3.1.3.2: a new code gives no tries back.
-	numberTries = []Limit{{10, time.Hour}, {20, 24 * time.Hour}}
-	monthTries  = Limit{200, 30 * 24 * time.Hour}
+	numberTries = []Limit{{10, time.Hour, exact}, {20, 24 * time.Hour, exact}}
+	monthTries  = Limit{200, 30 * 24 * time.Hour, exact}
 
-	// An address stands for the people behind a carrier's NAT, so it is wide.
-	addressSends = []Limit{{100, time.Hour}}
-	addressTries = []Limit{{200, time.Hour}}
+	// An address stands for the people behind a carrier's NAT, so it is wide, and
+	// may be busy: servers take a few spends ahead.
+	addressSends = []Limit{{100, time.Hour, 5}}
+	addressTries = []Limit{{200, time.Hour, 10}}
 	// What an address may begin, texts or not: sign-ups, sign-ins, passwords.
-	addressStarts = []Limit{{1000, time.Hour}}
+	addressStarts = []Limit{{1000, time.Hour, 20}}
 )
 
 // passwordChanges are what a signed-in user has: Cognito's quota of ChangePassword.
-var passwordChanges = Limit{5, time.Hour}
+var passwordChanges = Limit{5, time.Hour, exact}
 
 // After a hundred wrong tries of a number in a row one try an hour is looked at,
 // after two hundred in a month one in six hours. SP 800-63B-4 section 3.2.2
@@ -37,9 +38,9 @@ var passwordChanges = Limit{5, time.Hour}
 const consecutiveTries = 100
 
 var (
-	slowTries   = Limit{1, time.Hour}
-	slowerTries = Limit{1, 6 * time.Hour}
-	consecutive = Limit{1 << 30, 365 * 24 * time.Hour}
+	slowTries   = Limit{1, time.Hour, exact}
+	slowerTries = Limit{1, 6 * time.Hour, exact}
+	consecutive = Limit{1 << 30, 365 * 24 * time.Hour, exact}
 )
 
 // resendGaps are the waits before the second, third … text of one challenge.
@@ -94,12 +95,12 @@ func SpendText(ctx context.Context, c Counters, p Party, now time.Time) error {
 // ReturnText gives a text back: its code was used, or it surely was not sent.
 func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
 	for _, l := range numberSends {
-		if err := c.GiveBack(ctx, p.number("texts", l), now); err != nil {
+		if err := c.GiveBack(ctx, p.number("texts", l), l, now); err != nil {
 			return err
 		}
 	}
 	for _, l := range p.perAddress(addressSends) {
-		if err := c.GiveBack(ctx, p.address("texts", l), now); err != nil {
+		if err := c.GiveBack(ctx, p.address("texts", l), l, now); err != nil {
 			return err
 		}
 	}
@@ -120,7 +121,7 @@ func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 // people behind it is not held to the limit of those who only try.
 func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 	for _, l := range p.perAddress(addressStarts) {
-		if err := c.GiveBack(ctx, p.address("starts", l), now); err != nil {
+		if err := c.GiveBack(ctx, p.address("starts", l), l, now); err != nil {
 			return err
 		}
 	}
@@ -167,12 +168,12 @@ func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 // given back and the row of failures ends. The windows keep the wrong ones.
 func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 	for _, l := range append([]Limit{monthTries}, numberTries...) {
-		if err := c.GiveBack(ctx, p.number("tries", l), now); err != nil {
+		if err := c.GiveBack(ctx, p.number("tries", l), l, now); err != nil {
 			return err
 		}
 	}
 	for _, l := range p.perAddress(addressTries) {
-		if err := c.GiveBack(ctx, p.address("tries", l), now); err != nil {
+		if err := c.GiveBack(ctx, p.address("tries", l), l, now); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ func (m memory) Count(_ context.Context, key string, now time.Time) (int, error)
 	return 0, nil
 }
 
-func (m memory) GiveBack(_ context.Context, key string, now time.Time) error {
+func (m memory) GiveBack(_ context.Context, key string, _ guard.Limit, now time.Time) error {
 	if c := m[key]; c.n > 0 && now.Before(c.reset) {
 		c.n--
 		m[key] = c

@@ -81,6 +81,21 @@ func (p *Phone) Nth(ctx context.Context, e164 string, n int) (sms.Message, error
 	}
 }
 
+// Await waits until there are n texts in all.
+func (p *Phone) Await(ctx context.Context, n int) error {
+	for {
+		news := p.next()
+		if len(p.Texts()) >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-news:
+		}
+	}
+}
+
 func (p *Phone) next() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

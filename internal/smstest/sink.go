@@ -1,6 +1,7 @@
 package smstest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -24,7 +25,19 @@ type Sink struct {
 	mu     sync.Mutex // guards the fields below
 	status int
 	posts  []Post
+	held   chan struct{} // posts wait for its close; nil for none
+	after  fate
+	news   chan struct{} // closed at the next post; nil until somebody waits
 }
+
+// fate is what becomes of the answer to a text that was accepted.
+type fate int
+
+const (
+	told   fate = iota // it says so
+	failed             // it says that there was an error
+	hung               // it never comes
+)
 
 // Post is one request as it arrived, whatever was answered.
 type Post struct {
@@ -48,6 +61,54 @@ func (s *Sink) Answer(status int) {
 	s.status = status
 }
 
+// AcceptAndFail makes the sink keep later texts and answer that it failed.
+func (s *Sink) AcceptAndFail(on bool) { s.afterwards(failed, on) }
+
+// AcceptAndHang makes the sink keep later texts and never answer.
+func (s *Sink) AcceptAndHang(on bool) { s.afterwards(hung, on) }
+
+func (s *Sink) afterwards(f fate, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.after = told; on {
+		s.after = f
+	}
+}
+
+// Hold makes the sink do nothing with later posts until release is called.
+func (s *Sink) Hold() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := make(chan struct{})
+	s.held = held
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = nil
+		close(held)
+	}
+}
+
+// AwaitPosts waits until there were n requests.
+func (s *Sink) AwaitPosts(ctx context.Context, n int) error {
+	for {
+		s.mu.Lock()
+		if s.news == nil {
+			s.news = make(chan struct{})
+		}
+		had, news := len(s.posts), s.news
+		s.mu.Unlock()
+		if had >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-news:
+		}
+	}
+}
+
 // Posts returns every request so far, refused ones included.
 func (s *Sink) Posts() []Post {
 	s.mu.Lock()
@@ -61,16 +122,36 @@ func (s *Sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the sender gave up
 	}
-	s.mu.Lock()
-	s.posts = append(s.posts, Post{Header: r.Header.Clone(), Body: body})
-	status := s.status
-	s.mu.Unlock()
+	status, held, after := s.note(Post{Header: r.Header.Clone(), Body: body})
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done(): // the sender gave up: it was not taken
+			return
+		}
+	}
 	if m, ok := s.message(r, body); ok && status/100 == 2 {
-		if _, err := s.Send(r.Context(), m); err != nil {
+		if _, err := s.Send(r.Context(), m); err != nil || after == failed {
 			status = http.StatusInternalServerError
+		}
+		if after == hung {
+			<-r.Context().Done()
+			return
 		}
 	}
 	w.WriteHeader(status)
+}
+
+// note keeps a post and says how it is to be dealt with.
+func (s *Sink) note(p Post) (status int, held chan struct{}, after fate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.posts = append(s.posts, p)
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+	return s.status, s.held, s.after
 }
 
 func (s *Sink) message(r *http.Request, body []byte) (sms.Message, bool) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -21,7 +20,7 @@ import (
 // void, their errors too, since a neighbour's lost row may have caused them.
 // Then each runs again, once, alone. Nobody is answered before the commit.
 type writer struct {
-	conn  *conn
+	conn  *liteConn
 	batch int
 	done  chan struct{} // closed when the goroutine has ended
 
@@ -43,12 +42,9 @@ type member struct {
 	done     chan struct{} // closed when err is final
 }
 
-var (
-	errQueueFull = fault.New(fault.Unavailable, "Too many requests are waiting.")
-	errExited    = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
-)
+var errExited = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
 
-func newWriter(c *conn, batch, queue int) *writer {
+func newWriter(c *liteConn, batch, queue int) *writer {
 	w := &writer{
 		conn:  c,
 		batch: batch,
@@ -203,7 +199,11 @@ func (w *writer) together(batch []*member) error {
 	for _, m := range batch {
 		m.err = nil
 	}
-	if _, err := w.conn.exec(w.conn.dialect.begin); err != nil {
+	if _, err := w.conn.exec("begin immediate"); err != nil {
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	if err := known(w.conn); err != nil {
+		w.rollback()
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	for _, m := range batch {
@@ -235,7 +235,7 @@ func (w *writer) attempt(m *member) error {
 	if _, err := w.conn.exec("savepoint member"); err != nil {
 		return err
 	}
-	m.err = w.call(m)
+	m.err = call(&tx{conn: w.conn, caller: m.ctx}, m.fn)
 	if m.err == nil {
 		// Who stops waiting while his function runs has nothing stored.
 		m.err = m.ctx.Err()
@@ -247,17 +247,4 @@ func (w *writer) attempt(m *member) error {
 	}
 	_, err := w.conn.exec("release savepoint member")
 	return err
-}
-
-// call runs the member's function. A panic becomes an error with its stack in
-// the cause: the goroutine is not the panicking caller's to end.
-func (w *writer) call(m *member) (err error) {
-	t := &tx{conn: w.conn, caller: m.ctx}
-	defer t.end()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.Wrap(fault.Internal, fmt.Errorf("panic in an Update: %v\n%s", p, debug.Stack()), "")
-		}
-	}()
-	return t.outcome(m.fn(t))
 }

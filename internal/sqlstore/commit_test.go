@@ -17,6 +17,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -51,7 +52,7 @@ func sharedBatch(t *testing.T, db *DB, ctx context.Context, culprit func(*tx) er
 		neighbour(i)
 	}
 	synctest.Wait()
-	if n := len(db.writer.queue); n != neighbours+1 {
+	if n := len(db.file().writer.queue); n != neighbours+1 {
 		t.Fatalf("%d wait for the writer, want %d", n, neighbours+1)
 	}
 	release()
@@ -108,7 +109,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
 		os.Exit(crashChild(path))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	pgtest.StopShared()
+	os.Exit(code)
 }
 
 func TestUpdate_OneMemberFails_NeighboursSucceed(t *testing.T) {
@@ -357,13 +360,13 @@ func TestUpdate_BatchIsBounded(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		batch := db.writer.next() // the writer is held
+		batch := db.file().writer.next() // the writer is held
 		if len(batch) != 4 {
 			t.Errorf("a batch of %d", len(batch))
 		}
 		release()
 		synctest.Wait() // the writer has served the other seven and waits for more
-		db.writer.serve(batch)
+		db.file().writer.serve(batch)
 		wg.Wait()
 	})
 }

@@ -9,14 +9,16 @@ import (
 
 const (
 	// A conflict that the last condition refuses changes and returns nothing.
-	sqlSpend = `insert into counters (name, spent, reset_at) values ($1, 1, $3)
+	sqlSpend = `insert into counters (name, spent, reset_at) values ($1, $5, $3)
 		on conflict (name) do update set
-			spent    = case when counters.reset_at <= $2 then 1 else counters.spent + 1 end,
+			spent    = case when counters.reset_at <= $2 then excluded.spent else counters.spent + excluded.spent end,
 			reset_at = case when counters.reset_at <= $2 then excluded.reset_at else counters.reset_at end
-		where counters.reset_at <= $2 or counters.spent < $4
+		where counters.reset_at <= $2 or counters.spent + excluded.spent <= $4
 		returning spent, reset_at`
+	// Of the window that it was taken from, and of no later one.
+	sqlPutBack      = `update counters set spent = spent - $3 where name = $1 and spent >= $3 and reset_at = $2`
 	sqlCounter      = `select spent, reset_at from counters where name = $1 and reset_at > $2`
-	sqlGiveBack     = `update counters set spent = spent - 1 where name = $1 and spent > 0 and reset_at > $2`
+	sqlGiveBack     = `update counters set spent = spent - $3 where name = $1 and spent >= $3 and reset_at > $2`
 	sqlClearCounter = `delete from counters where name = $1`
 )
 
@@ -26,8 +28,11 @@ func scanSpent(r row) (s guard.Spent, err error) {
 }
 
 func (t *tx) Spend(ctx context.Context, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+	if t.ahead != nil && l.Ahead > 0 {
+		return t.ahead.spend(ctx, t, key, l, now)
+	}
 	if l.Max > 0 {
-		s, ok, err := maybe(ctx, t, scanSpent, sqlSpend, key, millis(now), millis(now.Add(l.Window)), l.Max)
+		s, ok, err := maybe(ctx, t, scanSpent, sqlSpend, key, millis(now), millis(now.Add(l.Window)), l.Max, 1)
 		if s.OK = ok; err != nil || ok {
 			return s, err
 		}
@@ -42,8 +47,12 @@ func (t *tx) Count(ctx context.Context, key string, now time.Time) (int, error) 
 	return s.Count, err
 }
 
-func (t *tx) GiveBack(ctx context.Context, key string, now time.Time) error {
-	return t.run(ctx, sqlGiveBack, key, millis(now))
+func (t *tx) GiveBack(ctx context.Context, key string, l guard.Limit, now time.Time) error {
+	if t.ahead != nil && l.Ahead > 0 {
+		t.ahead.giveBack(key, now)
+		return nil
+	}
+	return t.run(ctx, sqlGiveBack, key, millis(now), 1)
 }
 
 func (t *tx) Clear(ctx context.Context, key string) error {

@@ -15,29 +15,34 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
-// dialect is all that differs between engines. The SQL itself is one text in
-// the subset that SQLite and PostgreSQL read alike: $N placeholders, bigint
-// Unix milliseconds, ids and bytes as text, ON CONFLICT, RETURNING; no now(),
-// no row locks, no JSON operators.
+// dialect is what differs between engines beside the connection. The SQL itself
+// is one text in the subset that SQLite and PostgreSQL read alike: $N
+// placeholders, bigint Unix milliseconds, ids and bytes as text, ON CONFLICT,
+// RETURNING; no now(), no row locks, no JSON operators.
 type dialect struct {
-	// bind rewrites the placeholders of a statement.
-	bind func(query string) string
-	// words are replaced in migrations.
-	words *strings.Replacer
-	// begin opens a transaction that will write.
+	// schema words a migration for the engine.
+	schema func(text string) string
+	// begin opens the transaction of a migration's step, and turn lets one
+	// process after the other go on from there.
 	begin string
-	// classify makes a driver's error a fault; nil stays nil.
-	classify func(error) error
+	turn  func(conn) error
+	// claim makes an empty database Bellhop's and refuses somebody else's.
+	claim func(conn) error
+	// tables lists the names of the tables that are there.
+	tables string
 }
 
-// sqliteDialect keeps a placeholder's number: a bare ? would swap arguments of
-// a text that names them out of order.
 var sqliteDialect = dialect{
-	bind:     func(q string) string { return placeholder.ReplaceAllString(q, "?$1") },
-	words:    strings.NewReplacer("{without rowid}", "without rowid", "{bytes}", ""),
-	begin:    "begin immediate",
-	classify: classifySQLite,
+	schema: strings.NewReplacer("{without rowid}", "without rowid", "{bytes}", "").Replace,
+	begin:  "begin immediate",
+	turn:   func(conn) error { return nil }, // begin has waited for it
+	claim:  claimFile,
+	tables: `select name from sqlite_master where type = 'table'`,
 }
+
+// bindSQLite keeps a placeholder's number: a bare ? would swap arguments of a
+// text that names them out of order.
+func bindSQLite(query string) string { return placeholder.ReplaceAllString(query, "?$1") }
 
 var placeholder = regexp.MustCompile(`\$(\d+)`)
 

@@ -46,7 +46,7 @@ const (
 		order by created_at desc, id desc limit 1`
 
 	sqlPlaceOf    = `select place from users where pool_id = $1 and id = $2`
-	sqlCountUsers = `select count(*) from (select 1 from users where pool_id = $1 limit $2) some`
+	sqlCountUsers = `select count(*) from (select 1 from users where pool_id = $1 limit $2) found`
 
 	sqlAddTerm = `insert into user_search (pool_id, attribute, value, place, owner, registration_id)
 		values ($1, $2, $3, $4, $5, $6) on conflict do nothing`

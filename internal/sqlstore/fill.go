@@ -18,7 +18,7 @@ const (
 
 // fillPlaces gives the users and sign-ups of version 1 their places and makes
 // the search find them.
-func fillPlaces(ctx context.Context, c *conn) error {
+func fillPlaces(ctx context.Context, c conn) error {
 	t := &tx{conn: c, caller: ctx}
 	pool, found, err := maybe(ctx, t, value[userpool.PoolID], sqlFillPools, "")
 	for found && err == nil {

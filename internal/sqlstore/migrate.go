@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
 //go:embed migrations/*.sql
@@ -23,12 +25,12 @@ type migration struct {
 	version int
 	name    string
 	text    string
-	fill    func(ctx context.Context, c *conn) error // nil where the text does all
+	fill    func(ctx context.Context, c conn) error // nil where the text does all
 }
 
 // fills are what steps do besides their text, by version: what SQL alone cannot
 // compute. Each runs after the text, in the same transaction.
-var fills = map[int]func(ctx context.Context, c *conn) error{
+var fills = map[int]func(ctx context.Context, c conn) error{
 	2: fillPlaces,
 }
 
@@ -63,9 +65,9 @@ const (
 
 // migrate brings the schema from whatever version it has to the last of steps,
 // each step in a transaction of its own. Two processes may do so at once.
-func migrate(ctx context.Context, c *conn, steps []migration) error {
+func migrate(ctx context.Context, c conn, steps []migration) error {
 	err := inTx(c, func() error {
-		if err := claimFile(c); err != nil {
+		if err := c.engine().claim(c); err != nil {
 			return err
 		}
 		return mustBeWhole(c, steps)
@@ -85,11 +87,42 @@ func migrate(ctx context.Context, c *conn, steps []migration) error {
 	if err != nil {
 		return err
 	}
-	return mustNotBeNewer(version, len(steps))
+	if err := mustNotBeNewer(version, len(steps)); err != nil {
+		return err
+	}
+	return whole(c, steps)
 }
 
+// whole makes sure that the tables of the schema's version are there: a copy that
+// was cut off, or a hand that slipped, must not be found out by a request.
+func whole(c conn, steps []migration) error {
+	for _, m := range steps {
+		for _, made := range makesTable.FindAllStringSubmatch(m.text, -1) {
+			if _, err := number(c, "select count(*) from (select 1 from "+made[1]+" limit 1) found"); err != nil {
+				return fmt.Errorf("this database is not whole: it says that its schema is version %d, but %s of version %d cannot be read; restore it from a backup: %w", len(steps), made[1], m.version, err)
+			}
+		}
+	}
+	return nil
+}
+
+// known makes sure, within a transaction, that the schema is the one that this
+// program was written for: a newer program may have migrated the database since
+// it was opened, and what the statements here would do then nobody knows.
+func known(c conn) error {
+	version, err := number(c, sqlSchemaVersion)
+	if err == nil && version != lastVersion {
+		err = errNewerSchema
+	}
+	return err
+}
+
+var lastVersion = int64(len(migrations()))
+
+var errNewerSchema = fault.New(fault.Unavailable, "The database was brought up to date by a newer Bellhop; this server must be replaced by that one.")
+
 // claimFile makes an empty database Bellhop's and refuses somebody else's.
-func claimFile(c *conn) error {
+func claimFile(c conn) error {
 	id, err := number(c, "pragma application_id")
 	if err != nil {
 		return err
@@ -110,12 +143,12 @@ func claimFile(c *conn) error {
 	return c.script(sqlMakeMigrations)
 }
 
-func step(ctx context.Context, c *conn, m migration) error {
+func step(ctx context.Context, c conn, m migration) error {
 	version, err := number(c, sqlSchemaVersion)
 	if err != nil || version >= int64(m.version) {
 		return err
 	}
-	if err := c.script(c.dialect.words.Replace(m.text)); err != nil {
+	if err := c.script(c.engine().schema(m.text)); err != nil {
 		return err
 	}
 	if m.fill != nil {
@@ -128,11 +161,14 @@ func step(ctx context.Context, c *conn, m migration) error {
 }
 
 // inTx runs fn in a transaction, before there is a writer to do so.
-func inTx(c *conn, fn func() error) error {
-	if _, err := c.exec(c.dialect.begin); err != nil {
+func inTx(c conn, fn func() error) error {
+	if _, err := c.exec(c.engine().begin); err != nil {
 		return err
 	}
-	err := fn()
+	err := c.engine().turn(c)
+	if err == nil {
+		err = fn()
+	}
 	if err == nil {
 		_, err = c.exec("commit")
 	}
@@ -140,9 +176,4 @@ func inTx(c *conn, fn func() error) error {
 		c.exec("rollback")
 	}
 	return err
-}
-
-func number(c *conn, query string) (n int64, err error) {
-	err = c.query(query, nil, func(r row) error { return r.Scan(&n) })
-	return n, err
 }

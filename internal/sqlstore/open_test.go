@@ -269,13 +269,13 @@ func TestMigrate_FailingStep_LeavesTheVersionBeforeIt(t *testing.T) {
 }
 
 // bareConn is a connection to a new file without a schema.
-func bareConn(t *testing.T) *conn {
+func bareConn(t *testing.T) *liteConn {
 	t.Helper()
 	pool, err := sql.Open("sqlite", dataSource(filepath.Join(t.TempDir(), "bare.db")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConn(t.Context(), pool, sqliteDialect, writerPragmas)
+	c, err := newConn(t.Context(), pool, writerPragmas)
 	if err != nil {
 		t.Fatal(err)
 	}

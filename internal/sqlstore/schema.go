@@ -14,9 +14,16 @@ import (
 // LatestSchema is the version of the schema that this program works with.
 func LatestSchema() int { return len(migrations()) }
 
-// SchemaVersion is the version of the schema of the database at path, 0 where there
-// is no file, or nothing in it. It changes nothing.
-func SchemaVersion(ctx context.Context, path string) (version int, err error) {
+// SchemaVersion is the version of the schema of a database, 0 where there is no file,
+// or nothing in it. It changes nothing.
+func SchemaVersion(ctx context.Context, database string) (version int, err error) {
+	if IsPostgres(database) {
+		return postgresSchemaVersion(ctx, database)
+	}
+	return sqliteSchemaVersion(ctx, database)
+}
+
+func sqliteSchemaVersion(ctx context.Context, path string) (version int, err error) {
 	err = onFile(ctx, path, func(c *sql.Conn) error {
 		var objects int64
 		if err := c.QueryRowContext(ctx, "select count(*) from sqlite_master").Scan(&objects); err != nil || objects == 0 {
@@ -52,9 +59,10 @@ func QuickCheck(ctx context.Context, path string) error {
 
 // mustBeCurrent refuses a database whose schema is not that of the last step, for
 // who must not bring it up to date.
-func mustBeCurrent(c *conn, steps []migration) error {
-	version, err := number(c, "select count(*) from sqlite_master where name = 'schema_migrations'")
-	if err == nil && version > 0 {
+func mustBeCurrent(c conn, steps []migration) error {
+	there, err := tablesOn(c)
+	version := int64(0)
+	if err == nil && there["schema_migrations"] {
 		version, err = number(c, sqlSchemaVersion)
 	}
 	if err != nil {
@@ -64,6 +72,18 @@ func mustBeCurrent(c *conn, steps []migration) error {
 		return olderSchema(version, len(steps))
 	}
 	return errors.Join(mustBeWhole(c, steps), mustNotBeNewer(version, len(steps)))
+}
+
+// tablesOn are the tables that are there.
+func tablesOn(c conn) (map[string]bool, error) {
+	there := map[string]bool{}
+	err := c.query(c.engine().tables, nil, func(r row) error {
+		var name string
+		err := r.Scan(&name)
+		there[name] = true
+		return err
+	})
+	return there, err
 }
 
 func olderSchema(version int64, latest int) error {
@@ -79,18 +99,12 @@ func mustNotBeNewer(version int64, latest int) error {
 
 // mustBeWhole refuses a schema that lacks a table of its version, or has one of a
 // later version: half a restore, or somebody's own changes.
-func mustBeWhole(c *conn, steps []migration) error {
+func mustBeWhole(c conn, steps []migration) error {
 	version, err := number(c, sqlSchemaVersion)
 	if err != nil || version > int64(len(steps)) {
 		return err
 	}
-	there := map[string]bool{}
-	err = c.query(`select name from sqlite_master where type = 'table'`, nil, func(r row) error {
-		var name string
-		err := r.Scan(&name)
-		there[name] = true
-		return err
-	})
+	there, err := tablesOn(c)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,9 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
+// file is the engine of a database that is an SQLite file.
+func (db *DB) file() *sqliteFile { return db.store.(*sqliteFile) }
+
 func TestSQLite_PassesTheSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) userpool.Store { return openTemp(t, Options{}) })
 }

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -16,9 +18,12 @@ import (
 // might otherwise run after the engine has left the transaction. What a caller
 // may go on after (no such row, key taken) is not a failing statement.
 type tx struct {
-	conn   *conn
-	caller context.Context
-	failed error
+	conn      conn
+	caller    context.Context
+	failed    error
+	statement error // of a statement that failed, kept beyond end
+
+	ahead *aheadTx // nil where every counter is exact
 }
 
 var _ userpool.Tx = (*tx)(nil)
@@ -34,6 +39,18 @@ func (t *tx) outcome(err error) error {
 		return t.failed
 	}
 	return err
+}
+
+// call runs the function of an Update. A panic becomes an error with its stack in
+// the cause: the goroutine may not be the panicking caller's to end.
+func call(t *tx, fn func(userpool.Tx) error) (err error) {
+	defer t.end()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Wrap(fault.Internal, fmt.Errorf("panic in an Update: %v\n%s", p, debug.Stack()), "")
+		}
+	}()
+	return t.outcome(fn(t))
 }
 
 func (t *tx) usable(ctx context.Context) error {
@@ -52,7 +69,7 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 		return 0, err
 	}
 	n, err := t.conn.exec(query, args...)
-	t.failed = err
+	t.failed, t.statement = err, err
 	return n, err
 }
 
@@ -116,7 +133,7 @@ func many[T any](ctx context.Context, t *tx, scan func(row) (T, error), query st
 		return err
 	})
 	if err != nil {
-		t.failed = err
+		t.failed, t.statement = err, err
 		return nil, err
 	}
 	return all, nil

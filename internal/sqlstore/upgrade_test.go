@@ -43,7 +43,7 @@ func versionOneFile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	execSQL(t, path, "pragma application_id = 1113943148; pragma foreign_keys = on;"+
-		sqlMakeMigrations+";"+sqliteDialect.words.Replace(string(schema))+versionOne)
+		sqlMakeMigrations+";"+sqliteDialect.schema(string(schema))+versionOne)
 	return path
 }
 

@@ -53,7 +53,7 @@ var counterCases = []testCase{
 	{"GiveBack/takes one back, never below zero, never from a later window", func(e *env) {
 		l := guard.Limit{Max: 1, Window: time.Minute}
 		giveBack := func(at time.Time) {
-			e.do(func(tx userpool.Tx) error { return tx.GiveBack(e.ctx, "key", at) })
+			e.do(func(tx userpool.Tx) error { return tx.GiveBack(e.ctx, "key", l, at) })
 		}
 		giveBack(e.now) // of a counter that is not there
 		equal(e, "count", e.spent("key", e.now), 0)
@@ -117,7 +117,7 @@ func (op counterOp) run(e *env, tx userpool.Tx) (s guard.Spent, err error) {
 	case 0:
 		return s, tx.Clear(e.ctx, op.key)
 	case 1, 2:
-		return s, tx.GiveBack(e.ctx, op.key, op.at)
+		return s, tx.GiveBack(e.ctx, op.key, op.limit, op.at)
 	case 3:
 		s.Count, err = tx.Count(e.ctx, op.key, op.at)
 		return s, err

@@ -15,8 +15,10 @@ var oddTexts = []string{
 	" ", "  ", "a ", "\t", "\n", "\r\n",
 	"%", "_", "'", `"`, `\`, "''; drop table users; --", "$1", "?1", "{}", "[]", "null", "0", "00",
 	"日本語", "مرحبا", "\u202eabc", "👩‍👩‍👧", "\u200b", "\ufeff", "\ufffd", "\U0010ffff", "\x7f",
-	strings.Repeat("ü", 1<<17),
 }
+
+// longText is longer than any face lets through, and than what may be a key.
+var longText = strings.Repeat("ü", 1<<17)
 
 var textCases = []testCase{
 	{"Text/comes back as it was and finds nothing else", func(e *env) {
@@ -31,12 +33,14 @@ var textCases = []testCase{
 		for _, s := range oddTexts {
 			equal(e, "Meta", e.meta("odd "+s), s)
 		}
+		e.do(func(tx userpool.Tx) error { return tx.PutMeta(e.ctx, "long", longText) })
+		equal(e, "long Meta", e.meta("long"), longText)
 	}},
 	{"Text/in names and attributes comes back as it was", func(e *env) {
 		for i, s := range oddTexts {
 			u := e.newUser(userpool.UserID(newID()), s)
 			u.Username = "user " + s
-			u.Attributes = map[string]string{"name": s, s: "value"}
+			u.Attributes = map[string]string{"name": s, s: "value", "address": longText}
 			e.insertUser(u)
 			found := read(e, func(tx userpool.Tx) (userpool.User, error) { return tx.UserByName(e.ctx, e.pool, s) })
 			if found.ID != u.ID {

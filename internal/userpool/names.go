@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -218,6 +219,10 @@ func (u User) proved(p Pool, c Contact) bool {
 	return u.has(p, c) && u.Attributes[c.verified()] == "true"
 }
 
+// maxUsername is how many characters a user name has at most (API reference,
+// UsernameType).
+const maxUsername = 128
+
 // signInNames are the names that the user's attributes make, beside his user
 // name: aliases that are verified, and of the contacts that name users the one
 // he has as a name already and those that are verified. What nobody proved is
@@ -235,7 +240,8 @@ func signInNames(p Pool, u User) []string {
 			names = append(names, name)
 		}
 	}
-	if v := u.Attributes[attrPreferred]; v != "" && p.Settings.aliases(attrPreferred) {
+	// A longer one could not be sent as USERNAME, so it is no name.
+	if v := u.Attributes[attrPreferred]; v != "" && utf8.RuneCountInString(v) <= maxUsername && p.Settings.aliases(attrPreferred) {
 		names = append(names, p.Settings.nameOf(attrPreferred, v))
 	}
 	return names

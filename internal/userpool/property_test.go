@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"pgregory.net/rapid"
 
+	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -354,7 +356,11 @@ func perform(t *testing.T, behaviour userpool.Behaviour, name string, plan []dee
 		o.design = aliasNames
 	}
 	inWorld(t, o, func(w *world) {
-		db, err := sql.Open("sqlite", w.file)
+		driver := "sqlite"
+		if sqlstore.IsPostgres(w.file) {
+			driver = "pgx"
+		}
+		db, err := sql.Open(driver, w.file)
 		w.must(err)
 		defer db.Close()
 		th := &theatre{world: w, db: db, name: name, used: map[string]int{}, players: []*player{

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
@@ -48,7 +51,7 @@ type world struct {
 	log     *strings.Builder
 	pool    userpool.PoolID
 	client  userpool.ClientID
-	file    string // the database
+	file    string // the database: a path or a URL
 	stop    func() // ends the background work and waits for it
 	keyFile []byte // the ring's text
 }
@@ -66,13 +69,38 @@ type options struct {
 	design func(*userpool.PoolSettings)
 }
 
+// newDatabase names a new database: an SQLite file, or with
+// BELLHOP_TEST_DATABASE=postgres a schema on PostgreSQL.
+func newDatabase(t *testing.T) string {
+	if os.Getenv("BELLHOP_TEST_DATABASE") != "postgres" {
+		return filepath.Join(t.TempDir(), "bellhop.db")
+	}
+	return pgtest.NewSchema(t, sharedDatabase(t))
+}
+
+// sharedDatabase is one database on PostgreSQL for all tests.
+func sharedDatabase(t *testing.T) string {
+	shared.Do(func() { shared.url = pgtest.Shared(t).NewDatabase(t) })
+	return shared.url
+}
+
+var shared struct {
+	sync.Once
+	url string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.StopShared()
+	os.Exit(code)
+}
+
 // inWorld runs a test in a bubble of virtual time with a server in it.
 func inWorld(t *testing.T, o options, test func(w *world)) {
 	t.Helper()
-	dir := t.TempDir()
+	file := newDatabase(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		file := filepath.Join(dir, "bellhop.db")
 		store, err := sqlstore.Open(ctx, file, sqlstore.Options{})
 		if err != nil {
 			t.Fatal(err)

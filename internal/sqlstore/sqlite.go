@@ -1,7 +1,3 @@
-// Package sqlstore keeps what userpool.Store promises to keep, in an SQL
-// database: SQLite inside the process. It owns the SQL, the schema and its
-// migrations, and the way commits are shared; what the rows mean, and which
-// change is right, it leaves to userpool.
 package sqlstore
 
 import (
@@ -14,72 +10,33 @@ import (
 
 	"modernc.org/sqlite"
 
-	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// DB is a database file with one connection that writes and a few that read.
-// It is safe for many goroutines.
-type DB struct {
+// sqliteFile is a database file with one connection that writes and a few that
+// read.
+type sqliteFile struct {
 	pool    *sql.DB
 	writer  *writer
-	readers chan *conn    // idle ones; Close takes them all
-	closing chan struct{} // closed when reads are refused
-	lock    *fileLock     // nil unless Options.Exclusive
+	readers chan *liteConn // idle ones; Close takes them all
+	closing chan struct{}  // closed when reads are refused
+	lock    *fileLock      // nil unless Options.Exclusive
 
 	closed   chan struct{} // closed when Close has done its work
 	closeErr error         // valid then
 }
 
-var _ userpool.Store = (*DB)(nil)
-
-// Options are the few things that an opener may choose. The zero value is
-// right for a tool that runs beside a server.
-type Options struct {
-	// Exclusive refuses a file that another exclusive opener has: two servers
-	// on one file would each think that they alone send its texts. Tools do
-	// without; their writes take turns with the server's.
-	Exclusive bool
-	// NoMigrate refuses a database whose schema is older than the program's, or
-	// that is not there, instead of making it what it should be.
-	NoMigrate bool
-	// Readers is the number of reading connections; 0 means 4.
-	Readers int
-	// Batch is how many transactions may share a commit; 0 means 128.
-	Batch int
-	// Queue is how many transactions may wait for one; 0 means 1024. Beyond
-	// it Update is refused at once, for a server that falls behind is helped
-	// by refusals and not by a longer queue.
-	Queue int
-}
-
-func (o Options) withDefaults() Options {
-	if o.Readers <= 0 {
-		o.Readers = 4
-	}
-	if o.Batch <= 0 {
-		o.Batch = 128
-	}
-	if o.Queue <= 0 {
-		o.Queue = 1024
-	}
-	return o
-}
-
 // ErrServed refuses an exclusive opener of a file that another one has.
 var ErrServed = errors.New("another server is running on this database; one file serves one server")
 
-// Open opens the database file at path, makes it if there is none, and brings
-// its schema up to date. It refuses, in words for the operator, a file that is
-// not Bellhop's and one that a newer Bellhop has written. Close it when done.
-func Open(ctx context.Context, path string, o Options) (*DB, error) {
-	o = o.withDefaults()
+// openSQLite opens the database file at path and makes it if there is none.
+func openSQLite(ctx context.Context, path string, o Options) (*sqliteFile, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	db := &DB{
-		readers: make(chan *conn, o.Readers),
+	db := &sqliteFile{
+		readers: make(chan *liteConn, o.Readers),
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
 	}
@@ -89,7 +46,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
+func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err error) {
 	if o.Exclusive {
 		if db.lock, err = lockFile(path + ".lock"); err != nil {
 			return err
@@ -112,7 +69,7 @@ func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
 	db.pool = sql.OpenDB(connector)
 	db.pool.SetMaxIdleConns(-1) // connections are held here; given back is closed
 
-	c, err := newConn(ctx, db.pool, sqliteDialect, writerPragmas)
+	c, err := newConn(ctx, db.pool, writerPragmas)
 	if err != nil {
 		return explainOpen(err)
 	}
@@ -125,7 +82,7 @@ func (db *DB) open(ctx context.Context, path string, o Options) (err error) {
 		return errors.Join(explainOpen(err), c.close())
 	}
 	for range o.Readers {
-		r, err := newConn(ctx, db.pool, sqliteDialect, readerPragmas)
+		r, err := newConn(ctx, db.pool, readerPragmas)
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
@@ -151,10 +108,9 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// View runs fn on a connection that cannot write, on one snapshot. fn runs on
-// the caller's goroutine; when ctx ends, the statement after the present one
-// is refused. fn must not call View or Update of the same store.
-func (db *DB) View(ctx context.Context, fn func(userpool.Tx) error) error {
+// View runs fn on a connection that cannot write. fn runs on the caller's
+// goroutine.
+func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) error {
 	c, err := db.reader(ctx)
 	if err != nil {
 		return err
@@ -163,13 +119,16 @@ func (db *DB) View(ctx context.Context, fn func(userpool.Tx) error) error {
 	if _, err := c.exec("begin"); err != nil {
 		return err
 	}
-	t := &tx{conn: c, caller: ctx}
 	defer c.exec("rollback") // nothing was written; an error shows at the next begin
+	if err := known(c); err != nil {
+		return err
+	}
+	t := &tx{conn: c, caller: ctx}
 	defer t.end()
 	return t.outcome(fn(t))
 }
 
-func (db *DB) reader(ctx context.Context) (*conn, error) {
+func (db *sqliteFile) reader(ctx context.Context) (*liteConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -188,22 +147,13 @@ func (db *DB) reader(ctx context.Context) (*conn, error) {
 	}
 }
 
-// Update runs fn in one serialisable transaction and returns nil only after a
-// durable commit, which it may share with others (see writer). fn runs on
-// another goroutine, but never after Update has returned; it must not call
-// View or Update of the same store.
-//
-// The end of ctx ends the waiting. If fn has not begun, or is still running,
-// nothing of it is stored; if it has run and its commit is under way, the
-// outcome is unknown. ctx's error is returned in all three cases.
-func (db *DB) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+// Update has the writer run fn, on its goroutine.
+func (db *sqliteFile) Update(ctx context.Context, fn func(userpool.Tx) error) error {
 	return db.writer.do(ctx, fn)
 }
 
-// Close lets what has been accepted finish, refuses the rest, folds the
-// write-ahead log into the file, and returns when nothing of the store is
-// running any more.
-func (db *DB) Close() error {
+// Close also folds the write-ahead log into the file.
+func (db *sqliteFile) Close() error {
 	if db.writer.refuse() {
 		db.closeErr = db.close()
 		close(db.closed)
@@ -212,7 +162,7 @@ func (db *DB) Close() error {
 	return db.closeErr
 }
 
-func (db *DB) close() error {
+func (db *sqliteFile) close() error {
 	<-db.writer.done
 	close(db.closing)
 	var errs []error
@@ -226,7 +176,7 @@ func (db *DB) close() error {
 }
 
 // abandon gives back what a failed open had got so far.
-func (db *DB) abandon() error {
+func (db *sqliteFile) abandon() error {
 	var errs []error
 	close(db.readers)
 	for r := range db.readers {
@@ -237,5 +187,3 @@ func (db *DB) abandon() error {
 	}
 	return errors.Join(append(errs, db.lock.unlock())...)
 }
-
-var errClosed = fault.New(fault.Unavailable, "The server is stopping.")

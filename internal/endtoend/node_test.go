@@ -1,0 +1,162 @@
+package endtoend
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// node is one process of the program, which may be killed and started again.
+type node struct {
+	tb    testing.TB
+	env   []string
+	log   *syncBuffer // all that any run wrote
+	files int         // how many descriptors it may have; 0 for the machine's default
+
+	cmd   *exec.Cmd
+	ended chan error // gets the outcome of the process
+
+	mu  sync.Mutex // guards url while others than the test use it
+	url string
+}
+
+func newNode(tb testing.TB) *node { return &node{tb: tb, log: &syncBuffer{}} }
+
+// another is a second node with the same settings, and env for those that differ.
+func (n *node) another(env ...string) *node {
+	other := newNode(n.tb)
+	other.env = append(append(other.env, n.env...), env...)
+	return other
+}
+
+// run runs a command to its end and returns what it printed.
+func (n *node) run(args ...string) string {
+	n.tb.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = n.env
+	cmd.Stderr = n.log
+	out, err := cmd.Output()
+	if err != nil {
+		n.tb.Fatalf("bellhop %s: %v\n%s", args, err, n.log)
+	}
+	return string(out)
+}
+
+// start starts the server and waits until it says where it listens.
+func (n *node) start() {
+	n.tb.Helper()
+	if err := n.launch(); err != nil {
+		n.tb.Fatal(err)
+	}
+}
+
+// launch is start for other goroutines than the test's.
+func (n *node) launch() error {
+	n.cmd = exec.Command(binary, "serve")
+	if n.files > 0 { // Go has no way to set a limit of a child alone
+		n.cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" serve`, n.files), binary)
+	}
+	n.cmd.Env = n.env
+	n.cmd.Stderr = n.log
+	said := &announcement{log: n.log, at: make(chan string, 1)}
+	n.cmd.Stdout = said
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := n.cmd.Start(); err != nil {
+		return err
+	}
+	cmd, ended := n.cmd, make(chan error, 1)
+	n.ended = ended
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case at := <-said.at:
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.url = at
+		return nil
+	case err := <-ended:
+		ended <- err
+		return fmt.Errorf("the server ended before it listened: %w\n%s", err, n.log)
+	case <-time.After(time.Minute):
+		return errors.New("the server does not listen after a minute\n" + n.log.String())
+	}
+}
+
+// base is where the node listens, or did when it last ran.
+func (n *node) base() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.url
+}
+
+// kill ends the server as a power cut would end the process.
+func (n *node) kill() {
+	n.tb.Helper()
+	n.alive()
+	if err := n.cmd.Process.Kill(); err != nil {
+		n.tb.Fatal(err)
+	}
+	n.outcome()
+}
+
+// stop ends the server as an operator does.
+func (n *node) stop() {
+	n.tb.Helper()
+	n.alive()
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		n.tb.Fatal(err)
+	}
+	if err := n.outcome(); err != nil {
+		n.tb.Fatalf("the server ended with %v\n%s", err, n.log)
+	}
+}
+
+// outcome waits until the process has ended.
+func (n *node) outcome() error {
+	n.tb.Helper()
+	select {
+	case err := <-n.ended:
+		return err
+	case <-time.After(time.Minute):
+		n.tb.Fatalf("the server does not end\n%s", n.log)
+		return nil
+	}
+}
+
+// alive fails the test if the server has ended by itself.
+func (n *node) alive() {
+	n.tb.Helper()
+	select {
+	case err := <-n.ended:
+		n.tb.Fatalf("the server ended by itself: %v\n%s", err, n.log)
+	default:
+	}
+}
+
+// announcement is the standard output of a server, whose first line says where
+// it listens.
+type announcement struct {
+	log io.Writer
+	at  chan string
+
+	first bytes.Buffer // until the line was found
+	found bool
+}
+
+func (a *announcement) Write(p []byte) (int, error) {
+	if !a.found {
+		a.first.Write(p)
+		if _, rest, ok := strings.Cut(a.first.String(), "http://"); ok && strings.Contains(rest, "\n") {
+			line, _, _ := strings.Cut(rest, "\n")
+			a.found = true
+			a.at <- "http://" + strings.TrimSpace(line)
+		}
+	}
+	return a.log.Write(p)
+}

@@ -1,0 +1,219 @@
+package sqlstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+)
+
+// ahead holds spends that this server has taken in advance from counters that
+// many requests share. Two transactions that write one row must wait for each
+// other, and of two serialisable ones the second must run again; so such a
+// counter is written once for several spends, by a statement that commits alone.
+//
+// What is held is counted in the database already, so that no limit is ever
+// exceeded. What nobody needs for a while goes back.
+type ahead struct {
+	db *postgres
+
+	mu   sync.Mutex // guards held
+	held map[string]*holding
+
+	poke    chan struct{} // something is held
+	closing chan struct{}
+	done    chan struct{} // closed when the janitor has ended
+}
+
+// holding is what is held of one counter.
+type holding struct {
+	left     int       // to be spent, in the window that closes at resetAt
+	count    int       // the counter as it was when it was last asked
+	resetAt  time.Time // zero: never asked
+	returned int       // given back, and not to be spent here: its window is not known
+	seen     time.Time // when the last of those came back
+	used     bool      // since the janitor looked
+	asking   chan struct{}
+}
+
+// holdFor is how long what nobody needs is held, twice that at most.
+const holdFor = 5 * time.Second
+
+func newAhead(db *postgres) *ahead {
+	a := &ahead{
+		db: db, held: make(map[string]*holding),
+		poke: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	go a.run()
+	return a
+}
+
+// take spends one. It waits for whoever is asking the database about the same
+// counter.
+func (a *ahead) take(ctx context.Context, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+	for {
+		a.mu.Lock()
+		h := a.hold(key)
+		h.used = true
+		if h.left > 0 && now.Before(h.resetAt) {
+			h.left--
+			s := guard.Spent{OK: true, Count: h.count, ResetAt: h.resetAt}
+			a.mu.Unlock()
+			return s, nil
+		}
+		if asking := h.asking; asking != nil {
+			a.mu.Unlock()
+			select {
+			case <-asking:
+				continue
+			case <-ctx.Done():
+				return guard.Spent{}, ctx.Err()
+			}
+		}
+		h.asking = make(chan struct{})
+		a.mu.Unlock()
+		s, err := a.ask(ctx, h, key, l, now)
+		if err != nil || !s.OK {
+			return s, err
+		}
+	}
+}
+
+// ask gets what a limit lets a server have ahead, or near its end the one that is
+// needed.
+func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, now time.Time) (s guard.Spent, err error) {
+	n := min(l.Ahead, l.Max)
+	s, err = a.db.spendAhead(ctx, key, l, n, now)
+	if err == nil && !s.OK && n > 1 {
+		n = 1
+		s, err = a.db.spendAhead(ctx, key, l, n, now)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(h.asking)
+	h.asking = nil
+	if err == nil && s.OK {
+		if !s.ResetAt.Equal(h.resetAt) {
+			h.left = 0 // of a window that is over
+		}
+		h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
+	}
+	return s, err
+}
+
+// give takes back what was spent.
+func (a *ahead) give(key string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hold(key)
+	if now.Before(h.resetAt) {
+		h.left++
+		return
+	}
+	h.returned++
+	h.seen = now
+}
+
+// hold finds or makes what is held of a counter. The lock is the caller's.
+func (a *ahead) hold(key string) *holding {
+	h := a.held[key]
+	if h == nil {
+		h = &holding{used: true}
+		a.held[key] = h
+		select {
+		case a.poke <- struct{}{}:
+		default:
+		}
+	}
+	return h
+}
+
+// run is the janitor: it puts back what nobody needs, and in the end all.
+func (a *ahead) run() {
+	defer close(a.done)
+	for {
+		select {
+		case <-a.poke:
+		case <-a.closing:
+			return
+		}
+		for a.settle(false) > 0 {
+			timer := time.NewTimer(holdFor)
+			select {
+			case <-timer.C:
+			case <-a.closing:
+				timer.Stop()
+				a.settle(true)
+				return
+			}
+		}
+	}
+}
+
+// settle puts back what was not used since the last time, or all, and says of how
+// many counters something is held then.
+func (a *ahead) settle(all bool) int {
+	back := map[string]*holding{}
+	a.mu.Lock()
+	for key, h := range a.held {
+		if h.asking == nil && (all || !h.used) {
+			back[key] = h
+			delete(a.held, key)
+		}
+		h.used = false
+	}
+	left := len(a.held)
+	a.mu.Unlock()
+	for key, h := range back {
+		a.db.putBack(key, h) // what cannot be put back comes back when its window closes
+	}
+	return left
+}
+
+// close puts everything back. Nobody spends any more then.
+func (a *ahead) close() {
+	close(a.closing)
+	<-a.done
+	a.settle(true)
+}
+
+// aheadTx is what one transaction spends and gives back, which counts only if
+// it is stored.
+type aheadTx struct {
+	all   *ahead
+	now   time.Time // of the last that was spent or given back
+	spent []string
+	given []string
+}
+
+func (t *aheadTx) spend(ctx context.Context, of *tx, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+	if err := of.usable(ctx); err != nil || l.Max <= 0 {
+		return guard.Spent{}, err
+	}
+	s, err := t.all.take(of.caller, key, l, now)
+	if err != nil {
+		of.failed = err
+		return guard.Spent{}, err
+	}
+	if s.OK {
+		t.spent, t.now = append(t.spent, key), now
+	}
+	return s, nil
+}
+
+func (t *aheadTx) giveBack(key string, now time.Time) {
+	t.given, t.now = append(t.given, key), now
+}
+
+// stored makes what was given back count.
+func (t *aheadTx) stored() { t.returnAll(t.given) }
+
+// void undoes what was spent.
+func (t *aheadTx) void() { t.returnAll(t.spent) }
+
+func (t *aheadTx) returnAll(keys []string) {
+	for _, key := range keys {
+		t.all.give(key, t.now)
+	}
+}

@@ -1,0 +1,150 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// commit waits for the commit or for the end of ctx. The commit goes on in any
+// case: to cut it off would not undo it.
+func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, counted *aheadTx) (error, again) {
+	done := make(chan error, 1)
+	db.busy.Add(1)
+	go func() {
+		defer db.busy.Done()
+		db.setCommitting(conn, true)
+		watch := time.AfterFunc(slowCommit, func() { db.suspect(conn) })
+		err := conn.commit()
+		watch.Stop()
+		db.setCommitting(conn, false)
+		switch {
+		case err == nil:
+			counted.stored()
+			release(c, nil)
+		case errors.Is(err, errInDoubt): // what was spent stays so
+			release(c, err)
+		default:
+			counted.void()
+			release(c, nil)
+		}
+		<-db.writes
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if isConflict(err) {
+			return err, conflicted
+		}
+		return err, never
+	case <-ctx.Done():
+		return ctx.Err(), never
+	}
+}
+
+// commit ends the transaction, and waits as long as the server does: for its own
+// disk, and for the standbys that it was told to wait for. Where the answer is
+// lost, or the server says that it has stopped waiting, the outcome is unknown
+// (postgresql.org/docs/current/runtime-config-replication.html).
+func (c *pgConn) commit() error {
+	pc := c.pg.PgConn()
+	pc.Conn().SetReadDeadline(time.Time{})
+	warned := warnings(c.pg)
+	before := warned.count
+	tag, err := c.pg.Exec(c.ctx, "commit")
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.SeverityUnlocalized == "ERROR" {
+		return classifyPostgres(err) // it was refused: a conflict, a constraint
+	}
+	switch {
+	case err != nil:
+		return inDoubt(err)
+	case tag.String() != "COMMIT":
+		return fault.Wrap(fault.Internal, fmt.Errorf("the transaction ended in %s", tag), "")
+	case warned.count != before:
+		return inDoubt(warned.last)
+	}
+	return nil
+}
+
+// errInDoubt marks an Update that may or may not be stored.
+var errInDoubt = errors.New("the connection broke while the commit was under way")
+
+// inDoubt is answered as a failure that may be tried again. A repeat of the same
+// request finds out which it was (userpool's repeats).
+func inDoubt(cause error) error {
+	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errInDoubt, cause),
+		"It is not known whether the request was carried out, please try again.").After(time.Second)
+}
+
+// warned counts what the server warned of on one connection.
+type warned struct {
+	count int
+	last  error
+}
+
+const warnedKey = "bellhop.warned" // among the custom data of a connection
+
+func warnings(c *pgx.Conn) *warned { return c.PgConn().CustomData()[warnedKey].(*warned) }
+
+// noteWarning is pgconn's OnNotice. It is called on the goroutine that reads the
+// answer.
+func noteWarning(c *pgconn.PgConn, n *pgconn.Notice) {
+	w, ok := c.CustomData()[warnedKey].(*warned)
+	if !ok || n.SeverityUnlocalized != "WARNING" {
+		return
+	}
+	w.count++
+	w.last = errors.New(n.Message)
+}
+
+// slowCommit is when a commit's server is suspected: it may be waiting for a
+// standby, or it may be one that is the primary no more and will never answer.
+const slowCommit = 15 * time.Second
+
+func (db *postgres) setCommitting(c *pgConn, yes bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if yes {
+		db.committing[c] = true
+	} else {
+		delete(db.committing, c)
+	}
+}
+
+func (db *postgres) isCommitting(c *pgConn) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.committing[c]
+}
+
+// suspect gives up a commit if another server has become the primary meanwhile.
+// One that waits for its standby is left in peace, for a connection that is
+// closed under it would go on being one of the server's few.
+func (db *postgres) suspect(c *pgConn) {
+	for db.isCommitting(c) {
+		if now, err := db.primary(); err == nil && now != startOf(c.pg) {
+			c.pg.PgConn().Conn().Close() // whoever reads from it is told
+			return
+		}
+		<-time.After(slowCommit / 3)
+	}
+}
+
+// primary says when the server started that a new connection leads to.
+func (db *postgres) primary() (started string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), slowCommit/3)
+	defer cancel()
+	c, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close(ctx)
+	return started, c.QueryRow(ctx, pgStarted).Scan(&started)
+}

@@ -1,0 +1,156 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+var postgresDialect = dialect{
+	schema: postgresSchema,
+	begin:  "begin isolation level read committed", // sees what was committed before its turn
+	turn:   migrationTurn,
+	claim:  claimSchema,
+	tables: `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
+}
+
+var textType = regexp.MustCompile(`(?m)^([^-\n]*?)\btext\b`)
+
+// postgresSchema compares all texts by their bytes, as SQLite does: by what
+// language the database was made for would differ from machine to machine, and
+// between versions of the system's library.
+func postgresSchema(text string) string {
+	text = strings.NewReplacer("{without rowid}", "", "{bytes}", "").Replace(text)
+	return textType.ReplaceAllString(text, `${1}text collate "C"`)
+}
+
+// migrationLock is the advisory lock that servers take turns by when they bring
+// the schema up to date: "Bellhop" in ASCII.
+const migrationLock = 0x42656c6c686f70
+
+const (
+	pgMigrationTurn = `select count(*) from (select pg_advisory_xact_lock($1)) turn`
+	pgTables        = `select count(*) from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`
+	pgOurTables     = `select count(*) from pg_attribute where attrelid = to_regclass('schema_migrations')
+		and attname in ('version', 'name', 'applied_at')`
+)
+
+func migrationTurn(c conn) error {
+	_, err := number(c, pgMigrationTurn, migrationLock)
+	return err
+}
+
+// claimSchema makes an empty schema Bellhop's and refuses somebody else's.
+func claimSchema(c conn) error {
+	ours, err := number(c, pgOurTables)
+	if err != nil || ours == 3 {
+		return err
+	}
+	tables, err := number(c, pgTables)
+	if err != nil {
+		return err
+	}
+	if tables != 0 {
+		return errForeignTables
+	}
+	return c.script(sqlMakeMigrations)
+}
+
+var errForeignTables = errors.New("another program's tables are in this database; give Bellhop a database of its own, or a schema by ?search_path=NAME")
+
+// classifyPostgres sorts by SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html),
+// never by text. Of a server's error only the message is kept, for its detail may
+// quote a row.
+func classifyPostgres(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch {
+	case e.Code == "23503":
+		// Every foreign key is a row's pool.
+		return fault.Wrap(fault.ResourceNotFound, err, "The user pool does not exist.")
+	case e.Code == "40001", e.Code == "40P01", e.Code == "55P03", e.Code == "57014":
+		return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
+	case strings.HasPrefix(e.Code, "23"):
+		return fault.Wrap(fault.Conflict, err, "The record exists.")
+	case strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "58"), e.Code == "25006":
+		return fault.Wrap(fault.Unavailable, err, "The database cannot write.").After(10 * time.Second)
+	case strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "08"), e.Code == "25P03", e.Code == "25P04":
+		return fault.Wrap(fault.Unavailable, err, "The database cannot be reached.").After(time.Second)
+	}
+	return fault.Wrap(fault.Internal, err, "")
+}
+
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// isConflict says whether a transaction must be run again for what others did
+// meanwhile.
+func isConflict(err error) bool {
+	code := sqlState(err)
+	return code == "40001" || code == "40P01"
+}
+
+func isReadOnly(err error) bool { return sqlState(err) == "25006" }
+
+// errBroken marks a statement whose connection ended: what ran on it and was not
+// committed is not stored.
+var errBroken = errors.New("the connection to the database is broken")
+
+func broken(cause error) error {
+	if isReadOnly(cause) { // known as what it is
+		return classifyPostgres(cause)
+	}
+	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errBroken, cause), "The database cannot be reached.").After(time.Second)
+}
+
+// unreachable is why no connection could be had.
+func unreachable(cause error) error {
+	if sqlState(cause) == "53300" {
+		return fault.Wrap(fault.Unavailable, cause, "The database is busy.").After(time.Second)
+	}
+	return fault.Wrap(fault.Unavailable, cause, "The database cannot be reached.").After(time.Second)
+}
+
+// explainPostgres words for the operator why a database cannot be opened.
+func explainPostgres(err error) error {
+	var why string
+	switch code := sqlState(err); {
+	case code == "28P01", code == "28000":
+		why = "the server refuses the user or the password"
+	case code == "3D000":
+		why = "there is no such database; make it with createdb"
+	case code == "42501":
+		why = "the user may not make tables here; let it own the database or the schema"
+	case code == "25006":
+		why = "the server is read-only, as a standby is; name the primary, or all hosts separated by commas"
+	case code == "55P03":
+		why = "another server has been bringing the schema up to date for a minute; start again when it has done"
+	case code == "53300":
+		why = "the server has no connection left; raise its max_connections or lower pool_max_conns in the URL"
+	case errors.As(err, new(*pgconn.ConnectError)) && strings.Contains(err.Error(), "read only connection"):
+		why = "no server of the URL takes writes; is the primary down, or are all of them standbys?"
+	case errors.As(err, new(*pgconn.ConnectError)), errors.Is(err, errBroken):
+		why = "the server cannot be reached"
+	default:
+		return err
+	}
+	return fmt.Errorf("%s: %w", why, err)
+}

@@ -1,0 +1,506 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// postgres is a database on a PostgreSQL server, with a pool of connections.
+// Each transaction has one of them, and commits by itself: the server shares
+// commits among those that wait together.
+type postgres struct {
+	pool      *pgxpool.Pool
+	isolation isolation
+	queue     chan struct{} // who waits for a place, or has one
+	writes    chan struct{} // places of Updates: two connections are left to Views
+
+	ahead *ahead
+
+	mu         sync.Mutex // guards closed and committing, and counting in busy against its wait
+	closed     bool
+	committing map[*pgConn]bool
+	busy       sync.WaitGroup // transactions, and commits that nobody waits for
+	ended      chan struct{}  // closed when Close has done its work
+	closeErr   error          // valid then
+}
+
+// isolation is the level of an Update. The store runs serializable; its verbs
+// hold at the weaker ones too, which tests see to.
+type isolation string
+
+const (
+	serializable   isolation = "serializable"
+	repeatableRead isolation = "repeatable read"
+	readCommitted  isolation = "read committed"
+)
+
+const beginView = "begin isolation level repeatable read, read only"
+
+func (i isolation) begin() string { return "begin isolation level " + string(i) }
+
+// oldestServer is the least server_version_num that is let in: what is older has
+// had no fixes for years.
+const oldestServer = 140000
+
+// openPostgres opens the database of a URL.
+func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
+	cfg, err := poolConfig(url)
+	if err != nil { // it may quote the URL, with its password
+		return nil, errNoURL
+	}
+	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	db := &postgres{
+		pool: pool, isolation: level,
+		queue:  make(chan struct{}, int(cfg.MaxConns)+o.Queue),
+		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
+		ended:  make(chan struct{}),
+
+		committing: make(map[*pgConn]bool),
+	}
+	if err := db.prepare(ctx, o); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
+	}
+	db.ahead = newAhead(db)
+	return db, nil
+}
+
+var errNoURL = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+
+// hosts names the servers of a URL for the operator.
+func hosts(cfg *pgxpool.Config) string {
+	all := net.JoinHostPort(cfg.ConnConfig.Host, fmt.Sprint(cfg.ConnConfig.Port))
+	seen := map[string]bool{all: true}
+	for _, f := range cfg.ConnConfig.Fallbacks { // one more for each way of TLS
+		if next := net.JoinHostPort(f.Host, fmt.Sprint(f.Port)); !seen[next] {
+			seen[next] = true
+			all += ", " + next
+		}
+	}
+	return all
+}
+
+// The pool, unless the URL says otherwise (pool_max_conns and the like, see
+// pgxpool.ParseConfig). Connections are few: a transaction is a few milliseconds,
+// and more of them at once wait for each other's rows.
+const (
+	minPoolSize    = 16
+	connsPerCPU    = 4
+	idleConns      = 4
+	connectWithin  = 3 * time.Second
+	pingWithin     = 2 * time.Second
+	keepAliveIdle  = 10 * time.Second
+	keepAliveEvery = 5 * time.Second
+	keepAliveTries = 3
+)
+
+// poolConfig reads the URL. What it says goes before what is set here.
+func poolConfig(text string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	said := u.Query()
+	if !said.Has("pool_max_conns") {
+		cfg.MaxConns = int32(max(minPoolSize, connsPerCPU*runtime.GOMAXPROCS(0)))
+	}
+	if !said.Has("pool_min_conns") {
+		cfg.MinConns = min(idleConns, cfg.MaxConns)
+	}
+	if !said.Has("target_session_attrs") {
+		// Among several hosts, the one that takes writes; of one, refused if it
+		// does not, now rather than at the first sign-up.
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if !said.Has("connect_timeout") {
+		cfg.ConnConfig.ConnectTimeout = connectWithin
+	}
+	dialer := &net.Dialer{
+		Timeout:         cfg.ConnConfig.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries},
+		Control:         giveUpUnacknowledged,
+	}
+	cfg.ConnConfig.DialFunc = dialer.DialContext
+	cfg.ConnConfig.OnNotice = noteWarning
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "bellhop"
+	}
+	cfg.PingTimeout = pingWithin
+	cfg.AfterConnect = setUp
+	return cfg, nil
+}
+
+// prepare makes sure that the server is one of ours and brings the schema up to
+// date.
+func (db *postgres) prepare(ctx context.Context, o Options) error {
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	version, err := number(conn, "select current_setting('server_version_num')::bigint")
+	if err != nil {
+		return err
+	}
+	if version < oldestServer {
+		return fmt.Errorf("this is PostgreSQL %d; Bellhop needs %d or newer", version/10000, oldestServer/10000)
+	}
+	if o.NoMigrate {
+		return mustBeCurrent(conn, migrations())
+	}
+	// Who waits for another server's migration waits longer than for a row.
+	if err := conn.script("set lock_timeout = '60s'"); err != nil {
+		return err
+	}
+	return errors.Join(migrate(ctx, conn, migrations()), conn.script("set lock_timeout = '5s'"))
+}
+
+// enter counts a transaction. leave must be called at its end.
+func (db *postgres) enter() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return errClosed
+	}
+	select {
+	case db.queue <- struct{}{}:
+	default:
+		return errQueueFull
+	}
+	db.busy.Add(1)
+	return nil
+}
+
+func (db *postgres) leave() {
+	<-db.queue
+	db.busy.Done()
+}
+
+// acquire takes a connection. What of the pool's error is not ctx's is the
+// server's.
+func (db *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unreachable(err)
+	}
+	return c, nil
+}
+
+// release gives a connection back, or ends it where err says that nobody knows
+// in what state it is.
+func release(c *pgxpool.Conn, err error) {
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = c.Conn().Close(ctx) // the pool drops what is closed
+	}
+	c.Release()
+}
+
+func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	conn := newPgConn(ctx, c.Conn())
+	conn.begin(beginView)
+	t := &tx{conn: conn, caller: ctx}
+	defer func() { release(c, conn.rollback()) }()
+	defer t.end()
+	return t.outcome(fn(t))
+}
+
+// tries is how often an Update is run that conflicts with others; conflicts with
+// ones that have ended since come to an end themselves. reconnects is how often
+// it is run again after its connection broke.
+const (
+	tries      = 12
+	reconnects = 2
+	maxBackoff = 64 * time.Millisecond
+)
+
+func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	select {
+	case db.writes <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	broken := 0
+	for try := 1; ; try++ {
+		err, again := db.attempt(ctx, fn)
+		switch again {
+		case never:
+			return err
+		case reconnected:
+			if broken++; broken > reconnects {
+				return err
+			}
+		case conflicted:
+			if try == tries {
+				return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
+			}
+		}
+		if err := backOff(ctx, try); err != nil {
+			return err
+		}
+		select {
+		case db.writes <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// backOff waits a while by chance, longer at each try, so that those who met
+// once do not meet again.
+func backOff(ctx context.Context, try int) error {
+	most := min(time.Millisecond<<min(try, 10), maxBackoff)
+	timer := time.NewTimer(rand.N(most))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again says why an attempt may be repeated: nothing of it is stored then.
+type again int
+
+const (
+	never again = iota
+	conflicted
+	reconnected
+)
+
+// attempt runs fn in a transaction, once. It gives its place back when the commit
+// has ended, which may be later than it returns.
+func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (err error, _ again) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		<-db.writes
+		return err, never
+	}
+	conn := newPgConn(ctx, c.Conn())
+	conn.begin(db.isolation.begin())
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}}
+	returned := false
+	defer func() {
+		if !returned { // a function ended its goroutine (a test's FailNow does)
+			t.ahead.void()
+			release(c, errExited)
+			<-db.writes
+		}
+	}()
+	err = call(t, fn)
+	returned = true
+	failed := t.statement // what a statement failed of, whatever fn made of that
+	if err == nil {
+		err = ctx.Err() // who stops waiting while fn runs has nothing stored
+	}
+	if err != nil {
+		rollbackErr := conn.rollback()
+		if isReadOnly(failed) {
+			rollbackErr = failed // a primary that is one no more: let the pool look for the new one
+		}
+		release(c, rollbackErr)
+		<-db.writes
+		t.ahead.void()
+		return err, whether(ctx, failed)
+	}
+	if !conn.begun() {
+		release(c, nil)
+		<-db.writes
+		t.ahead.stored()
+		return nil, never
+	}
+	return db.commit(ctx, c, conn, t.ahead)
+}
+
+// whether says if an attempt that failed before its commit may be repeated.
+func whether(ctx context.Context, failed error) again {
+	switch {
+	case failed == nil || ctx.Err() != nil:
+		return never
+	case isConflict(failed):
+		return conflicted
+	case isReadOnly(failed) || errors.Is(failed, errBroken):
+		return reconnected
+	}
+	return never
+}
+
+// spendAhead spends several at once, or none, in a statement that commits alone.
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time) (s guard.Spent, err error) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	ok := false
+	scan := func(r row) (err error) {
+		s, err = scanSpent(r)
+		ok = true
+		return err
+	}
+	err = conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, scan)
+	if s.OK = ok; err != nil || ok {
+		return s, err
+	}
+	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
+}
+
+// putBack gives to a counter what is held of it.
+func (db *postgres) putBack(key string, h *holding) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	c, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	if h.left > 0 {
+		_, _ = conn.exec(sqlPutBack, key, millis(h.resetAt), h.left)
+	}
+	if h.returned > 0 {
+		_, _ = conn.exec(sqlGiveBack, key, millis(h.seen), h.returned)
+	}
+}
+
+// closeWithin bounds the wait of Close for commits that hang.
+const closeWithin = 10 * time.Second
+
+// Close waits for commits too that nobody waits for. It gives up those that hang,
+// which their callers have been told not to know the end of.
+func (db *postgres) Close() error {
+	db.mu.Lock()
+	first := !db.closed
+	db.closed = true
+	db.mu.Unlock()
+	if first {
+		db.closeErr = db.finish()
+		db.ahead.close()
+		db.pool.Close()
+		close(db.ended)
+	}
+	<-db.ended
+	return db.closeErr
+}
+
+func (db *postgres) finish() error {
+	done := make(chan struct{})
+	go func() {
+		db.busy.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+	}
+	db.mu.Lock()
+	hang := len(db.committing)
+	for c := range db.committing {
+		c.pg.PgConn().Conn().Close()
+	}
+	db.mu.Unlock()
+	<-done
+	return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hang)
+}
+
+// postgresSchemaVersion is SchemaVersion on PostgreSQL, by a connection of its own.
+func postgresSchemaVersion(ctx context.Context, url string) (version int, err error) {
+	err = onServer(ctx, url, func(c conn) error {
+		there, err := tablesOn(c)
+		if err != nil || len(there) == 0 {
+			return err
+		}
+		if ours, err := number(c, pgOurTables); err != nil || ours != 3 {
+			return errors.Join(err, errForeignTables)
+		}
+		n, err := number(c, sqlSchemaVersion)
+		version = int(n)
+		return err
+	})
+	return version, err
+}
+
+// onServer runs fn on a connection of its own to the server of a URL.
+func onServer(ctx context.Context, url string, fn func(conn) error) error {
+	cfg, err := poolConfig(url)
+	if err != nil {
+		return errNoURL
+	}
+	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err == nil {
+		defer pg.Close(context.WithoutCancel(ctx))
+		if err = setUp(ctx, pg); err == nil {
+			err = fn(newPgConn(ctx, pg))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, explainPostgres(err))
+	}
+	return nil
+}
+
+// PostgresClients counts the connections that servers and commands have to the
+// database of a URL.
+func PostgresClients(ctx context.Context, url string) (n int, err error) {
+	err = onServer(ctx, url, func(c conn) error {
+		others, err := number(c, pgOtherClients)
+		n = int(others)
+		return err
+	})
+	return n, err
+}
+
+const pgOtherClients = `select count(*) from pg_stat_activity
+	where datname = current_database() and application_name = current_setting('application_name') and pid <> pg_backend_pid()`

@@ -1,0 +1,118 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
+	"github.com/bellhop-auth/bellhop/internal/storetest"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+func TestPostgres_PassesTheSuite(t *testing.T) {
+	storetest.Run(t, emptied(t, serializable))
+}
+
+// The verbs that one statement decides hold without the help of the isolation
+// level.
+func TestPostgres_AtWeakerIsolation_RacesHaveOneWinner(t *testing.T) {
+	for _, level := range []isolation{readCommitted, repeatableRead} {
+		t.Run(string(level), func(t *testing.T) { storetest.RunRaces(t, emptied(t, level)) })
+	}
+}
+
+// emptied returns a function that empties one database and returns it: to make
+// the schema for each case would be most of the suite's time.
+func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, operator := openURL(t, url, level), beside(t, url)
+	var empty strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(tableNames(t))) {
+		if name != "user_search" { // it goes with the pools
+			fmt.Fprintf(&empty, "delete from %s;", name)
+		}
+	}
+	return func(t *testing.T) userpool.Store {
+		if err := operator.script(empty.String()); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+}
+
+func TestPostgres_EveryStatementPreparesAndUsesAnIndex(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	openURL(t, url, serializable)
+	c := beside(t, url)
+	for name, text := range statements(t) {
+		if strings.HasPrefix(text, "create") {
+			continue
+		}
+		prepared, err := c.pg.Prepare(t.Context(), name, text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		explain := fmt.Sprintf("explain execute %q", name) // its generic plan, as it is run
+		if n := len(prepared.ParamOIDs); n > 0 {
+			explain += "(" + strings.Repeat("null, ", n-1) + "null)"
+		}
+		err = c.query(explain, nil, func(r row) error {
+			var line string
+			if err := r.Scan(&line); err != nil {
+				return err
+			}
+			if strings.Contains(line, "Seq Scan") && mayScan[name] == "" {
+				t.Errorf("%s reads a whole table: %s", name, line)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("explain %s: %v", name, err)
+		}
+	}
+}
+
+// openSchema opens a new schema in the database of a URL, which is quicker to
+// have than a database.
+func openSchema(t *testing.T, url string, level isolation) *postgres {
+	t.Helper()
+	return openURL(t, pgtest.NewSchema(t, url), level)
+}
+
+func openURL(t *testing.T, url string, level isolation) *postgres {
+	t.Helper()
+	db, err := openPostgres(t.Context(), url, level, Options{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
+
+func beside(t *testing.T, url string) *pgConn {
+	t.Helper()
+	cfg, err := poolConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pg, err := pgx.ConnectConfig(t.Context(), cfg.ConnConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pg.Close(context.Background()) })
+	if err := setUp(t.Context(), pg); err != nil {
+		t.Fatal(err)
+	}
+	return newPgConn(t.Context(), pg)
+}
