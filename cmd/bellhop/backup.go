@@ -131,9 +131,9 @@ func endRestored(ctx context.Context, in invocation, cfg *config.Config, o resto
 // mustBeAlone refuses while servers are connected, which would go on with what is
 // ended under them.
 func mustBeAlone(ctx context.Context, cfg *config.Config) error {
-	others, err := sqlstore.PostgresClients(ctx, cfg.Database)
-	if err == nil && others > 0 {
-		err = fmt.Errorf("%d connections of servers or commands are on this database; stop them first", others)
+	facts, err := sqlstore.AskPostgres(ctx, cfg.Database)
+	if err == nil && facts.Clients > 0 {
+		err = fmt.Errorf("%d connections of servers or commands are on this database; stop them first", facts.Clients)
 	}
 	return err
 }

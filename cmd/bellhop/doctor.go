@@ -66,9 +66,8 @@ func checks() []check {
 
 // engine is what a kind of database can be asked besides what every one has.
 type engine interface {
-	// unopened looks at it from outside; a failure among the findings is why it is
-	// not opened.
-	unopened(ctx context.Context) []finding
+	// unopened looks at it from outside, and says whether it is worth opening.
+	unopened(ctx context.Context) (found []finding, opens bool)
 	// opened looks at it while a store is open on it.
 	opened(ctx context.Context) []finding
 	// clock is the time of the database's own machine, false where it has none.
@@ -76,7 +75,12 @@ type engine interface {
 }
 
 // engineOf is the engine that the settings name.
-func engineOf(cfg *config.Config) engine { return sqliteFile{cfg.Database} }
+func engineOf(cfg *config.Config) engine {
+	if cfg.OnPostgres() {
+		return postgresServer{cfg.Database}
+	}
+	return sqliteFile{cfg.Database}
+}
 
 // patient is the installation. What a check has opened the later ones use.
 type patient struct {

@@ -69,8 +69,8 @@ func checkCertificate(_ context.Context, p *patient) []finding {
 // checkDatabase looks at the database from outside, and opens it. It brings no
 // schema up to date and makes none.
 func checkDatabase(ctx context.Context, p *patient) []finding {
-	all := p.engine.unopened(ctx)
-	if slices.ContainsFunc(all, func(f finding) bool { return f.Level == levelFail }) {
+	all, opens := p.engine.unopened(ctx)
+	if !opens {
 		return all
 	}
 	store, err := sqlstore.Open(ctx, p.cfg.Database, sqlstore.Options{NoMigrate: true, Readers: 1})
@@ -415,30 +415,37 @@ func buildTime() (at time.Time) {
 // sqliteFile is the engine of a database in a file.
 type sqliteFile struct{ path string }
 
-func (f sqliteFile) unopened(ctx context.Context) []finding {
+func (f sqliteFile) unopened(ctx context.Context) ([]finding, bool) {
 	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return []finding{failure("start the server, which makes it, or name the data folder with --data", "there is no database %s", f.path)}
+		return []finding{failure("start the server, which makes it, or name the data folder with --data", "there is no database %s", f.path)}, false
 	}
 	if err != nil {
-		return []finding{failure("see to its owner and mode", "it cannot be found (%v)", err)}
+		return []finding{failure("see to its owner and mode", "it cannot be found (%v)", err)}, false
 	}
 	var all []finding
 	if info.Mode().Perm()&0o077 != 0 {
 		all = append(all, warning("chmod 600 it", "%s can be read by others than its owner (mode %o)", f.path, info.Mode().Perm()))
 	}
 	all = append(all, checkDisk(f.path)...)
-	version, err := sqlstore.SchemaVersion(ctx, f.path)
+	all = append(all, fine("%s, %d MiB", f.path, info.Size()>>20))
+	schema := schemaOf(ctx, f.path)
+	return append(all, schema), schema.Level == levelOK
+}
+
+// schemaOf compares the schema of a database with the program's.
+func schemaOf(ctx context.Context, database string) finding {
+	version, err := sqlstore.SchemaVersion(ctx, database)
 	switch latest := sqlstore.LatestSchema(); {
 	case err != nil:
-		return append(all, failure("restore a backup, or name another file with --database", "%v", err))
+		return failure("restore a backup, or name another database with --database", "%v", err)
 	case version < latest:
-		return append(all, failure("bellhop migrate brings it up to date, and so does a server's start unless --auto-migrate is false",
-			"the schema is version %d, and this program's is version %d", version, latest))
+		return failure("bellhop migrate brings it up to date, and so does a server's start unless --auto-migrate is false",
+			"the schema is version %d, and this program's is version %d", version, latest)
 	case version > latest:
-		return append(all, failure("run the newer Bellhop that wrote it", "the schema is version %d, and this program knows %d", version, latest))
+		return failure("run the newer Bellhop that wrote it", "the schema is version %d, and this program knows %d", version, latest)
 	}
-	return append(all, fine("%s, %d MiB, schema version %d", f.path, info.Size()>>20, version))
+	return fine("schema version %d", version)
 }
 
 func (f sqliteFile) opened(ctx context.Context) []finding {

@@ -49,6 +49,25 @@ func served(t *testing.T) string {
 	return data
 }
 
+// copied is a copy of a data folder, since making keys takes long.
+func copied(t *testing.T, data string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "bellhop.db", "master.key", "credentials"} {
+		mode := os.FileMode(0o600)
+		if name == "" {
+			mode = 0o700
+		}
+		if err := os.Chmod(filepath.Join(to, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
 // change changes a database as a fault would.
 func change(t *testing.T, data string, fn func(context.Context, userpool.Tx) error) {
 	t.Helper()
@@ -119,6 +138,7 @@ func TestDoctor_WhatIsWrong_IsFoundAndCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
+	base := served(t)
 	cert, key, _ := selfSigned(t)
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	defer untrusted.Close()
@@ -202,7 +222,7 @@ func TestDoctor_WhatIsWrong_IsFoundAndCounted(t *testing.T) {
 		}, nil, "database", levelFail, "the schema is version 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data := served(t)
+			data := copied(t, base)
 			if c.spoil != nil {
 				c.spoil(t, data)
 			}

@@ -17,14 +17,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// cuts is how often a command is killed.
-func cuts() int {
-	if soak() {
-		return 400
-	}
-	return 12
-}
-
 // cut runs a command and kills it after a while. It says whether the command had
 // ended before, as it should.
 func (s *site) cut(after time.Duration, args ...string) (ended bool) {
@@ -114,7 +106,7 @@ func TestBackup_KilledAtRandomMoments_LeavesAWholeFileOrNone(t *testing.T) {
 	out := t.TempDir()
 	whole := s.lasting("backup", filepath.Join(out, "first"))
 	cutOff := 0
-	for i := range cuts() {
+	for i := range often(12, 400) {
 		file := filepath.Join(out, fmt.Sprint("backup-", i))
 		if !s.cut(rand.N(whole), "backup", file) {
 			cutOff++
@@ -140,7 +132,7 @@ func TestBackup_KilledAtRandomMoments_LeavesAWholeFileOrNone(t *testing.T) {
 	if cutOff == 0 {
 		t.Error("no backup was cut off")
 	}
-	t.Logf("%d of %d were cut off; a whole one takes %v", cutOff, cuts(), whole)
+	t.Logf("%d of %d were cut off; a whole one takes %v", cutOff, often(12, 400), whole)
 }
 
 func TestRestore_KilledAtRandomMoments_LeavesTheOldDatabaseOrTheRestoredOne(t *testing.T) {
@@ -152,7 +144,7 @@ func TestRestore_KilledAtRandomMoments_LeavesTheOldDatabaseOrTheRestoredOne(t *t
 	s.run("backup", file)
 	whole := s.lasting("restore", file, "--force")
 	outcomes := map[string]int{}
-	for range cuts() {
+	for range often(12, 400) {
 		mark(t, database, "old")
 		ended := s.cut(rand.N(whole*5/4), "restore", file, "--force")
 		got := marked(t, database)

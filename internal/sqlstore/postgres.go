@@ -490,17 +490,3 @@ func onServer(ctx context.Context, url string, fn func(conn) error) error {
 	}
 	return nil
 }
-
-// PostgresClients counts the connections that servers and commands have to the
-// database of a URL.
-func PostgresClients(ctx context.Context, url string) (n int, err error) {
-	err = onServer(ctx, url, func(c conn) error {
-		others, err := number(c, pgOtherClients)
-		n = int(others)
-		return err
-	})
-	return n, err
-}
-
-const pgOtherClients = `select count(*) from pg_stat_activity
-	where datname = current_database() and application_name = current_setting('application_name') and pid <> pg_backend_pid()`
