@@ -48,7 +48,7 @@ func checkDisk(path string) []finding {
 	if err := syscall.Statfs(folder, &disk); err != nil {
 		return []finding{warning("look at it", "the file system of %s says nothing (%v)", folder, err)}
 	}
-	var all []finding
+	all := checkOwner(path, folder)
 	kind := int64(disk.Type)
 	if name := networkDisks[kind]; name != "" {
 		all = append(all, warning("keep the database on a disk of this machine", "%s is on %s, where SQLite's locks may not hold", folder, name))
@@ -76,6 +76,15 @@ func checkDisk(path string) []finding {
 		all = append(all, fine("fsync takes %v, and %d MiB are free on its disk", took.Round(time.Microsecond), room>>20))
 	}
 	return all
+}
+
+// checkOwner says that a file is not its folder's owner's, as one that root has made.
+func checkOwner(path, folder string) []finding {
+	var file, dir syscall.Stat_t
+	if syscall.Stat(path, &file) != nil || syscall.Stat(folder, &dir) != nil || file.Uid == dir.Uid {
+		return nil
+	}
+	return []finding{warning("chown it to the user that runs the server", "%s belongs to user %d, and its folder to user %d", path, file.Uid, dir.Uid)}
 }
 
 // The times of an fsync that are believed: NVMe with a capacitor takes some 20 µs.

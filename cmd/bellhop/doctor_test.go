@@ -215,6 +215,14 @@ func TestDoctor_WhatIsWrong_IsFoundAndCounted(t *testing.T) {
 				return tx.InsertAudit(ctx, userpool.AuditRow{ID: "ffffffff", At: time.Now().Add(time.Hour)})
 			})
 		}, nil, "clock", levelFail, "behind the newest row"},
+		"another owner": {func(t *testing.T, data string) {
+			if os.Getuid() != 0 {
+				t.Skip("only root gives files away")
+			}
+			if err := os.Chown(filepath.Join(data, "bellhop.db"), 65534, 65534); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, "database", levelWarn, "belongs to user 65534"},
 		"older schema": {func(t *testing.T, data string) {
 			if err := os.Rename(filepath.Join(versionOneData(t), "bellhop.db"), filepath.Join(data, "bellhop.db")); err != nil {
 				t.Fatal(err)

@@ -131,3 +131,33 @@ func TestServe_OnAFullDisk_EndsWithOneSentence(t *testing.T) {
 		})
 	}
 }
+
+// Root restores, and the server's user goes on.
+func TestRestore_ByRoot_LeavesTheDatabaseToTheServersUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	s := newSite(t)
+	file := filepath.Join(t.TempDir(), "backup")
+	s.run("backup", file)
+	for _, remove := range []bool{false, true} {
+		serveAsUser(t, s.dir) // gives the folder away
+		if remove {
+			for _, name := range []string{"bellhop.db", "bellhop.db.lock"} {
+				if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s.run("restore", file, "--force")
+		for _, name := range []string{"bellhop.db", "bellhop.db.lock"} {
+			info, err := os.Stat(filepath.Join(s.dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if owner := info.Sys().(*syscall.Stat_t).Uid; owner != nobody {
+				t.Errorf("after a restore, the database removed before: %v, %s belongs to user %d", remove, name, owner)
+			}
+		}
+	}
+}

@@ -15,9 +15,10 @@ import (
 // the database is touched; at each moment the database is the old one or the
 // restored one, whole.
 type Restoration struct {
-	path string // of the database
-	old  bool   // there is one
-	lock *fileLock
+	path  string      // of the database
+	old   bool        // there is one
+	owner fs.FileInfo // whoever owns this is to own the database
+	lock  *fileLock
 }
 
 // Restore begins to put a backup in the place of the database at path: it copies the
@@ -54,6 +55,11 @@ func (r *Restoration) begin(ctx context.Context, backup string, force bool) erro
 	if err := copyFile(backup, r.Path()); err != nil {
 		return err
 	}
+	for _, made := range []string{r.Path(), r.path + ".lock"} {
+		if err := keepOwner(made, r.owner); err != nil {
+			return fmt.Errorf("%s cannot be given to the owner of the data: %w", made, err)
+		}
+	}
 	if _, err := checkWhole(ctx, r.Path()); err != nil {
 		return fmt.Errorf("%s cannot be restored: %w", backup, err)
 	}
@@ -71,6 +77,9 @@ func (r *Restoration) mayReplace(backup string, force bool) error {
 	target, err := os.Stat(r.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if r.owner, err = os.Stat(filepath.Dir(r.path)); err != nil {
+			return err
+		}
 		return r.noLogLeft()
 	case err != nil:
 		return err
@@ -79,7 +88,7 @@ func (r *Restoration) mayReplace(backup string, force bool) error {
 	case !force:
 		return fmt.Errorf("there is a database %s; --force puts it aside and restores in its place", r.path)
 	}
-	r.old = true
+	r.old, r.owner = true, target
 	return nil
 }
 
