@@ -72,6 +72,7 @@ func firstGoodWithin(t *testing.T, s *site, b *balancer, rec *record) {
 // primary, fences it and promotes the standby, which becomes the next primary to
 // be killed.
 func TestFailover_PrimaryKilledUnderLoad_NothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	s := onPostgres(t, p.dsn(), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -106,6 +107,7 @@ func TestFailover_PrimaryKilledUnderLoad_NothingAcknowledgedIsLost(t *testing.T)
 // from the primary, which lives on with another node beside it, and promotes the
 // standby. After that the node on the wrong side is to say yes to nothing.
 func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	s := onPostgres(t, p.dsn(), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -114,9 +116,9 @@ func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) 
 	chance, rec, b := chanceOf(t), &record{}, newBalancer(t, s.node)
 	ctx := bounded(t, time.Hour)
 	s.rotating(ctx, s.patient(b))
-	people := populate(ctx, s, b, rec, 8)
 	var back []time.Duration
 	for i := range times {
+		people := populate(ctx, s, b, rec, 8)
 		stranded := s.another("BELLHOP_DATABASE="+p.primary.DSN(database), "BELLHOP_DATA="+t.TempDir())
 		stranded.start()
 		<-time.After(time.Duration(500+chance.IntN(1000)) * time.Millisecond) // the moment of the fault
@@ -125,6 +127,7 @@ func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) 
 		p.standby.Promote(t)
 		firstGoodWithin(t, s, b, rec)
 		back = append(back, time.Since(cut))
+		people.disperse()
 		acknowledgesNothing(t, s, stranded)
 		p.primary.Fence(t) // the operator comes at last
 		stranded.kill()
@@ -132,7 +135,6 @@ func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) 
 			p.swap(t)
 		}
 	}
-	people.disperse()
 	check(t, s, b, rec)
 	s.stop()
 	median, worst := spread(back)
@@ -165,6 +167,7 @@ func acknowledgesNothing(t *testing.T, s *site, n *node) {
 // TestFailover_StandbyLost_WritesWaitAndAreUnknown kills the one standby that
 // commits wait for, and starts it again.
 func TestFailover_StandbyLost_WritesWaitAndAreUnknown(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	s := onPostgres(t, p.dsn(), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -200,6 +203,7 @@ func TestFailover_StandbyLost_WritesWaitAndAreUnknown(t *testing.T) {
 // TestCommitInDoubt_TheRepeatFindsOutWhichItWas breaks connections while a COMMIT
 // is on its way, half of them before it counts and half after.
 func TestCommitInDoubt_TheRepeatFindsOutWhichItWas(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Start(t, pgtest.Options{})
 	c.SQL(t, "postgres", "create database "+database)
 	proxy := pgtest.NewProxy(t, c)

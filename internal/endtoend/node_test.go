@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +19,7 @@ type node struct {
 	tb    testing.TB
 	env   []string
 	log   *syncBuffer // all that any run wrote
-	files int         // how many descriptors it may have; 0 for the machine's default
+	under []string    // a command that the server is started by, which becomes it
 
 	cmd   *exec.Cmd
 	ended chan error // gets the outcome of the process
@@ -59,10 +60,8 @@ func (n *node) start() {
 
 // launch is start for other goroutines than the test's.
 func (n *node) launch() error {
-	n.cmd = exec.Command(binary, "serve")
-	if n.files > 0 { // Go has no way to set a limit of a child alone
-		n.cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" serve`, n.files), binary)
-	}
+	argv := append(slices.Clone(n.under), binary, "serve")
+	n.cmd = exec.Command(argv[0], argv[1:]...)
 	n.cmd.Env = n.env
 	n.cmd.Stderr = n.log
 	said := &announcement{log: n.log, at: make(chan string, 1)}

@@ -180,7 +180,7 @@ func TestNodes_Raced_HaveOneWinner(t *testing.T) {
 	rounds, raced := often(2, 150), 0
 	for range rounds {
 		for _, r := range []func(context.Context, *testing.T, *site, []*cip.Client){
-			raceAnswers, raceConfirmations, raceRefreshes, raceWrongAnswers, raceWrongConfirmations,
+			raceAnswers, raceConfirmations, raceRefreshes, raceRefreshesWithin, raceWrongAnswers, raceWrongConfirmations,
 		} {
 			r(ctx, t, s, sdks)
 			raced++
@@ -275,21 +275,63 @@ func raceConfirmations(ctx context.Context, t *testing.T, s *site, sdks []*cip.C
 	}
 }
 
+// raceRefreshes uses a token at once that is good for once: one at most gets its
+// successor, and since the others look like thieves, the family is dead then.
 func raceRefreshes(ctx context.Context, t *testing.T, s *site, sdks []*cip.Client) {
+	t.Helper()
+	successors, lost := exchanged(ctx, t, s, sdks)
+	if len(successors) > 1 || len(lost) < racers-1 {
+		t.Errorf("a refresh token, used %d times at once, was exchanged %d times", racers, racers-len(lost))
+	}
+	allRefused(t, lost)
+	for token := range successors {
+		if err := refresh(ctx, s, sdks[1], token); !refused(err) {
+			t.Errorf("the family of a token that was used again is answered with %v", err)
+		}
+	}
+}
+
+// raceRefreshesWithin does so within the grace: all get the same successor.
+func raceRefreshesWithin(ctx context.Context, t *testing.T, s *site, sdks []*cip.Client) {
+	t.Helper()
+	gracious := *s
+	gracious.client = s.gracious
+	successors, lost := exchanged(ctx, t, &gracious, sdks)
+	if len(successors) != 1 || len(lost) > 0 {
+		t.Errorf("within the grace a refresh token has %d successors and is refused %d times: %v", len(successors), len(lost), lost)
+	}
+	for token := range successors {
+		if err := refresh(ctx, &gracious, sdks[2], token); err != nil {
+			t.Errorf("the successor that all got is answered with %v", err)
+		}
+	}
+}
+
+func refresh(ctx context.Context, s *site, sdk *cip.Client, token string) error {
+	_, err := sdk.GetTokensFromRefreshToken(ctx, &cip.GetTokensFromRefreshTokenInput{ClientId: &s.client, RefreshToken: &token})
+	return err
+}
+
+// exchanged lets all racers exchange one refresh token.
+func exchanged(ctx context.Context, t *testing.T, s *site, sdks []*cip.Client) (successors map[string]bool, lost []error) {
 	t.Helper()
 	in, err := begun(ctx, t, s, sdks[2]).give(ctx, s, sdks[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := in.AuthenticationResult.RefreshToken
-	won, lost := race(ctx, sdks, func(sdk *cip.Client) error {
-		_, err := sdk.GetTokensFromRefreshToken(ctx, &cip.GetTokensFromRefreshTokenInput{ClientId: &s.client, RefreshToken: token})
+	var mu sync.Mutex // guards successors
+	successors = make(map[string]bool)
+	_, lost = race(ctx, sdks, func(sdk *cip.Client) error {
+		out, err := sdk.GetTokensFromRefreshToken(ctx, &cip.GetTokensFromRefreshTokenInput{ClientId: &s.client, RefreshToken: token})
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			successors[*out.AuthenticationResult.RefreshToken] = true
+		}
 		return err
 	})
-	if won != 1 {
-		t.Errorf("a refresh token, used %d times at once, was rotated %d times", racers, won)
-	}
-	allRefused(t, lost)
+	return successors, lost
 }
 
 // raceWrongAnswers guesses at a Session that lasts for five tries.

@@ -87,18 +87,24 @@ func (s *site) speak(b *balancer, r aws.Retryer) *cip.Client {
 	})
 }
 
-// rotating makes the site's client one whose refresh tokens are good for once.
+// rotating makes the site's client one whose refresh tokens are good for once,
+// and another whose are good for a minute more.
 func (s *site) rotating(ctx context.Context, sdk *cip.Client) {
+	s.tb.Helper()
+	s.client, s.gracious = s.clientWithGrace(ctx, sdk, 0), s.clientWithGrace(ctx, sdk, 60)
+}
+
+func (s *site) clientWithGrace(ctx context.Context, sdk *cip.Client, seconds int32) string {
 	s.tb.Helper()
 	made, err := sdk.CreateUserPoolClient(ctx, &cip.CreateUserPoolClientInput{
 		UserPoolId: &s.pool, ClientName: aws.String("rotating"),
 		ExplicitAuthFlows:    []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowCustomAuth, types.ExplicitAuthFlowsTypeAllowUserAuth},
-		RefreshTokenRotation: &types.RefreshTokenRotationType{Feature: types.FeatureTypeEnabled, RetryGracePeriodSeconds: aws.Int32(0)},
+		RefreshTokenRotation: &types.RefreshTokenRotationType{Feature: types.FeatureTypeEnabled, RetryGracePeriodSeconds: &seconds},
 	})
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.client = *made.UserPoolClient.ClientId
+	return *made.UserPoolClient.ClientId
 }
 
 // record is what the server has acknowledged, kept by the clients alone.
@@ -143,18 +149,18 @@ func (r *record) signIns() int {
 	return len(r.refresh) + len(r.rotated)
 }
 
-// crowd is people who live on the server at once.
-type crowd struct {
+// town is people who live on the server at once.
+type town struct {
 	stop   context.CancelFunc
 	people sync.WaitGroup
 }
 
-// populate lets some people live one life after the other until the crowd is
+// populate lets some people live one life after the other until the town is
 // dispersed. Each knows from its patient client how everything ended: what was
 // unknown is repeated until it is known.
-func populate(ctx context.Context, s *site, b *balancer, rec *record, people int) *crowd {
+func populate(ctx context.Context, s *site, b *balancer, rec *record, people int) *town {
 	ctx, stop := context.WithCancel(ctx)
-	c := &crowd{stop: stop}
+	c := &town{stop: stop}
 	for range people {
 		sdk := s.patient(b)
 		c.people.Go(func() {
@@ -169,7 +175,7 @@ func populate(ctx context.Context, s *site, b *balancer, rec *record, people int
 	return c
 }
 
-func (c *crowd) disperse() {
+func (c *town) disperse() {
 	c.stop()
 	c.people.Wait()
 }

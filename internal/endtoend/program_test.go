@@ -60,6 +60,8 @@ type site struct {
 	sink   *smstest.Sink
 	pool   string
 	client string
+
+	gracious string // another client, see rotating
 }
 
 const webhookSecret = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIG5vdCBvZiBhbnlib2R5"

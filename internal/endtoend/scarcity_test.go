@@ -1,8 +1,9 @@
 package endtoend
 
 import (
-	"context"
+	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 )
@@ -31,8 +33,35 @@ func untilUnknown(t *testing.T, s *site, before func()) {
 			t.Fatalf("what is the server's trouble is called the caller's: %v", err)
 		}
 		if err != nil {
+			hinted(t, err)
 			return
 		}
+	}
+}
+
+// hinted checks that a 503 says when to come again.
+func hinted(t *testing.T, err error) {
+	t.Helper()
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if ok && answer.HTTPStatusCode() == http.StatusServiceUnavailable && answer.Response.Header.Get("Retry-After") == "" {
+		t.Errorf("a 503 does not say when to come again: %v", err)
+	}
+}
+
+// readable checks that the keys which tokens are verified by can be had.
+func readable(t *testing.T, s *site) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(bounded(t, time.Minute), http.MethodGet, s.base()+"/"+s.pool+"/.well-known/jwks.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("while nothing can be written the keys cannot be read: %s", answer.Status)
 	}
 }
 
@@ -66,13 +95,18 @@ func starve(t *testing.T, s *site, times int, take, give func()) {
 }
 
 func TestDiskFull_OnSQLite(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 24)
 	s := newSite(t, "BELLHOP_LIMITS=off", "BELLHOP_DATABASE="+filepath.Join(disk.Dir, "bellhop.db"))
 	s.start()
-	starve(t, s, often(2, 50), func() { untilUnknown(t, s, func() { disk.Fill(t) }) }, func() { disk.Free(t) })
+	starve(t, s, often(2, 50), func() {
+		untilUnknown(t, s, func() { disk.Fill(t) })
+		readable(t, s)
+	}, func() { disk.Free(t) })
 }
 
 func TestDiskFull_OfPostgresData(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 96)
 	data := filepath.Join(disk.Dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
@@ -87,7 +121,10 @@ func TestDiskFull_OfPostgresData(t *testing.T) {
 	s := onPostgres(t, c.NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
 	s.start()
-	starve(t, s, often(1, 20), func() { untilUnknown(t, s, func() { disk.Fill(t) }) }, func() {
+	starve(t, s, often(1, 20), func() {
+		untilUnknown(t, s, func() { disk.Fill(t) })
+		readable(t, s)
+	}, func() {
 		disk.Free(t)
 		revive(t, c)
 	})
@@ -96,6 +133,7 @@ func TestDiskFull_OfPostgresData(t *testing.T) {
 // TestDiskFull_OfPostgresLog fills the disk of the write-ahead log, on which
 // PostgreSQL gives up; its supervisor starts it again.
 func TestDiskFull_OfPostgresLog(t *testing.T) {
+	t.Parallel()
 	disk := pgtest.NewDisk(t, 96)
 	wal := filepath.Join(disk.Dir, "wal")
 	if err := os.Mkdir(wal, 0o700); err != nil {
@@ -126,6 +164,7 @@ func revive(t *testing.T, c *pgtest.Cluster) {
 }
 
 func TestConnectionsExhausted_OfPostgres(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Start(t, pgtest.Options{MaxConnections: 30})
 	s := onPostgres(t, c.NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -142,19 +181,17 @@ func TestConnectionsExhausted_OfPostgres(t *testing.T) {
 // TestDescriptorsExhausted opens more connections than the server has
 // descriptors for.
 func TestDescriptorsExhausted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "BELLHOP_LIMITS=off")
-	s.files = 80
+	s.under = []string{"sh", "-c", `ulimit -n 80 && exec "$0" "$@"`}
 	s.start()
 	var held []net.Conn
 	starve(t, s, often(2, 50), func() {
-		for range 2 * s.files {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(s.base(), "http://"))
-			cancel()
-			if err != nil {
-				break // the queue of those who wait to be accepted is full as well
+		for opened := 0; takesConnections(s); opened++ {
+			if opened == 1000 {
+				t.Fatal("the server takes all connections there are: the test proves nothing")
 			}
-			held = append(held, conn)
+			held = append(held, dial(t, s))
 		}
 	}, func() {
 		for _, conn := range held {
@@ -162,4 +199,25 @@ func TestDescriptorsExhausted(t *testing.T) {
 		}
 		held = nil
 	})
+}
+
+// dial opens a connection to the server, which may not have accepted it yet.
+func dial(t *testing.T, s *site) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.base(), "http://"), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// takesConnections says whether a new connection is served.
+func takesConnections(s *site) bool {
+	fresh := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := fresh.Get(s.base() + "/healthz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return true
 }

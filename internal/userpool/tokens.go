@@ -232,7 +232,10 @@ func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, ca
 			return step{}, nil, notFound(err, errRevokedRefresh)
 		}
 		next := step{User: f.UserID, Family: f.ID, Generation: t.Generation + 1}
-		if t.Generation+1 == f.Generation && at.Before(f.RotatedAt.Add(c.Settings.RotationGrace)) {
+		// Without a grace there is none: a request that began before the one which
+		// won, or by a slower clock, is no exception.
+		grace := c.Settings.RotationGrace
+		if t.Generation+1 == f.Generation && grace > 0 && at.Before(f.RotatedAt.Add(grace)) {
 			return next, nil, nil
 		}
 		rotated, err := tx.RotateRefresh(ctx, f.ID, t.Generation, at)

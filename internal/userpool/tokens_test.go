@@ -1,8 +1,10 @@
 package userpool_test
 
 import (
+	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +65,40 @@ func TestRotation_SameSuccessorWithinTheGrace_ReuseEndsTheFamily(t *testing.T) {
 		w.want(err, fault.NotAuthorized, "Refresh Token has been revoked")
 		_, err = w.s.GetUser(w.ctx, second.Access)
 		w.want(err, fault.NotAuthorized, "Access Token has been revoked")
+	})
+}
+
+// overtaken is a store in which one Update waits while others pass it.
+type overtaken struct {
+	userpool.Store
+	hold atomic.Pointer[chan struct{}] // what the next Update waits for
+}
+
+func (s *overtaken) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	if hold := s.hold.Swap(nil); hold != nil {
+		<-*hold
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+func TestRotation_WithoutAGrace_WhoBeganEarlierAndIsOvertakenLoses(t *testing.T) {
+	inWorld(t, options{rotation: true}, func(w *world) {
+		store := &overtaken{Store: w.store}
+		w.on(store)
+		first := w.member(home, asha, "")
+		w.settle()
+		hold, late := make(chan struct{}), make(chan error)
+		store.hold.Store(&hold)
+		go func() {
+			_, err := w.refresh(first.Refresh)
+			late <- err
+		}()
+		w.pass(time.Second)
+		if _, err := w.refresh(first.Refresh); err != nil {
+			t.Fatal(err)
+		}
+		close(hold)
+		w.want(<-late, fault.RefreshTokenReuse, "")
 	})
 }
 
