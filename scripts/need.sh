@@ -6,6 +6,7 @@ need() { command -v "$1" >/dev/null || apt_missing+=("$2"); }
 need chromium chromium
 need aws awscli
 need gcc gcc
+need systemd-analyze systemd
 need npm npm
 [ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)

@@ -61,6 +61,10 @@ func commands() []command {
 		{"admin-keys create", "make a key that signs administrative requests", adminKeysCreate, adminKeysCreateHelp},
 		{"admin-keys list", "list the keys that sign administrative requests", adminKeysList, adminKeysListHelp},
 		{"admin-keys delete", "end such a key at once", adminKeysDelete, adminKeysDeleteHelp},
+		{"doctor", "say what is wrong with this installation, and what to do", doctor, doctorHelp},
+		{"migrate", "bring the schema of the database up to date", migrate, migrateHelp},
+		{"backup", "copy the database to a file, also beside a running server", backup, backupHelp},
+		{"restore", "put a backup in the place of the database, and end what must not come back", restore, restoreHelp},
 		{"audit", "print who did what, and how it ended", audit, auditHelp},
 		{"version", "say which build this is", version, nil},
 	}

@@ -32,25 +32,42 @@ type vault struct {
 // openVault opens the data folder. An exclusive opener is a server, of which a
 // database has one; others are tools that may run beside it.
 func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
+	if err := makeData(cfg); err != nil {
+		return nil, err
 	}
-	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{Exclusive: exclusive})
+	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{Exclusive: exclusive, NoMigrate: !cfg.AutoMigrate})
 	if err != nil {
 		return nil, err
 	}
-	v := &vault{store: store}
-	if v.file, err = masterKey(ctx, cfg, store); err != nil {
+	v, err := unlock(ctx, cfg, store, exclusive)
+	if err != nil {
 		return nil, errors.Join(err, store.Close())
+	}
+	return v, nil
+}
+
+// unlock reads the master key of an opened database.
+func unlock(ctx context.Context, cfg *config.Config, store *sqlstore.DB, exclusive bool) (*vault, error) {
+	v := &vault{store: store}
+	var err error
+	if v.file, err = masterKey(ctx, cfg, store); err != nil {
+		return nil, err
 	}
 	v.ring = v.file
 	if !exclusive { // the server may not have read the file since it was changed
 		v.ring, err = userpool.RingInUse(ctx, store, v.file)
 	}
 	if err != nil {
-		return nil, errors.Join(explainMasterKey(cfg, err), store.Close())
+		return nil, explainMasterKey(cfg, err)
 	}
 	return v, nil
+}
+
+func makeData(cfg *config.Config) error {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	return nil
 }
 
 func explainMasterKey(cfg *config.Config, err error) error {

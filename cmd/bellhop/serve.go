@@ -10,6 +10,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/cognito"
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -42,7 +43,7 @@ func serve(ctx context.Context, in invocation) error {
 	v.watch = watch
 	service, err := openService(ctx, cfg, v, d, log)
 	if err != nil {
-		return err
+		return explainWrite(cfg, err)
 	}
 	face, err := newFace(cfg, service, log, watch.requests()...)
 	if err != nil {
@@ -77,6 +78,14 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 		return nil, err
 	}
 	return service, ensureAdminKey(ctx, cfg, service, log)
+}
+
+// explainWrite words for the operator that a start could not write what it must.
+func explainWrite(cfg *config.Config, err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Unavailable && f.Cause != nil {
+		return fmt.Errorf("the database %s takes no writes: %w", cfg.DatabaseName(), f.Cause)
+	}
+	return err
 }
 
 func claimURL(ctx context.Context, service *userpool.Service, accept bool) error {

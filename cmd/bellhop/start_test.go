@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql"
 	"encoding/pem"
 	"io"
 	"math/big"
@@ -120,5 +121,31 @@ func TestServe_CredentialsFileOfAnotherKey_IsWarnedOf(t *testing.T) {
 	write(t, file, []byte("[default]\naws_access_key_id = local\naws_secret_access_key = a-secret-of-our-own-choice\n"))
 	if log := serve(env...); strings.Contains(log, warning) {
 		t.Errorf("warned of a file with the right key:\n%s", log)
+	}
+}
+
+func TestServe_DatabaseThatDoesNotFitTheProgram_EndsWithOneSentence(t *testing.T) {
+	for change, want := range map[string]string{
+		"insert into schema_migrations values (9999, 'later', 0)": "written by a newer Bellhop",
+		"drop table families":       "half made: its schema says version 2, and the table families of version 1 is missing",
+		"drop table admin_keys":     "the table admin_keys of version 2 is missing",
+		"pragma application_id = 7": "another program's SQLite database",
+	} {
+		data := t.TempDir()
+		createPool(t, data)
+		db, err := sql.Open("sqlite", filepath.Join(data, "bellhop.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(change); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := once(t, nil, "serve", "--data", data, "--listen", "127.0.0.1:0")
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q, %q", change, code, stdout, stderr)
+		}
 	}
 }

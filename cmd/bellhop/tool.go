@@ -20,7 +20,7 @@ import (
 // toolSettings are the settings that matter to commands that work on a data
 // folder; the others are accepted, so that they can share a server's file and
 // environment.
-var toolSettings = []string{"data", "database", "master-key-file", "config"}
+var toolSettings = []string{"data", "database", "auto-migrate", "master-key-file", "config"}
 
 // loadTool reads the settings of such a command.
 func loadTool(in invocation, flags ...config.Flag) (*config.Config, error) {

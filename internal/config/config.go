@@ -22,6 +22,7 @@ type Config struct {
 	Listen             string         // host:port; port 0 takes a free one
 	Data               string         // the data folder
 	Database           string         // path of the SQLite file, or PostgreSQL URL, which may hold a password: see DatabaseName
+	AutoMigrate        bool           // false: no command but migrate changes the schema
 	MasterKeyFile      string         // path of the file with the master key
 	PublicURL          string         // without trailing slash; empty is made from the bound address
 	AcceptIssuerChange bool           // a changed public URL may change the issuer of existing pools

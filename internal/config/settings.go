@@ -25,6 +25,8 @@ func Settings() []Setting {
 			Help: "folder of the database, the master key and the admin credentials"},
 		{Name: "database", Shown: "`bellhop.db` in the data folder", Arg: "FILE", set: setDatabase,
 			Help: "SQLite file, or a PostgreSQL database as postgres://USER@HOST/NAME, which any number of servers may share"},
+		{Name: "auto-migrate", Default: "true", set: setSwitch(func(c *Config) *bool { return &c.AutoMigrate }),
+			Help: "bring the schema of the database up to date at start; false refuses an older one, which bellhop migrate then brings up to date"},
 		{Name: "master-key-file", Shown: "`master.key` in the data folder", Arg: "FILE", set: setText(func(c *Config) *string { return &c.MasterKeyFile }),
 			Help: "key that seals the secrets in the database; made only with a new database"},
 		{Name: "public-url", Shown: "`http://`, with TLS `https://`, and the bound address", Arg: "URL", set: setPublicURL,

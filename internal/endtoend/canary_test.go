@@ -45,6 +45,7 @@ func TestCanary_SecretsAndNumbersAreNowhere(t *testing.T) {
 	c.secret("webhook secret", webhookSecret)
 	c.secret("webhook key", strings.TrimPrefix(webhookSecret, "whsec_"))
 	sing(t, s, c)
+	s.run("backup", filepath.Join(s.dir, "backup"))
 	searchFiles(t, s, c)
 	searchTrail(t, s, c)
 	s.kill()

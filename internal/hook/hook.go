@@ -7,10 +7,12 @@ package hook
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -113,6 +115,50 @@ func (p *Poster) Post(ctx context.Context, id string, payload any) error {
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status has decided already
 	return judge(res.StatusCode)
+}
+
+// Probe connects to the webhook's host, by TLS where the URL says so, and posts
+// nothing. Where posts go by a proxy it connects to that. Its errors hold nothing of
+// the URL.
+func (p *Poster) Probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	target, err := url.Parse(p.url)
+	if err != nil {
+		return errors.New("webhook: the URL cannot be parsed")
+	}
+	security := &tls.Config{}
+	if t, ok := p.client.Transport.(*http.Transport); ok {
+		if t.TLSClientConfig != nil {
+			security = t.TLSClientConfig.Clone()
+		}
+		if t.Proxy != nil {
+			proxy, err := t.Proxy(&http.Request{URL: target})
+			if err != nil {
+				return errors.New("webhook: the proxy's URL cannot be parsed")
+			}
+			if proxy != nil {
+				target = proxy
+			}
+		}
+	}
+	conn, err := dial(ctx, target, security)
+	if err != nil {
+		return fmt.Errorf("webhook: %w", netcause.Of(err))
+	}
+	return conn.Close()
+}
+
+func dial(ctx context.Context, to *url.URL, security *tls.Config) (net.Conn, error) {
+	port := to.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[to.Scheme]
+	}
+	address := net.JoinHostPort(to.Hostname(), port)
+	if to.Scheme != "https" {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	return (&tls.Dialer{Config: security}).DialContext(ctx, "tcp", address)
 }
 
 func (p *Poster) request(ctx context.Context, id string, payload any) (*http.Request, error) {

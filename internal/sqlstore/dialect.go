@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -27,6 +28,8 @@ type dialect struct {
 	turn  func(conn) error
 	// claim makes an empty database Bellhop's and refuses somebody else's.
 	claim func(conn) error
+	// tables lists the names of the tables that are there.
+	tables string
 }
 
 var sqliteDialect = dialect{
@@ -34,6 +37,7 @@ var sqliteDialect = dialect{
 	begin:  "begin immediate",
 	turn:   func(conn) error { return nil }, // begin has waited for it
 	claim:  claimFile,
+	tables: `select name from sqlite_master where type = 'table'`,
 }
 
 // bindSQLite keeps a placeholder's number: a bare ? would swap arguments of a
@@ -102,7 +106,22 @@ func explainOpen(err error) error {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return errors.New("another process keeps this database locked; stop it first")
 	case sqlite3.SQLITE_CORRUPT:
-		return errors.New("this database is damaged; restore it from a backup")
+		return errDamaged
+	case sqlite3.SQLITE_CANTOPEN:
+		return errors.New("this file cannot be opened; the user that runs bellhop must be able to read and write it and its folder")
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return errors.New("this file, or its folder, is read-only; the user that runs bellhop must be able to write both")
+	case sqlite3.SQLITE_FULL:
+		return errors.New("the disk is full; make room for it")
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("the disk does not read or write, since it is full or failing: %w", err)
 	}
 	return err
+}
+
+var errDamaged = errors.New("this database is damaged; restore it from a backup")
+
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +66,13 @@ const (
 // migrate brings the schema from whatever version it has to the last of steps,
 // each step in a transaction of its own. Two processes may do so at once.
 func migrate(ctx context.Context, c conn, steps []migration) error {
-	if err := inTx(c, func() error { return c.engine().claim(c) }); err != nil {
+	err := inTx(c, func() error {
+		if err := c.engine().claim(c); err != nil {
+			return err
+		}
+		return mustBeWhole(c, steps)
+	})
+	if err != nil {
 		return err
 	}
 	for _, m := range steps {
@@ -82,20 +87,17 @@ func migrate(ctx context.Context, c conn, steps []migration) error {
 	if err != nil {
 		return err
 	}
-	if last := len(steps); version > int64(last) {
-		return fmt.Errorf("this database was written by a newer Bellhop (its schema is version %d, this program knows %d); run that one", version, last)
+	if err := mustNotBeNewer(version, len(steps)); err != nil {
+		return err
 	}
 	return whole(c, steps)
 }
-
-// madeTables finds the names of the tables that a migration makes.
-var madeTables = regexp.MustCompile(`(?m)^create table (\w+)`)
 
 // whole makes sure that the tables of the schema's version are there: a copy that
 // was cut off, or a hand that slipped, must not be found out by a request.
 func whole(c conn, steps []migration) error {
 	for _, m := range steps {
-		for _, made := range madeTables.FindAllStringSubmatch(m.text, -1) {
+		for _, made := range makesTable.FindAllStringSubmatch(m.text, -1) {
 			if _, err := number(c, "select count(*) from (select 1 from "+made[1]+" limit 1) found"); err != nil {
 				return fmt.Errorf("this database is not whole: it says that its schema is version %d, but %s of version %d cannot be read; restore it from a backup: %w", len(steps), made[1], m.version, err)
 			}

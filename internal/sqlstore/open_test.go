@@ -133,7 +133,19 @@ func TestOpen_ForeignFile_IsRefusedAndUntouched(t *testing.T) {
 			}
 			execSQL(t, path, "insert into schema_migrations (version, name, applied_at) values (9999, 'later', 0)")
 		}},
-		{"a folder", "", func(t *testing.T, path string) {
+		{"a database that lacks a table", "the table user_groups of version 2 is missing", func(t *testing.T, path string) {
+			if err := reopen(t, path, Options{}).Close(); err != nil {
+				t.Fatal(err)
+			}
+			execSQL(t, path, "drop table user_groups")
+		}},
+		{"a database that is further than it says", "is there already", func(t *testing.T, path string) {
+			if err := reopen(t, path, Options{}).Close(); err != nil {
+				t.Fatal(err)
+			}
+			execSQL(t, path, "delete from schema_migrations where version > 1")
+		}},
+		{"a folder", "cannot be opened", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -150,12 +162,52 @@ func TestOpen_ForeignFile_IsRefusedAndUntouched(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %q, want it to say %q", err, c.want)
 			}
+			if strings.Count(err.Error(), "\n") > 0 {
+				t.Errorf("more than one sentence: %q", err)
+			}
 			if c.name == "a text" {
 				if after, _ := os.ReadFile(path); string(after) != string(before) {
 					t.Error("the file was changed")
 				}
 			}
 		})
+	}
+}
+
+func TestOpen_NoMigrate_RefusesWhatIsNotUpToDateAndChangesNothing(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "bellhop.db")
+	empty := filepath.Join(t.TempDir(), "bellhop.db")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, version := range map[string]int{none: 0, empty: 0, versionOneFile(t): 1} {
+		_, err := Open(t.Context(), path, Options{NoMigrate: true})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("its schema is version %d", version)) || !strings.Contains(err.Error(), "bellhop migrate") {
+			t.Errorf("of version %d: got %v", version, err)
+		}
+		if got, err := SchemaVersion(t.Context(), path); err != nil || got != version {
+			t.Errorf("afterwards it is version %d, %v; want %d", got, err, version)
+		}
+	}
+	gone(t, none)
+	path := filepath.Join(t.TempDir(), "bellhop.db")
+	if err := reopen(t, path, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, reopen(t, path, Options{NoMigrate: true}), "key"); err != nil {
+		t.Error(err)
+	}
+	execSQL(t, path, "drop table user_groups")
+	if _, err := Open(t.Context(), path, Options{NoMigrate: true}); err == nil || !strings.Contains(err.Error(), "user_groups") {
+		t.Errorf("without a table: got %v", err)
+	}
+}
+
+func TestSchemaVersion_OfAForeignFile_IsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recipes.db")
+	execSQL(t, path, "create table recipes (id integer)")
+	if v, err := SchemaVersion(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no database of Bellhop's") {
+		t.Errorf("got %d, %v", v, err)
 	}
 }
 

@@ -17,6 +17,7 @@ var postgresDialect = dialect{
 	begin:  "begin isolation level read committed", // sees what was committed before its turn
 	turn:   migrationTurn,
 	claim:  claimSchema,
+	tables: `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
 }
 
 var textType = regexp.MustCompile(`(?m)^([^-\n]*?)\btext\b`)
@@ -56,10 +57,12 @@ func claimSchema(c conn) error {
 		return err
 	}
 	if tables != 0 {
-		return errors.New("another program's tables are in this database; give Bellhop a database of its own, or a schema by ?search_path=NAME")
+		return errForeignTables
 	}
 	return c.script(sqlMakeMigrations)
 }
+
+var errForeignTables = errors.New("another program's tables are in this database; give Bellhop a database of its own, or a schema by ?search_path=NAME")
 
 // classifyPostgres sorts by SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html),
 // never by text. Of a server's error only the message is kept, for its detail may

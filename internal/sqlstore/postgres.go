@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -63,7 +64,7 @@ const oldestServer = 140000
 func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
 	cfg, err := poolConfig(url)
 	if err != nil { // it may quote the URL, with its password
-		return nil, errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+		return nil, errNoURL
 	}
 	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -79,13 +80,15 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		slowCommit: slowCommit, closeWithin: closeWithin,
 		committing: make(map[*pgConn]bool),
 	}
-	if err := db.prepare(ctx); err != nil {
+	if err := db.prepare(ctx, o); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
 	}
 	db.ahead = newAhead(db)
 	return db, nil
 }
+
+var errNoURL = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
 
 // hosts names the servers of a URL for the operator.
 func hosts(cfg *pgxpool.Config) string {
@@ -157,7 +160,7 @@ func poolConfig(text string) (*pgxpool.Config, error) {
 
 // prepare makes sure that the server is one of ours and brings the schema up to
 // date.
-func (db *postgres) prepare(ctx context.Context) error {
+func (db *postgres) prepare(ctx context.Context, o Options) error {
 	c, err := db.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -170,6 +173,9 @@ func (db *postgres) prepare(ctx context.Context) error {
 	}
 	if version < oldestServer {
 		return fmt.Errorf("this is PostgreSQL %d; Bellhop needs %d or newer", version/10000, oldestServer/10000)
+	}
+	if o.NoMigrate {
+		return mustBeCurrent(conn, migrations())
 	}
 	// Who waits for another server's migration waits longer than for a row.
 	if err := conn.script("set lock_timeout = '60s'"); err != nil {
@@ -466,4 +472,41 @@ func (db *postgres) finish() error {
 	db.mu.Unlock()
 	<-done
 	return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hang)
+}
+
+// postgresSchemaVersion is SchemaVersion on PostgreSQL, by a connection of its own.
+func postgresSchemaVersion(ctx context.Context, url string) (version int, err error) {
+	err = onServer(ctx, url, func(c conn) error {
+		there, err := tablesOn(c)
+		if err != nil || len(there) == 0 {
+			return err
+		}
+		if ours, err := number(c, pgOurTables); err != nil || ours != 3 {
+			return errors.Join(err, errForeignTables)
+		}
+		n, err := number(c, sqlSchemaVersion)
+		version = int(n)
+		return err
+	})
+	return version, err
+}
+
+// onServer runs fn on a connection of its own to the server of a URL.
+func onServer(ctx context.Context, url string, fn func(conn) error) error {
+	cfg, err := poolConfig(url)
+	if err != nil {
+		return errNoURL
+	}
+	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err == nil {
+		defer pg.Close(context.WithoutCancel(ctx))
+		if err = setUp(ctx, pg); err == nil {
+			err = fn(newPgConn(ctx, pg))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, explainPostgres(err))
+	}
+	return nil
 }

@@ -52,7 +52,11 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 			return err
 		}
 	}
-	if err := makePrivate(path); err != nil {
+	if o.NoMigrate {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return olderSchema(0, LatestSchema())
+		}
+	} else if err := makePrivate(path); err != nil {
 		return err
 	}
 	// As SQLite's own builds on Linux do: it writes all that a commit needs to
@@ -69,7 +73,12 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 	if err != nil {
 		return explainOpen(err)
 	}
-	if err := migrate(ctx, c, migrations()); err != nil {
+	if o.NoMigrate {
+		err = mustBeCurrent(c, migrations())
+	} else {
+		err = migrate(ctx, c, migrations())
+	}
+	if err != nil {
 		return errors.Join(explainOpen(err), c.close())
 	}
 	for range o.Readers {

@@ -45,6 +45,9 @@ type Options struct {
 	// do without; their writes take turns with the server's. On PostgreSQL it
 	// says nothing: any number of servers share a database.
 	Exclusive bool
+	// NoMigrate refuses a database whose schema is older than the program's, or
+	// that is not there, instead of making it what it should be.
+	NoMigrate bool
 	// Readers is the number of SQLite's reading connections; 0 means 4.
 	Readers int
 	// Batch is how many transactions may share a commit of SQLite's; 0 means 128.

@@ -32,6 +32,11 @@ const versionOne = `
 // openVersionOne opens a database that the first version has written.
 func openVersionOne(t *testing.T) *DB {
 	t.Helper()
+	return reopen(t, versionOneFile(t), Options{})
+}
+
+func versionOneFile(t *testing.T) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "bellhop.db")
 	schema, err := os.ReadFile("migrations/0001_init.sql")
 	if err != nil {
@@ -39,7 +44,7 @@ func openVersionOne(t *testing.T) *DB {
 	}
 	execSQL(t, path, "pragma application_id = 1113943148; pragma foreign_keys = on;"+
 		sqlMakeMigrations+";"+sqliteDialect.schema(string(schema))+versionOne)
-	return reopen(t, path, Options{})
+	return path
 }
 
 func TestUpgrade_OfTheFirstVersion_FindsEverything(t *testing.T) {

@@ -19,7 +19,7 @@ const MaxTTL = 24 * time.Hour
 // verifiers keep a fetched key set for hours; an old key stays published until
 // the last token that it signed is dead, and an hour more.
 const (
-	rotateAfter   = 90 * 24 * time.Hour
+	RotateAfter   = 90 * 24 * time.Hour
 	publishBefore = 24 * time.Hour
 	publishAfter  = MaxTTL + time.Hour
 )
@@ -182,7 +182,7 @@ func (s KeySet) successor(alg Alg, use Use, now time.Time) *Key {
 }
 
 func (k *Key) dueAt(alg Alg, now time.Time) bool {
-	return k.Alg != alg || !now.Before(k.ActiveAt.Add(rotateAfter))
+	return k.Alg != alg || !now.Before(k.ActiveAt.Add(RotateAfter))
 }
 
 // jwk is a public key as in RFC 7517; its fields stand in Cognito's order.

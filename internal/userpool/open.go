@@ -23,6 +23,7 @@ const (
 	metaMasterKeys   = "master_keys"             // keyUses
 	metaPublicURL    = "public_url"
 	metaReady        = "ready_at"
+	metaRestored     = "restored_at" // what was begun before is over; see restore.go
 )
 
 // IsNew says whether no Service was ever opened on the store. Only then may a

@@ -332,3 +332,11 @@ type Message struct {
 	NextAt    time.Time
 	Attempts  int
 }
+
+// Pending counts what waits for an answer, or to be sent.
+type Pending struct {
+	Challenges int // codes
+	Sessions   int
+	Repeats    int // answers kept for repeats of their request
+	Messages   int
+}

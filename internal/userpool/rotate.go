@@ -96,6 +96,12 @@ type KeyView struct {
 	PublishedUntil time.Time // zero while there is no successor
 }
 
+// Overdue says that the key signs a day longer than it should, with no successor:
+// no server has looked after the keys.
+func (k KeyView) Overdue(at time.Time) bool {
+	return k.State == KeySigns && k.RetiredAt.IsZero() && at.After(k.ActiveAt.Add(token.RotateAfter+24*time.Hour))
+}
+
 // SigningKeys lists the signing keys of one pool, or of all for "", those of a
 // pool in the order in which they sign.
 func (s *Service) SigningKeys(ctx context.Context, pool PoolID) ([]KeyView, error) {

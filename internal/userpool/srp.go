@@ -31,6 +31,7 @@ type secretBlock struct {
 	Login   UserID            `json:"l"` // the sub, where one was given
 	A       srp.A             `json:"a"`
 	Secret  []byte            `json:"s"`
+	Begun   time.Time         `json:"b"`
 	Expires time.Time         `json:"e"`
 	Nonce   string            `json:"r"`
 	History []challenge.Entry `json:"h,omitempty"` // of CUSTOM_AUTH
@@ -65,7 +66,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 	block := secretBlock{
 		Pool: st.pool.ID, Client: st.client.ID, User: a.identity, Name: st.login.name, Login: st.login.id,
 		A: clientA, Secret: e.Secret(), Nonce: newHandle(), History: history,
-		Expires: st.at.Add(st.client.Settings.sessionTTL()),
+		Begun: st.at, Expires: st.at.Add(st.client.Settings.sessionTTL()),
 	}
 	plain, err := json.Marshal(block)
 	if err != nil {
@@ -113,6 +114,9 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 	}
 	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
 		if err := s.spendStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
+			return step{}, nil, err
+		}
+		if err := begunSinceRestore(ctx, tx, claim.block.Begun); err != nil {
 			return step{}, nil, err
 		}
 		fresh, err := tx.UseNonce(ctx, claim.block.Nonce, claim.block.Expires)

@@ -42,6 +42,7 @@ type Tx interface {
 	sealedTx
 	accessKeyTx
 	auditTx
+	restoreTx
 	guard.Counters
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages) and says how
@@ -281,4 +282,14 @@ type auditTx interface {
 	SweepAudit(ctx context.Context, below AuditID, limit int) (int, error)
 }
 
-// end of the port
+type restoreTx interface {
+	// EndPending removes every challenge, Session, kept answer and message, and
+	// says how many there were. Used nonces stay: each is the mark that something
+	// is dead.
+	EndPending(ctx context.Context) (Pending, error)
+	// EndClientFamilies ends the families of the app client that are not over at
+	// now, and says how many.
+	EndClientFamilies(ctx context.Context, pool PoolID, client ClientID, now time.Time) (int, error)
+	// EndAllFamilies is EndClientFamilies for every client.
+	EndAllFamilies(ctx context.Context, now time.Time) (int, error)
+}

@@ -87,6 +87,27 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	return nil
 }
 
+// Probe goes with the server as far as before a message: TLS as it is configured, and
+// the password. Its errors are the causes of Send's.
+func (s *Sender) Probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return errors.Unwrap(judge(ctx, stepConnect, err))
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	d := dialogue{sender: s}
+	step, err := d.greet(conn)
+	if err != nil {
+		return errors.Unwrap(judge(ctx, step, err))
+	}
+	conn.SetDeadline(time.Now().Add(byeWithin))
+	d.client.Quit()
+	return nil
+}
+
 // dial connects, with ImplicitTLS already under TLS.
 func (s *Sender) dial(ctx context.Context) (net.Conn, error) {
 	var plain net.Dialer
@@ -109,26 +130,47 @@ type dialogue struct {
 // run gives the letter to the server. An error comes with the step at which it
 // arose.
 func (d *dialogue) run(conn net.Conn, letter []byte) (step, error) {
+	if at, err := d.greet(conn); err != nil {
+		return at, err
+	}
+	at, err := first(
+		action{stepFrom, func() error { return d.from(d.sender.cfg.From.Address) }},
+		action{stepRecipient, func() error { return d.client.Rcpt("<" + d.to + ">") }},
+	)
+	if err != nil {
+		return at, err
+	}
+	return d.data(letter)
+}
+
+// greet is what goes before any message.
+func (d *dialogue) greet(conn net.Conn) (step, error) {
 	client, err := smtp.NewClient(conn, d.sender.host)
 	if err != nil {
 		return stepConnect, err
 	}
 	d.client = client
-	for _, next := range []struct {
-		step step
-		do   func() error
-	}{
-		{stepHello, func() error { return client.Hello(literal(conn.LocalAddr())) }},
-		{stepSTARTTLS, d.startTLS},
-		{stepAuth, d.authenticate},
-		{stepFrom, func() error { return d.from(d.sender.cfg.From.Address) }},
-		{stepRecipient, func() error { return client.Rcpt("<" + d.to + ">") }},
-	} {
+	return first(
+		action{stepHello, func() error { return client.Hello(literal(conn.LocalAddr())) }},
+		action{stepSTARTTLS, d.startTLS},
+		action{stepAuth, d.authenticate},
+	)
+}
+
+// action is what is done at a step.
+type action struct {
+	step step
+	do   func() error
+}
+
+// first does one after the other up to the first that fails.
+func first(actions ...action) (step, error) {
+	for _, next := range actions {
 		if err := next.do(); err != nil {
 			return next.step, err
 		}
 	}
-	return d.data(letter)
+	return "", nil
 }
 
 // literal is how the client names itself: the address literal of RFC 5321,

@@ -340,3 +340,44 @@ func TestNew_UnusableConfig_IsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestProbe_GoesAsFarAsAMessageAndSendsNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		server *server
+		spoil  func(*smtp.Config)
+		want   string // of the error; "" for none
+	}{
+		"STARTTLS":        {&server{auth: "PLAIN"}, nil, ""},
+		"implicit TLS":    {&server{auth: "LOGIN", implicit: true}, nil, ""},
+		"no STARTTLS":     {&server{noSTARTTLS: true}, nil, "smtp: STARTTLS: the server does not offer it"},
+		"no certificate":  {&server{}, func(c *smtp.Config) { c.Roots = nil }, "smtp: STARTTLS: the host's certificate cannot be verified"},
+		"wrong password":  {&server{auth: "PLAIN"}, func(c *smtp.Config) { c.Password = "wrong " + password }, "smtp: AUTH: answered with 535 5.7.8"},
+		"no greeting":     {&server{replies: map[string]string{"EHLO": "421 4.3.2 closing"}}, nil, "smtp: EHLO: answered with 421 4.3.2"},
+		"nobody is there": {&server{}, func(c *smtp.Config) { c.Address = "127.0.0.1:1" }, "smtp: connecting: the host refused the connection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, c.server)
+			cfg := config(s)
+			if s.auth != "" {
+				cfg.Username, cfg.Password = user, password
+			}
+			if c.spoil != nil {
+				c.spoil(&cfg)
+			}
+			prober, err := smtp.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if err := prober.Probe(t.Context()); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("it says %q, want %q", got, c.want)
+			}
+			if strings.Contains(s.commands(), "MAIL") {
+				t.Errorf("it began a message:\n%s", s.commands())
+			}
+		})
+	}
+}

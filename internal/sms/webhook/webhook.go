@@ -29,6 +29,9 @@ func New(cfg Config) (*Sender, error) {
 	return &Sender{poster}, nil
 }
 
+// Probe is hook.Poster's.
+func (s *Sender) Probe(ctx context.Context) error { return s.poster.Probe(ctx) }
+
 // payload is the body of the POST, an outside interface: fields may be added,
 // never changed.
 type payload struct {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -290,5 +291,43 @@ func TestNew_UnusableConfig_IsRefusedWithoutRepeatingIt(t *testing.T) {
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error repeats the value: %v", name, err)
 		}
+	}
+}
+
+func TestProbe_ConnectsByTLSAndPostsNothing(t *testing.T) {
+	posts := 0
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts++ }))
+	site.Config.ErrorLog = log.New(io.Discard, "", 0)
+	site.StartTLS()
+	const user = "hook:pass-of-hook@"
+	trusting := webhook.Config{URL: strings.Replace(site.URL, "://", "://"+user, 1), Transport: site.Client().Transport}
+	if err := sender(t, trusting).Probe(context.Background()); err != nil {
+		t.Error(err)
+	}
+	err := sender(t, webhook.Config{URL: trusting.URL}).Probe(context.Background())
+	if err == nil || err.Error() != "webhook: the host's certificate cannot be verified" {
+		t.Errorf("with a certificate that nobody knows: %v", err)
+	}
+	site.Close()
+	err = sender(t, trusting).Probe(context.Background())
+	if err == nil || err.Error() != "webhook: the host refused the connection" {
+		t.Errorf("with nobody there: %v", err)
+	}
+	if posts != 0 {
+		t.Errorf("%d posts", posts)
+	}
+}
+
+func TestProbe_ByAProxy_AsksTheProxy(t *testing.T) {
+	proxy := httptest.NewServer(http.NotFoundHandler())
+	by := http.DefaultTransport.(*http.Transport).Clone()
+	by.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+	s := sender(t, webhook.Config{URL: "https://host.invalid/send", Transport: by})
+	if err := s.Probe(context.Background()); err != nil {
+		t.Error(err)
+	}
+	proxy.Close()
+	if err := s.Probe(context.Background()); err == nil {
+		t.Error("without the proxy it is content")
 	}
 }

@@ -1,0 +1,41 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+// PostgresFacts are what a PostgreSQL server says of itself to an ordinary user.
+type PostgresFacts struct {
+	Version        int64 // server_version_num
+	Now            time.Time
+	Fsync          string // on or off, as the next
+	FullPageWrites string
+	StandbyNames   string // synchronous_standby_names, "" for none
+	MaxConnections int64
+	Clients        int64 // other connections of servers and commands to the database
+}
+
+const (
+	pgFacts = `select current_setting('server_version_num')::bigint,
+		(extract(epoch from clock_timestamp()) * 1000)::bigint,
+		current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_standby_names'),
+		current_setting('max_connections')::bigint`
+	pgOtherClients = `select count(*) from pg_stat_activity
+		where datname = current_database() and application_name = current_setting('application_name') and pid <> pg_backend_pid()`
+)
+
+// AskPostgres asks the server of a URL, on a connection of its own.
+func AskPostgres(ctx context.Context, url string) (f PostgresFacts, err error) {
+	err = onServer(ctx, url, func(c conn) error {
+		err := c.query(pgFacts, nil, func(r row) error {
+			return r.Scan(&f.Version, moment{&f.Now}, &f.Fsync, &f.FullPageWrites, &f.StandbyNames, &f.MaxConnections)
+		})
+		if err != nil {
+			return err
+		}
+		f.Clients, err = number(c, pgOtherClients)
+		return err
+	})
+	return f, err
+}
