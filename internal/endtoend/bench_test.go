@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 )
 
 // BenchmarkTextedSignIn drives complete texted-code sign-ins by CUSTOM_AUTH
@@ -31,10 +33,41 @@ func BenchmarkTextedSignIn(b *testing.B) {
 	}
 }
 
+// BenchmarkNodes is BenchmarkTextedSignIn with 32 workers on SQLite and on
+// PostgreSQL with one, two and three nodes, all on this machine. database-ms is
+// what PostgreSQL used beside.
+func BenchmarkNodes(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { benchSignIn(b, 32) })
+	for n := range 3 {
+		b.Run(fmt.Sprintf("postgres,nodes=%d", n+1), func(b *testing.B) { benchNodes(b, n+1) })
+	}
+}
+
+func benchNodes(b *testing.B, n int) {
+	cluster := pgtest.Start(b, pgtest.Options{})
+	cluster.SQL(b, "postgres", "create database "+database)
+	s := onPostgres(b, cluster.DSN(database), "BELLHOP_LIMITS=off")
+	s.makePool()
+	nodes := s.more(n - 1)
+	for _, node := range nodes {
+		node.start()
+		defer node.stop()
+	}
+	before := cluster.CPU(b)
+	driveSignIns(b, s, nodes, 32)
+	b.ReportMetric((cluster.CPU(b)-before).Seconds()*1000/float64(b.N), "database-ms/sign-in")
+}
+
 func benchSignIn(b *testing.B, workers int) {
 	s := newSite(b, "BELLHOP_LIMITS=off")
 	s.start()
 	defer s.stop()
+	driveSignIns(b, s, []*node{s.node}, workers)
+}
+
+// driveSignIns has so many people sign in again and again, each on one node after
+// the other.
+func driveSignIns(b *testing.B, s *site, nodes []*node, workers int) {
 	ctx := bounded(b, 5*time.Minute)
 	people := make([]string, workers)
 	sdk := s.sdk()
@@ -48,13 +81,16 @@ func benchSignIn(b *testing.B, workers int) {
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	b.ResetTimer()
-	before := s.cpu()
+	before := cpu(nodes)
 	var all sync.WaitGroup
-	for _, number := range people {
+	for worker, number := range people {
 		all.Go(func() {
-			sdk := s.sdk()
+			var sdks []*cip.Client
+			for _, n := range nodes {
+				sdks = append(sdks, s.sdkOf(n))
+			}
 			for n := 1; left.Add(-1) >= 0; n++ {
-				if err := signIn(ctx, s, sdk, number, n); err != nil {
+				if err := signIn(ctx, s, sdks[(worker+n)%len(sdks)], number, n); err != nil {
 					b.Error(err)
 					return
 				}
@@ -63,7 +99,7 @@ func benchSignIn(b *testing.B, workers int) {
 	}
 	all.Wait()
 	b.StopTimer()
-	each := (s.cpu() - before) / time.Duration(b.N)
+	each := (cpu(nodes) - before) / time.Duration(b.N)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign-ins/s")
 	b.ReportMetric(each.Seconds()*1000, "cpu-ms/sign-in")
 	b.ReportMetric(200*sign.Seconds()/each.Seconds(), "rsa-%")
@@ -102,9 +138,16 @@ func rsaSign(b *testing.B) time.Duration {
 	return time.Since(start) / n
 }
 
+func cpu(nodes []*node) (used time.Duration) {
+	for _, n := range nodes {
+		used += n.cpu()
+	}
+	return used
+}
+
 // cpu is what the server has used, user and system (proc(5), stat, in ticks of
 // 10 ms).
-func (s *site) cpu() time.Duration {
+func (s *node) cpu() time.Duration {
 	s.tb.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
 	if err != nil {

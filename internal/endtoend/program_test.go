@@ -103,11 +103,13 @@ func (s *site) makePool() {
 }
 
 // sdk is an AWS SDK client of the site that tries everything once.
-func (s *site) sdk() *cip.Client {
+func (s *site) sdk() *cip.Client { return s.sdkOf(s.node) }
+
+func (s *site) sdkOf(n *node) *cip.Client {
 	s.tb.Helper()
 	id, secret := s.adminKey()
 	return cip.New(cip.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.url), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: aws.String(n.url), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }

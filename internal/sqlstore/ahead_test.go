@@ -23,7 +23,7 @@ func nodes(t *testing.T, n int) []*postgres {
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	all := make([]*postgres, n)
 	for i := range all {
-		all[i] = openURL(t, url, serializable)
+		all[i] = openURL(t, url, repeatableRead)
 	}
 	return all
 }
@@ -141,14 +141,14 @@ func TestAhead_WhatNobodyNeeds_GoesBack(t *testing.T) {
 
 func TestAhead_AClosedServer_HoldsNothing(t *testing.T) {
 	url, now := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), time.Now()
-	first := openURL(t, url, serializable)
+	first := openURL(t, url, repeatableRead)
 	if _, err := spendBusy(t.Context(), first, now, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := countBusy(t, openURL(t, url, serializable), now); got != 1 {
+	if got := countBusy(t, openURL(t, url, repeatableRead), now); got != 1 {
 		t.Errorf("%d are counted, want the one that was spent", got)
 	}
 }

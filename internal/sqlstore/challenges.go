@@ -67,6 +67,11 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 	if err != nil {
 		return userpool.Challenge{}, false, err
 	}
+	if isNew { // it conflicts with whoever changes the user or ends his challenges
+		if err := t.touch(ctx, sqlTouchUser, c.PoolID, c.Subject); err != nil {
+			return userpool.Challenge{}, false, err
+		}
+	}
 	live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, slot...)
 	if errors.Is(err, userpool.ErrNotFound) {
 		err = userpool.ErrExists // the slot is free, so it is the id that is taken
@@ -110,6 +115,7 @@ func (t *tx) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID, now 
 // DeleteChallenges takes their unsent texts with them.
 func (t *tx) DeleteChallenges(ctx context.Context, pool userpool.PoolID, subject string) error {
 	return cmp.Or( // after a failed statement the rest is refused
+		t.touch(ctx, sqlTouchUser, pool, subject),
 		t.run(ctx, sqlDeleteSubjectMessages, pool, subject),
 		t.run(ctx, sqlDeleteChallenges, pool, subject))
 }

@@ -29,7 +29,11 @@ func scanFamily(r row) (f userpool.Family, err error) {
 	return f, err
 }
 
+// InsertFamily conflicts with whoever changes the user or ends his families.
 func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
+	if err := t.touch(ctx, sqlTouchUser, f.PoolID, f.UserID); err != nil {
+		return err
+	}
 	return t.insert(ctx, sqlInsertFamily, f.ID, f.PoolID, f.ClientID, f.UserID, f.Generation, millis(f.AuthTime),
 		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt))
 }
@@ -48,6 +52,9 @@ func (t *tx) RevokeFamily(ctx context.Context, id userpool.FamilyID, now time.Ti
 }
 
 func (t *tx) RevokeFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID, now time.Time) error {
+	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
+		return err
+	}
 	return t.run(ctx, sqlRevokeFamilies, pool, user, millis(now))
 }
 

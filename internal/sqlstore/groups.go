@@ -69,7 +69,8 @@ func (t *tx) InsertGroup(ctx context.Context, g userpool.Group, most int) (bool,
 	inserted, err := t.changed(ctx, sqlInsertGroup, g.PoolID, g.Name, g.Description, g.RoleARN, rankOf(g.Precedence),
 		millis(g.CreatedAt), millis(g.ModifiedAt), most)
 	if err != nil || inserted {
-		return inserted, err
+		// Another one that is made at this moment counts.
+		return inserted, cmp.Or(err, t.touch(ctx, sqlTouchPool, g.PoolID))
 	}
 	_, err = t.Group(ctx, g.PoolID, g.Name)
 	switch {
@@ -103,7 +104,10 @@ func (t *tx) DeleteGroup(ctx context.Context, pool userpool.PoolID, name string)
 func (t *tx) JoinGroup(ctx context.Context, m userpool.Membership, most int) (bool, error) {
 	joined, err := t.changed(ctx, sqlJoinGroup, m.PoolID, m.Group, m.User, millis(m.AddedAt), most)
 	if err != nil || joined {
-		return joined, err
+		// Group and user stay, and another group that is joined at this moment counts.
+		return joined, cmp.Or(err,
+			t.touch(ctx, sqlTouchGroup, m.PoolID, m.Group),
+			t.touch(ctx, sqlTouchUser, m.PoolID, m.User))
 	}
 	_, found, err := maybe(ctx, t, value[string], sqlMember, m.PoolID, m.Group, m.User)
 	return found, err

@@ -30,7 +30,12 @@ func scanKey(r row) (k userpool.SigningKey, err error) {
 	return k, err
 }
 
+// InsertKey and ClaimStockKey conflict with whoever changes the keys of the same
+// pool, so that a rotation is carried out once.
 func (t *tx) InsertKey(ctx context.Context, k userpool.SigningKey) error {
+	if err := t.touch(ctx, sqlTouchPool, k.PoolID); err != nil {
+		return err
+	}
 	return t.insert(ctx, sqlInsertKey, k.ID, k.PoolID, k.Use, k.Alg, k.Private,
 		millis(k.CreatedAt), millis(k.ActiveAt), millis(k.RetiredAt))
 }
@@ -46,6 +51,9 @@ func (t *tx) DeleteKey(ctx context.Context, id string) error {
 
 // ClaimStockKey takes all three times from to.
 func (t *tx) ClaimStockKey(ctx context.Context, alg string, to userpool.SigningKey) (userpool.SigningKey, error) {
+	if err := t.touch(ctx, sqlTouchPool, to.PoolID); err != nil {
+		return userpool.SigningKey{}, err
+	}
 	return one(ctx, t, scanKey, sqlClaimStockKey, alg, to.PoolID, to.Use,
 		millis(to.CreatedAt), millis(to.ActiveAt), millis(to.RetiredAt))
 }

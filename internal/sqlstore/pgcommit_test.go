@@ -47,7 +47,7 @@ func TestCommit_WhoseConnectionBreaks_IsNeverCalledStoredOrNotWithoutKnowing(t *
 	cluster := pgtest.Start(t, pgtest.Options{Unsafe: true})
 	cluster.SQL(t, "postgres", "create database bellhop")
 	proxy := pgtest.NewProxy(t, cluster)
-	db := openURL(t, pgtest.DSN("bellhop", proxy), serializable)
+	db := openURL(t, pgtest.DSN("bellhop", proxy), repeatableRead)
 	var mu sync.Mutex // guards chance
 	chance := rand.New(rand.NewPCG(1, 2))
 	proxy.StrikeCommits(func() bool {
@@ -96,7 +96,7 @@ func lonely(t *testing.T) (*pgtest.Cluster, *postgres) {
 	cluster.SQL(t, "postgres", "create database bellhop")
 	// What an administrator has set for everybody must not end a wait.
 	cluster.SQL(t, "postgres", "alter database bellhop set statement_timeout = '50ms'")
-	db := openURL(t, cluster.DSN("bellhop"), serializable)
+	db := openURL(t, cluster.DSN("bellhop"), repeatableRead)
 	cluster.SQL(t, "postgres", "alter system set synchronous_standby_names = 'gone'")
 	cluster.SQL(t, "postgres", "select pg_reload_conf()")
 	return cluster, db
@@ -177,7 +177,7 @@ func TestCommit_OnAServerThatIsPrimaryNoMore_IsGivenUp(t *testing.T) {
 	old.SQL(t, "postgres", "create database bellhop")
 	next := old.Standby(t, "next")
 	first, second := pgtest.NewProxy(t, old), pgtest.NewProxy(t, next)
-	db := openURL(t, pgtest.DSN("bellhop", first, second), serializable)
+	db := openURL(t, pgtest.DSN("bellhop", first, second), repeatableRead)
 	db.slowCommit = 100 * time.Millisecond
 	old.SQL(t, "postgres", "alter system set synchronous_standby_names = 'gone'") // so that the commit is under way still
 	old.SQL(t, "postgres", "select pg_reload_conf()")

@@ -24,7 +24,14 @@ func scanSession(r row) (s userpool.Session, err error) {
 	return s, err
 }
 
+// InsertSession of somebody who has proved something already conflicts with
+// whoever changes the user or ends his sessions.
 func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
+	if len(s.History) > 0 {
+		if err := t.touch(ctx, sqlTouchUser, s.PoolID, s.Subject); err != nil {
+			return err
+		}
+	}
 	return t.insert(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
 		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
 }
@@ -38,6 +45,9 @@ func (t *tx) ConsumeSession(ctx context.Context, hash string, now time.Time) (bo
 }
 
 func (t *tx) DeleteSessions(ctx context.Context, pool userpool.PoolID, subject string) error {
+	if err := t.touch(ctx, sqlTouchUser, pool, subject); err != nil {
+		return err
+	}
 	return t.run(ctx, sqlDeleteSessions, pool, subject)
 }
 

@@ -24,8 +24,9 @@ type store interface {
 	// ends, the statement after the present one is refused. fn must not call View
 	// or Update of the same store.
 	View(ctx context.Context, fn func(userpool.Tx) error) error
-	// Update runs fn in one serialisable transaction and returns nil only after
-	// a durable commit. fn may run on another goroutine, but never after Update
+	// Update runs fn in one transaction and returns nil only after a durable
+	// commit. Nobody else's transaction comes between what fn reads and what it
+	// writes (on PostgreSQL see isolation). fn may run on another goroutine, but never after Update
 	// has returned; it must not call View or Update of the same store.
 	//
 	// The end of ctx ends the waiting. If fn has not begun, or is still running,
@@ -84,7 +85,7 @@ func IsPostgres(database string) bool {
 func Open(ctx context.Context, database string, o Options) (*DB, error) {
 	o = o.withDefaults()
 	if IsPostgres(database) {
-		db, err := openPostgres(ctx, database, serializable, o)
+		db, err := openPostgres(ctx, database, repeatableRead, o)
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,9 @@ type tx struct {
 	statement error // of a statement that failed, kept beyond end
 
 	ahead *aheadTx // nil where every counter is exact
+	// snapshot says that the transaction sees the database as it was at its begin,
+	// and that of two that write one row the second fails; see touch.
+	snapshot bool
 }
 
 var _ userpool.Tx = (*tx)(nil)
@@ -92,6 +95,25 @@ func (t *tx) insert(ctx context.Context, query string, args ...any) error {
 		return userpool.ErrExists
 	}
 	return err
+}
+
+// The rows that decisions rest on, written as they are.
+const (
+	sqlTouchPool  = `update pools set name = name where id = $1`
+	sqlTouchUser  = `update users set enabled = enabled where pool_id = $1 and id = $2`
+	sqlTouchGroup = `update user_groups set precedence = precedence where pool_id = $1 and name = $2`
+)
+
+// touch writes a row as it is. Two transactions that each read what the other
+// writes, and write elsewhere, do not notice each other on a snapshot: a token
+// would be given to a user who is just being disabled. Where both write the row
+// too, the second fails and runs again, and sees the first. A row that is not
+// there is not touched.
+func (t *tx) touch(ctx context.Context, query string, key ...any) error {
+	if !t.snapshot {
+		return nil
+	}
+	return t.run(ctx, query, key...)
 }
 
 // replace runs an update of one row by its key.

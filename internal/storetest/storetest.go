@@ -75,7 +75,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		sealedCases, accessKeyCases, auditCases, restoreCases,
+		sealedCases, accessKeyCases, auditCases, skewCases, restoreCases,
 	} {
 		all = append(all, group...)
 	}

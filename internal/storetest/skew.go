@@ -1,0 +1,128 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/challenge"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// rounds is how often two are raced who each read what the other writes.
+const rounds = 12
+
+// endings are what ends what a user has begun, in the transaction that says why.
+var endings = []struct {
+	name  string
+	begin func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error
+	end   func(e *env, tx userpool.Tx, sub userpool.UserID) error
+	alive func(e *env, tx userpool.Tx, id string) bool
+}{
+	{
+		"families",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			return tx.InsertFamily(e.ctx, e.newFamily(userpool.FamilyID(id), sub))
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.RevokeFamilies(e.ctx, e.pool, sub, e.now)
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			f, err := tx.Family(e.ctx, userpool.FamilyID(id))
+			return err == nil && f.RevokedAt.IsZero()
+		},
+	},
+	{
+		"sessions",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			return tx.InsertSession(e.ctx, userpool.Session{
+				Hash: id, PoolID: e.pool, ClientID: e.client, Subject: string(sub), CreatedAt: e.now, ExpiresAt: e.in(time.Hour),
+				History: []challenge.Entry{{}},
+			})
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeleteSessions(e.ctx, e.pool, string(sub))
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			_, err := tx.Session(e.ctx, id)
+			return err == nil
+		},
+	},
+	{
+		"challenges",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			c := e.newChallenge(userpool.ChallengeID(id), string(sub))
+			c.Requester = id
+			_, _, err := tx.OpenChallenge(e.ctx, c, e.now)
+			return err
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeleteChallenges(e.ctx, e.pool, string(sub))
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			_, err := tx.Challenge(e.ctx, userpool.ChallengeID(id))
+			return err == nil
+		},
+	},
+}
+
+var skewCases = func() (all []testCase) {
+	for _, c := range endings {
+		all = append(all, testCase{"Update/which ends a user's " + c.name + " ends those that begin meanwhile too", func(e *env) {
+			for round := range rounds {
+				sub := userpool.UserID(fmt.Sprint("sub", round))
+				e.insertUser(e.newUser(sub))
+				race(e, 8, func(tx userpool.Tx, i int) (bool, error) {
+					u, err := tx.User(e.ctx, e.pool, sub)
+					if err != nil || !u.Enabled {
+						return false, err
+					}
+					if i%4 == 0 {
+						if err := c.end(e, tx, sub); err != nil {
+							return false, err
+						}
+						u.Enabled = false
+						return true, tx.UpdateUser(e.ctx, u)
+					}
+					return true, c.begin(e, tx, fmt.Sprint(sub, "-", i), sub)
+				})
+				for i := range 8 {
+					if read(e, func(tx userpool.Tx) (bool, error) { return c.alive(e, tx, fmt.Sprint(sub, "-", i)), nil }) {
+						e.Fatalf("round %d: of a user who was disabled, number %d lives", round, i)
+					}
+				}
+			}
+		}})
+	}
+	return append(all,
+		testCase{"DeleteGroup/leaves no members to a group of the same name", func(e *env) {
+			for round := range rounds {
+				name, sub := fmt.Sprint("group", round), userpool.UserID(fmt.Sprint("sub", round))
+				e.insertUser(e.newUser(sub))
+				e.insertGroup(e.newGroup(name))
+				race(e, 6, func(tx userpool.Tx, i int) (bool, error) {
+					if i == 0 {
+						return true, tx.DeleteGroup(e.ctx, e.pool, name)
+					}
+					return tx.JoinGroup(e.ctx, userpool.Membership{PoolID: e.pool, Group: name, User: sub, AddedAt: e.now}, 10)
+				})
+				e.insertGroup(e.newGroup(name))
+				groups := read(e, func(tx userpool.Tx) ([]userpool.Group, error) { return tx.GroupsOf(e.ctx, e.pool, sub) })
+				equal(e, "groups of who joined the one before", len(groups), 0)
+			}
+		}},
+		testCase{"InsertKey/by many who found none is done once", func(e *env) {
+			for round := range rounds {
+				use := fmt.Sprint("use", round)
+				race(e, 6, func(tx userpool.Tx, i int) (bool, error) {
+					keys, err := tx.Keys(e.ctx, e.pool)
+					if err != nil || len(keys) > round {
+						return false, err
+					}
+					k := e.newKey(fmt.Sprint("kid", round, "-", i), e.pool)
+					k.Use = use
+					return true, tx.InsertKey(e.ctx, k)
+				})
+				equal(e, "keys", len(e.keys(e.pool)), round+1)
+			}
+		}})
+}()
