@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +23,7 @@ func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, c
 	go func() {
 		defer db.busy.Done()
 		db.setCommitting(conn, true)
-		watch := time.AfterFunc(slowCommit, func() { db.suspect(conn) })
+		watch := time.AfterFunc(db.slowCommit, func() { db.suspect(conn) })
 		err := conn.commit()
 		watch.Stop()
 		db.setCommitting(conn, false)
@@ -72,6 +74,27 @@ func (c *pgConn) commit() error {
 	}
 	return nil
 }
+
+// neverCancel is pgxpool's BeforeConnect. The driver asks a server to cancel what
+// runs on a connection that it gives up. A COMMIT that waits for a standby would
+// then be done on this server alone, and seen by others who may be told of it; so
+// the address, once connected to, is not dialled again.
+func neverCancel(_ context.Context, c *pgx.ConnConfig) error {
+	dial, connected := c.DialFunc, &atomic.Bool{}
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errNoCancel
+		}
+		return dial(ctx, network, address)
+	}
+	c.Config.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
+	return nil
+}
+
+var errNoCancel = errors.New("nothing is ever cancelled")
 
 // errInDoubt marks an Update that may or may not be stored.
 var errInDoubt = errors.New("the connection broke while the commit was under way")
@@ -130,16 +153,17 @@ func (db *postgres) isCommitting(c *pgConn) bool {
 func (db *postgres) suspect(c *pgConn) {
 	for db.isCommitting(c) {
 		if now, err := db.primary(); err == nil && now != startOf(c.pg) {
+			db.pool.Reset()              // what is idle leads to the same server
 			c.pg.PgConn().Conn().Close() // whoever reads from it is told
 			return
 		}
-		<-time.After(slowCommit / 3)
+		<-time.After(db.slowCommit / 3)
 	}
 }
 
 // primary says when the server started that a new connection leads to.
 func (db *postgres) primary() (started string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), slowCommit/3)
+	ctx, cancel := context.WithTimeout(context.Background(), slowCommit)
 	defer cancel()
 	c, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {

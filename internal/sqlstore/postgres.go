@@ -30,6 +30,9 @@ type postgres struct {
 
 	ahead *ahead
 
+	slowCommit  time.Duration
+	closeWithin time.Duration
+
 	mu         sync.Mutex // guards closed and committing, and counting in busy against its wait
 	closed     bool
 	committing map[*pgConn]bool
@@ -73,6 +76,7 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
 		ended:  make(chan struct{}),
 
+		slowCommit: slowCommit, closeWithin: closeWithin,
 		committing: make(map[*pgConn]bool),
 	}
 	if err := db.prepare(ctx); err != nil {
@@ -141,6 +145,7 @@ func poolConfig(text string) (*pgxpool.Config, error) {
 		Control:         giveUpUnacknowledged,
 	}
 	cfg.ConnConfig.DialFunc = dialer.DialContext
+	cfg.BeforeConnect = neverCancel
 	cfg.ConnConfig.OnNotice = noteWarning
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "bellhop"
@@ -418,6 +423,7 @@ func (db *postgres) Close() error {
 	if first {
 		db.closeErr = db.finish()
 		db.ahead.close()
+		db.partQuickly()
 		db.pool.Close()
 		close(db.ended)
 	}
@@ -425,13 +431,27 @@ func (db *postgres) Close() error {
 	return db.closeErr
 }
 
+// partQuickly keeps a server that does not answer from holding up the close of
+// its connections.
+func (db *postgres) partQuickly() {
+	ctx, cancel := context.WithTimeout(context.Background(), partWithin)
+	defer cancel()
+	for _, c := range db.pool.AcquireAllIdle(ctx) {
+		c.Conn().PgConn().Conn().SetDeadline(time.Now().Add(partWithin))
+		c.Release()
+	}
+}
+
+const partWithin = 2 * time.Second
+
+// finish waits until nothing is under way.
 func (db *postgres) finish() error {
 	done := make(chan struct{})
 	go func() {
 		db.busy.Wait()
 		close(done)
 	}()
-	timer := time.NewTimer(closeWithin)
+	timer := time.NewTimer(db.closeWithin)
 	defer timer.Stop()
 	select {
 	case <-done:
