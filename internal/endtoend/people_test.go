@@ -149,6 +149,13 @@ func (r *record) signIns() int {
 	return len(r.refresh) + len(r.rotated)
 }
 
+// lives is how many lives are over.
+func (r *record) lives() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.whole)
+}
+
 // town is people who live on the server at once.
 type town struct {
 	stop   context.CancelFunc
