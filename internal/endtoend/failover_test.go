@@ -227,8 +227,9 @@ func TestCommitInDoubt_TheRepeatFindsOutWhichItWas(t *testing.T) {
 	s.rotating(ctx, s.patient(b))
 	chance := chanceOf(t)
 	proxy.StrikeCommits(func() bool { return chance.IntN(5) == 0 })
-	people := populate(ctx, s, b, rec, 8)
-	for doubts := often(60, 3000); proxy.Struck() < doubts; {
+	// Many, since one whose text was claimed in doubt waits for half a minute.
+	people := populate(ctx, s, b, rec, 32)
+	for doubts := often(60, 2000); proxy.Struck() < doubts; {
 		select {
 		case <-rec.next():
 		case <-ctx.Done():
