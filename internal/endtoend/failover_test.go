@@ -108,6 +108,18 @@ func TestFailover_PrimaryKilledUnderLoad_NothingAcknowledgedIsLost(t *testing.T)
 // standby. After that the node on the wrong side is to say yes to nothing.
 func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) {
 	t.Parallel()
+	failOverWhileItLives(t, pgtest.Cut)
+}
+
+// TestFailover_PrimaryFrozen does so where connections to the primary stay and
+// nothing is answered on them.
+func TestFailover_PrimaryFrozen_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) {
+	t.Parallel()
+	failOverWhileItLives(t, pgtest.Blackhole)
+}
+
+func failOverWhileItLives(t *testing.T, w pgtest.Weather) {
+	t.Helper()
 	p := newPair(t)
 	s := onPostgres(t, p.dsn(), "BELLHOP_LIMITS=off")
 	s.makePool()
@@ -122,7 +134,7 @@ func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) 
 		stranded := s.another("BELLHOP_DATABASE="+p.primary.DSN(database), "BELLHOP_DATA="+t.TempDir())
 		stranded.start()
 		<-time.After(time.Duration(500+chance.IntN(1000)) * time.Millisecond) // the moment of the fault
-		p.toPrimary.Turn(pgtest.Cut)
+		p.toPrimary.Turn(w)
 		cut := time.Now()
 		p.standby.Promote(t)
 		firstGoodWithin(t, s, b, rec)
@@ -215,8 +227,9 @@ func TestCommitInDoubt_TheRepeatFindsOutWhichItWas(t *testing.T) {
 	s.rotating(ctx, s.patient(b))
 	chance := chanceOf(t)
 	proxy.StrikeCommits(func() bool { return chance.IntN(5) == 0 })
-	people := populate(ctx, s, b, rec, 8)
-	for doubts := often(100, 5000); proxy.Struck() < doubts; {
+	// Many, since one whose text was claimed in doubt waits for half a minute.
+	people := populate(ctx, s, b, rec, 32)
+	for doubts := often(60, 2000); proxy.Struck() < doubts; {
 		select {
 		case <-rec.next():
 		case <-ctx.Done():

@@ -56,7 +56,7 @@ func killOften(t *testing.T, s *site, nodes ...*node) {
 	for _, n := range nodes {
 		n.start()
 	}
-	kills := often(10, 300)
+	kills := often(6, 300)
 	chance, rec, b := chanceOf(t), &record{}, newBalancer(t, nodes...)
 	ctx := bounded(t, time.Hour)
 	s.rotating(ctx, s.patient(b))

@@ -127,6 +127,41 @@ func TestNodes_ASignIn_WandersOverThem(t *testing.T) {
 	}
 }
 
+// TestNodes_ThreeServeACrowd_EachTextIsSentOnce has three outboxes at work on one
+// database, without a fault.
+func TestNodes_ThreeServeACrowd_EachTextIsSentOnce(t *testing.T) {
+	s := onPostgres(t, pgtest.Shared(t).NewDatabase(t), "BELLHOP_LIMITS=off")
+	s.makePool()
+	nodes := s.more(2)
+	for _, n := range nodes {
+		n.start()
+	}
+	rec, b := &record{}, newBalancer(t, nodes...)
+	ctx := bounded(t, time.Hour)
+	s.rotating(ctx, s.patient(b))
+	people := populate(ctx, s, b, rec, 16)
+	for lives := often(30, 3000); rec.lives() < lives; {
+		select {
+		case <-rec.next():
+		case <-ctx.Done():
+			t.Fatalf("only %d lives in an hour", rec.lives())
+		}
+	}
+	people.disperse()
+	check(t, s, b, rec)
+	seen := map[string]bool{}
+	for _, m := range s.sink.Texts() {
+		if seen[m.ID] {
+			t.Errorf("text %s was sent twice", m.ID)
+		}
+		seen[m.ID] = true
+	}
+	for _, n := range nodes {
+		n.stop()
+	}
+	t.Logf("%d lives on three nodes, %d texts, each once", rec.lives(), len(seen))
+}
+
 // refused says whether the error is a definite no.
 func refused(err error) bool { return err != nil && !unknown(err) }
 

@@ -18,6 +18,7 @@ const (
 	outboxWorkers = 32               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
 	outboxPoll    = 30 * time.Second // what other nodes left behind is looked for this often
+	claimAgain    = time.Second      // after a claim that failed
 	recordAfter   = 20 * time.Millisecond
 	// sendTimeout is below half of the lease: a claimed message may wait for
 	// one send to end before its own begins.
@@ -49,6 +50,8 @@ func (s *Service) runOutbox(ctx context.Context) error {
 		batch, next, err := s.claimMessages(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
+			pause(ctx, claimAgain) // whatever wakes it: a store in trouble is not asked at once
+			continue
 		}
 		for _, m := range batch {
 			room <- struct{}{}
@@ -98,7 +101,10 @@ func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time
 		batch, err = tx.ClaimMessages(ctx, at, at.Add(outboxLease), outboxBatch)
 		return err
 	})
-	return batch, time.Time{}, err
+	if err != nil {
+		return nil, time.Time{}, err // what was not committed is not claimed, and must not be sent
+	}
+	return batch, time.Time{}, nil
 }
 
 // send renders one message and hands it to the sender. Decoys and messages

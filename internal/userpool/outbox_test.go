@@ -72,6 +72,28 @@ func TestOutbox_SlowProvider_NothingIsSentTwice(t *testing.T) {
 	})
 }
 
+func TestOutbox_ClaimThatCannotBeCommitted_SendsNothing(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		store := &failing{Store: w.store}
+		w.on(store)
+		w.settle()
+		w.phone.Fail(&sms.SendError{Outcome: sms.NotYet})
+		w.signUp(home, asha, "")
+		w.settle()
+		store.fails.Store(true)
+		w.phone.Fail(nil)
+		w.pass(time.Minute)
+		if n := w.texts(asha); n != 0 {
+			t.Errorf("%d texts while no claim could be written down", n)
+		}
+		store.fails.Store(false)
+		w.pass(time.Minute)
+		if n := w.texts(asha); n != 1 {
+			t.Errorf("%d texts once claims could be written down again", n)
+		}
+	})
+}
+
 func TestBudget_TextsAreGivenBackOnce(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")
