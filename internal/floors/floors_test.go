@@ -46,7 +46,8 @@ var floorOf = map[string]int{
 	"internal/srp":       1,
 	"internal/token":     1,
 
-	"internal/email": 0, // vocabulary
+	"internal/clock": 0, // vocabulary
+	"internal/email": 0,
 	"internal/fault": 0,
 	"internal/otp":   0,
 	"internal/phone": 0,

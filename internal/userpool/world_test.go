@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
@@ -62,6 +63,8 @@ type options struct {
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
+	// set is by how much the machine's clock was set; nil for never.
+	set *time.Duration
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -82,11 +85,15 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, file: file,
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
-		w.s, err = userpool.Open(ctx, userpool.Config{
+		cfg := userpool.Config{
 			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
 			Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		})
+		}
+		if o.set != nil {
+			cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(*o.set) }})
+		}
+		w.s, err = userpool.Open(ctx, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,87 @@
+package userpool_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// issuedAt is a token's iat, as a back end reads it.
+func (w *world) issuedAt(raw string) time.Time {
+	w.t.Helper()
+	body, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	w.must(err)
+	var claims struct {
+		IssuedAt int64 `json:"iat"`
+	}
+	w.must(json.Unmarshal(body, &claims))
+	return time.Unix(claims.IssuedAt, 0)
+}
+
+// The machine's clock is set by an hour. Whenever the code was made, before that
+// or after it: the code serves to the last second of its ten minutes, and no
+// longer.
+func TestClock_SetByAnHour_CodesLiveTenMinutes(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		for _, made := range []time.Duration{-5 * time.Minute, 0, 2 * time.Minute, 9*time.Minute + 59*time.Second, 12 * time.Minute, 70 * time.Minute} {
+			for late, serves := range map[time.Duration]bool{9*time.Minute + 59*time.Second: true, 10 * time.Minute: false} {
+				t.Run(fmt.Sprintf("by %s made %s tried after %s", by, made, late), func(t *testing.T) {
+					var set time.Duration
+					inWorld(t, options{set: &set}, func(w *world) {
+						w.member(home, asha, "")
+						setIt := time.AfterFunc(5*time.Minute, func() { set = by; w.s.Now() })
+						defer setIt.Stop()
+						w.pass(5*time.Minute + made)
+						_, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "SMS_OTP")
+						w.must(err)
+						code := w.code(asha)
+						w.pass(late)
+						if got := w.codeServes(code); got != serves {
+							t.Errorf("the code serves: %v", got)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// codeServes says whether the code is right still, by a new Session: the one of
+// its own start is over before the code is.
+func (w *world) codeServes(code string) bool {
+	w.t.Helper()
+	r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "SMS_OTP")
+	w.must(err)
+	r, err = w.answer(home, "SMS_OTP", r.Session, "USERNAME", asha, "SMS_OTP_CODE", code)
+	return err == nil && r.Tokens != nil
+}
+
+// Tokens keep to the clock of before, until what was made by it is over.
+func TestClock_SetByAnHour_TokensAreNotOfTheFuture(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		var set time.Duration
+		inWorld(t, options{set: &set}, func(w *world) {
+			first := w.member(home, asha, "")
+			set = by
+			for range 9 {
+				tokens := w.texted(home, asha)
+				if off := w.issuedAt(tokens.Access).Sub(time.Now()); off.Abs() > 5*time.Second {
+					t.Errorf("iat is %s off the clock before it was set by %s", off, by)
+				}
+				w.pass(time.Minute)
+			}
+			w.pass(time.Minute)
+			_, err := w.s.GetUser(w.ctx, first.Access)
+			if over := by > 0; (err != nil) != over {
+				t.Errorf("an access token of an hour, ten minutes after the clock was set by %s: %v", by, err)
+			}
+			w.pass(80 * time.Minute)
+			if off := w.issuedAt(w.texted(home, asha).Access).Sub(time.Now().Add(by)); off.Abs() > 5*time.Second {
+				t.Errorf("iat is %s off the machine's clock long after that", off)
+			}
+		})
+	}
+}
