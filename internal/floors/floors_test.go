@@ -54,10 +54,11 @@ var floorOf = map[string]int{
 	"internal/seal":  0,
 	"web/demo":       0, // the demo's built page, files alone
 
-	"internal/endtoend":  testsOnly,
-	"internal/floors":    testsOnly,
-	"internal/smstest":   testsOnly,
-	"internal/storetest": testsOnly,
+	"internal/endtoend":   testsOnly,
+	"internal/floors":     testsOnly,
+	"internal/simulation": testsOnly,
+	"internal/smstest":    testsOnly,
+	"internal/storetest":  testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.

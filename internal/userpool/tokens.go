@@ -232,7 +232,7 @@ func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, ca
 			return step{}, nil, notFound(err, errRevokedRefresh)
 		}
 		next := step{User: f.UserID, Family: f.ID, Generation: t.Generation + 1}
-		if t.Generation+1 == f.Generation && at.Before(f.RotatedAt.Add(c.Settings.RotationGrace)) {
+		if t.Generation+1 == f.Generation && at.Before(s.after(f.RotatedAt, c.Settings.RotationGrace)) {
 			return next, nil, nil
 		}
 		rotated, err := tx.RotateRefresh(ctx, f.ID, t.Generation, at)
