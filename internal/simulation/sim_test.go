@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -101,7 +102,7 @@ type sim struct {
 // run plays a seed in a bubble of virtual time.
 func run(t *testing.T, p play) (out outcome) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := scratch(t)
 	cryptotest.SetGlobalRandom(t, p.seed)
 	synctest.Test(t, func(t *testing.T) {
 		s := &sim{play: p, t: t, r: rand.New(rand.NewPCG(p.seed, 0x5eed))}
@@ -121,6 +122,18 @@ func run(t *testing.T, p play) (out outcome) {
 	}
 	out.hash = h.Sum64()
 	return out
+}
+
+// scratch is a folder in memory where there is such a place: nodes die here and
+// machines do not, so nothing is to be learnt from the disk.
+func scratch(t *testing.T) string {
+	const memory = "/dev/shm"
+	dir, err := os.MkdirTemp(memory, "bellhop-simulation-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // openStore opens the one database and says how to close it.
@@ -299,8 +312,8 @@ func (s *sim) step(i int) {
 	s.revive()
 	s.check()
 	wait := waits[s.r.IntN(len(waits))]
-	if s.r.IntN(80) == 0 {
-		wait = time.Duration(1+s.r.IntN(30)) * time.Hour
+	if s.r.IntN(150) == 0 {
+		wait = time.Duration(1+s.r.IntN(25)) * time.Hour
 	}
 	s.pass(wait)
 	s.revive()
