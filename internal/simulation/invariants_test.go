@@ -27,6 +27,7 @@ func (s *sim) check() {
 	s.I6_TextsHaveTheirChallenge()
 	s.I7_BudgetsHold()
 	s.I8_OneUserPerNumber()
+	s.I9_NoSignUpWaitsForATakenName()
 	s.I10_OneLiveCode()
 }
 
@@ -44,7 +45,7 @@ func (s *sim) I1_AcknowledgedExists() {
 	for _, byPerson := range waiting {
 		for who, subs := range byPerson {
 			for _, sub := range subs {
-				if s.count(`select count(*) from registrations where sub = ?`, sub) == 0 {
+				if sub != "" && s.count(`select count(*) from registrations where sub = ?`, sub) == 0 {
 					s.broke("I1", "a sign-up of %s was acknowledged and is not there", who)
 				}
 			}
@@ -72,8 +73,9 @@ func (s *sim) I1_LiveTokensServe(h *held, err error) {
 	}
 }
 
-// noteSignUp keeps a sign-up that was acknowledged. Of one person and name three
-// stand beside each other; a fourth ends the first.
+// noteSignUp keeps a sign-up that was acknowledged, or may be there ("" for its
+// sub). Of one person and name three stand beside each other; a fourth ends the
+// first.
 func (s *sim) noteSignUp(p *person, number string, sub userpool.UserID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,10 +144,12 @@ func (s *sim) I2_CodesAreUsedUpOnce() {
 // R10: a code lives ten minutes of real time, whatever is done to clocks: that it
 // lives no longer is seen by I2_OneSuccess and by the carrier.
 
-// R10_Alive says that a sign-up's code has not been used, nor tried too often.
+// R10_Alive says that a sign-up's code has not been used, nor tried too often. The
+// code of a sign-up by who is a user already ends when he is disabled.
 func (s *sim) R10_Alive(text received) bool {
 	return s.count(`select count(*) from challenges c, registrations r
-		where c.id = ? and c.used_at = 0 and c.tries < c.max_tries and r.id = c.registration_id`, string(text.challenge)) > 0
+		where c.id = ? and c.used_at = 0 and c.tries < c.max_tries and r.id = c.registration_id
+		and r.existing_id = ''`, string(text.challenge)) > 0
 }
 
 func (s *sim) R10_DiesNotEarly(rep reply, text received, alive bool) {
@@ -292,6 +296,13 @@ func (s *sim) I8_OneUserPerNumber() {
 
 // I9: who never read the phone gets nothing: no unconfirmed sign-up gives tokens,
 // and a stranger's password works for nobody.
+
+func (s *sim) I9_NoSignUpWaitsForATakenName() {
+	if s.count(`select count(*) from registrations r where r.existing_id = '' and exists
+		(select 1 from user_names n where n.pool_id = r.pool_id and n.name = r.name)`) > 0 {
+		s.broke("I9", "a sign-up waits for a name that has its user")
+	}
+}
 
 func (s *sim) I9_OwnersAlone(p *person, what string) {
 	if !p.reads {

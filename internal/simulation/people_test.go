@@ -94,6 +94,7 @@ var strangersDeeds = []deed{
 	{2, (*sim).forgets},
 	{2, (*sim).resets},
 	{3, (*sim).givesPassword},
+	{5, (*sim).hammers},
 }
 
 var operatorsDeeds = []deed{
@@ -203,9 +204,12 @@ func (s *sim) signsUp(p *person) {
 		return err
 	}})
 	s.I12_OneOutcome(rep, "sign-up", s.deedsOf(rep.action).registrations)
-	if rep.answer == success {
+	switch rep.answer {
+	case success:
 		p.signUp = got.Session
 		s.noteSignUp(p, number, got.Sub)
+	case unknown:
+		s.noteSignUp(p, number, "")
 	}
 }
 
@@ -320,6 +324,26 @@ func (s *sim) answer(p *person, text received) {
 	}
 	if rep.answer == refusal && !told && s.r.IntN(3) > 0 {
 		p.asked = asked{} // he gives up
+	}
+}
+
+// hammers asks for texts and guesses, quickly and from many addresses: what each
+// of them may do is not what bounds it.
+func (s *sim) hammers(p *person) {
+	number := s.target(p)
+	for range 2 + s.r.IntN(8) {
+		from := *p
+		from.caller = caller(fmt.Sprintf("198.51.100.%d", 10+s.r.IntN(200)))
+		s.signIn(&from, number, "InitiateAuth", received{}, func(ctx context.Context, n *userpool.Service, c userpool.Caller) (userpool.AuthResult, error) {
+			return n.InitiateAuth(ctx, userpool.AuthRequest{Caller: c, ClientID: s.client, Flow: "USER_AUTH", Parameters: map[string]string{"USERNAME": number, "PREFERRED_CHALLENGE": "SMS_OTP"}})
+		})
+		for range s.r.IntN(6) {
+			if from.asked.session != "" {
+				s.answer(&from, received{code: s.carrier.guess(number, s.r)})
+			}
+		}
+		s.pass(time.Duration(s.r.IntN(90)) * time.Second)
+		s.revive()
 	}
 }
 

@@ -394,6 +394,9 @@ func (s *sim) revive() {
 		n.stop()
 		s.out.score.crashes++
 		s.tell("node %s died and starts anew", n.name)
+		if s.r.IntN(3) == 0 { // after a while, and if it is alone all waits
+			s.pass(time.Duration(1+s.r.IntN(12)) * time.Minute)
+		}
 		s.start(n)
 	}
 }
@@ -440,6 +443,7 @@ type request struct {
 func (s *sim) ask(q request) reply {
 	s.actions++
 	action := fmt.Sprintf("action-%d", s.actions)
+	began := time.Now()
 	for try := 0; ; try++ {
 		n := s.nodes[s.r.IntN(len(s.nodes))]
 		c := &call{action: action}
@@ -460,9 +464,12 @@ func (s *sim) ask(q request) reply {
 		if try == 2 || s.r.IntN(4) == 0 {
 			return rep
 		}
-		s.out.score.repeated++
 		s.pass(time.Duration(1+s.r.IntN(15)) * time.Second)
 		s.revive()
+		if time.Since(began) > 50*time.Second { // answers are kept for a minute
+			return rep
+		}
+		s.out.score.repeated++
 	}
 }
 
