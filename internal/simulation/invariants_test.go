@@ -314,7 +314,7 @@ func (s *sim) I9_OwnersAlone(p *person, what string) {
 // has its own, as it is a subject of its own.
 
 func (s *sim) I10_OneLiveCode() {
-	if s.count(`select count(*) from (select 1 from challenges where closed = '' and used_at = 0 and tries < max_tries
+	if s.count(`select count(*) from (select 1 from challenges where used_at = 0 and tries < max_tries
 		group by pool_id, client_id, case when purpose = 'sign_up' then subject else contact end, purpose, requester,
 		case when subject like 'decoy%' then 1 else 0 end
 		having sum(case when expires_at > ? then 1 else 0 end) > 1)`, s.nodes[0].clock.Now().UnixMilli()) > 0 {

@@ -331,18 +331,19 @@ func (s *sim) answer(p *person, text received) {
 // of them may do is not what bounds it.
 func (s *sim) hammers(p *person) {
 	number := s.target(p)
+	pause := s.r.IntN(240)
 	for range 2 + s.r.IntN(8) {
 		from := *p
 		from.caller = caller(fmt.Sprintf("198.51.100.%d", 10+s.r.IntN(200)))
 		s.signIn(&from, number, "InitiateAuth", received{}, func(ctx context.Context, n *userpool.Service, c userpool.Caller) (userpool.AuthResult, error) {
 			return n.InitiateAuth(ctx, userpool.AuthRequest{Caller: c, ClientID: s.client, Flow: "USER_AUTH", Parameters: map[string]string{"USERNAME": number, "PREFERRED_CHALLENGE": "SMS_OTP"}})
 		})
-		for range s.r.IntN(6) {
+		for range 2 + s.r.IntN(4) {
 			if from.asked.session != "" {
 				s.answer(&from, received{code: s.carrier.guess(number, s.r)})
 			}
 		}
-		s.pass(time.Duration(s.r.IntN(90)) * time.Second)
+		s.pass(time.Duration(pause) * time.Second)
 		s.revive()
 	}
 }
