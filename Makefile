@@ -6,8 +6,8 @@
 test: ## every test; installs what is missing
 	@scripts/test.sh
 
-soak: ## hundreds of kills, the pre-hijack matrix whole, thousands of plans, each fuzz target for FUZZTIME (30s); over an hour
-	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack|Property' ./internal/endtoend ./internal/userpool
+soak: ## hundreds of kills, the pre-hijack matrix whole, thousands of plans and of seeds, each fuzz target for FUZZTIME (30s); over an hour
+	SOAK=1 go test -count=1 -timeout 90m -v -run 'Kill|PreHijack|Property|Simulation' ./internal/endtoend ./internal/userpool ./internal/simulation
 	@scripts/fuzz.sh
 
 figures: ## what a sign-in and a start cost here, into docs/figures

@@ -106,12 +106,18 @@ func (s *sim) committed(action string, w *witness) {
 	}
 }
 
-// text finds a message that some commit has written.
+// text finds a message that some commit has written. Where calls race, another
+// node may send it before whoever committed has taken it down.
 func (s *sim) text(id string) (text, bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	m, ok := s.ledger.texts[id]
-	return m, ok
+	s.mu.Unlock()
+	if ok {
+		return m, true
+	}
+	m.made = time.Now()
+	err := s.db.QueryRow(`select challenge_id, purpose from messages where id = ?`, id).Scan(&m.Challenge, &m.Purpose)
+	return m, err == nil
 }
 
 // unsent notes that a text surely did not leave, so that it may be given back.

@@ -1,12 +1,15 @@
 package userpool_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // issuedAt is a token's iat, as a back end reads it.
@@ -84,4 +87,72 @@ func TestClock_SetByAnHour_TokensAreNotOfTheFuture(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While the server is down the clock is set back: what was sent before must not
+// live on until the clock is where it was, and what is sent after it serves.
+func TestEndFuture_ClockSetBackWhileDown_CodesUnderWayEnd(t *testing.T) {
+	for by, serves := range map[time.Duration]bool{-time.Hour: false, -12 * time.Minute: false, -30 * time.Second: true, 0: true, 2 * time.Minute: true} {
+		var set time.Duration
+		inWorld(t, options{set: &set}, func(w *world) {
+			w.member(home, asha, "")
+			r, err := w.begun("InitiateAuth", func(ctx context.Context) (userpool.AuthResult, error) {
+				return w.s.InitiateAuth(ctx, userpool.AuthRequest{Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha}})
+			})
+			w.must(err)
+			code := w.code(asha)
+			w.s.FlushAudit(w.ctx)
+			w.stop()
+			set = by
+			w.open(&set)
+			w.must(w.s.EndFuture(w.ctx))
+			w.start()
+			auth, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", code)
+			if got := err == nil && auth.Tokens != nil; got != serves {
+				t.Errorf("set by %s: the code of before serves: %v, %v", by, got, err)
+			}
+			w.pass(31 * time.Second)
+			w.texted(home, asha)
+		})
+	}
+}
+
+// begun makes a call that has its row in the audit trail, as a face does.
+func (w *world) begun(name string, do func(context.Context) (userpool.AuthResult, error)) (userpool.AuthResult, error) {
+	ctx := w.s.Begin(w.ctx, userpool.Call{Operation: name, Address: home.Address})
+	r, err := do(ctx)
+	w.s.End(ctx, err)
+	return r, err
+}
+
+// What is kept for a minute is kept for a real one, though the clock leaps: the
+// repeat of an answer whose first copy was lost, and the token of before a
+// rotation.
+func TestClock_LeapsBetweenACallAndItsRepeat_RepeatGetsTheSameAnswer(t *testing.T) {
+	var set time.Duration
+	inWorld(t, options{set: &set, rotation: true, grace: time.Minute}, func(w *world) {
+		first := w.member(home, asha, "")
+		set = time.Hour
+		w.s.Now()
+		w.pass(10*time.Minute - 5*time.Second)
+		c := tried(home, "leap-1", "start")
+		start := w.custom(c, asha)
+		refresh := func(action string) userpool.Tokens {
+			t.Helper()
+			tokens, err := w.s.GetTokensFromRefreshToken(w.ctx, userpool.RefreshRequest{Caller: tried(home, action, "refresh"), ClientID: w.client, RefreshToken: first.Refresh})
+			w.must(err)
+			return tokens
+		}
+		second := refresh("leap-2")
+		w.pass(10 * time.Second)
+		if off := w.s.Now().Sub(time.Now()); off != time.Hour {
+			t.Fatalf("the clock is %s ahead, want an hour: it should have leapt", off)
+		}
+		if again := w.custom(c, asha); again.Session != start.Session {
+			t.Error("the repeat got another Session")
+		}
+		if again := refresh("leap-3"); again.Refresh != second.Refresh {
+			t.Error("within the grace the successor is another")
+		}
+	})
 }

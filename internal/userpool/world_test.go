@@ -52,6 +52,8 @@ type world struct {
 	file    string // the database
 	stop    func() // ends the background work and waits for it
 	keyFile []byte // the ring's text
+
+	limitsOff bool
 }
 
 type options struct {
@@ -85,18 +87,8 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, file: file,
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
-		cfg := userpool.Config{
-			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
-			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
-			Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		}
-		if o.set != nil {
-			cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(*o.set) }})
-		}
-		w.s, err = userpool.Open(ctx, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.limitsOff = o.limitsOff
+		w.open(o.set)
 		w.makePool(o)
 		w.start()
 		defer func() {
@@ -108,6 +100,24 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		}()
 		test(w)
 	})
+}
+
+// open opens the Service on the store, as a new process would. set is by how much
+// the machine's clock was set, nil for never.
+func (w *world) open(set *time.Duration) {
+	w.t.Helper()
+	cfg := userpool.Config{
+		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
+		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	if set != nil {
+		cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(*set) }})
+	}
+	var err error
+	if w.s, err = userpool.Open(w.ctx, cfg); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // start and stop are the background work's.
