@@ -110,7 +110,7 @@ func (c *carrier) take(m sms.Message) (sms.Receipt, error) {
 	}
 	c.tries[m.ID]++
 	f := c.fate(number, c.order[m.ID], c.tries[m.ID])
-	if age := time.Since(row.made); row.Challenge != "" && age > c.sim.codeLife() {
+	if age := time.Since(row.made); row.Challenge != "" && c.sim.tooOld(row.made) {
 		c.sim.broke("R10", "a text left %s after its code was made", age)
 	}
 	if code != "" {

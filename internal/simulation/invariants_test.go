@@ -119,7 +119,7 @@ func (s *sim) I2_OneSuccess(p *person, rep reply, text received, what string) {
 		s.broke("I2", "%s %s with a code that nobody was sent", p.name, what)
 		return
 	}
-	if age := time.Since(text.made); age > s.codeLife() {
+	if age := time.Since(text.made); s.tooOld(text.made) {
 		s.broke("R10", "%s %s with a code that was made %s ago", p.name, what, age)
 	}
 	s.mu.Lock()
@@ -249,8 +249,8 @@ func (s *sim) noteEnd(rep reply, number string) {
 // where they leave, by the carrier.
 
 func (s *sim) I6_TextsHaveTheirChallenge() {
-	if s.count(`select count(*) from messages m where challenge_id <> '' and not exists
-		(select 1 from challenges c where c.id = m.challenge_id)`) > 0 {
+	if s.count(`select count(*) from messages m where challenge_id <> '' and expires_at > ? and not exists
+		(select 1 from challenges c where c.id = m.challenge_id)`, s.nodes[0].clock.Now().UnixMilli()) > 0 {
 		s.broke("I6", "a text waits without its challenge")
 	}
 }

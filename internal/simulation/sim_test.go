@@ -27,14 +27,18 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// codeLife is how long a code may live, in real time, and what clocks that are
-// kept in time may be off by meanwhile. If the clock was set back by less than a
-// minute when a node died, that comes to it.
-func (s *sim) codeLife() time.Duration {
+// tooOld says that a code outlived its ten minutes of real time, and what clocks
+// that are kept in time may be off by meanwhile. If the clock was set back by less
+// than a minute when a node started anew, that comes to it; and of a set-back by
+// less than a node was down nobody can know.
+func (s *sim) tooOld(made time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	life := 10*time.Minute + 5*time.Second
 	if s.leaps > 0 {
-		return 11*time.Minute + 5*time.Second
+		life += time.Minute
 	}
-	return 10*time.Minute + 5*time.Second
+	return time.Since(made) > life && made.After(s.blind)
 }
 
 // play is what a seed is played with.
@@ -97,13 +101,14 @@ type sim struct {
 	grace   time.Duration
 	common  time.Duration // by how much the clock that nodes share was set
 	setAt   time.Time     // when a clock was set last
-	leaps   int           // nodes that started anew while a clock was on its way
 	people  []*person
 	actions int
 
 	mu     sync.Mutex // guards the fields below
 	ledger ledger
 	out    outcome
+	leaps  int       // nodes that started anew while a clock was on its way
+	blind  time.Time // when one did so last that had been down
 }
 
 // run plays a seed in a bubble of virtual time.
@@ -189,7 +194,7 @@ func (s *sim) many() bool { return len(s.nodes) > 1 }
 
 // start opens a node on the store, as a new process would.
 func (s *sim) start(n *node) {
-	n.line = &line{Store: s.store, sim: s, node: n}
+	n.line = newLine(s)
 	n.clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(n.off) }})
 	s.observe(n)
 	service, err := userpool.Open(s.ctx, userpool.Config{
@@ -409,14 +414,25 @@ func (s *sim) revive() {
 		}
 		n.stop()
 		s.out.score.crashes++
-		if !s.steady() {
-			s.leaps++
-		}
+		steady := s.steady()
 		s.tell("node %s died and starts anew", n.name)
 		if s.r.IntN(3) == 0 { // after a while, and if it is alone all waits
 			s.pass(time.Duration(1+s.r.IntN(12)) * time.Minute)
 		}
+		if !steady {
+			s.leapt(time.Since(n.line.died))
+		}
 		s.start(n)
+	}
+}
+
+// leapt notes that a node starts anew while a clock is on its way.
+func (s *sim) leapt(down time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaps++
+	if down > time.Second {
+		s.blind = time.Now()
 	}
 }
 
@@ -516,11 +532,13 @@ func (s *sim) send(q request, n *node, c *call, try int) reply {
 	ctx = n.service.Begin(ctx, userpool.Call{
 		Operation: q.name, Kind: q.kind, Address: who.Address, RequestID: fmt.Sprintf("%s/%d", c.action, try),
 	})
+	n.line.begin()
 	err := q.do(ctx, n.service, who)
 	n.service.End(ctx, err)
+	lived := n.line.end()
 	rep := reply{err: err, action: c.action}
 	switch {
-	case n.line.isDead():
+	case !lived:
 		rep.answer, rep.err = unknown, errDead
 	case err == nil:
 	case fault.KindOf(err) == fault.Internal:

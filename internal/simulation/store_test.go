@@ -37,12 +37,37 @@ var (
 // line is a node's way to the store.
 type line struct {
 	userpool.Store
-	sim  *sim
-	node *node
+	sim *sim
 
 	mu         sync.Mutex // guards the fields below
 	dead       bool
+	died       time.Time
 	background []harm // of the next writes that no caller waits for
+	calls      int    // under way
+	quiet      *sync.Cond
+}
+
+func newLine(s *sim) *line {
+	l := &line{Store: s.store, sim: s}
+	l.quiet = sync.NewCond(&l.mu)
+	return l
+}
+
+// begin and end enclose a call. Background work waits for its end, so that which
+// of them comes first is no matter of chance; but where calls race all may.
+func (l *line) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls++
+}
+
+// end says whether the node lived to give its answer.
+func (l *line) end() (lived bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls--
+	l.quiet.Broadcast()
+	return !l.dead
 }
 
 // call is one try of somebody's request, which travels in its context.
@@ -64,6 +89,9 @@ func (l *line) next(ctx context.Context, writes bool) (h harm, action string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := callOf(ctx)
+	for c == nil && l.calls > 0 && !l.sim.races {
+		l.quiet.Wait()
+	}
 	switch {
 	case l.dead:
 		return crashBefore, ""
@@ -74,8 +102,8 @@ func (l *line) next(ctx context.Context, writes bool) (h harm, action string) {
 		h = l.background[0]
 		l.background = l.background[1:]
 	}
-	if h == crashBefore {
-		l.dead = true
+	if h == crashBefore && !l.dead {
+		l.dead, l.died = true, time.Now()
 	}
 	return h, action
 }
@@ -83,7 +111,9 @@ func (l *line) next(ctx context.Context, writes bool) (h harm, action string) {
 func (l *line) die() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dead = true
+	if !l.dead {
+		l.dead, l.died = true, time.Now()
+	}
 }
 
 func (l *line) isDead() bool {
