@@ -75,10 +75,13 @@ func (s *sim) I1_LiveTokensServe(h *held, err error) {
 
 // noteSignUp keeps a sign-up that was acknowledged, or may be there ("" for its
 // sub). Of one person and name three stand beside each other; a fourth ends the
-// first.
+// first, which after a set-back is not the one that came first.
 func (s *sim) noteSignUp(p *person, number string, sub userpool.UserID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.leaps > 0 {
+		return
+	}
 	of := s.ledger.waiting[number]
 	if of == nil {
 		of = map[string][]string{}

@@ -28,7 +28,7 @@ func judge(t *testing.T, p play, out outcome) {
 // Tens of seeds, and with SOAK thousands; SIM_SEEDS says how many, SIM_FIRST with
 // which to begin.
 func TestSimulation_ManySeeds_ObeyTheInvariants(t *testing.T) {
-	first, seeds := number(t, "SIM_FIRST", 1), number(t, "SIM_SEEDS", 40)
+	first, seeds := number(t, "SIM_FIRST", 1), number(t, "SIM_SEEDS", fewSeeds)
 	if os.Getenv("SOAK") != "" {
 		seeds = number(t, "SIM_SEEDS", 4000)
 	}
@@ -46,7 +46,7 @@ func TestSimulation_ManySeeds_ObeyTheInvariants(t *testing.T) {
 		"crash": sum.crashes, "repeat": sum.repeated, "sign-in": sum.tokens, "confirmation": sum.confirmed,
 		"refresh": sum.refreshed, "text": sum.texts, "race": sum.races,
 	} {
-		if n == 0 && seeds >= 40 {
+		if n == 0 && seeds >= fewSeeds {
 			t.Errorf("no play has seen a %s", what)
 		}
 	}
@@ -63,7 +63,7 @@ func TestSimulation_Seed(t *testing.T) {
 // A seed is worth its name only if it plays the same again. Seeds with races are
 // left out: who wins them is not the seed's to say.
 func TestSimulation_SameSeed_SameTrace(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 4, 5, 6} {
+	for _, seed := range []uint64{2, 5, 6} {
 		var before outcome
 		for again := range 2 {
 			t.Run(fmt.Sprint(seed, again), func(t *testing.T) {
