@@ -3,6 +3,7 @@ package clock
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,14 +11,16 @@ import (
 
 // machine is a computer's clock in a bubble of virtual time, which somebody sets.
 type machine struct {
-	set   time.Duration
+	by    atomic.Int64
 	fast  time.Duration // gained per second
 	start time.Time
 }
 
+func (m *machine) set(by time.Duration) { m.by.Add(int64(by)) }
+
 func (m *machine) now() time.Time {
 	t := time.Now()
-	return t.Add(m.set + time.Duration(t.Sub(m.start).Seconds()*float64(m.fast)))
+	return t.Add(time.Duration(m.by.Load()) + time.Duration(t.Sub(m.start).Seconds()*float64(m.fast)))
 }
 
 func bubble(t *testing.T, test func(t *testing.T, m *machine, c *Clock, log *strings.Builder)) {
@@ -53,13 +56,13 @@ func TestClock_SetByAnHour_WhatLivesTenMinutesDoes(t *testing.T) {
 		for before := -10 * time.Minute; before < 3*time.Hour; before += 97 * time.Second {
 			bubble(t, func(t *testing.T, m *machine, c *Clock, _ *strings.Builder) {
 				if before >= 0 {
-					m.set += by
+					m.set(by)
 					c.Now()
 					pass(before)
 				} else {
 					go func() {
 						pass(-before)
-						m.set += by
+						m.set(by)
 					}()
 				}
 				if l := life(c); l < ten || l > ten+time.Second {
@@ -75,11 +78,11 @@ func TestClock_SetThereAndBack_WhatLivesTenMinutesDoes(t *testing.T) {
 	for back := time.Minute; back < 20*time.Minute; back += 53 * time.Second {
 		for made := time.Duration(0); made < 40*time.Minute; made += 101 * time.Second {
 			bubble(t, func(t *testing.T, m *machine, c *Clock, _ *strings.Builder) {
-				m.set += time.Hour
+				m.set(time.Hour)
 				c.Now()
 				go func() {
 					pass(back)
-					m.set -= time.Hour
+					m.set(-time.Hour)
 				}()
 				for range made / time.Second {
 					pass(time.Second)
@@ -96,7 +99,7 @@ func TestClock_SetThereAndBack_WhatLivesTenMinutesDoes(t *testing.T) {
 
 func TestClock_SetForward_FollowedAfterTenMinutesInOneLeap(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine, c *Clock, log *strings.Builder) {
-		m.set = time.Hour
+		m.set(time.Hour)
 		for range 599 {
 			if a := apart(m, c); a != -time.Hour {
 				t.Fatalf("%s apart while it should keep its course", a)
@@ -121,7 +124,7 @@ func TestClock_SetForward_FollowedAfterTenMinutesInOneLeap(t *testing.T) {
 
 func TestClock_SetBack_NeverRunsBackwardsAndArrives(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine, c *Clock, _ *strings.Builder) {
-		m.set = -time.Hour
+		m.set(-time.Hour)
 		last := c.Now()
 		for range 80 * 60 {
 			pass(time.Second)
@@ -157,7 +160,8 @@ func TestClock_DriftsSlowly_FollowedAndNoStep(t *testing.T) {
 
 func TestObserve_NodesWithClocksApart_AgreeWithinTheRoundTrip(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine, a *Clock, _ *strings.Builder) {
-		other := &machine{set: -30 * time.Second, start: m.start}
+		other := &machine{start: m.start}
+		other.set(-30 * time.Second)
 		b := New(Config{Wall: other.now})
 		for range 100 { // what travelled how long cannot be told
 			a.Observe(time.Now().Add(-2*time.Millisecond), 2*time.Millisecond)
@@ -165,7 +169,7 @@ func TestObserve_NodesWithClocksApart_AgreeWithinTheRoundTrip(t *testing.T) {
 			if d := a.Now().Sub(b.Now()).Abs(); d > 6*time.Millisecond {
 				t.Fatalf("%s apart", d)
 			}
-			m.set += time.Minute // nobody looks at the machines' own any more
+			m.set(time.Minute) // nobody looks at the machines' own any more)
 			pass(time.Second)
 		}
 		if s := a.Status(); s.Steps > 0 {
@@ -185,7 +189,7 @@ func TestObserve_CommonClockSet_NodesFollowTogether(t *testing.T) {
 				pass(3 * time.Second)
 			}
 			step()
-			m.set = by
+			m.set(by)
 			for range 80 * 12 {
 				step()
 				forward := by > 0 && a.Now().Sub(b.Now()).Abs() >= by-time.Second // one leapt already

@@ -63,7 +63,7 @@ func TestSimulation_Seed(t *testing.T) {
 // A seed is worth its name only if it plays the same again. Seeds with races are
 // left out: who wins them is not the seed's to say.
 func TestSimulation_SameSeed_SameTrace(t *testing.T) {
-	for _, seed := range []uint64{2, 5, 6} {
+	for _, seed := range []uint64{5, 6} {
 		var before outcome
 		for again := range 2 {
 			t.Run(fmt.Sprint(seed, again), func(t *testing.T) {

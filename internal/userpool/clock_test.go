@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +33,10 @@ func TestClock_SetByAnHour_CodesLiveTenMinutes(t *testing.T) {
 		for _, made := range []time.Duration{-5 * time.Minute, 0, 2 * time.Minute, 9*time.Minute + 59*time.Second, 12 * time.Minute, 70 * time.Minute} {
 			for late, serves := range map[time.Duration]bool{9*time.Minute + 59*time.Second: true, 10 * time.Minute: false} {
 				t.Run(fmt.Sprintf("by %s made %s tried after %s", by, made, late), func(t *testing.T) {
-					var set time.Duration
+					var set atomic.Int64
 					inWorld(t, options{set: &set}, func(w *world) {
 						w.member(home, asha, "")
-						setIt := time.AfterFunc(5*time.Minute, func() { set = by; w.s.Now() })
+						setIt := time.AfterFunc(5*time.Minute, func() { set.Store(int64(by)); w.s.Now() })
 						defer setIt.Stop()
 						w.pass(5*time.Minute + made)
 						_, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "SMS_OTP")
@@ -65,13 +66,13 @@ func (w *world) codeServes(code string) bool {
 // Tokens keep to the clock of before, until what was made by it is over.
 func TestClock_SetByAnHour_TokensAreNotOfTheFuture(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
-		var set time.Duration
+		var set atomic.Int64
 		inWorld(t, options{set: &set}, func(w *world) {
 			first := w.member(home, asha, "")
-			set = by
+			set.Store(int64(by))
 			for range 9 {
 				tokens := w.texted(home, asha)
-				if off := w.issuedAt(tokens.Access).Sub(time.Now()); off.Abs() > 5*time.Second {
+				if off := time.Until(w.issuedAt(tokens.Access)); off.Abs() > 5*time.Second {
 					t.Errorf("iat is %s off the clock before it was set by %s", off, by)
 				}
 				w.pass(time.Minute)
@@ -93,7 +94,7 @@ func TestClock_SetByAnHour_TokensAreNotOfTheFuture(t *testing.T) {
 // live on until the clock is where it was, and what is sent after it serves.
 func TestEndFuture_ClockSetBackWhileDown_CodesUnderWayEnd(t *testing.T) {
 	for by, serves := range map[time.Duration]bool{-time.Hour: false, -12 * time.Minute: false, -30 * time.Second: true, 0: true, 2 * time.Minute: true} {
-		var set time.Duration
+		var set atomic.Int64
 		inWorld(t, options{set: &set}, func(w *world) {
 			w.member(home, asha, "")
 			r, err := w.begun("InitiateAuth", func(ctx context.Context) (userpool.AuthResult, error) {
@@ -103,7 +104,7 @@ func TestEndFuture_ClockSetBackWhileDown_CodesUnderWayEnd(t *testing.T) {
 			code := w.code(asha)
 			w.s.FlushAudit(w.ctx)
 			w.stop()
-			set = by
+			set.Store(int64(by))
 			w.open(&set)
 			w.must(w.s.EndFuture(w.ctx))
 			w.start()
@@ -129,10 +130,10 @@ func (w *world) begun(name string, do func(context.Context) (userpool.AuthResult
 // repeat of an answer whose first copy was lost, and the token of before a
 // rotation.
 func TestClock_LeapsBetweenACallAndItsRepeat_RepeatGetsTheSameAnswer(t *testing.T) {
-	var set time.Duration
+	var set atomic.Int64
 	inWorld(t, options{set: &set, rotation: true, grace: time.Minute}, func(w *world) {
 		first := w.member(home, asha, "")
-		set = time.Hour
+		set.Store(int64(time.Hour))
 		w.s.Now()
 		w.pass(10*time.Minute - 5*time.Second)
 		c := tried(home, "leap-1", "start")
@@ -145,7 +146,7 @@ func TestClock_LeapsBetweenACallAndItsRepeat_RepeatGetsTheSameAnswer(t *testing.
 		}
 		second := refresh("leap-2")
 		w.pass(10 * time.Second)
-		if off := w.s.Now().Sub(time.Now()); off != time.Hour {
+		if off := time.Until(w.s.Now()); off != time.Hour {
 			t.Fatalf("the clock is %s ahead, want an hour: it should have leapt", off)
 		}
 		if again := w.custom(c, asha); again.Session != start.Session {

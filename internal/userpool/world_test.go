@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,7 +67,7 @@ type options struct {
 	grace     time.Duration
 	tags      map[string]string
 	// set is by how much the machine's clock was set; nil for never.
-	set *time.Duration
+	set *atomic.Int64
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -104,7 +105,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 
 // open opens the Service on the store, as a new process would. set is by how much
 // the machine's clock was set, nil for never.
-func (w *world) open(set *time.Duration) {
+func (w *world) open(set *atomic.Int64) {
 	w.t.Helper()
 	cfg := userpool.Config{
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
@@ -112,7 +113,7 @@ func (w *world) open(set *time.Duration) {
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	if set != nil {
-		cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(*set) }})
+		cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(time.Duration(set.Load())) }})
 	}
 	var err error
 	if w.s, err = userpool.Open(w.ctx, cfg); err != nil {
