@@ -6,8 +6,8 @@
 test: ## every test; installs what is missing
 	@scripts/test.sh
 
-soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload, the pre-hijack matrix whole, thousands of plans, each fuzz target for FUZZTIME (30s); some hours
-	SOAK=1 go test -count=1 -timeout 4h -v -run 'Kill|Failover|CommitInDoubt|Nodes|DiskFull|Exhausted|Sender|PreHijack|Property|Overload|SlowClients' ./internal/endtoend ./internal/userpool
+soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload, the pre-hijack matrix whole, thousands of plans and seeds, each fuzz target for FUZZTIME (30s); some hours
+	SOAK=1 go test -count=1 -timeout 4h -v -run 'Kill|Failover|CommitInDoubt|Nodes|DiskFull|Exhausted|Sender|PreHijack|Property|Overload|SlowClients|Simulation' ./internal/endtoend ./internal/userpool ./internal/simulation
 	@scripts/fuzz.sh
 
 figures: ## what a sign-in and a start cost here, into docs/figures

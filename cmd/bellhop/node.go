@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
@@ -88,6 +89,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		PublicURL: publicURL,
 		LimitsOff: cfg.LimitsOff,
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
+		Clock:     clock.New(clock.Config{Elapsed: uptime(), Log: log}),
 		Log:       log,
 
 		AuditRetention: cfg.AuditRetention,

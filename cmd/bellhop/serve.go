@@ -77,6 +77,9 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 	if err := service.NoteMasterKey(ctx); err != nil {
 		return nil, err
 	}
+	if err := service.EndFuture(ctx); err != nil {
+		return nil, err
+	}
 	return service, ensureAdminKey(ctx, cfg, service, log)
 }
 

@@ -73,7 +73,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) post(w http.ResponseWriter, r *http.Request) {
-	body, err := a.call(r, time.Now())
+	body, err := a.call(r, a.service.Now())
 	if err != nil {
 		a.Refuse(w, r, err)
 		return

@@ -48,19 +48,21 @@ var floorOf = map[string]int{
 	"internal/srp":       1,
 	"internal/token":     1,
 
-	"internal/email": 0, // vocabulary
+	"internal/clock": 0, // vocabulary
+	"internal/email": 0,
 	"internal/fault": 0,
 	"internal/otp":   0,
 	"internal/phone": 0,
 	"internal/seal":  0,
 	"web/demo":       0, // the demo's built page, files alone
 
-	"internal/endtoend":  testsOnly,
-	"internal/floors":    testsOnly,
-	"internal/pgtest":    testsOnly,
-	"internal/smstest":   testsOnly,
-	"internal/storetest": testsOnly,
-	"internal/tracetest": testsOnly,
+	"internal/endtoend":   testsOnly,
+	"internal/floors":     testsOnly,
+	"internal/pgtest":     testsOnly,
+	"internal/smstest":    testsOnly,
+	"internal/storetest":  testsOnly,
+	"internal/tracetest":  testsOnly,
+	"internal/simulation": testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.

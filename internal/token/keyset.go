@@ -28,16 +28,24 @@ const (
 type KeySet []*Key
 
 // Signing returns the key that signs at now: of those of the use that are
-// active, the one that became so last. It is nil if there is none.
+// active, the one that became so last. Where none is, it is the one that will be
+// first: the node that made it may have a clock that is a little ahead, and it is
+// published already. It is nil if there is no key of the use.
 func (s KeySet) Signing(use Use, now time.Time) *Key {
-	var newest *Key
+	var newest, first *Key
 	for _, k := range s {
-		if k.Use != use || k.ActiveAt.After(now) {
-			continue
-		}
-		if newest == nil || byAge(k, newest) > 0 {
+		switch {
+		case k.Use != use:
+		case k.ActiveAt.After(now):
+			if first == nil || byAge(k, first) < 0 {
+				first = k
+			}
+		case newest == nil || byAge(k, newest) > 0:
 			newest = k
 		}
+	}
+	if newest == nil {
+		return first
 	}
 	return newest
 }
@@ -145,7 +153,11 @@ func (s KeySet) plan(alg Alg, now time.Time, early bool) Plan {
 
 func (s KeySet) planUse(plan *Plan, alg Alg, use Use, now time.Time, early bool) {
 	current := s.Signing(use, now)
-	successor := s.successor(alg, use, now)
+	since := now
+	if current != nil && current.ActiveAt.After(now) {
+		since = current.ActiveAt
+	}
+	successor := s.successor(alg, use, since)
 	switch {
 	case current == nil:
 		plan.Create = append(plan.Create, NewKeySpec{alg, use, now})
@@ -170,7 +182,8 @@ func (p *Plan) retire(k *Key, at time.Time) {
 	}
 }
 
-// successor returns the next key of the use that waits for its time.
+// successor returns the next key of the use that waits for its time, which is
+// after the one given.
 func (s KeySet) successor(alg Alg, use Use, now time.Time) *Key {
 	var next *Key
 	for _, k := range s {

@@ -182,8 +182,24 @@ func TestIssue_ImpossibleLifetimesOrNoKey_IsAnError(t *testing.T) {
 			t.Errorf("keys %s: issued", name)
 		}
 	}
-	if _, err := token.Issue(set, subject(), hour, start.Add(-1)); err == nil {
-		t.Error("issued before a key is active")
+	for name, set := range map[string]token.KeySet{"none": nil, "only id": set[:1], "only access": set[1:]} {
+		if _, err := token.Issue(set, subject(), hour, start.Add(-time.Minute)); err == nil {
+			t.Errorf("keys %s: issued", name)
+		}
+	}
+}
+
+// A pool that one node has made is served by another whose clock is behind.
+func TestIssue_ByANodeWhoseClockIsBehind_TheFirstKeySigns(t *testing.T) {
+	for alg, set := range keySets() {
+		early := start.Add(-30 * time.Second)
+		tokens := issue(t, set, subject(), early)
+		if _, err := token.VerifyAccess(set, issuer, tokens.Access, early); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		if plan := set.Plan(alg, early); !plan.IsEmpty() {
+			t.Errorf("%s: it plans %+v", alg, plan)
+		}
 	}
 }
 

@@ -114,7 +114,7 @@ type NewAccessKey struct {
 
 // CreateAccessKey makes an access key. Its secret is told here and nowhere else.
 func (s *Service) CreateAccessKey(ctx context.Context, n NewAccessKey) (k AccessKey, secret string, err error) {
-	at := now()
+	at := s.now()
 	if err := checkAccessKey(n); err != nil {
 		return AccessKey{}, "", err
 	}
@@ -175,7 +175,7 @@ func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, 
 	if s.adminKey.ID != "" {
 		return s.adminKey, false, nil
 	}
-	at, fresh := now(), newAdminKey()
+	at, fresh := s.now(), newAdminKey()
 	sealed := s.sealAccessKey(fresh)
 	var kept AccessKey
 	err = s.store.Update(ctx, func(tx Tx) error {
@@ -210,7 +210,7 @@ func (s *Service) EnsureAdminKey(ctx context.Context) (key AdminKey, made bool, 
 // moveFirstKey makes the key that an earlier version kept among the server's
 // settings one of the access keys.
 func (s *Service) moveFirstKey(ctx context.Context) error {
-	at := now()
+	at := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		kept, err := tx.Meta(ctx, metaAdminSecret)
 		if err != nil || kept == "" {

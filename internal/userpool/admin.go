@@ -33,7 +33,7 @@ func errNoPool(id PoolID) *fault.Error {
 // a temporary password at once CONFIRMED, else with a temporary password that
 // must be changed, and is texted unless suppressed.
 func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, error) {
-	at := now()
+	at := s.now()
 	p, err := s.viewPool(ctx, r.PoolID)
 	if err != nil {
 		return UserView{}, err
@@ -299,7 +299,7 @@ func pendingView(p Pool, r Registration) UserView {
 
 // AdminGetUser shows a user, or the newest pending sign-up of the name.
 func (s *Service) AdminGetUser(ctx context.Context, pool PoolID, username string) (view UserView, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.View(ctx, func(tx Tx) error {
 		t, err := findTarget(ctx, tx, pool, username, at)
 		if err != nil {
@@ -319,7 +319,7 @@ func (s *Service) AdminGetUser(ctx context.Context, pool PoolID, username string
 // and the same address block and client made all of the name's sign-ups: the
 // administrator cannot tell whose the newest is.
 func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		t, err := findTarget(ctx, tx, pool, username, at)
 		if err != nil {
@@ -367,7 +367,7 @@ func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Tim
 // AdminSetUserPassword sets a password: permanent, or temporary and to be
 // changed at the next sign-in. A pending sign-up becomes a user by it.
 func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, username, password string, permanent bool) error {
-	at := now()
+	at := s.now()
 	var t target
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		t, err = findTarget(ctx, tx, pool, username, at)
@@ -432,7 +432,7 @@ func endPending(ctx context.Context, tx Tx, u User) error {
 
 // AdminDisableUser keeps the user from signing in and ends all tokens.
 func (s *Service) AdminDisableUser(ctx context.Context, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
 		u.Enabled, u.ModifiedAt = false, at
 		return signOut(ctx, tx, u, at)
@@ -441,7 +441,7 @@ func (s *Service) AdminDisableUser(ctx context.Context, pool PoolID, username st
 
 // AdminEnableUser lets the user sign in again.
 func (s *Service) AdminEnableUser(ctx context.Context, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
 		u.Enabled, u.ModifiedAt = true, at
 		return tx.UpdateUser(ctx, u)
@@ -472,7 +472,7 @@ func userTarget(ctx context.Context, tx Tx, pool PoolID, username string, at tim
 
 // AdminDeleteUser removes a user, or all pending sign-ups of the name.
 func (s *Service) AdminDeleteUser(ctx context.Context, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		t, err := findTarget(ctx, tx, pool, username, at)
 		if err != nil {

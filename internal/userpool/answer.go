@@ -39,7 +39,7 @@ var (
 // one transaction, and two racing right answers have one winner. With a pool in
 // the request it is AdminRespondToAuthChallenge.
 func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
@@ -143,7 +143,7 @@ func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Sessio
 		"CODE_DELIVERY_DESTINATION":     mask,
 	}}
 	session.CreatedAt = rep.at
-	session.ExpiresAt = rep.at.Add(rep.client.Settings.sessionTTL())
+	session.ExpiresAt = s.after(rep.at, rep.client.Settings.sessionTTL())
 	var err error
 	next.Session, err = s.openSession(ctx, tx, session)
 	return next, err

@@ -283,6 +283,8 @@ type NewUser struct {
 //	Reseal(ctx) (*Resealing, error)
 //	MasterKeys(ctx, file *seal.Ring) ([]MasterKeyView, error)
 //
+//	EndFuture(ctx) error               a server's, before it serves
+//	Now() time.Time                    by the clock that it goes by
 //	Ready(ctx) error
 //	Run(ctx) error                     outbox, key stock and rotation, sweeping
 //

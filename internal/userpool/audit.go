@@ -130,7 +130,7 @@ func (s *Service) Begin(ctx context.Context, c Call) context.Context {
 	if c.Kind == "" {
 		c.Kind = ActorAnonymous
 	}
-	at := now()
+	at := s.now()
 	return context.WithValue(ctx, entryKey{}, &entry{id: s.newAuditID(at), at: at, call: c})
 }
 

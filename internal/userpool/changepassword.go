@@ -91,7 +91,7 @@ type PasswordChange struct {
 // must know the one before if he has one. His tokens stay; all else that was
 // begun with the old password ends.
 func (s *Service) ChangePassword(ctx context.Context, r PasswordChange) error {
-	at := now()
+	at := s.now()
 	var b bearer
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		b, err = s.authenticate(ctx, tx, r.AccessToken, at)

@@ -21,7 +21,7 @@ const (
 // CreateUserPoolClient makes an app client. An unknown pool is told before
 // anything else, an id that is taken is a Conflict.
 func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (ClientView, error) {
-	at := now()
+	at := s.now()
 	p, err := s.viewPool(ctx, r.PoolID)
 	if err != nil {
 		return ClientView{}, err
@@ -173,7 +173,7 @@ func (s *Service) clientView(c Client) (ClientView, error) {
 // UpdateUserPoolClient replaces an app client's settings, so that what the
 // update leaves out goes back to its default. The secrets stay.
 func (s *Service) UpdateUserPoolClient(ctx context.Context, r ClientUpdate) (ClientView, error) {
-	at := now()
+	at := s.now()
 	var c Client
 	err := s.store.Update(ctx, func(tx Tx) (err error) {
 		var p Pool

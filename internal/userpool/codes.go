@@ -217,7 +217,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: r.caller.requester(),
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
-		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: r.at.Add(codeTTL),
+		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: s.after(r.at, codeTTL),
 	}
 	if r.pool.Settings.exact() { // each request has a code of its own
 		if err := tx.LeaveSlot(ctx, fresh); err != nil {

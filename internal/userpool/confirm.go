@@ -21,7 +21,7 @@ import (
 // live sign-up of the name came from the confirmer's own address block and
 // client (strict: only by the Session).
 func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (string, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return "", err
@@ -155,7 +155,7 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge
 	return s.openSession(ctx, tx, Session{
 		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(u.ID), Step: step,
 		Username: u.Username, Name: reg.Name, CreatedAt: k.at,
-		ExpiresAt: k.at.Add(min(signedUpTTL, k.client.Settings.sessionTTL())),
+		ExpiresAt: s.after(k.at, min(signedUpTTL, k.client.Settings.sessionTTL())),
 	})
 }
 

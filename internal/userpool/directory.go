@@ -47,7 +47,7 @@ type listing struct {
 // meanwhile: a sign-up that is confirmed between two pages is not shown again.
 // A page may be shorter than its limit.
 func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserPage, err error) {
-	at := now()
+	at := s.now()
 	l := listing{limit: pageLimit(r.Limit)}
 	if l.filter, err = ParseFilter(r.Filter); err != nil {
 		return UserPage{}, err

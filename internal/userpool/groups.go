@@ -54,7 +54,7 @@ type GroupPage struct {
 
 // CreateGroup makes a group without members.
 func (s *Service) CreateGroup(ctx context.Context, r NewGroup) (Group, error) {
-	at := now()
+	at := s.now()
 	g := r.onto(Group{PoolID: r.PoolID, Name: r.Name, CreatedAt: at, ModifiedAt: at})
 	err := s.store.Update(ctx, func(tx Tx) error {
 		if _, err := loadPool(ctx, tx, r.PoolID); err != nil {
@@ -93,7 +93,7 @@ func (s *Service) GetGroup(ctx context.Context, pool PoolID, name string) (g Gro
 
 // UpdateGroup changes what the request gives and leaves the rest.
 func (s *Service) UpdateGroup(ctx context.Context, r NewGroup) (g Group, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.Update(ctx, func(tx Tx) error {
 		was, err := loadGroup(ctx, tx, r.PoolID, r.Name)
 		if err != nil {
@@ -130,7 +130,7 @@ func (s *Service) ListGroups(ctx context.Context, pool PoolID, limit int, token 
 // AdminListGroupsForUser returns a page of a user's groups, ordered by name. A
 // pending sign-up has none.
 func (s *Service) AdminListGroupsForUser(ctx context.Context, pool PoolID, username string, limit int, token string) (GroupPage, error) {
-	at := now()
+	at := s.now()
 	return s.groupPage(ctx, []string{"of", string(pool), username}, pageLimit(limit), token, func(tx Tx, after string) ([]Group, error) {
 		t, err := findTarget(ctx, tx, pool, username, at)
 		if err != nil || !t.known {
@@ -187,7 +187,7 @@ func (s *Service) ListUsersInGroup(ctx context.Context, pool PoolID, group strin
 // AdminAddUserToGroup makes the user a member, which shows in tokens from the
 // next refresh on. Doing it twice changes nothing.
 func (s *Service) AdminAddUserToGroup(ctx context.Context, pool PoolID, username, group string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		t, err := groupAndTarget(ctx, tx, pool, username, group, at)
 		if err != nil {
@@ -206,7 +206,7 @@ func (s *Service) AdminAddUserToGroup(ctx context.Context, pool PoolID, username
 
 // AdminRemoveUserFromGroup ends a membership; one that is not there is no error.
 func (s *Service) AdminRemoveUserFromGroup(ctx context.Context, pool PoolID, username, group string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		t, err := groupAndTarget(ctx, tx, pool, username, group, at)
 		if err != nil || !t.known {

@@ -118,7 +118,7 @@ func (s *Service) withKeys(ctx context.Context, alg token.Alg, need int, at time
 
 // JWKS is the pool's key set document.
 func (s *Service) JWKS(ctx context.Context, pool PoolID) (doc []byte, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.View(ctx, func(tx Tx) error {
 		if _, err := loadPool(ctx, tx, pool); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (s *Service) fillStock(ctx context.Context) error {
 		if err != nil || have >= stockSize {
 			return err
 		}
-		k, err := s.newKey(token.RS256, now())
+		k, err := s.newKey(token.RS256, s.now())
 		if err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ type planner func(set token.KeySet, alg token.Alg, at time.Time) token.Plan
 // rotateKeys carries out what plan wants for the pool and returns its keys as
 // they are then, and whether new ones are among them.
 func (s *Service) rotateKeys(ctx context.Context, p Pool, plan planner) (rotated RotatedKeys, err error) {
-	at := now()
+	at := s.now()
 	alg := token.Alg(p.Settings.TokenAlg())
 	rotated, wanted, err := s.planOf(ctx, p.ID, alg, at, plan)
 	if err != nil || wanted.IsEmpty() {

@@ -43,7 +43,7 @@ func readKeyUses(ctx context.Context, tx Tx) (keyUses, error) {
 // first note of all says so of every key in the ring: who was current before
 // notes were taken is not known.
 func (s *Service) NoteMasterKey(ctx context.Context) error {
-	at := now()
+	at := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		uses, err := readKeyUses(ctx, tx)
 		if err != nil {

@@ -247,7 +247,7 @@ type Backlog struct {
 // what is in memory is there all the same.
 func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 	b := Backlog{AuditWaiting: len(s.trail.late), AuditDropped: s.trail.lost.Load()}
-	at, inMemory := now(), b
+	at, inMemory := s.now(), b
 	err := s.store.View(ctx, func(tx Tx) error {
 		b = inMemory
 		next, err := tx.NextMessageAt(ctx)

@@ -78,7 +78,7 @@ func PublicURL(ctx context.Context, store Store) (url string, err error) {
 // and were made under another one, it refuses unless the operator accepts that
 // every token in use and every back end's issuer setting turns invalid.
 func (s *Service) ClaimPublicURL(ctx context.Context, accept bool) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		old, err := tx.Meta(ctx, metaPublicURL)
 		if err != nil {

@@ -75,7 +75,7 @@ func (s *Service) runOutbox(ctx context.Context) error {
 func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	wait := outboxPoll
 	if !next.IsZero() {
-		wait = min(wait, max(next.Sub(now()), time.Millisecond))
+		wait = min(wait, max(next.Sub(s.now()), time.Millisecond))
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -89,7 +89,7 @@ func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 // claimMessages takes what is due, and says when something will be. A look
 // comes before the claim, since an idle server should not write.
 func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time.Time, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.View(ctx, func(tx Tx) (err error) {
 		next, err = tx.NextMessageAt(ctx)
 		return err
@@ -113,7 +113,7 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 	if m.Decoy {
 		return sent{message: m, drop: true}
 	}
-	if !now().Before(m.ExpiresAt) {
+	if !s.now().Before(m.ExpiresAt) {
 		for _, o := range s.observers {
 			o.Dropped(handoverOf(m))
 		}
@@ -218,7 +218,7 @@ func gather(first sent, results <-chan sent) []sent {
 }
 
 func (s *Service) record(ctx context.Context, batch []sent) {
-	at := now()
+	at := s.now()
 	for _, r := range batch {
 		s.logResult(r)
 	}

@@ -48,7 +48,7 @@ func randomText(alphabet string, length int) string {
 // CreateUserPool makes a pool with its signing keys. An id that is taken is a
 // Conflict.
 func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
-	at := now()
+	at := s.now()
 	if err := checkPool(r); err != nil {
 		return Pool{}, err
 	}
@@ -193,7 +193,7 @@ func tagServed(key, value string) bool {
 // goes back to its default; what cannot change (PoolSettings.keeping) stays. An
 // empty name leaves the pool its name.
 func (s *Service) UpdateUserPool(ctx context.Context, r PoolUpdate) error {
-	at := now()
+	at := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		p, err := loadPool(ctx, tx, r.ID)
 		if err != nil {
@@ -270,7 +270,7 @@ func (s *Service) UntagPool(ctx context.Context, id PoolID, keys []string) error
 }
 
 func (s *Service) changeTags(ctx context.Context, id PoolID, change func(map[string]string)) error {
-	at := now()
+	at := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		p, err := loadPool(ctx, tx, id)
 		if err != nil {

@@ -146,7 +146,7 @@ type ForgotPasswordRequest struct {
 // about the user changes. A client that must not learn who has an account gets
 // the same answer for everybody.
 func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (Delivery, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return Delivery{}, err
@@ -217,7 +217,7 @@ type ConfirmForgotPasswordRequest struct {
 // whichever device asked for it. All that was begun before ends, and outside a
 // pool that is exact all sign-ins too.
 func (s *Service) ConfirmForgotPassword(ctx context.Context, r ConfirmForgotPasswordRequest) error {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return err
@@ -366,7 +366,7 @@ func endSignIns(ctx context.Context, tx Tx, p Pool, u User, at time.Time) error 
 // AdminResetUserPassword makes the user's password good for nothing but a reset,
 // and sends him the code for that.
 func (s *Service) AdminResetUserPassword(ctx context.Context, caller Caller, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	caller.Backend = true // the address is the administrator's
 	_, err := once(ctx, s, caller.guessable(), at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
 		t, err := findTarget(ctx, tx, pool, username, at)
@@ -409,7 +409,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, caller Calle
 
 // AdminUserGlobalSignOut ends all of the user's sign-ins, and what is pending.
 func (s *Service) AdminUserGlobalSignOut(ctx context.Context, pool PoolID, username string) error {
-	at := now()
+	at := s.now()
 	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
 		return signOut(ctx, tx, u, at)
 	})

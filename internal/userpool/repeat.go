@@ -101,7 +101,7 @@ func once[T any](ctx context.Context, s *Service, c Caller, at time.Time,
 		if err != nil {
 			return fmt.Errorf("keep answer: %w", err)
 		}
-		return tx.PutRepeat(ctx, key, s.ring.Seal(sealRepeat, []byte(key), plain), at.Add(repeatTTL))
+		return tx.PutRepeat(ctx, key, s.ring.Seal(sealRepeat, []byte(key), plain), s.after(at, repeatTTL))
 	})
 	if err != nil {
 		var zero T

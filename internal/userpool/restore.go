@@ -22,7 +22,7 @@ type Ended struct {
 // token that was rotated out would serve again. With everySignIn it ends the
 // sign-ins of all clients, which may have been revoked since the backup too.
 func (s *Service) EndAfterRestore(ctx context.Context, everySignIn bool) (ended Ended, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.Update(ctx, func(tx Tx) error {
 		ended = Ended{}
 		if ended.Pending, err = tx.EndPending(ctx); err != nil {

@@ -105,7 +105,7 @@ func (k KeyView) Overdue(at time.Time) bool {
 // SigningKeys lists the signing keys of one pool, or of all for "", those of a
 // pool in the order in which they sign.
 func (s *Service) SigningKeys(ctx context.Context, pool PoolID) ([]KeyView, error) {
-	at := now()
+	at := s.now()
 	var all []KeyView
 	err := s.somePools(ctx, pool, func(p Pool) error {
 		var views []KeyView

@@ -68,7 +68,7 @@ func (s *Service) upkeep() {
 func (s *Service) sweep(ctx context.Context) error {
 	for {
 		var n int
-		at := now()
+		at := s.now()
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
 			n, err = tx.Sweep(ctx, at, at.Add(-rememberFor), sweepLimit)
 			return err

@@ -183,7 +183,7 @@ func (a CustomAttribute) check() error {
 // AddCustomAttributes adds custom attributes to the pool's schema, all or none.
 // No app client may read or write them until it lists them.
 func (s *Service) AddCustomAttributes(ctx context.Context, pool PoolID, added []CustomAttribute) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		p, err := loadPool(ctx, tx, pool)
 		if err != nil {

@@ -18,7 +18,7 @@ const maxSecrets = 2
 // serves beside the first: the one given, or a new one if that is "". Only a new
 // one is shown.
 func (s *Service) AddUserPoolClientSecret(ctx context.Context, pool PoolID, id ClientID, secret string) (ClientSecretView, error) {
-	at := now()
+	at := s.now()
 	made := ""
 	if secret == "" {
 		made = randomText(clientIDAlphabet, secretLength)
@@ -80,7 +80,7 @@ func (s *Service) UserPoolClientSecrets(ctx context.Context, pool PoolID, id Cli
 // DeleteUserPoolClientSecret ends one of an app client's secrets. The last one
 // stays: a client that had to prove itself must not turn into one that need not.
 func (s *Service) DeleteUserPoolClientSecret(ctx context.Context, pool PoolID, id ClientID, secret string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		c, _, err := clientOf(ctx, tx, pool, id)
 		if err != nil {

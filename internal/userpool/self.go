@@ -7,7 +7,7 @@ import (
 
 // GetUser shows the holder of an access token what the client may read of him.
 func (s *Service) GetUser(ctx context.Context, accessToken string) (view UserView, err error) {
-	at := now()
+	at := s.now()
 	err = s.store.View(ctx, func(tx Tx) error {
 		b, err := s.authenticate(ctx, tx, accessToken, at)
 		if err != nil {
@@ -21,7 +21,7 @@ func (s *Service) GetUser(ctx context.Context, accessToken string) (view UserVie
 
 // DeleteUser removes the holder of an access token and all that is his.
 func (s *Service) DeleteUser(ctx context.Context, accessToken string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		b, err := s.authenticate(ctx, tx, accessToken, at)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/seal"
@@ -29,8 +30,8 @@ import (
 // (SigV4).
 type AdminKey struct{ ID, Secret string }
 
-// Config is what a Service is made of. All fields but Mailer, AdminKey, Observers
-// and Log are required.
+// Config is what a Service is made of. All fields but Mailer, AdminKey, Observers,
+// Clock and Log are required.
 type Config struct {
 	Store     Store
 	Ring      *seal.Ring // master keys
@@ -46,6 +47,7 @@ type Config struct {
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
 	AuditRetention time.Duration
 	Observers      []Observer // told in this order
+	Clock          Clock      // nil for the machine's, guarded against being set
 	Log            *slog.Logger
 }
 
@@ -60,6 +62,7 @@ type Service struct {
 	publicURL string
 	limitsOff bool
 	adminKey  AdminKey
+	clock     Clock
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
 
@@ -94,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
-		adminKey: c.AdminKey, log: log,
+		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
@@ -102,6 +105,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}
+	}
+	if s.clock == nil {
+		s.clock = clock.New(clock.Config{Log: log})
 	}
 	s.store = watched{c.Store, s}
 	if err := s.openSecrets(ctx); err != nil {
@@ -124,7 +130,7 @@ const readyFor = 3 * time.Second
 func (s *Service) Ready(ctx context.Context) error {
 	s.readyMu.Lock()
 	defer s.readyMu.Unlock()
-	at := now()
+	at := s.now()
 	if at.Before(s.readyAt.Add(readyFor)) {
 		return s.readyErr
 	}
@@ -140,9 +146,31 @@ func (s *Service) Ready(ctx context.Context) error {
 	return s.readyErr
 }
 
+// Clock is the time of day as a Service goes by it; *clock.Clock is one.
+type Clock interface {
+	Now() time.Time
+	// After is what Now will say when d has passed since it said at.
+	After(at time.Time, d time.Duration) time.Time
+}
+
+// Now is the time that the Service goes by, which may not be the machine's; but
+// it is that of the zero Service.
+func (s *Service) Now() time.Time {
+	if s.clock == nil {
+		return time.Now()
+	}
+	return s.clock.Now()
+}
+
 // now is the time of a call, read once and passed down, to the millisecond
 // because the store keeps no more.
-func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// after is when d has passed since at, whatever is done to the clock until then.
+// It is for what must neither live longer nor die earlier.
+func (s *Service) after(at time.Time, d time.Duration) time.Time {
+	return s.clock.After(at, d).UTC().Truncate(time.Millisecond)
+}
 
 // The labels of keys derived from a master key, of stable hashes, and of sealed
 // values. Each use has its own.

@@ -45,7 +45,7 @@ const (
 // InitiateAuth begins a sign-in, or exchanges a refresh token. With a pool in
 // the request it is AdminInitiateAuth, for a backend that was asked by somebody.
 func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
 	if err != nil {
 		return AuthResult{}, err
@@ -216,7 +216,7 @@ func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, p
 		next.Challenge = otpName(medium)
 		next.Available = []string{next.Challenge}
 	}
-	session := st.session(u, SessionStep(next.Challenge), ch.ID, history)
+	session := s.sessionOf(st, u, SessionStep(next.Challenge), ch.ID, history)
 	if purpose == PurposeSignIn {
 		next.Parameters["USERNAME"] = s.told(st.client, st.pool, u)
 	}
@@ -278,12 +278,12 @@ func (s *Service) told(c Client, p Pool, u subject) string {
 	return u.name
 }
 
-func (st start) session(u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
+func (s *Service) sessionOf(st start, u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
 	return Session{
 		PoolID: st.pool.ID, ClientID: st.client.ID, Subject: string(u.id), Decoy: u.decoy(),
 		Step: next, Username: string(u.id), Name: u.name, ByID: u.byID, Challenge: ch,
 		History: history, Pending: u.pending,
-		CreatedAt: st.at, ExpiresAt: st.at.Add(st.client.Settings.sessionTTL()),
+		CreatedAt: st.at, ExpiresAt: s.after(st.at, st.client.Settings.sessionTTL()),
 	}
 }
 
@@ -327,7 +327,7 @@ func (s *Service) startChoice(ctx context.Context, st start, name string) (AuthR
 
 func (s *Service) presentChoice(ctx context.Context, tx Tx, st start, u subject, name string) (next step, err error) {
 	next = step{Challenge: name, Available: factors(st.client, st.pool, u), Parameters: map[string]string{}}
-	session := st.session(u, SessionStep(name), "", nil)
+	session := s.sessionOf(st, u, SessionStep(name), "", nil)
 	session.Username = s.told(st.client, st.pool, u)
 	next.Session, err = s.openSession(ctx, tx, session)
 	return next, err

@@ -39,7 +39,7 @@ var (
 // a number with a confirmed user answers UsernameExists, but not in a strict
 // pool, where it answers like a new one and the code signs the user in.
 func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return SignUpResult{}, err
@@ -182,7 +182,7 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 	result.Session, err = s.openSession(ctx, tx, Session{
 		PoolID: reg.PoolID, ClientID: reg.ClientID, Subject: string(reg.ID),
 		Step: StepConfirmSignUp, Username: want.pool.Settings.username(reg), Name: reg.Name,
-		CreatedAt: want.at, ExpiresAt: want.at.Add(codeTTL),
+		CreatedAt: want.at, ExpiresAt: s.after(want.at, codeTTL),
 	})
 	return result, err
 }
@@ -253,7 +253,7 @@ func (s *Service) openSession(ctx context.Context, tx Tx, session Session) (stri
 // ResendConfirmationCode texts the newest pending sign-up's code once more:
 // the same code to the same requester while it lives, a new one otherwise.
 func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (Delivery, error) {
-	at := now()
+	at := s.now()
 	c, p, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return Delivery{}, err

@@ -66,7 +66,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 	block := secretBlock{
 		Pool: st.pool.ID, Client: st.client.ID, User: a.identity, Name: st.login.name, Login: st.login.id,
 		A: clientA, Secret: e.Secret(), Nonce: newHandle(), History: history,
-		Begun: st.at, Expires: st.at.Add(st.client.Settings.sessionTTL()),
+		Begun: st.at, Expires: s.after(st.at, st.client.Settings.sessionTTL()),
 	}
 	plain, err := json.Marshal(block)
 	if err != nil {

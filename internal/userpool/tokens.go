@@ -168,7 +168,7 @@ func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error)
 // them, the answer has the successor and the presented one ends after the
 // grace; one that ended before is taken for stolen, and ends the family.
 func (s *Service) GetTokensFromRefreshToken(ctx context.Context, r RefreshRequest) (Tokens, error) {
-	at := now()
+	at := s.now()
 	c, _, err := s.loadClient(ctx, r.ClientID)
 	if err != nil {
 		return Tokens{}, err
@@ -235,7 +235,7 @@ func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, ca
 		// Without a grace there is none: a request that began before the one which
 		// won, or by a slower clock, is no exception.
 		grace := c.Settings.RotationGrace
-		if t.Generation+1 == f.Generation && grace > 0 && at.Before(f.RotatedAt.Add(grace)) {
+		if t.Generation+1 == f.Generation && grace > 0 && at.Before(s.after(f.RotatedAt, grace)) {
 			return next, nil, nil
 		}
 		rotated, err := tx.RotateRefresh(ctx, f.ID, t.Generation, at)
@@ -253,7 +253,7 @@ func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, ca
 // of the same sign-in. A token that is unknown or ended is no error (RFC 7009
 // section 2.2).
 func (s *Service) RevokeToken(ctx context.Context, r RevokeRequest) error {
-	at := now()
+	at := s.now()
 	c, _, err := s.loadClient(ctx, r.ClientID)
 	if fault.Is(err, fault.ResourceNotFound) {
 		return fault.New(fault.Unauthorized, "Invalid client")
@@ -365,7 +365,7 @@ func (s *Service) poolOf(raw string) PoolID {
 
 // GlobalSignOut ends all of the user's sign-ins, and what is pending.
 func (s *Service) GlobalSignOut(ctx context.Context, accessToken string) error {
-	at := now()
+	at := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
 		b, err := s.authenticate(ctx, tx, accessToken, at)
 		if err != nil {

@@ -195,7 +195,7 @@ func (s *Service) tellOfDropped(ctx context.Context) {
 		return
 	}
 	s.log.Warn("audit: refusals are too many to write down one by one, or the store is too slow", "dropped", n)
-	at := now()
+	at := s.now()
 	row := AuditRow{
 		ID: s.newAuditID(at), At: at, Operation: operationTrail, ActorKind: ActorSystem,
 		Outcome: OutcomeFailed, Reason: reasonOverload, Detail: detailText(map[string]any{"dropped": n}),
@@ -213,7 +213,7 @@ func (s *Service) sweepTrail(ctx context.Context) error {
 	}
 	for {
 		var n int
-		below := firstAuditID(now().Add(-s.auditRetention))
+		below := firstAuditID(s.now().Add(-s.auditRetention))
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
 			n, err = tx.SweepAudit(ctx, below, sweepLimit)
 			return err

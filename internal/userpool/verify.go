@@ -12,7 +12,7 @@ import (
 // UpdateUserAttributes changes what the client may write; an empty value
 // deletes. It says where codes went for what changes only when they are given.
 func (s *Service) UpdateUserAttributes(ctx context.Context, c Caller, accessToken string, list []Attribute) ([]Delivery, error) {
-	at := now()
+	at := s.now()
 	sent, err := once(ctx, s, c.guessable(), at, nil, func(tx Tx) ([]Delivery, *fault.Error, error) {
 		b, err := s.authenticate(ctx, tx, accessToken, at)
 		if err != nil {
@@ -58,7 +58,7 @@ func emptied(names []string) []Attribute {
 // with its verified flag is taken as proved; without it, it is the user's at
 // once and unverified, unless the pool wants it verified before.
 func (s *Service) AdminUpdateUserAttributes(ctx context.Context, c Caller, pool PoolID, username string, list []Attribute) error {
-	at := now()
+	at := s.now()
 	c.Backend = true // the address is the administrator's
 	_, err := once(ctx, s, c.guessable(), at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
 		p, err := loadPool(ctx, tx, pool)
@@ -118,7 +118,7 @@ func checkVerifiable(attr string) error {
 // GetUserAttributeVerificationCode sends the code for the value that waits, or
 // for the one that the user has and that is not verified.
 func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, c Caller, accessToken, attr string) (Delivery, error) {
-	at := now()
+	at := s.now()
 	if err := checkVerifiable(attr); err != nil {
 		return Delivery{}, err
 	}
@@ -148,7 +148,7 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, c Caller
 // VerifyUserAttribute takes the code for a contact: the value that waits moves
 // in, or the one that is there is verified. The contact that it replaces is told.
 func (s *Service) VerifyUserAttribute(ctx context.Context, c Caller, accessToken, attr, code string) error {
-	at := now()
+	at := s.now()
 	if err := checkVerifiable(attr); err != nil {
 		return err
 	}

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/seal"
@@ -54,6 +56,8 @@ type world struct {
 	file    string // the database: a path or a URL
 	stop    func() // ends the background work and waits for it
 	keyFile []byte // the ring's text
+
+	limitsOff bool
 }
 
 type options struct {
@@ -65,6 +69,8 @@ type options struct {
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
+	// set is by how much the machine's clock was set; nil for never.
+	set *atomic.Int64
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -110,14 +116,8 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, file: file,
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
-		w.s, err = userpool.Open(ctx, userpool.Config{
-			Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
-			PublicURL: "http://localhost:9400", LimitsOff: o.limitsOff,
-			Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.limitsOff = o.limitsOff
+		w.open(o.set)
 		w.makePool(o)
 		w.start()
 		defer func() {
@@ -129,6 +129,24 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		}()
 		test(w)
 	})
+}
+
+// open opens the Service on the store, as a new process would. set is by how much
+// the machine's clock was set, nil for never.
+func (w *world) open(set *atomic.Int64) {
+	w.t.Helper()
+	cfg := userpool.Config{
+		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
+		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff,
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	if set != nil {
+		cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(time.Duration(set.Load())) }})
+	}
+	var err error
+	if w.s, err = userpool.Open(w.ctx, cfg); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // start and stop are the background work's.
