@@ -30,7 +30,8 @@ type host struct {
 	trusted  []netip.Prefix // proxies
 	delay    time.Duration  // between the end of readiness and that of the listener
 	stopping atomic.Bool
-	onStop   []func() // called when requests are to end, for streams
+	onStop   []func()                    // called when requests are to end, for streams
+	keepTime func(context.Context) error // nil where there is no other clock to go by
 }
 
 var errStopping = errors.New("stopping")
@@ -55,6 +56,9 @@ func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce 
 	defer stopJobs()
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error { return finished(h.service.Run(jobs), jobs) })
+	if h.keepTime != nil {
+		group.Go(func() error { return h.keepTime(jobs) })
+	}
 	group.Go(func() error { return listen(server, d) })
 	group.Go(func() error {
 		<-failed.Done()

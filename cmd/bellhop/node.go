@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
@@ -28,6 +29,7 @@ type vault struct {
 	ring  *seal.Ring // as the opener is to use it
 	file  *seal.Ring // as the master key file has it
 	watch watchers   // of a server's service
+	clock *clock.Clock // of the service
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -47,6 +49,34 @@ func openVault(ctx context.Context, cfg *config.Config, exclusive bool) (*vault,
 	return v, nil
 }
 
+// setClock lets all who share a database server go by its clock.
+func (v *vault) setClock(ctx context.Context) error {
+	said, took, shared, err := v.store.ServerTime(ctx)
+	if err != nil || !shared {
+		return err
+	}
+	v.clock.Observe(said, took)
+	return nil
+}
+
+// clockEvery is how often a server looks at the clock that it goes by.
+const clockEvery = 20 * time.Second
+
+// keepTime follows the database server's clock until ctx ends. While that server
+// does not answer the clock keeps its course.
+func (v *vault) keepTime(ctx context.Context) error {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			_ = v.setClock(ctx)
+		}
+	}
+}
+
 // unlock reads the master key of an opened database.
 func unlock(ctx context.Context, cfg *config.Config, store *sqlstore.DB, exclusive bool) (*vault, error) {
 	v := &vault{store: store}
@@ -54,12 +84,15 @@ func unlock(ctx context.Context, cfg *config.Config, store *sqlstore.DB, exclusi
 	if v.file, err = masterKey(ctx, cfg, store); err != nil {
 		return nil, err
 	}
-	v.ring = v.file
-	if !exclusive { // the server may not have read the file since it was changed
-		v.ring, err = userpool.RingInUse(ctx, store, v.file)
-	}
+	// The ring with the key that servers seal under: a tool uses that one, for the
+	// server may not have read the file since it was changed.
+	inUse, err := userpool.RingInUse(ctx, store, v.file)
 	if err != nil {
 		return nil, explainMasterKey(cfg, err)
+	}
+	v.ring = v.file
+	if !exclusive {
+		v.ring = inUse
 	}
 	return v, nil
 }
@@ -80,16 +113,21 @@ func explainMasterKey(cfg *config.Config, err error) error {
 
 // service opens the domain on the vault.
 func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, publicURL string, log *slog.Logger) (*userpool.Service, error) {
+	v.clock = clock.New(clock.Config{Elapsed: uptime(), Log: log})
+	if err := v.setClock(ctx); err != nil {
+		return nil, err
+	}
 	s, err := userpool.Open(ctx, userpool.Config{
 		Store:     v.store,
 		Ring:      v.ring,
+		Clock:     v.clock,
+		Shared:    cfg.OnPostgres(),
 		Sender:    out.texts,
 		Mailer:    out.mails,
 		Region:    cfg.Region,
 		PublicURL: publicURL,
 		LimitsOff: cfg.LimitsOff,
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
-		Clock:     clock.New(clock.Config{Elapsed: uptime(), Log: log}),
 		Log:       log,
 
 		AuditRetention: cfg.AuditRetention,

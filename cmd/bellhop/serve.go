@@ -51,7 +51,7 @@ func serve(ctx context.Context, in invocation) error {
 	}
 	defer watch.serve(service, log)()
 	warn(cfg, d, log)
-	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay}
+	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)

@@ -405,6 +405,25 @@ func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n
 	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
 }
 
+const pgNow = `select (extract(epoch from clock_timestamp()) * 1000)::bigint`
+
+func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip time.Duration, err error) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return said, 0, err
+	}
+	defer c.Release()
+	conn := newPgConn(ctx, c.Conn())
+	for range 2 { // the first time the statement is prepared, which takes longer
+		asked := time.Now()
+		if err := conn.query(pgNow, nil, func(r row) error { return r.Scan(moment{&said}) }); err != nil {
+			return said, 0, err
+		}
+		roundTrip = time.Since(asked)
+	}
+	return said, roundTrip, nil
+}
+
 // putBack gives to a counter what is held of it.
 func (db *postgres) putBack(key string, h *holding) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)

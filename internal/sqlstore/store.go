@@ -8,6 +8,7 @@ package sqlstore
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -96,6 +97,17 @@ func Open(ctx context.Context, database string, o Options) (*DB, error) {
 		return nil, err
 	}
 	return &DB{db}, nil
+}
+
+// ServerTime asks the database's server what time it is, and says how long the
+// answer took. Where there is no server, as with SQLite, shared is false.
+func (db *DB) ServerTime(ctx context.Context) (said time.Time, roundTrip time.Duration, shared bool, err error) {
+	p, ok := db.store.(*postgres)
+	if !ok {
+		return time.Time{}, 0, false, nil
+	}
+	said, roundTrip, err = p.serverTime(ctx)
+	return said, roundTrip, true, err
 }
 
 var (

@@ -17,7 +17,7 @@ const (
 	outboxBatch   = 32               // messages claimed at once
 	outboxWorkers = 32               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
-	outboxPoll    = 30 * time.Second // what other nodes left behind is looked for this often
+	outboxPoll    = 5 * time.Second  // what other nodes left behind is looked for this often
 	claimAgain    = time.Second      // after a claim that failed
 	recordAfter   = 20 * time.Millisecond
 	// sendTimeout is below half of the lease: a claimed message may wait for

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
 )
 
 // How often the background work looks after things that nobody asked for.
@@ -26,8 +28,10 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.runOutbox(ctx) })
 	g.Go(func() error { return s.every(ctx, keysEvery, s.chore, "keys", s.keepKeys) })
 	g.Go(func() error { return s.every(ctx, keysEvery, nil, "master key", s.keepMasterKey()) })
-	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.sweep) })
-	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "audit retention", s.sweepTrail) })
+	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.onceFor("sweep", s.sweep)) })
+	g.Go(func() error {
+		return s.every(ctx, sweepEvery, nil, "audit retention", s.onceFor("audit", s.sweepTrail))
+	})
 	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()
 }
@@ -47,6 +51,31 @@ func (s *Service) every(ctx context.Context, interval time.Duration, signal <-ch
 		case <-tick.C:
 		case <-signal:
 		}
+	}
+}
+
+// forOne is the limit of a job that one server does for all: whoever spends it does
+// the job. It is a little shorter than the time between two runs, so that the same
+// server is not too early for its own next one.
+var forOne = guard.Limit{Max: 1, Window: sweepEvery * 9 / 10}
+
+// onceFor has one of the servers on the store do a job each time. One that dies over
+// it keeps the others from it until the next time.
+func (s *Service) onceFor(name string, job func(context.Context) error) func(context.Context) error {
+	if !s.shared {
+		return job
+	}
+	return func(ctx context.Context) error {
+		at := s.now()
+		var claim guard.Spent
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			claim, err = tx.Spend(ctx, "job/"+name, forOne, at)
+			return err
+		})
+		if err != nil || !claim.OK {
+			return err
+		}
+		return job(ctx)
 	}
 }
 

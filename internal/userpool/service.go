@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,10 @@ type Config struct {
 	AuditRetention time.Duration
 	Observers      []Observer // told in this order
 	Clock          Clock      // nil for the machine's, guarded against being set
-	Log            *slog.Logger
+	// Shared says that other servers may run on the store: upkeep that one of them
+	// does for all is claimed.
+	Shared bool
+	Log    *slog.Logger
 }
 
 // Service is the user pools of one server. Its methods may be called from many
@@ -61,6 +65,7 @@ type Service struct {
 	region    string
 	publicURL string
 	limitsOff bool
+	shared    bool
 	adminKey  AdminKey
 	clock     Clock
 	log       *slog.Logger
@@ -101,7 +106,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
-		observers: c.Observers,
+		observers: c.Observers, shared: c.Shared,
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}
@@ -137,13 +142,29 @@ func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyFor)
 	defer cancel()
 	s.readyErr = s.store.Update(ctx, func(tx Tx) error {
+		if err := s.knowsKeyInUse(ctx, tx); err != nil {
+			return err
+		}
 		return tx.PutMeta(ctx, metaReady, at.Format(time.RFC3339))
 	})
 	s.readyAt = at
 	if s.readyErr != nil {
-		s.log.ErrorContext(ctx, "the store takes no writes", "error", s.readyErr)
+		s.log.ErrorContext(ctx, "not ready", "error", s.readyErr)
 	}
 	return s.readyErr
+}
+
+// knowsKeyInUse makes sure that this server has the key that servers on the store
+// seal under now: without it, it could not read what they write.
+func (s *Service) knowsKeyInUse(ctx context.Context, tx Tx) error {
+	uses, err := readKeyUses(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if id := uses.latest(); id != "" && !slices.Contains(s.ring.IDs(), id) {
+		return fmt.Errorf("%w: servers seal under the key %s, which this one has not read", ErrWrongMasterKey, id)
+	}
+	return nil
 }
 
 // Clock is the time of day as a Service goes by it; *clock.Clock is one.
