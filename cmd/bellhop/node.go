@@ -26,9 +26,9 @@ import (
 // in it.
 type vault struct {
 	store *sqlstore.DB
-	ring  *seal.Ring // as the opener is to use it
-	file  *seal.Ring // as the master key file has it
-	watch watchers   // of a server's service
+	ring  *seal.Ring   // as the opener is to use it
+	file  *seal.Ring   // as the master key file has it
+	watch watchers     // of a server's service
 	clock *clock.Clock // of the service
 }
 

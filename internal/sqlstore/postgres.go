@@ -405,7 +405,7 @@ func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n
 	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
 }
 
-const pgNow = `select (extract(epoch from clock_timestamp()) * 1000)::bigint`
+const pgNow = `select floor(extract(epoch from clock_timestamp()) * 1000)::bigint`
 
 func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip time.Duration, err error) {
 	c, err := db.acquire(ctx)
