@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
@@ -87,7 +89,7 @@ func driveSignIns(b *testing.B, s *site, nodes []*node, workers int) {
 		all.Go(func() {
 			var sdks []*cip.Client
 			for _, n := range nodes {
-				sdks = append(sdks, s.sdkOf(n))
+				sdks = append(sdks, s.patientSDK(n))
 			}
 			for n := 1; left.Add(-1) >= 0; n++ {
 				if err := signIn(ctx, s, sdks[(worker+n)%len(sdks)], number, n); err != nil {
@@ -119,6 +121,14 @@ func signIn(ctx context.Context, s *site, sdk *cip.Client, number string, n int)
 	}
 	_, err = spentAnswer{number, aws.ToString(started.Session), code}.give(ctx, s, sdk)
 	return err
+}
+
+// patientSDK comes again when it is told that there are too many at once, as
+// SDKs do; the machine has hardly room for three nodes, a database and a crowd.
+func (s *site) patientSDK(n *node) *cip.Client {
+	o := s.sdkOf(n).Options()
+	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.RateLimiter = 20, ratelimit.None })
+	return cip.New(o)
 }
 
 // rsaSign is the time of one RSA-2048 signature on one core.
