@@ -60,7 +60,7 @@ func (v *vault) setClock(ctx context.Context) error {
 }
 
 // clockEvery is how often a server looks at the clock that it goes by.
-const clockEvery = 20 * time.Second
+const clockEvery = 5 * time.Second
 
 // keepTime follows the database server's clock until ctx ends. While that server
 // does not answer the clock keeps its course.
