@@ -6,17 +6,18 @@ import (
 )
 
 const (
-	// setBack is how far the clock of a server that starts may be behind the trail:
-	// nodes that share no clock may be apart, and minutes are not.
-	setBack = time.Minute
+	// setBack is how far the clock of a server that starts may be behind the trail.
+	// Nodes that share a clock are not apart by as much.
+	setBack = 5 * time.Second
 	// longestPending is how long a Session or a code lives at most.
 	longestPending = 15 * time.Minute
 )
 
 // EndFuture ends the codes and Sessions that are under way if the clock was set
 // back while no server ran: they would live on for as long as that. A running
-// server's clock keeps its course by itself. It is a server's, before it serves;
-// a tool must leave alone what a server is about.
+// server's clock keeps its course by itself. Until the clock has come to where it
+// had been, each start ends them anew. It is a server's, before it serves; a tool
+// must leave alone what a server is about.
 func (s *Service) EndFuture(ctx context.Context) error {
 	at := s.now()
 	var last time.Time
