@@ -155,12 +155,20 @@ func TestDiskFull_OfPostgresLog(t *testing.T) {
 	})
 }
 
-// revive is PostgreSQL's supervisor.
+// revive is PostgreSQL's supervisor: it starts it again as often as it ends,
+// until it serves. One that panicked tries by itself first, and may give up only
+// when there is space again.
 func revive(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
-	if c.Ended() {
-		c.Start(t)
+	for patience := time.Now().Add(time.Minute); time.Now().Before(patience); {
+		if c.Ended() {
+			c.Start(t)
+		}
+		if c.TrySQL("postgres", "select pg_switch_wal()") == nil { // it writes
+			return
+		}
 	}
+	t.Fatalf("PostgreSQL does not come back\n%s", c.Log())
 }
 
 func TestConnectionsExhausted_OfPostgres(t *testing.T) {
