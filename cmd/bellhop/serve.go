@@ -49,7 +49,7 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	defer watch.serve(service, log)()
+	defer watch.serve(service, v.clock, log)()
 	warn(cfg, d, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}
 	handler := web.Health(h.ready, face)

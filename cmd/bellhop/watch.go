@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/metrics"
 	"github.com/bellhop-auth/bellhop/internal/traces"
@@ -71,11 +72,12 @@ func (w watchers) requests() (all []web.Observer) {
 
 // serve shows the metrics until the function that it returns is called, which
 // waits for the end.
-func (w watchers) serve(service *userpool.Service, log *slog.Logger) (stop func()) {
+func (w watchers) serve(service *userpool.Service, k *clock.Clock, log *slog.Logger) (stop func()) {
 	if w.metrics == nil {
 		return func() {}
 	}
 	w.metrics.Follow(service)
+	w.metrics.FollowClock(k)
 	server := web.NewServer(log, w.metrics.Handler())
 	done := make(chan struct{})
 	go func() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -36,6 +37,7 @@ func (q *queues) Backlog(context.Context) (userpool.Backlog, error) {
 func everything() *Metrics {
 	m := New(Build{Version: "v1.2.3", Revision: "abc", Go: "go1"})
 	m.Follow(&queues{})
+	m.FollowClock(clock.New(clock.Config{}))
 	ctx := context.Background()
 	m.Answered(m.Arrived(ctx, nil, false), &web.Event{Operation: "SignUp", Status: http.StatusOK})
 	m.CallEnded(ctx, userpool.Report{
@@ -186,4 +188,28 @@ func TestSending_EachOutcome_HasItsLabel(t *testing.T) {
 			t.Errorf("%s is %v, want 1", label, got)
 		}
 	}
+}
+
+func TestClock_ThatWasSet_ShowsUntilItIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var set time.Duration
+		k := clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(set) }})
+		m := New(Build{})
+		m.FollowClock(k)
+		says := func(wants ...string) {
+			t.Helper()
+			w := httptest.NewRecorder()
+			m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+			for _, want := range wants {
+				if !strings.Contains(w.Body.String(), want+"\n") {
+					t.Errorf("no %s", want)
+				}
+			}
+		}
+		says("bellhop_clock_apart_seconds 0", "bellhop_clock_steps_total 0")
+		set = time.Hour
+		says("bellhop_clock_apart_seconds 3600", "bellhop_clock_steps_total 1")
+		<-time.After(11 * time.Minute)
+		says("bellhop_clock_apart_seconds 0", "bellhop_clock_steps_total 1")
+	})
 }
