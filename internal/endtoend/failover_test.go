@@ -103,19 +103,16 @@ func TestFailover_PrimaryKilledUnderLoad_NothingAcknowledgedIsLost(t *testing.T)
 		times, len(rec.signedUp), rec.signIns(), median, worst)
 }
 
-// TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore parts one node
-// from the primary, which lives on with another node beside it, and promotes the
-// standby. After that the node on the wrong side is to say yes to nothing.
-func TestFailover_NetworkCut_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) {
+// TestFailover_TheOldPrimaryLives_AndAcknowledgesNothingMore parts one node from
+// the primary, which lives on with another node beside it, and promotes the
+// standby. After that the node on the wrong side is to say yes to nothing. In a
+// soak the connections to the old primary also stay, and are never answered.
+func TestFailover_TheOldPrimaryLives_AndAcknowledgesNothingMore(t *testing.T) {
 	t.Parallel()
-	failOverWhileItLives(t, pgtest.Cut)
-}
-
-// TestFailover_PrimaryFrozen does so where connections to the primary stay and
-// nothing is answered on them.
-func TestFailover_PrimaryFrozen_TheOldPrimaryAcknowledgesNothingMore(t *testing.T) {
-	t.Parallel()
-	failOverWhileItLives(t, pgtest.Blackhole)
+	t.Run("network cut", func(t *testing.T) { failOverWhileItLives(t, pgtest.Cut) })
+	if soak() {
+		t.Run("frozen", func(t *testing.T) { failOverWhileItLives(t, pgtest.Blackhole) })
+	}
 }
 
 func failOverWhileItLives(t *testing.T, w pgtest.Weather) {

@@ -39,6 +39,7 @@ func TestKill_AtRandomMoments_NothingAcknowledgedIsLostAndNothingWorksTwice(t *t
 // TestKill_OnPostgres does the same to a server on PostgreSQL, alone and beside
 // another, which people are served by meanwhile.
 func TestKill_OnPostgres(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Start(t, pgtest.Options{})
 	for name, others := range map[string]int{"alone": 0, "of two": 1} {
 		t.Run(name, func(t *testing.T) {

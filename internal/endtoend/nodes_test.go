@@ -38,6 +38,7 @@ func (s *site) more(n int) []*node {
 // TestNodes_StartedAtOnceOnAnEmptyDatabase_MakeItOnce lets the nodes find the
 // database empty together.
 func TestNodes_StartedAtOnceOnAnEmptyDatabase_MakeItOnce(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Shared(t)
 	for range often(1, 20) {
 		s := onPostgres(t, c.NewDatabase(t))
@@ -64,6 +65,7 @@ func TestNodes_StartedAtOnceOnAnEmptyDatabase_MakeItOnce(t *testing.T) {
 
 // TestNodes_ASignIn_WandersOverThem needs of no node what another has.
 func TestNodes_ASignIn_WandersOverThem(t *testing.T) {
+	t.Parallel()
 	s := onPostgres(t, pgtest.Shared(t).NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
 	nodes := s.more(2)
@@ -130,6 +132,7 @@ func TestNodes_ASignIn_WandersOverThem(t *testing.T) {
 // TestNodes_ThreeServeACrowd_EachTextIsSentOnce has three outboxes at work on one
 // database, without a fault.
 func TestNodes_ThreeServeACrowd_EachTextIsSentOnce(t *testing.T) {
+	t.Parallel()
 	s := onPostgres(t, pgtest.Shared(t).NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
 	nodes := s.more(2)
@@ -202,6 +205,7 @@ func race(ctx context.Context, sdks []*cip.Client, fn func(*cip.Client) error) (
 // TestNodes_Raced_HaveOneWinner lets everything be raced for that may be had
 // once, on three nodes.
 func TestNodes_Raced_HaveOneWinner(t *testing.T) {
+	t.Parallel()
 	s := onPostgres(t, pgtest.Shared(t).NewDatabase(t), "BELLHOP_LIMITS=off")
 	s.makePool()
 	var sdks []*cip.Client

@@ -3,6 +3,7 @@ package endtoend
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,7 +27,15 @@ import (
 // binary is the program as `make build` makes it, built once for all tests.
 var binary string
 
+// besides is how many tests run at once of those that mostly wait: for a lease, a
+// deadline, a server that is down.
+const besides = "5"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", besides); err != nil {
+		panic(err)
+	}
 	code, err := withBinary(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -69,10 +69,10 @@ func TestSender_Down_TextsWaitAndItsTriesAreBounded(t *testing.T) {
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
 	s.sink.Answer(http.StatusServiceUnavailable)
-	numbers := signUpAll(t, s, s.sdk(), 10)
+	numbers := signUpAll(t, s, s.patient(newBalancer(t, s.node)), 10)
 	awaitPosts(t, s, 2*len(numbers))
 	s.sink.Answer(http.StatusOK)
-	confirmAll(t, s, s.sdk(), numbers)
+	confirmAll(t, s, s.patient(newBalancer(t, s.node)), numbers)
 	s.stop()
 	for id, n := range s.tries() {
 		if n > 5 { // after 2, 4 and 8 seconds; the wait above is shorter than that
@@ -88,7 +88,7 @@ func TestSender_Slow_AnswersDoNotWaitForIt(t *testing.T) {
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
 	release := s.sink.Hold()
-	numbers := signUpAll(t, s, s.sdk(), 80)
+	numbers := signUpAll(t, s, s.patient(newBalancer(t, s.node)), 80)
 	awaitPosts(t, s, 32)
 	if n := len(s.sink.Texts()); n > 0 {
 		t.Errorf("%d texts were accepted by a provider that holds them all", n)
@@ -97,7 +97,7 @@ func TestSender_Slow_AnswersDoNotWaitForIt(t *testing.T) {
 		t.Errorf("the last sign-up is not there while texts wait: %v", err)
 	}
 	release()
-	confirmAll(t, s, s.sdk(), numbers)
+	confirmAll(t, s, s.patient(newBalancer(t, s.node)), numbers)
 	s.stop()
 }
 
@@ -108,7 +108,7 @@ func TestSender_AcceptsAndFails_TheRepeatsHaveTheSameCode(t *testing.T) {
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
 	s.sink.AcceptAndFail(true)
-	numbers := signUpAll(t, s, s.sdk(), 10)
+	numbers := signUpAll(t, s, s.patient(newBalancer(t, s.node)), 10)
 	awaitPosts(t, s, 2*len(numbers))
 	s.sink.AcceptAndFail(false)
 	for _, number := range numbers {
@@ -119,7 +119,7 @@ func TestSender_AcceptsAndFails_TheRepeatsHaveTheSameCode(t *testing.T) {
 			}
 		}
 	}
-	confirmAll(t, s, s.sdk(), numbers)
+	confirmAll(t, s, s.patient(newBalancer(t, s.node)), numbers)
 	s.stop()
 }
 
@@ -166,7 +166,7 @@ func TestSender_CrashBetweenAcceptanceAndRecord_OneMoreTextWithTheSameCode(t *te
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
 	s.sink.AcceptAndHang(true)
-	numbers := signUpAll(t, s, s.sdk(), 10)
+	numbers := signUpAll(t, s, s.patient(newBalancer(t, s.node)), 10)
 	awaitTexts(t, s, len(numbers))
 	s.kill()
 	s.sink.AcceptAndHang(false)
@@ -177,7 +177,7 @@ func TestSender_CrashBetweenAcceptanceAndRecord_OneMoreTextWithTheSameCode(t *te
 			t.Errorf("%d texts to one number, the same twice was expected", len(texts))
 		}
 	}
-	confirmAll(t, s, s.sdk(), numbers)
+	confirmAll(t, s, s.patient(newBalancer(t, s.node)), numbers)
 	s.stop()
 }
 
