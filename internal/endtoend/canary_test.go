@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 )
 
 // canary collects what must not be found: what it is, and the text.
@@ -39,17 +41,59 @@ func (c *canary) secret(what, text string) {
 func TestCanary_SecretsAndNumbersAreNowhere(t *testing.T) {
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
-	c := &canary{secrets: make(map[string]string), numbers: make(map[string]string)}
-	_, secret := s.adminKey()
-	c.secret("admin secret", secret)
-	c.secret("webhook secret", webhookSecret)
-	c.secret("webhook key", strings.TrimPrefix(webhookSecret, "whsec_"))
+	c := newCanary(s)
 	sing(t, s, c)
 	s.run("backup", filepath.Join(s.dir, "backup"))
 	searchFiles(t, s, c)
 	searchTrail(t, s, c)
 	s.kill()
 	searchFiles(t, s, c)
+	searchTexts(t, s, c)
+}
+
+// TestCanary_OnPostgres_SecretsAndNumbersAreNowhere looks into a dump of the
+// database, and into the log of its server.
+func TestCanary_OnPostgres_SecretsAndNumbersAreNowhere(t *testing.T) {
+	cluster := pgtest.Start(t, pgtest.Options{Unsafe: true})
+	cluster.SQL(t, "postgres", "create database "+database)
+	const password = "Database-Password-4711"
+	s := onPostgres(t, strings.Replace(cluster.DSN(database), "@", ":"+password+"@", 1), "BELLHOP_LIMITS=off")
+	s.makePool()
+	s.start()
+	c := newCanary(s)
+	c.secret("database password", password)
+	sing(t, s, c)
+	searchTrail(t, s, c)
+	dump := cluster.Dump(t, database)
+	if !strings.Contains(dump, "COPY public.audit ") {
+		t.Fatal("the dump holds no rows: the search would prove nothing")
+	}
+	c.search(t, "the dump", []byte(dump), false)
+	cluster.Stop(t) // and errors of every kind
+	if _, err := s.sdk().InitiateAuth(bounded(t, time.Minute), &cip.InitiateAuthInput{
+		ClientId: &s.client, AuthFlow: types.AuthFlowTypeCustomAuth, AuthParameters: map[string]string{"USERNAME": newNumber()},
+	}); err == nil {
+		t.Error("a sign-in was begun without a database")
+	} else {
+		c.errors = append(c.errors, err.Error())
+	}
+	s.kill()
+	searchTexts(t, s, c)
+	c.search(t, "the database server's log", []byte(cluster.Log()), true)
+}
+
+func newCanary(s *site) *canary {
+	c := &canary{secrets: make(map[string]string), numbers: make(map[string]string)}
+	_, secret := s.adminKey()
+	c.secret("admin secret", secret)
+	c.secret("webhook secret", webhookSecret)
+	c.secret("webhook key", strings.TrimPrefix(webhookSecret, "whsec_"))
+	return c
+}
+
+// searchTexts looks into the log and the error texts.
+func searchTexts(t *testing.T, s *site, c *canary) {
+	t.Helper()
 	log := s.log.String()
 	if !strings.Contains(log, "InitiateAuth") || !strings.Contains(log, "SignUp") {
 		t.Fatal("the log does not speak of the operations: the search would prove nothing")

@@ -342,6 +342,16 @@ func (c *Cluster) NewDatabase(tb testing.TB) string {
 	return c.DSN(name)
 }
 
+// Dump is a database as pg_dump writes it, as text.
+func (c *Cluster) Dump(tb testing.TB, database string) string {
+	tb.Helper()
+	out, err := c.tool("pg_dump", "--dbname", c.DSN(database))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
 // DSN is the address of a database of this cluster.
 func (c *Cluster) DSN(database string) string {
 	return (&url.URL{
