@@ -11,13 +11,35 @@ import (
 // rounds is how often two are raced who each read what the other writes.
 const rounds = 12
 
-// endings are what ends what a user has begun, in the transaction that says why.
-var endings = []struct {
+// ending is what ends what a user has begun, in the transaction that says why.
+type ending struct {
 	name  string
 	begin func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error
 	end   func(e *env, tx userpool.Tx, sub userpool.UserID) error
 	alive func(e *env, tx userpool.Tx, id string) bool
-}{
+}
+
+// sessions are Sessions that are of the same kind as the one given.
+func sessions(name string, kind userpool.Session) ending {
+	return ending{
+		name,
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			s := kind
+			s.Hash, s.PoolID, s.ClientID, s.Subject = id, e.pool, e.client, string(sub)
+			s.CreatedAt, s.ExpiresAt = e.now, e.in(time.Hour)
+			return tx.InsertSession(e.ctx, s)
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeleteSessions(e.ctx, e.pool, string(sub))
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			_, err := tx.Session(e.ctx, id)
+			return err == nil
+		},
+	}
+}
+
+var endings = []ending{
 	{
 		"families",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
@@ -31,22 +53,9 @@ var endings = []struct {
 			return err == nil && f.RevokedAt.IsZero()
 		},
 	},
-	{
-		"sessions",
-		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
-			return tx.InsertSession(e.ctx, userpool.Session{
-				Hash: id, PoolID: e.pool, ClientID: e.client, Subject: string(sub), CreatedAt: e.now, ExpiresAt: e.in(time.Hour),
-				History: []challenge.Entry{{}},
-			})
-		},
-		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
-			return tx.DeleteSessions(e.ctx, e.pool, string(sub))
-		},
-		func(e *env, tx userpool.Tx, id string) bool {
-			_, err := tx.Session(e.ctx, id)
-			return err == nil
-		},
-	},
+	sessions("sessions", userpool.Session{History: []challenge.Entry{{}}}),
+	sessions("sessions for a new password", userpool.Session{Step: "NEW_PASSWORD_REQUIRED"}),
+	sessions("sessions after a sign-up", userpool.Session{Step: userpool.StepReturned}),
 	{
 		"challenges",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
