@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/storetest"
@@ -45,6 +49,69 @@ func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
 			t.Fatal(err)
 		}
 		return db
+	}
+}
+
+// A transaction that spends ahead needs a connection beside its own.
+func TestPostgres_APoolThatIsTooSmall_IsRefused(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	_, err := openPostgres(t.Context(), url+"&pool_max_conns=2", repeatableRead, Options{}.withDefaults())
+	if err == nil || !strings.Contains(err.Error(), "pool_max_conns") {
+		t.Errorf("of two: %v", err)
+	}
+	db := openURL(t, url+"&pool_max_conns=3", repeatableRead)
+	var all sync.WaitGroup
+	for range 12 {
+		all.Go(func() {
+			if _, err := spendBusy(t.Context(), db, time.Now(), true); err != nil {
+				t.Error(err)
+			}
+			hasKey(t, db, "key")
+		})
+	}
+	all.Wait()
+}
+
+// watchedConn remembers until when it waits for an answer.
+type watchedConn struct {
+	net.Conn
+	until time.Time
+}
+
+func (c *watchedConn) SetReadDeadline(t time.Time) error {
+	c.until = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+// The deadline of a statement's answer must not pass while its connection is idle:
+// the connection would be of no use, and each burst of requests would make new ones.
+func TestRelease_LeavesNoDeadline(t *testing.T) {
+	cfg, err := poolConfig(pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dialled *watchedConn
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		dialled = &watchedConn{Conn: c}
+		return dialled, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	c, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newPgConn(t.Context(), c.Conn()).exec("select 1"); err != nil || dialled.until.IsZero() {
+		t.Fatalf("a statement waits until %v: %v", dialled.until, err)
+	}
+	release(c, nil)
+	if !dialled.until.IsZero() {
+		t.Errorf("an idle connection has until %v", dialled.until)
 	}
 }
 
