@@ -119,6 +119,24 @@ var skewCases = func() (all []testCase) {
 				equal(e, "groups of who joined the one before", len(groups), 0)
 			}
 		}},
+		testCase{"InsertRegistration/by many who found room leaves no more than there is room for", func(e *env) {
+			const most = 3
+			for round := range rounds {
+				name := fmt.Sprint("name", round)
+				race(e, 8, func(tx userpool.Tx, i int) (bool, error) {
+					all, err := tx.Registrations(e.ctx, e.pool, name, e.now)
+					if err != nil || len(all) >= most {
+						return false, err
+					}
+					r := e.newRegistration(userpool.RegistrationID(fmt.Sprint("reg", round, "-", i)), name)
+					return true, tx.InsertRegistration(e.ctx, r)
+				})
+				all := read(e, func(tx userpool.Tx) ([]userpool.Registration, error) {
+					return tx.Registrations(e.ctx, e.pool, name, e.now)
+				})
+				equal(e, "sign-ups of one name", len(all), most)
+			}
+		}},
 		testCase{"InsertKey/by many who found none is done once", func(e *env) {
 			for round := range rounds {
 				use := fmt.Sprint("use", round)
