@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/storetest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -70,6 +71,22 @@ func TestPostgres_APoolThatIsTooSmall_IsRefused(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestPostgres_ATextThatTheServerCannotKeep_IsNoInternalError(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	for _, text := range []string{"a\x00", "\xff"} {
+		err := db.View(t.Context(), func(tx userpool.Tx) error {
+			_, err := tx.Client(t.Context(), userpool.ClientID(text))
+			return err
+		})
+		if !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err := putKey(t.Context(), db, text); !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("put %q: %v", text, err)
+		}
+	}
 }
 
 // watchedConn remembers until when it waits for an answer.
