@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,13 +75,10 @@ const oldestServer = 140000
 // openPostgres opens the database of a URL.
 func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
 	cfg, err := poolConfig(url)
-	if err != nil { // it may quote the URL, with its password
-		return nil, errNoURL
+	if err != nil {
+		return nil, err
 	}
 	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
-	if cfg.MaxConns < leastPoolSize {
-		return nil, fmt.Errorf("%s: pool_max_conns in the URL is %d; a server needs %d connections or more", name, cfg.MaxConns, leastPoolSize)
-	}
 	writes, asks := places(int(cfg.MaxConns))
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -104,7 +103,10 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 	return db, nil
 }
 
-var errNoURL = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+var (
+	errNoURL     = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas, what is special in a password written as %40 for @, and options as sslmode=verify-full behind a ?")
+	errSmallPool = fmt.Errorf("database: pool_max_conns in the URL must be %d or more", leastPoolSize)
+)
 
 // hosts names the servers of a URL for the operator.
 func hosts(cfg *pgxpool.Config) string {
@@ -149,17 +151,23 @@ func places(conns int) (writes, asks int) {
 	return conns - views - asks, asks
 }
 
-// poolConfig reads the URL. What it says goes before what is set here.
+// poolConfig reads the URL. What it says goes before what is set here. No error
+// quotes it, for its password.
 func poolConfig(text string) (*pgxpool.Config, error) {
-	cfg, err := pgxpool.ParseConfig(text)
-	if err != nil {
-		return nil, err
-	}
 	u, err := url.Parse(text)
-	if err != nil {
-		return nil, err
+	if err != nil || strings.Contains(u.Path, "@") { // what is behind a / in a password is no name
+		return nil, errNoURL
 	}
 	said := u.Query()
+	if said.Has("pool_max_conns") {
+		if n, err := strconv.Atoi(said.Get("pool_max_conns")); err != nil || n < leastPoolSize {
+			return nil, errSmallPool
+		}
+	}
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, errNoURL
+	}
 	if !said.Has("pool_max_conns") {
 		cfg.MaxConns = int32(max(minPoolSize, connsPerCPU*runtime.GOMAXPROCS(0)))
 	}
@@ -613,7 +621,7 @@ func postgresSchemaVersion(ctx context.Context, url string) (version int, err er
 func onServer(ctx context.Context, url string, fn func(conn) error) error {
 	cfg, err := poolConfig(url)
 	if err != nil {
-		return errNoURL
+		return err
 	}
 	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
 	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)

@@ -53,6 +53,27 @@ func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
 	}
 }
 
+// An operator reads one sentence, and nothing of the password.
+func TestPostgres_WhatCannotBeReached_IsToldInOneLineWithoutThePassword(t *testing.T) {
+	for _, url := range []string{
+		"postgres://u:sekret@localhost:1/db",
+		"postgres://u:sekret@127.0.0.1:1,127.0.0.1:2/db",
+		"postgres://u:12/sekret@localhost:1/db",
+		"postgres://u:sek#ret@localhost/db",
+		"postgres:///db?host=/nowhere&password=sekret",
+		"postgres://u:sekret@localhost:1/db?sslmode=sekret",
+		"postgres://u:sekret@localhost:1/db?pool_max_conns=0",
+	} {
+		_, err := Open(t.Context(), url, Options{})
+		if err == nil || strings.ContainsAny(err.Error(), "\n\t") || strings.Contains(err.Error(), "ret@") || strings.Contains(err.Error(), "sekret") {
+			t.Errorf("%s: %v", url, err)
+		}
+		if n := strings.Count(err.Error(), "127.0.0.1:1 ("); n > 1 {
+			t.Errorf("%s: the same is told %d times: %v", url, n, err)
+		}
+	}
+}
+
 // A transaction that spends ahead needs a connection beside its own.
 func TestPostgres_APoolThatIsTooSmall_IsRefused(t *testing.T) {
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
