@@ -11,7 +11,7 @@ import (
 // ahead holds spends that this server has taken in advance from counters that
 // many requests share. Two transactions that write one row must wait for each
 // other, and of two serialisable ones the second must run again; so such a
-// counter is written once for several spends, by a statement that commits alone.
+// counter is written once for several spends, by a transaction of its own.
 //
 // What is held is counted in the database already, so that no limit is ever
 // exceeded. What nobody needs for a while goes back.
@@ -21,9 +21,10 @@ type ahead struct {
 	mu   sync.Mutex // guards held
 	held map[string]*holding
 
-	poke    chan struct{} // something is held
-	closing chan struct{}
-	done    chan struct{} // closed when the janitor has ended
+	poke chan struct{} // something is held
+	ctx  context.Context
+	stop func()        // ends ctx, and with it the janitor
+	done chan struct{} // closed when the janitor has ended
 }
 
 // holding is what is held of one counter.
@@ -43,8 +44,9 @@ const holdFor = 5 * time.Second
 func newAhead(db *postgres) *ahead {
 	a := &ahead{
 		db: db, held: make(map[string]*holding),
-		poke: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		poke: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	a.ctx, a.stop = context.WithCancel(context.Background())
 	go a.run()
 	return a
 }
@@ -82,24 +84,33 @@ func (a *ahead) take(ctx context.Context, key string, l guard.Limit, now time.Ti
 
 // ask gets what a limit lets a server have ahead, or near its end the one that is
 // needed.
-func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, now time.Time) (s guard.Spent, err error) {
-	n := min(l.Ahead, l.Max)
-	s, err = a.db.spendAhead(ctx, key, l, n, now)
-	if err == nil && !s.OK && n > 1 {
-		n = 1
-		s, err = a.db.spendAhead(ctx, key, l, n, now)
+func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+	if n := min(l.Ahead, l.Max); n > 1 {
+		s, err := a.db.spendAhead(ctx, key, l, n, now, func(s guard.Spent, err error) {
+			if err != nil || s.OK {
+				a.got(h, n, s, err)
+			}
+		})
+		if err != nil || s.OK {
+			return s, err
+		}
 	}
+	return a.db.spendAhead(ctx, key, l, 1, now, func(s guard.Spent, err error) { a.got(h, 1, s, err) })
+}
+
+// got notes what an ask has brought, and lets the next ask.
+func (a *ahead) got(h *holding, n int, s guard.Spent, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(h.asking)
 	h.asking = nil
-	if err == nil && s.OK {
-		if !s.ResetAt.Equal(h.resetAt) {
-			h.left = 0 // of a window that is over
-		}
-		h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
+	if err != nil || !s.OK {
+		return
 	}
-	return s, err
+	if !s.ResetAt.Equal(h.resetAt) {
+		h.left = 0 // of a window that is over
+	}
+	h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
 }
 
 // give takes back what was spent.
@@ -129,22 +140,21 @@ func (a *ahead) hold(key string) *holding {
 	return h
 }
 
-// run is the janitor: it puts back what nobody needs, and in the end all.
+// run is the janitor: it puts back what nobody needs.
 func (a *ahead) run() {
 	defer close(a.done)
 	for {
 		select {
 		case <-a.poke:
-		case <-a.closing:
+		case <-a.ctx.Done():
 			return
 		}
-		for a.settle(false) > 0 {
+		for a.settle(a.ctx, false) > 0 {
 			timer := time.NewTimer(holdFor)
 			select {
 			case <-timer.C:
-			case <-a.closing:
+			case <-a.ctx.Done():
 				timer.Stop()
-				a.settle(true)
 				return
 			}
 		}
@@ -152,8 +162,8 @@ func (a *ahead) run() {
 }
 
 // settle puts back what was not used since the last time, or all, and says of how
-// many counters something is held then.
-func (a *ahead) settle(all bool) int {
+// many counters something is held then. What is left when ctx ends is still held.
+func (a *ahead) settle(ctx context.Context, all bool) int {
 	back := map[string]*holding{}
 	a.mu.Lock()
 	for key, h := range a.held {
@@ -163,19 +173,36 @@ func (a *ahead) settle(all bool) int {
 		}
 		h.used = false
 	}
-	left := len(a.held)
 	a.mu.Unlock()
 	for key, h := range back {
-		a.db.putBack(key, h) // what cannot be put back comes back when its window closes
+		if ctx.Err() != nil {
+			break
+		}
+		a.db.putBack(ctx, key, h)
+		delete(back, key)
 	}
-	return left
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, h := range back {
+		if a.held[key] == nil {
+			a.held[key] = h
+		}
+	}
+	return len(a.held)
 }
 
-// close puts everything back. Nobody spends any more then.
-func (a *ahead) close() {
-	close(a.closing)
+// stopKeeping ends the janitor.
+func (a *ahead) stopKeeping() {
+	a.stop()
 	<-a.done
-	a.settle(true)
+}
+
+// putBackAll gives back what is held, if the server takes it in time. Nobody spends
+// any more then.
+func (a *ahead) putBackAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), a.db.closeWithin)
+	defer cancel()
+	a.settle(ctx, true)
 }
 
 // aheadTx is what one transaction spends and gives back, which counts only if

@@ -91,7 +91,7 @@ func TestAhead_ThreeServers_NeverExceedTheLimitAndUseNearlyAllOfIt(t *testing.T)
 		t.Errorf("%d of %d were spent when others were refused", spent, busy.Max)
 	}
 	for _, db := range all {
-		db.ahead.settle(true)
+		db.ahead.settle(t.Context(), true)
 	}
 	if got := countBusy(t, all[0], now); got != spent {
 		t.Errorf("the counter is %d after all was put back, %d were spent", got, spent)

@@ -16,8 +16,8 @@ import (
 )
 
 // commit waits for the commit or for the end of ctx. The commit goes on in any
-// case: to cut it off would not undo it.
-func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, counted *aheadTx) (again, error) {
+// case: to cut it off would not undo it. ended is told how it ended.
+func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, ended func(error)) (again, error) {
 	done := make(chan error, 1)
 	db.busy.Add(1)
 	go func() {
@@ -27,17 +27,12 @@ func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, c
 		err := conn.commit()
 		watch.Stop()
 		db.setCommitting(conn, false)
-		switch {
-		case err == nil:
-			counted.stored()
-			release(c, nil)
-		case errors.Is(err, errInDoubt): // what was spent stays so
+		if errors.Is(err, errInDoubt) {
 			release(c, err)
-		default:
-			counted.void()
+		} else {
 			release(c, nil)
 		}
-		<-db.writes
+		ended(err)
 		done <- err
 	}()
 	select {

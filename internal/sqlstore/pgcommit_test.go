@@ -102,15 +102,22 @@ func lonely(t *testing.T) (*pgtest.Cluster, *postgres) {
 	return cluster, db
 }
 
-// awaitWaiting waits until a commit waits for the standby.
+// awaitWaiting waits until a commit waits for the standby, awaitWaiters until so
+// many do.
 func awaitWaiting(t *testing.T, cluster *pgtest.Cluster) {
 	t.Helper()
+	awaitWaiters(t, cluster, 1)
+}
+
+func awaitWaiters(t *testing.T, cluster *pgtest.Cluster, n int) {
+	t.Helper()
+	enough := fmt.Sprintf("select count(*) >= %d from pg_stat_activity where wait_event = 'SyncRep'", n)
 	for patience := time.Now().Add(time.Minute); time.Now().Before(patience); {
-		if cluster.SQL(t, "postgres", "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") != "0" {
+		if cluster.SQL(t, "postgres", enough) == "t" {
 			return
 		}
 	}
-	t.Fatal("no commit waits for the standby")
+	t.Fatalf("not %d commits wait for the standby", n)
 }
 
 func TestCommit_WhoseWaitTheServerCutsShort_IsNotCalledStored(t *testing.T) {
@@ -139,8 +146,7 @@ func TestCommit_WaitingForAStandby_HasNoTimeoutAndHoldsUpNoReader(t *testing.T) 
 			t.Errorf("got %v, want that the caller has gone", err)
 		}
 	}
-	cluster.SQL(t, "postgres", "alter system reset synchronous_standby_names")
-	cluster.SQL(t, "postgres", "select pg_reload_conf()")
+	givenUp(t, cluster)
 	if err := putKey(t.Context(), db, "last"); err != nil {
 		t.Errorf("after the standby was given up: %v", err)
 	}
@@ -168,6 +174,34 @@ func TestClose_WhileACommitHangs_EndsAndSaysSo(t *testing.T) {
 	// The server was not told to give it up: nobody sees what the standby lacks.
 	if cluster.SQL(t, "postgres", "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") != "1" {
 		t.Error("the commit waits no more")
+	}
+}
+
+// Those who wait for a place are refused when those who have one are given up, and
+// who comes to his commit later is given up as well.
+func TestClose_WithMoreThanThereAreConnections_Ends(t *testing.T) {
+	cluster := pgtest.Start(t, pgtest.Options{})
+	cluster.SQL(t, "postgres", "create database bellhop")
+	db, err := openPostgres(t.Context(), cluster.DSN("bellhop"), repeatableRead, Options{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.SQL(t, "postgres", "alter system set synchronous_standby_names = 'gone'")
+	cluster.SQL(t, "postgres", "select pg_reload_conf()")
+	db.closeWithin = 100 * time.Millisecond
+	ended := make(chan error)
+	writers := 3 * cap(db.writes)
+	for i := range writers {
+		go func() { ended <- putOn(t.Context(), db, fmt.Sprint("key", i)) }()
+	}
+	awaitWaiters(t, cluster, cap(db.writes))
+	if err := db.Close(); err == nil {
+		t.Error("Close says that all is well")
+	}
+	for range writers {
+		if err := <-ended; !errors.Is(err, errInDoubt) && !errors.Is(err, errClosed) {
+			t.Errorf("a commit ended with %v", err)
+		}
 	}
 }
 
@@ -227,4 +261,54 @@ func TestUpdate_ManyOnOneRow_AreStoredOrTold(t *testing.T) {
 		t.Errorf("%d additions are there, %d were acknowledged: %v", len(sum), stored.Load(), err)
 	}
 	t.Logf("%d of 48 were stored", stored.Load())
+}
+
+// givenUp lets the commits go that wait for the standby.
+func givenUp(t *testing.T, cluster *pgtest.Cluster) {
+	t.Helper()
+	cluster.SQL(t, "postgres", "alter system reset synchronous_standby_names")
+	cluster.SQL(t, "postgres", "select pg_reload_conf()")
+}
+
+// What is spent ahead commits by itself. While that waits for a standby, readers
+// keep their connections.
+func TestSpendAhead_WaitingForAStandby_HoldsUpNoReader(t *testing.T) {
+	cluster, db := lonely(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	spenders := 2 * (cap(db.writes) + cap(db.asks))
+	for i := range spenders {
+		go func() {
+			for {
+				err := db.Update(ctx, func(tx userpool.Tx) error {
+					_, err := tx.Spend(ctx, fmt.Sprint("address", i), busy, time.Now())
+					return err
+				})
+				if err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+	}
+	awaitWaiters(t, cluster, cap(db.asks))
+	reading, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	err := db.View(reading, func(tx userpool.Tx) error {
+		_, err := tx.Meta(reading, "key")
+		return err
+	})
+	if err != nil {
+		t.Errorf("a reader: %v", err)
+	}
+	cancel()
+	for range spenders {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that the caller has gone", err)
+		}
+	}
+	givenUp(t, cluster)
+	if _, err := spendBusy(t.Context(), db, time.Now(), true); err != nil {
+		t.Errorf("after the standby was given up: %v", err)
+	}
 }

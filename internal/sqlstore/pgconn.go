@@ -2,9 +2,14 @@ package sqlstore
 
 import (
 	"context"
+	"reflect"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
 // answerWithin bounds the wait for the server's answer to any statement but
@@ -57,8 +62,24 @@ func (c *pgConn) query(query string, args []any, scan func(row) error) error {
 	})
 }
 
+// errNoText is what whoever sent such a text is told; SQLite keeps it.
+var errNoText = fault.New(fault.InvalidParameter, "A text must not contain the character U+0000.")
+
+// mayKeep refuses the texts that a server refuses, before it spoils a transaction.
+func mayKeep(args []any) error {
+	for _, arg := range args {
+		if v := reflect.ValueOf(arg); v.Kind() == reflect.String && (strings.ContainsRune(v.String(), 0) || !utf8.ValidString(v.String())) {
+			return errNoText
+		}
+	}
+	return nil
+}
+
 // send runs a statement, after what leads it, and reads what comes.
 func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error {
+	if err := mayKeep(args); err != nil {
+		return err
+	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
 	if c.begun() {
 		rows, err := c.pg.Query(c.ctx, query, args...)

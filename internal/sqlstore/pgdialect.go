@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,5 +153,24 @@ func explainPostgres(err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%s: %w", why, err)
+	return fmt.Errorf("%s: %w", why, oneLine{err})
+}
+
+// oneLine is an error whose text is one line, and says nothing twice: the driver
+// lists each address, and each again for the way without TLS.
+type oneLine struct{ error }
+
+func (e oneLine) Unwrap() error { return e.error }
+
+func (e oneLine) Error() string {
+	var lines []string
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) < 2 {
+		return strings.Join(lines, "")
+	}
+	return lines[0] + " " + strings.Join(lines[1:], "; ")
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +29,8 @@ type postgres struct {
 	pool      *pgxpool.Pool
 	isolation isolation
 	queue     chan struct{} // who waits for a place, or has one
-	writes    chan struct{} // places of Updates: two connections are left to Views
+	writes    chan struct{} // places of Updates
+	asks      chan struct{} // places of those who spend ahead, while they have one of an Update
 
 	ahead *ahead
 
@@ -36,10 +39,12 @@ type postgres struct {
 
 	mu         sync.Mutex // guards closed and committing, and counting in busy against its wait
 	closed     bool
-	committing map[*pgConn]bool
-	busy       sync.WaitGroup // transactions, and commits that nobody waits for
-	ended      chan struct{}  // closed when Close has done its work
-	closeErr   error          // valid then
+	committing map[*pgConn]bool // false: given up
+	busy       sync.WaitGroup   // transactions, and commits that nobody waits for
+	hurry      chan struct{}    // closed when Close has waited long enough
+	hurryOnce  sync.Once
+	ended      chan struct{} // closed when Close has done its work
+	closeErr   error         // valid then
 }
 
 // isolation is the level of an Update.
@@ -70,10 +75,11 @@ const oldestServer = 140000
 // openPostgres opens the database of a URL.
 func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
 	cfg, err := poolConfig(url)
-	if err != nil { // it may quote the URL, with its password
-		return nil, errNoURL
+	if err != nil {
+		return nil, err
 	}
 	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	writes, asks := places(int(cfg.MaxConns))
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -81,7 +87,9 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 	db := &postgres{
 		pool: pool, isolation: level,
 		queue:  make(chan struct{}, int(cfg.MaxConns)+o.Queue),
-		writes: make(chan struct{}, max(1, cfg.MaxConns-2)),
+		writes: make(chan struct{}, writes),
+		asks:   make(chan struct{}, asks),
+		hurry:  make(chan struct{}),
 		ended:  make(chan struct{}),
 
 		slowCommit: slowCommit, closeWithin: closeWithin,
@@ -95,7 +103,10 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 	return db, nil
 }
 
-var errNoURL = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+var (
+	errNoURL     = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas, what is special in a password written as %40 for @, and options as sslmode=verify-full behind a ?")
+	errSmallPool = fmt.Errorf("database: pool_max_conns in the URL must be %d or more", leastPoolSize)
+)
 
 // hosts names the servers of a URL for the operator.
 func hosts(cfg *pgxpool.Config) string {
@@ -124,17 +135,39 @@ const (
 	keepAliveTries = 3
 )
 
-// poolConfig reads the URL. What it says goes before what is set here.
-func poolConfig(text string) (*pgxpool.Config, error) {
-	cfg, err := pgxpool.ParseConfig(text)
-	if err != nil {
-		return nil, err
+// leastPoolSize has one connection for an Update, one for what it spends ahead
+// meanwhile, and one for a View.
+const leastPoolSize = 3
+
+// places divides the connections. While commits wait for a standby, Updates and
+// those who spend ahead keep theirs, and Views must go on: two are left to them,
+// of a small pool one.
+func places(conns int) (writes, asks int) {
+	views := 2
+	if conns < 2*leastPoolSize {
+		views = 1
 	}
+	asks = max(1, (conns-views)/4)
+	return conns - views - asks, asks
+}
+
+// poolConfig reads the URL. What it says goes before what is set here. No error
+// quotes it, for its password.
+func poolConfig(text string) (*pgxpool.Config, error) {
 	u, err := url.Parse(text)
-	if err != nil {
-		return nil, err
+	if err != nil || strings.Contains(u.Path, "@") { // what is behind a / in a password is no name
+		return nil, errNoURL
 	}
 	said := u.Query()
+	if said.Has("pool_max_conns") {
+		if n, err := strconv.Atoi(said.Get("pool_max_conns")); err != nil || n < leastPoolSize {
+			return nil, errSmallPool
+		}
+	}
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, errNoURL
+	}
 	if !said.Has("pool_max_conns") {
 		cfg.MaxConns = int32(max(minPoolSize, connsPerCPU*runtime.GOMAXPROCS(0)))
 	}
@@ -172,7 +205,7 @@ func (db *postgres) prepare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer c.Release()
+	defer release(c, nil)
 	conn := newPgConn(ctx, c.Conn())
 	version, err := number(conn, "select current_setting('server_version_num')::bigint")
 	if err != nil {
@@ -228,6 +261,7 @@ func (db *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 // release gives a connection back, or ends it where err says that nobody knows
 // in what state it is.
 func release(c *pgxpool.Conn, err error) {
+	c.Conn().PgConn().Conn().SetReadDeadline(time.Time{}) // that of the last statement passes while it is idle
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -273,10 +307,8 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 		return err
 	}
 	defer db.leave()
-	select {
-	case db.writes <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := db.awaitPlace(ctx); err != nil {
+		return err
 	}
 	broken := 0
 	for try := 1; ; try++ {
@@ -296,11 +328,20 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 		if err := backOff(ctx, try); err != nil {
 			return err
 		}
-		select {
-		case db.writes <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := db.awaitPlace(ctx); err != nil {
+			return err
 		}
+	}
+}
+
+func (db *postgres) awaitPlace(ctx context.Context) error {
+	select {
+	case db.writes <- struct{}{}:
+		return nil
+	case <-db.hurry:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -368,7 +409,15 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (_ 
 		t.ahead.stored()
 		return never, nil
 	}
-	return db.commit(ctx, c, conn, t.ahead)
+	return db.commit(ctx, c, conn, func(err error) {
+		switch {
+		case err == nil:
+			t.ahead.stored()
+		case !errors.Is(err, errInDoubt): // else what was spent stays so
+			t.ahead.void()
+		}
+		<-db.writes
+	})
 }
 
 // whether says if an attempt that failed before its commit may be repeated.
@@ -384,25 +433,57 @@ func whether(ctx context.Context, failed error) again {
 	return never
 }
 
-// spendAhead spends several at once, or none, in a statement that commits alone.
-func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time) (s guard.Spent, err error) {
-	c, err := db.acquire(ctx)
-	if err != nil {
-		return s, err
-	}
-	defer c.Release()
-	conn := newPgConn(ctx, c.Conn())
-	ok := false
-	scan := func(r row) (err error) {
-		s, err = scanSpent(r)
-		ok = true
+// spendAhead spends several at once, or none, in a transaction of its own. ended is
+// told the outcome, which may be later than it is returned: whoever asked may go
+// while the commit waits for a standby, and the commit is not given up.
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time, ended func(guard.Spent, error)) (guard.Spent, error) {
+	var s guard.Spent
+	scan := func(r row) error {
+		spent, err := scanSpent(r)
+		s.Count, s.ResetAt = spent.Count, spent.ResetAt
 		return err
 	}
-	err = conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, scan)
-	if s.OK = ok; err != nil || ok {
-		return s, err
+	err := db.apart(ctx, func(conn *pgConn) error {
+		err := conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, func(r row) error {
+			s.OK = true
+			return scan(r)
+		})
+		if err != nil || s.OK {
+			return err
+		}
+		return conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
+	}, func(err error) { ended(s, err) })
+	return s, err
+}
+
+// apart runs fn in a transaction beside that of an Update, whose outcome ended is
+// told as well.
+func (db *postgres) apart(ctx context.Context, fn func(*pgConn) error, ended func(error)) error {
+	select {
+	case db.asks <- struct{}{}:
+	case <-ctx.Done():
+		ended(ctx.Err())
+		return ctx.Err()
 	}
-	return s, conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
+	c, err := db.acquire(ctx)
+	if err != nil {
+		<-db.asks
+		ended(err)
+		return err
+	}
+	conn := newPgConn(ctx, c.Conn())
+	conn.begin(readCommitted.begin())
+	if err := fn(conn); err != nil {
+		release(c, conn.rollback())
+		<-db.asks
+		ended(err)
+		return err
+	}
+	_, err = db.commit(ctx, c, conn, func(err error) {
+		<-db.asks
+		ended(err)
+	})
+	return err
 }
 
 const pgNow = `select floor(extract(epoch from clock_timestamp()) * 1000)::bigint`
@@ -412,7 +493,7 @@ func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip t
 	if err != nil {
 		return said, 0, err
 	}
-	defer c.Release()
+	defer release(c, nil)
 	conn := newPgConn(ctx, c.Conn())
 	for range 2 { // the first time the statement is prepared, which takes longer
 		asked := time.Now()
@@ -424,22 +505,24 @@ func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip t
 	return said, roundTrip, nil
 }
 
-// putBack gives to a counter what is held of it.
-func (db *postgres) putBack(key string, h *holding) {
-	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+// putBack gives to a counter what is held of it. What cannot be given comes back
+// when the window closes.
+func (db *postgres) putBack(ctx context.Context, key string, h *holding) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	c, err := db.pool.Acquire(ctx)
-	if err != nil {
-		return
-	}
-	defer c.Release()
-	conn := newPgConn(ctx, c.Conn())
-	if h.left > 0 {
-		_, _ = conn.exec(sqlPutBack, key, millis(h.resetAt), h.left)
-	}
-	if h.returned > 0 {
-		_, _ = conn.exec(sqlGiveBack, key, millis(h.seen), h.returned)
-	}
+	_ = db.apart(ctx, func(conn *pgConn) error {
+		if h.left > 0 {
+			if _, err := conn.exec(sqlPutBack, key, millis(h.resetAt), h.left); err != nil {
+				return err
+			}
+		}
+		if h.returned > 0 {
+			if _, err := conn.exec(sqlGiveBack, key, millis(h.seen), h.returned); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(error) {})
 }
 
 // closeWithin bounds the wait of Close for commits that hang.
@@ -453,8 +536,10 @@ func (db *postgres) Close() error {
 	db.closed = true
 	db.mu.Unlock()
 	if first {
+		db.ahead.stopKeeping()
 		db.closeErr = db.finish()
-		db.ahead.close()
+		db.ahead.putBackAll()
+		db.closeErr = errors.Join(db.closeErr, db.finish())
 		db.partQuickly()
 		db.pool.Close()
 		close(db.ended)
@@ -483,21 +568,36 @@ func (db *postgres) finish() error {
 		db.busy.Wait()
 		close(done)
 	}()
-	timer := time.NewTimer(db.closeWithin)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-timer.C:
+	hung := 0
+	for wait := db.closeWithin; ; wait = db.closeWithin / 10 {
+		timer := time.NewTimer(wait)
+		select {
+		case <-done:
+			timer.Stop()
+			if hung > 0 {
+				return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hung)
+			}
+			return nil
+		case <-timer.C:
+			hung += db.giveUp() // others may have come to their commits meanwhile
+		}
 	}
+}
+
+// giveUp refuses who waits for a place, and ends the wait of those who commit. It
+// says how many these are.
+func (db *postgres) giveUp() (n int) {
+	db.hurryOnce.Do(func() { close(db.hurry) })
 	db.mu.Lock()
-	hang := len(db.committing)
-	for c := range db.committing {
-		c.pg.PgConn().Conn().Close()
+	defer db.mu.Unlock()
+	for c, waits := range db.committing {
+		if waits {
+			c.pg.PgConn().Conn().Close()
+			db.committing[c] = false
+			n++
+		}
 	}
-	db.mu.Unlock()
-	<-done
-	return fmt.Errorf("the server did not answer %d commits in time; whether they are stored is not known", hang)
+	return n
 }
 
 // postgresSchemaVersion is SchemaVersion on PostgreSQL, by a connection of its own.
@@ -521,7 +621,7 @@ func postgresSchemaVersion(ctx context.Context, url string) (version int, err er
 func onServer(ctx context.Context, url string, fn func(conn) error) error {
 	cfg, err := poolConfig(url)
 	if err != nil {
-		return errNoURL
+		return err
 	}
 	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
 	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)

@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/storetest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -45,6 +50,106 @@ func emptied(t *testing.T, level isolation) func(t *testing.T) userpool.Store {
 			t.Fatal(err)
 		}
 		return db
+	}
+}
+
+// An operator reads one sentence, and nothing of the password.
+func TestPostgres_WhatCannotBeReached_IsToldInOneLineWithoutThePassword(t *testing.T) {
+	for _, url := range []string{
+		"postgres://u:sekret@localhost:1/db",
+		"postgres://u:sekret@127.0.0.1:1,127.0.0.1:2/db",
+		"postgres://u:12/sekret@localhost:1/db",
+		"postgres://u:sek#ret@localhost/db",
+		"postgres:///db?host=/nowhere&password=sekret",
+		"postgres://u:sekret@localhost:1/db?sslmode=sekret",
+		"postgres://u:sekret@localhost:1/db?pool_max_conns=0",
+	} {
+		_, err := Open(t.Context(), url, Options{})
+		if err == nil || strings.ContainsAny(err.Error(), "\n\t") || strings.Contains(err.Error(), "ret@") || strings.Contains(err.Error(), "sekret") {
+			t.Errorf("%s: %v", url, err)
+		}
+		if n := strings.Count(err.Error(), "127.0.0.1:1 ("); n > 1 {
+			t.Errorf("%s: the same is told %d times: %v", url, n, err)
+		}
+	}
+}
+
+// A transaction that spends ahead needs a connection beside its own.
+func TestPostgres_APoolThatIsTooSmall_IsRefused(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	_, err := openPostgres(t.Context(), url+"&pool_max_conns=2", repeatableRead, Options{}.withDefaults())
+	if err == nil || !strings.Contains(err.Error(), "pool_max_conns") {
+		t.Errorf("of two: %v", err)
+	}
+	db := openURL(t, url+"&pool_max_conns=3", repeatableRead)
+	var all sync.WaitGroup
+	for range 12 {
+		all.Go(func() {
+			if _, err := spendBusy(t.Context(), db, time.Now(), true); err != nil {
+				t.Error(err)
+			}
+			hasKey(t, db, "key")
+		})
+	}
+	all.Wait()
+}
+
+func TestPostgres_ATextThatTheServerCannotKeep_IsNoInternalError(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	for _, text := range []string{"a\x00", "\xff"} {
+		err := db.View(t.Context(), func(tx userpool.Tx) error {
+			_, err := tx.Client(t.Context(), userpool.ClientID(text))
+			return err
+		})
+		if !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err := putKey(t.Context(), db, text); !fault.Is(err, fault.InvalidParameter) {
+			t.Errorf("put %q: %v", text, err)
+		}
+	}
+}
+
+// watchedConn remembers until when it waits for an answer.
+type watchedConn struct {
+	net.Conn
+	until time.Time
+}
+
+func (c *watchedConn) SetReadDeadline(t time.Time) error {
+	c.until = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+// The deadline of a statement's answer must not pass while its connection is idle:
+// the connection would be of no use, and each burst of requests would make new ones.
+func TestRelease_LeavesNoDeadline(t *testing.T) {
+	cfg, err := poolConfig(pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dialled *watchedConn
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		dialled = &watchedConn{Conn: c}
+		return dialled, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	c, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newPgConn(t.Context(), c.Conn()).exec("select 1"); err != nil || dialled.until.IsZero() {
+		t.Fatalf("a statement waits until %v: %v", dialled.until, err)
+	}
+	release(c, nil)
+	if !dialled.until.IsZero() {
+		t.Errorf("an idle connection has until %v", dialled.until)
 	}
 }
 

@@ -30,13 +30,21 @@ const (
 	sqlDeleteRegistrationChallenges = `delete from challenges where registration_id = $1 and registration_id <> ''`
 )
 
+// touched is how long the row of a name stays.
+const touched = time.Minute
+
 func scanRegistration(r row) (g userpool.Registration, err error) {
 	err = r.Scan(&g.ID, &g.PoolID, &g.ClientID, &g.Name, &g.Sub, &g.Requester, decoded{&g.Attributes},
 		&g.Verifier, &g.Existing, moment{&g.CreatedAt}, moment{&g.ExpiresAt}, &g.SRPIdentity)
 	return g, err
 }
 
+// InsertRegistration conflicts with others of the same name, which are counted.
 func (t *tx) InsertRegistration(ctx context.Context, r userpool.Registration) error {
+	name := "sign-ups/" + hashName(r.PoolID, r.Name)
+	if err := t.touch(ctx, sqlTouchName, name, millis(r.CreatedAt.Add(touched))); err != nil {
+		return err
+	}
 	err := t.insert(ctx, sqlInsertRegistration, r.ID, r.PoolID, r.ClientID, r.Name, r.Sub, r.Requester,
 		dict(r.Attributes), r.Verifier, r.Existing, millis(r.CreatedAt), millis(r.ExpiresAt), r.SRPIdentity,
 		placeOfRegistration(r))

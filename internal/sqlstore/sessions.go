@@ -27,7 +27,7 @@ func scanSession(r row) (s userpool.Session, err error) {
 // InsertSession of somebody who has proved something already conflicts with
 // whoever changes the user or ends his sessions.
 func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
-	if len(s.History) > 0 {
+	if s.Proves() {
 		if err := t.touch(ctx, sqlTouchUser, s.PoolID, s.Subject); err != nil {
 			return err
 		}

@@ -11,13 +11,35 @@ import (
 // rounds is how often two are raced who each read what the other writes.
 const rounds = 12
 
-// endings are what ends what a user has begun, in the transaction that says why.
-var endings = []struct {
+// ending is what ends what a user has begun, in the transaction that says why.
+type ending struct {
 	name  string
 	begin func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error
 	end   func(e *env, tx userpool.Tx, sub userpool.UserID) error
 	alive func(e *env, tx userpool.Tx, id string) bool
-}{
+}
+
+// sessions are Sessions that are of the same kind as the one given.
+func sessions(name string, kind userpool.Session) ending {
+	return ending{
+		name,
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			s := kind
+			s.Hash, s.PoolID, s.ClientID, s.Subject = id, e.pool, e.client, string(sub)
+			s.CreatedAt, s.ExpiresAt = e.now, e.in(time.Hour)
+			return tx.InsertSession(e.ctx, s)
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeleteSessions(e.ctx, e.pool, string(sub))
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			_, err := tx.Session(e.ctx, id)
+			return err == nil
+		},
+	}
+}
+
+var endings = []ending{
 	{
 		"families",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
@@ -31,22 +53,9 @@ var endings = []struct {
 			return err == nil && f.RevokedAt.IsZero()
 		},
 	},
-	{
-		"sessions",
-		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
-			return tx.InsertSession(e.ctx, userpool.Session{
-				Hash: id, PoolID: e.pool, ClientID: e.client, Subject: string(sub), CreatedAt: e.now, ExpiresAt: e.in(time.Hour),
-				History: []challenge.Entry{{}},
-			})
-		},
-		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
-			return tx.DeleteSessions(e.ctx, e.pool, string(sub))
-		},
-		func(e *env, tx userpool.Tx, id string) bool {
-			_, err := tx.Session(e.ctx, id)
-			return err == nil
-		},
-	},
+	sessions("sessions", userpool.Session{History: []challenge.Entry{{}}}),
+	sessions("sessions for a new password", userpool.Session{Step: "NEW_PASSWORD_REQUIRED"}),
+	sessions("sessions after a sign-up", userpool.Session{Step: userpool.StepReturned}),
 	{
 		"challenges",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
@@ -108,6 +117,24 @@ var skewCases = func() (all []testCase) {
 				e.insertGroup(e.newGroup(name))
 				groups := read(e, func(tx userpool.Tx) ([]userpool.Group, error) { return tx.GroupsOf(e.ctx, e.pool, sub) })
 				equal(e, "groups of who joined the one before", len(groups), 0)
+			}
+		}},
+		testCase{"InsertRegistration/by many who found room leaves no more than there is room for", func(e *env) {
+			const most = 3
+			for round := range rounds {
+				name := fmt.Sprint("name", round)
+				race(e, 8, func(tx userpool.Tx, i int) (bool, error) {
+					all, err := tx.Registrations(e.ctx, e.pool, name, e.now)
+					if err != nil || len(all) >= most {
+						return false, err
+					}
+					r := e.newRegistration(userpool.RegistrationID(fmt.Sprint("reg", round, "-", i)), name)
+					return true, tx.InsertRegistration(e.ctx, r)
+				})
+				all := read(e, func(tx userpool.Tx) ([]userpool.Registration, error) {
+					return tx.Registrations(e.ctx, e.pool, name, e.now)
+				})
+				equal(e, "sign-ups of one name", len(all), most)
 			}
 		}},
 		testCase{"InsertKey/by many who found none is done once", func(e *env) {

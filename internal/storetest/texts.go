@@ -8,7 +8,7 @@ import (
 )
 
 // oddTexts must come back byte for byte, and none of them may be found by
-// another. NUL is not among them: PostgreSQL keeps none, so no face lets it in.
+// another. NUL is not among them: PostgreSQL keeps none, and refuses it.
 var oddTexts = []string{
 	"a", "A", "ä", "Ä", "a\u0308", // precomposed and not: two texts
 	"ﬁ", "fi", "İ", "i", "ı", "ß", "ss",

@@ -90,12 +90,7 @@ type entry struct {
 	call Call
 	name string // the sign-in name as the request gave it, "" for none
 
-	// What has been found. It stays true when a transaction is rolled back.
-	pool      PoolID
-	client    ClientID
-	user      UserID
-	usersName string // a sign-in name of the user's
-	bearer    bool   // a family of tokens was found or begun: the caller's own
+	found
 
 	// What was done, which a rollback undoes.
 	done done
@@ -105,6 +100,16 @@ type entry struct {
 
 	inStore time.Duration // spent in transactions so far
 	reason  string        // of the row, once the call has ended
+}
+
+// found is of whom a call speaks. It stays true when a transaction is rolled back,
+// unless that is run again, for then it may find something else.
+type found struct {
+	pool      PoolID
+	client    ClientID
+	user      UserID
+	usersName string // a sign-in name of the user's
+	bearer    bool   // a family of tokens was found or begun: the caller's own
 }
 
 // done is what a transaction has done so far.

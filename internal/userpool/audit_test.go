@@ -250,3 +250,57 @@ func TestAudit_LongTrail_IsReadToItsEnd(t *testing.T) {
 		}
 	})
 }
+
+// conflicting is a store whose next transaction is run twice, as one is that
+// conflicts with another, which comes between.
+type conflicting struct {
+	userpool.Store
+	between func()
+}
+
+var errConflict = errors.New("conflict")
+
+func (s *conflicting) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	between := s.between
+	if s.between = nil; between == nil {
+		return s.Store.Update(ctx, fn)
+	}
+	err := s.Store.Update(ctx, func(tx userpool.Tx) error { return errors.Join(fn(tx), errConflict) })
+	if !errors.Is(err, errConflict) {
+		return err
+	}
+	between()
+	return s.Store.Update(ctx, fn)
+}
+
+func TestAudit_OfATransactionThatRanAgain_TellsTheLastRun(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, password)
+		store := &conflicting{Store: w.store}
+		w.on(store)
+		w.stop()
+		w.pass(time.Minute)
+		r := w.custom(home, asha)
+		admin := w.s
+		w.start()
+		w.settle()
+		w.stop()
+		store.between = func() { w.must(admin.AdminDisableUser(w.ctx, w.pool, asha)) }
+		err := w.audited("RespondToAuthChallenge", func(ctx context.Context) error {
+			_, err := w.s.RespondToAuthChallenge(ctx, userpool.AnswerRequest{
+				Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+				Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
+			})
+			return err
+		})
+		if err == nil {
+			t.Fatal("who was disabled meanwhile has signed in")
+		}
+		w.s.FlushAudit(w.ctx)
+		w.start()
+		rows := w.trail(userpool.AuditFilter{Operation: "RespondToAuthChallenge"})
+		if len(rows) != 1 || rows[0].Outcome != userpool.OutcomeRefused || rows[0].ActorKind != userpool.ActorAnonymous {
+			t.Errorf("the trail: %+v", rows)
+		}
+	})
+}

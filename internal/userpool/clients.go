@@ -53,6 +53,13 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, r NewClient) (Client
 	return ClientView{Client: c, Secret: secret}, err
 }
 
+// isAfter says that what was begun then through a client of this id was begun
+// through another one: a client that was deleted may have left its id to the next,
+// and a sign-in that ended meanwhile its tokens. To the second, as tokens know time.
+func (c Client) isAfter(begun time.Time) bool {
+	return begun.Before(c.CreatedAt.Truncate(time.Second))
+}
+
 func checkClient(p Pool, r NewClient) error {
 	set := r.Settings
 	switch {

@@ -1,9 +1,11 @@
 package userpool_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +140,51 @@ func TestUpdatedPool_KeepsItsUsersAndItsCustomAttributes(t *testing.T) {
 		if p.Name != "riders" || p.Settings.TokenAlg() != "ES256" || len(p.Settings.Custom) != 1 {
 			t.Errorf("the pool is %+v", p)
 		}
+	})
+}
+
+// skewed is a store in which a sign-in is committed while its client is being
+// deleted: on snapshots neither sees the other.
+type skewed struct {
+	userpool.Store
+	begun []userpool.Family
+}
+
+func (s *skewed) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	return s.Store.Update(ctx, func(tx userpool.Tx) error { return fn(skewedTx{tx, s}) })
+}
+
+type skewedTx struct {
+	userpool.Tx
+	s *skewed
+}
+
+func (tx skewedTx) InsertFamily(ctx context.Context, f userpool.Family) error {
+	tx.s.begun = append(tx.s.begun, f)
+	return tx.Tx.InsertFamily(ctx, f)
+}
+
+func (tx skewedTx) DeleteClient(ctx context.Context, pool userpool.PoolID, id userpool.ClientID) error {
+	err := tx.Tx.DeleteClient(ctx, pool, id)
+	for _, f := range tx.s.begun {
+		err = errors.Join(err, tx.Tx.InsertFamily(ctx, f))
+	}
+	return err
+}
+
+func TestDeleteUserPoolClient_WhatASignInLeft_IsOfNoUseToTheNextOfItsID(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.on(&skewed{Store: w.store})
+		kept := w.member(home, asha, password).Refresh
+		w.must(w.s.DeleteUserPoolClient(w.ctx, w.pool, w.client))
+		w.pass(time.Second)
+		_, err := w.s.CreateUserPoolClient(w.ctx, userpool.NewClient{PoolID: w.pool, ID: w.client, Name: "next", Settings: userpool.ClientSettings{
+			ExplicitAuthFlows: []string{userpool.AllowCustom, userpool.AllowRefresh},
+		}})
+		w.must(err)
+		_, err = w.initiate(home, "REFRESH_TOKEN_AUTH", "", "REFRESH_TOKEN", kept)
+		w.want(err, fault.NotAuthorized, "Invalid Refresh Token")
+		_, err = w.s.GetTokensFromRefreshToken(w.ctx, userpool.RefreshRequest{Caller: home, ClientID: w.client, RefreshToken: kept})
+		w.want(err, fault.NotAuthorized, "Invalid Refresh Token")
 	})
 }

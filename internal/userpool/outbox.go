@@ -43,7 +43,9 @@ type sent struct {
 func (s *Service) runOutbox(ctx context.Context) error {
 	results := make(chan sent, outboxBatch)
 	var recorder sync.WaitGroup
-	recorder.Go(func() { s.recordResults(context.WithoutCancel(ctx), results) })
+	recording, cancel := outlasting(ctx, sendTimeout+finishWithin) // of sends that end last
+	defer cancel()
+	recorder.Go(func() { s.recordResults(recording, results) })
 	var sends sync.WaitGroup
 	room := make(chan struct{}, outboxWorkers)
 	for ctx.Err() == nil {

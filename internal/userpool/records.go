@@ -288,6 +288,17 @@ type Session struct {
 	UsedAt    time.Time
 }
 
+// Proves says whether the holder of the Session has shown something that the next
+// step does not ask for again: a factor, the temporary password, the code of a
+// sign-up. Such a one must not outlive what ends the user's Sessions.
+func (session Session) Proves() bool {
+	switch session.Step {
+	case StepSignedUp, StepReturned, nameNewPassword:
+		return true
+	}
+	return len(session.History) > 0
+}
+
 // Family is a sign-in and the refresh tokens that follow from it. The token is
 // a keyed function of ID and Generation, which alone are kept.
 type Family struct {

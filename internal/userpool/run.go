@@ -79,6 +79,20 @@ func (s *Service) onceFor(name string, job func(context.Context) error) func(con
 	}
 }
 
+// finishWithin is how long work that is under way when the server is to stop may
+// wait for the store: one whose commits wait for a standby may not answer at all.
+const finishWithin = 3 * time.Second
+
+// outlasting is ctx, but ends so much later.
+func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(longer, d)
+		cancel()
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 func (s *Service) keepKeys(ctx context.Context) error {
 	if err := s.fillStock(ctx); err != nil {
 		return err

@@ -214,7 +214,7 @@ func (s *Service) familyAndUser(ctx context.Context, c Client, id FamilyID) (f F
 		if f, err = tx.Family(ctx, id); err != nil {
 			return notFound(err, errRevokedRefresh)
 		}
-		if f.ClientID != c.ID || f.PoolID != c.PoolID {
+		if f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
 			return errInvalidRefresh
 		}
 		u, err = tx.User(ctx, f.PoolID, f.UserID)
@@ -317,8 +317,7 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if err != nil {
 		return bearer{}, notFound(err, errInvalidAccess)
 	}
-	// A client that was deleted may have left its id to another one.
-	if client.PoolID != pool.ID || claims.IssuedAt.Before(client.CreatedAt.Truncate(time.Second)) {
+	if client.PoolID != pool.ID || client.isAfter(claims.IssuedAt) {
 		return bearer{}, errInvalidAccess
 	}
 	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))

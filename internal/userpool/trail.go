@@ -18,7 +18,6 @@ const (
 	lateBatch      = 256  // rows of one transaction
 	lateAfter      = 50 * time.Millisecond
 	lateRetry      = time.Second
-	flushFor       = 3 * time.Second
 	tellDropped    = time.Minute
 	refusedMinute  = 3000
 	refusedAddress = 120
@@ -147,7 +146,7 @@ func pause(ctx context.Context, d time.Duration) {
 // that does not run the background work calls it before it ends. It gives up
 // soon on a store that takes no writes, so that the tool can say why it failed.
 func (s *Service) FlushAudit(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, flushFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	for batch := s.trail.waiting(); len(batch) > 0; batch = s.trail.waiting() {
 		s.writeLate(ctx, batch)
@@ -155,16 +154,18 @@ func (s *Service) FlushAudit(ctx context.Context) {
 	s.tellOfDropped(ctx)
 }
 
-// writeLate writes a batch, even when ctx has ended. While the store is too busy
-// it tries again; more rows may be dropped meanwhile.
+// writeLate writes a batch, even when ctx has ended, but soon then. While the store
+// is too busy it tries again; more rows may be dropped meanwhile.
 func (s *Service) writeLate(ctx context.Context, batch []lateRow) {
+	longer, cancel := outlasting(ctx, finishWithin)
+	defer cancel()
 	for {
 		stopping := ctx.Err() != nil
-		err := s.storeLate(context.WithoutCancel(ctx), batch)
+		err := s.storeLate(longer, batch)
 		if err == nil {
 			return
 		}
-		if stopping || !fault.Is(err, fault.Unavailable) {
+		if stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			s.trail.drop(len(batch))
 			s.log.Error("audit: rows are lost", "rows", len(batch), "error", err)
 			return
@@ -200,7 +201,7 @@ func (s *Service) tellOfDropped(ctx context.Context) {
 		ID: s.newAuditID(at), At: at, Operation: operationTrail, ActorKind: ActorSystem,
 		Outcome: OutcomeFailed, Reason: reasonOverload, Detail: detailText(map[string]any{"dropped": n}),
 	}
-	if err := s.storeLate(context.WithoutCancel(ctx), []lateRow{{row: row}}); err != nil {
+	if err := s.storeLate(ctx, []lateRow{{row: row}}); err != nil {
 		s.trail.tellLater(n)
 		s.log.Error("audit: cannot tell of dropped rows", "error", err)
 	}

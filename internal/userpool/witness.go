@@ -38,10 +38,10 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 		return w.Store.Update(ctx, fn)
 	}
 	defer e.timeStore(time.Now())
-	before := e.done
+	before, known := e.done, e.found
 	var told Outcome
 	err := w.Store.Update(ctx, func(tx Tx) error {
-		e.done = before.clone() // an earlier run was for nothing
+		e.done, e.found = before.clone(), known // an earlier run was for nothing
 		if err := fn(witness{tx, e}); err != nil {
 			return err
 		}
