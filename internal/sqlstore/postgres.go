@@ -70,10 +70,10 @@ const oldestServer = 140000
 // openPostgres opens the database of a URL.
 func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
 	cfg, err := poolConfig(url)
-	if err != nil { // it may quote the URL, with its password
-		return nil, errNoURL
+	if err != nil {
+		return nil, badURL(url)
 	}
-	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	name := serverName(cfg)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -95,7 +95,43 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 	return db, nil
 }
 
-var errNoURL = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas")
+// URLError refuses a URL that no server can be reached by, whatever becomes of the
+// servers. It quotes nothing of the URL but the name of a parameter, for there may be
+// a password in it.
+type URLError struct {
+	Parameter string // "" where it is not one parameter
+}
+
+func (e *URLError) Error() string {
+	if e.Parameter != "" {
+		return "--database: the value of " + e.Parameter + " in the PostgreSQL URL cannot be used"
+	}
+	return "--database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas, and what is special in a password escaped (%40 for @)"
+}
+
+// badURL says which parameter it is that a URL could be read without.
+func badURL(text string) error {
+	if u, err := url.Parse(text); err == nil {
+		for name := range u.Query() {
+			rest, without := *u, u.Query()
+			without.Del(name)
+			rest.RawQuery = without.Encode()
+			if _, err := poolConfig(rest.String()); err == nil {
+				return &URLError{Parameter: name}
+			}
+		}
+	}
+	return &URLError{}
+}
+
+// serverName names a database for the operator, without its password.
+func serverName(cfg *pgxpool.Config) string {
+	name := cfg.ConnConfig.Database
+	if name == "" { // it is the user's then
+		name = cfg.ConnConfig.User
+	}
+	return "database " + name + " at " + hosts(cfg)
+}
 
 // hosts names the servers of a URL for the operator.
 func hosts(cfg *pgxpool.Config) string {
@@ -521,9 +557,9 @@ func postgresSchemaVersion(ctx context.Context, url string) (version int, err er
 func onServer(ctx context.Context, url string, fn func(conn) error) error {
 	cfg, err := poolConfig(url)
 	if err != nil {
-		return errNoURL
+		return badURL(url)
 	}
-	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	name := serverName(cfg)
 	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err == nil {
 		defer pg.Close(context.WithoutCancel(ctx))
