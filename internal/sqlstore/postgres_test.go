@@ -92,6 +92,40 @@ func TestOpen_ServerThatCannotServe_IsToldOfInOneSentence(t *testing.T) {
 	}
 }
 
+func TestAskPostgres_CommitThatNoStandbyConfirms_IsSeenToWait(t *testing.T) {
+	cluster := pgtest.Start(t, pgtest.Options{Unsafe: true})
+	url := cluster.NewDatabase(t)
+	db := openURL(t, url, repeatableRead)
+	alter := func(text string) {
+		cluster.SQL(t, "postgres", "alter system "+text)
+		cluster.SQL(t, "postgres", "select pg_reload_conf()")
+	}
+	alter("set synchronous_standby_names = 'nobody'")
+	written := make(chan error, 1)
+	go func() {
+		written <- db.Update(t.Context(), func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), "key", "value") })
+	}()
+	for {
+		facts, err := AskPostgres(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if facts.Waiting == 1 && facts.WaitingFor > 0 {
+			break
+		}
+		if t.Context().Err() != nil || len(written) > 0 {
+			t.Fatalf("no commit waits: %+v", facts)
+		}
+	}
+	alter("reset synchronous_standby_names")
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	if facts, err := AskPostgres(t.Context(), url); err != nil || facts.Waiting != 0 {
+		t.Errorf("afterwards %d wait, %v", facts.Waiting, err)
+	}
+}
+
 func TestPostgres_EveryStatementPreparesAndUsesAnIndex(t *testing.T) {
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	openURL(t, url, repeatableRead)
