@@ -37,7 +37,7 @@ func durability(f sqlstore.PostgresFacts) []finding {
 	if f.StandbyNames == "" {
 		all = append(all, warning("set synchronous_standby_names to a standby", "no standby is synchronous, so that what was acknowledged last is lost with the primary's disk"))
 	} else if f.WaitingFor > standbyGone {
-		all = append(all, failure(standbyMissing, "%d commits wait for a standby of %q, one of them for %v", f.Waiting, f.StandbyNames, f.WaitingFor.Round(time.Second)))
+		all = append(all, failure(standbyMissing, "commits wait for a standby of %q: %d now, one of them for %v", f.StandbyNames, f.Waiting, f.WaitingFor.Round(time.Second)))
 	} else {
 		all = append(all, fine("commits wait for the standbys of %q", f.StandbyNames))
 	}

@@ -301,7 +301,7 @@ func TestDurability_SaysWhatALostMachineCosts(t *testing.T) {
 	}{
 		{durability(good), levelOK, `commits wait for the standbys of "ANY 1 (s1, s2)"`},
 		{with(func(f *sqlstore.PostgresFacts) { f.Waiting, f.WaitingFor = 3, time.Millisecond }), levelOK, "commits wait for the standbys"},
-		{with(func(f *sqlstore.PostgresFacts) { f.Waiting, f.WaitingFor = 3, 72*time.Second }), levelFail, `3 commits wait for a standby of "ANY 1 (s1, s2)", one of them for 1m12s`},
+		{with(func(f *sqlstore.PostgresFacts) { f.Waiting, f.WaitingFor = 3, 72*time.Second }), levelFail, `commits wait for a standby of "ANY 1 (s1, s2)": 3 now, one of them for 1m12s`},
 		{with(func(f *sqlstore.PostgresFacts) { f.StandbyNames = "" }), levelWarn, "no standby is synchronous"},
 		{with(func(f *sqlstore.PostgresFacts) { f.Fsync = "off" }), levelFail, "fsync is off"},
 	} {
