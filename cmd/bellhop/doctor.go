@@ -72,6 +72,8 @@ type engine interface {
 	opened(ctx context.Context) []finding
 	// clock is the time of the database's own machine, false where it has none.
 	clock(ctx context.Context) (time.Time, bool, error)
+	// unwritable says what to do about one that takes no writes.
+	unwritable(ctx context.Context) (do string)
 }
 
 // engineOf is the engine that the settings name.
@@ -106,8 +108,8 @@ func doctor(ctx context.Context, in invocation) error {
 		}
 	} else if err != nil {
 		return err
-	} else if found, err = examine(ctx, cfg); err != nil {
-		return err
+	} else {
+		found = examine(ctx, cfg)
 	}
 	if err := printFindings(in.stdout, found, asJSON); err != nil {
 		return err
@@ -125,7 +127,7 @@ func doctor(ctx context.Context, in invocation) error {
 }
 
 // examine makes every check, in order.
-func examine(ctx context.Context, cfg *config.Config) ([]finding, error) {
+func examine(ctx context.Context, cfg *config.Config) []finding {
 	p := &patient{cfg: cfg, began: time.Now(), engine: engineOf(cfg)}
 	var all []finding
 	for _, c := range checks() {
@@ -134,10 +136,12 @@ func examine(ctx context.Context, cfg *config.Config) ([]finding, error) {
 			all = append(all, f)
 		}
 	}
-	if p.vault == nil {
-		return all, nil
+	if p.vault != nil {
+		// What a close says of a database that cannot be written, it has been found
+		// to be above.
+		_ = p.vault.store.Close()
 	}
-	return all, p.vault.store.Close()
+	return all
 }
 
 func printFindings(w io.Writer, all []finding, asJSON bool) error {

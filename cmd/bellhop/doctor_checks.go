@@ -135,7 +135,7 @@ func checkWriting(ctx context.Context, p *patient) []finding {
 	}
 	begun := time.Now()
 	if err := p.service.Ready(ctx); err != nil {
-		return []finding{failure("see to room on the disk and to the files' owner and mode", "the database takes no writes (%v)", explainWrite(p.cfg, err))}
+		return []finding{failure(p.engine.unwritable(ctx), "a write failed (%v)", explainWrite(p.cfg, err))}
 	}
 	took := time.Since(begun).Round(time.Millisecond / 10)
 	if took > time.Second {
@@ -354,7 +354,9 @@ func checkClock(ctx context.Context, p *patient) []finding {
 	if !clockIsSynchronised() {
 		all = append(all, warning("run an NTP client such as chrony or systemd-timesyncd", "the system says that nothing keeps it right"))
 	}
-	if there, ok, err := p.engine.clock(ctx); err != nil {
+	if there, ok, err := p.engine.clock(ctx); err != nil && p.vault == nil {
+		// That the server cannot be asked has been said.
+	} else if err != nil {
 		all = append(all, warning("look at the database", "the database's clock cannot be read (%v)", err))
 	} else if ok {
 		all = append(all, compareClocks("the database server's clock", now.Sub(there))...)
@@ -438,7 +440,7 @@ func schemaOf(ctx context.Context, database string) finding {
 	version, err := sqlstore.SchemaVersion(ctx, database)
 	switch latest := sqlstore.LatestSchema(); {
 	case err != nil:
-		return failure("restore a backup, or name another database with --database", "%v", err)
+		return failure("see to that; what is damaged comes back from a backup, and another database is named with --database", "%v", err)
 	case version < latest:
 		return failure("bellhop migrate brings it up to date, and so does a server's start unless --auto-migrate is false",
 			"the schema is version %d, and this program's is version %d", version, latest)
@@ -453,6 +455,10 @@ func (f sqliteFile) opened(ctx context.Context) []finding {
 		return []finding{failure("stop the server, keep the file, and restore a backup", "%v", err)}
 	}
 	return []finding{fine("every page was read, and none is damaged")}
+}
+
+func (sqliteFile) unwritable(context.Context) string {
+	return "see to room on the disk and to the files' owner and mode"
 }
 
 func (sqliteFile) clock(context.Context) (time.Time, bool, error) { return time.Time{}, false, nil }

@@ -286,3 +286,27 @@ func TestCompareClocks_SaysHowFarAndWhichWay(t *testing.T) {
 		}
 	}
 }
+
+func TestDurability_SaysWhatALostMachineCosts(t *testing.T) {
+	good := sqlstore.PostgresFacts{Version: 150008, Fsync: "on", FullPageWrites: "on", StandbyNames: "ANY 1 (s1, s2)", MaxConnections: 100}
+	with := func(change func(*sqlstore.PostgresFacts)) []finding {
+		f := good
+		change(&f)
+		return durability(f)
+	}
+	for _, c := range []struct {
+		found []finding
+		level level
+		want  string
+	}{
+		{durability(good), levelOK, `commits wait for the standbys of "ANY 1 (s1, s2)"`},
+		{with(func(f *sqlstore.PostgresFacts) { f.Waiting, f.WaitingFor = 3, time.Millisecond }), levelOK, "commits wait for the standbys"},
+		{with(func(f *sqlstore.PostgresFacts) { f.Waiting, f.WaitingFor = 3, 72*time.Second }), levelFail, `commits wait for a standby of "ANY 1 (s1, s2)": 3 now, one of them for 1m12s`},
+		{with(func(f *sqlstore.PostgresFacts) { f.StandbyNames = "" }), levelWarn, "no standby is synchronous"},
+		{with(func(f *sqlstore.PostgresFacts) { f.Fsync = "off" }), levelFail, "fsync is off"},
+	} {
+		if f := c.found[0]; f.Level != c.level || !strings.Contains(f.Said, c.want) || (f.Level == levelOK) != (f.Do == "") {
+			t.Errorf("got %+v, want %s and %q", f, c.level, c.want)
+		}
+	}
+}

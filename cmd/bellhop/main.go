@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 )
 
 func main() {
@@ -77,7 +78,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, new(usageError)), errors.As(err, new(config.Problems)):
+	case errors.As(err, new(usageError)), errors.As(err, new(config.Problems)), errors.As(err, new(*sqlstore.URLError)):
 		complain(stderr, err)
 		return exitUsage
 	default:
@@ -86,7 +87,8 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	}
 }
 
-// usageError is a command line that names no command.
+// usageError is a command line that names no command, or a variable that is not
+// Bellhop's own and cannot be used: nothing that another try would mend.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }

@@ -149,3 +149,20 @@ func TestServe_DatabaseThatDoesNotFitTheProgram_EndsWithOneSentence(t *testing.T
 		}
 	}
 }
+
+// What no restart mends is told apart by its exit code, so that whoever starts the
+// server leaves it alone.
+func TestServe_DatabaseURLThatCannotBeUsed_IsAWrongSetting(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "master.key")
+	for url, want := range map[string]string{
+		"postgres://bellhop:pass-of-database@127.0.0.1:1/bellhop?pool_max_conns=0": "the value of pool_max_conns in the PostgreSQL URL",
+		"postgres://bellhop:pass-of-database:x/bellhop":                            "this is no PostgreSQL URL",
+		"postgresql:/bellhop:pass-of-database@127.0.0.1/bellhop":                   "must be the path of a SQLite file",
+		"host=127.0.0.1 user=bellhop password=pass-of-database":                    "must be the path of a SQLite file",
+	} {
+		code, stdout, stderr := once(t, nil, "serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--database", url, "--master-key-file", key)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "of-database") {
+			t.Errorf("%s: exit code %d, %q, %q", url, code, stdout, stderr)
+		}
+	}
+}

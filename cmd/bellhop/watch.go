@@ -31,7 +31,7 @@ type watchers struct {
 func openWatchers(ctx context.Context, cfg *config.Config, env []string, log *slog.Logger) (w watchers, err error) {
 	wanted, err := traces.Asked(env)
 	if err != nil {
-		return w, err
+		return w, usageError(err.Error())
 	}
 	if wanted {
 		if w.traces, err = traces.New(ctx, build().Version, log); err != nil {

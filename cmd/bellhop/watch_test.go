@@ -187,7 +187,7 @@ func TestServe_CollectorOutOfReach_CostsOneLine(t *testing.T) {
 func TestServe_EndpointThatIsNoURL_IsOneSentence(t *testing.T) {
 	data := t.TempDir() + "/data"
 	code, _, stderr := once(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=collector"}, "serve", "--data", data, "--listen", "127.0.0.1:0")
-	if code != exitFailed || stderr != "bellhop: OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://127.0.0.1:4318\n" {
+	if code != exitUsage || stderr != "bellhop: OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://127.0.0.1:4318\n" {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	absent(t, data)

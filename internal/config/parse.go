@@ -36,11 +36,12 @@ func setSwitch(field func(*Config) *bool) func(*Config, string) error {
 	}
 }
 
-func setListen(field func(*Config) *string) func(*Config, string) error {
+// setListen names a port as an example that is not the one of another setting.
+func setListen(field func(*Config) *string, example int) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		_, port, err := net.SplitHostPort(v)
 		if err != nil {
-			return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:9400, not %q", v)
+			return fmt.Errorf("must be HOST:PORT, such as 127.0.0.1:%d, not %q", example, v)
 		}
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return fmt.Errorf("has the port %q, which is not a number up to 65535", port)
@@ -50,13 +51,17 @@ func setListen(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
+// ofPostgres matches what is meant for a PostgreSQL server and is no URL. Taken for
+// a path, it would make a file named after a password.
+var ofPostgres = regexp.MustCompile(`^postgres(ql)?:|(^|\s)(host|hostaddr|user|password|dbname)\s*=`)
+
 func setDatabase(c *Config, v string) error {
 	if isPostgres(v) { // the store reads the rest
 		c.Database = v
 		return nil
 	}
 	path, _ := strings.CutPrefix(v, "sqlite:")
-	if path == "" || strings.Contains(path, "://") {
+	if path == "" || strings.Contains(path, "://") || ofPostgres.MatchString(path) {
 		return errors.New("must be the path of a SQLite file, sqlite: and that path, or a URL as postgres://USER@HOST/NAME")
 	}
 	c.Database = path

@@ -19,16 +19,16 @@ type Setting struct {
 // Settings returns the table, in the order of the documentation.
 func Settings() []Setting {
 	return []Setting{
-		{Name: "listen", Default: "127.0.0.1:9400", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.Listen }),
+		{Name: "listen", Default: "127.0.0.1:9400", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.Listen }, 9400),
 			Help: "address to serve on; port 0 takes a free one"},
 		{Name: "data", Default: "./bellhop-data", Arg: "FOLDER", set: setText(func(c *Config) *string { return &c.Data }),
 			Help: "folder of the database, the master key and the admin credentials"},
-		{Name: "database", Shown: "`bellhop.db` in the data folder", Arg: "FILE", set: setDatabase,
+		{Name: "database", Shown: "`bellhop.db` in the data folder", Arg: "FILE or URL", set: setDatabase,
 			Help: "SQLite file, or a PostgreSQL database as postgres://USER@HOST/NAME, which any number of servers may share"},
 		{Name: "auto-migrate", Default: "true", set: setSwitch(func(c *Config) *bool { return &c.AutoMigrate }),
 			Help: "bring the schema of the database up to date at start; false refuses an older one, which bellhop migrate then brings up to date"},
 		{Name: "master-key-file", Shown: "`master.key` in the data folder", Arg: "FILE", set: setText(func(c *Config) *string { return &c.MasterKeyFile }),
-			Help: "key that seals the secrets in the database; made only with a new database"},
+			Help: "key that seals the secrets in the database; made with a new SQLite file, and for PostgreSQL by bellhop master-key create"},
 		{Name: "public-url", Shown: "`http://`, with TLS `https://`, and the bound address", Arg: "URL", set: setPublicURL,
 			Help: "address under which clients reach this server; the issuer of tokens is it, a slash and the pool id"},
 		{Name: "accept-issuer-change", Default: "false", set: setSwitch(func(c *Config) *bool { return &c.AcceptIssuerChange }),
@@ -53,7 +53,7 @@ func Settings() []Setting {
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,
 			Help: "how long the audit trail is kept, such as 90d or 36h; 0 is for ever"},
-		{Name: "metrics-listen", Shown: "none", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.MetricsListen }),
+		{Name: "metrics-listen", Shown: "none", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.MetricsListen }, 9401),
 			Help: "address to serve GET /metrics on, for Prometheus, in plain HTTP and to whoever can reach it"},
 		{Name: "trusted-proxies", Shown: "none", Arg: "CIDRS", set: setProxies,
 			Help: "proxies whose X-Forwarded-For is believed, separated by commas"},

@@ -99,7 +99,9 @@ if [ "$3" -gt 0 ]; then truncate -s "-$3" "$1/filler"; fi
 shift 3
 exec "$@"`
 
-func TestServe_OnAFullDisk_EndsWithOneSentence(t *testing.T) {
+// mounting is what unshare needs to be told for a mount of the test's own.
+func mounting(t *testing.T) []string {
+	t.Helper()
 	name := []string{"--mount"}
 	if os.Getuid() != 0 {
 		name = append(name, "--map-root-user")
@@ -107,6 +109,31 @@ func TestServe_OnAFullDisk_EndsWithOneSentence(t *testing.T) {
 	if out, err := exec.Command("unshare", append(name, "mount", "-t", "tmpfs", "tmpfs", t.TempDir())...).CombinedOutput(); err != nil {
 		t.Skipf("this system lets nobody mount a file system: %v %s", err, out)
 	}
+	return name
+}
+
+func TestDoctor_OnAFullDisk_SaysAllThatItFound(t *testing.T) {
+	used := newSite(t)
+	used.start()
+	used.stop()
+	dir := t.TempDir()
+	args := append(mounting(t), "sh", "-c", fullDisk, "sh", dir, used.dir, "36864", binary, "doctor", "--data", dir, "--public-url", "http://bellhop.test")
+	cmd := exec.Command("unshare", args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := cmd.CombinedOutput()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 1 {
+		t.Errorf("ended with %v", err)
+	}
+	for _, want := range []string{"ok    master key", "FAIL  writing        a write failed", "see to room on the disk", "clock  "} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("it said %s\nwithout %q", out, want)
+		}
+	}
+}
+
+func TestServe_OnAFullDisk_EndsWithOneSentence(t *testing.T) {
+	name := mounting(t)
 	used := newSite(t)
 	used.start()
 	used.stop()

@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -93,7 +94,7 @@ func (e *Error) Error() string {
 	case e.Message == "":
 		return e.Cause.Error()
 	}
-	return e.Message + ": " + e.Cause.Error()
+	return strings.TrimSuffix(e.Message, ".") + ": " + e.Cause.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Cause }

@@ -156,8 +156,7 @@ func (c *pgConn) rollback() error {
 // No timeout may cut off a COMMIT that waits for a standby: the server would say
 // yes to what it alone has. What waits for a lock, or sits in an open
 // transaction, has one. Plans do not depend on statistics, which a new database
-// lacks: every statement here has an index, and a scan of a whole table would
-// also make serialisable transactions conflict that have nothing in common.
+// lacks: every statement here has an index.
 const sessionSettings = `
 	select set_config(name, value, false) from (values
 		('statement_timeout', '0'), ('transaction_timeout', '0'), ('lock_timeout', '5s'),

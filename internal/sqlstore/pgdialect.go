@@ -124,6 +124,7 @@ func broken(cause error) error {
 
 // unreachable is why no connection could be had.
 func unreachable(cause error) error {
+	cause = oneLine{cause}
 	if sqlState(cause) == "53300" {
 		return fault.Wrap(fault.Unavailable, cause, "The database is busy.").After(time.Second)
 	}
@@ -133,23 +134,30 @@ func unreachable(cause error) error {
 // explainPostgres words for the operator why a database cannot be opened.
 func explainPostgres(err error) error {
 	var why string
+	connecting := errors.As(err, new(*pgconn.ConnectError))
 	switch code := sqlState(err); {
 	case code == "28P01", code == "28000":
 		why = "the server refuses the user or the password"
 	case code == "3D000":
 		why = "there is no such database; make it with createdb"
 	case code == "42501":
-		why = "the user may not make tables here; let it own the database or the schema"
+		why = "the user lacks rights here; let it own the database, or run bellhop migrate as one who may make tables and grant this one select, insert, update and delete on them"
 	case code == "25006":
 		why = "the server is read-only, as a standby is; name the primary, or all hosts separated by commas"
 	case code == "55P03":
 		why = "another server has been bringing the schema up to date for a minute; start again when it has done"
 	case code == "53300":
 		why = "the server has no connection left; raise its max_connections or lower pool_max_conns in the URL"
-	case errors.As(err, new(*pgconn.ConnectError)) && strings.Contains(err.Error(), "read only connection"):
-		why = "no server of the URL takes writes; is the primary down, or are all of them standbys?"
-	case errors.As(err, new(*pgconn.ConnectError)), errors.Is(err, errBroken):
-		why = "the server cannot be reached"
+	case connecting && code == "42704":
+		why = "the URL has a parameter that neither Bellhop nor the server knows"
+	case connecting && strings.Contains(err.Error(), "read only connection"):
+		why = "no server of the URL takes writes; see whether the primary is down, or all of them are standbys"
+	case connecting && strings.Contains(err.Error(), "ValidateConnect failed"):
+		why = "no server of the URL is what its target_session_attrs asks for; leave that out, and the one that takes writes is looked for"
+	case connecting && strings.Contains(err.Error(), "tls error"):
+		why = "TLS to the server fails; see its ssl setting, and sslmode and sslrootcert in the URL"
+	case connecting, errors.Is(err, errBroken):
+		why = "the server cannot be reached; see whether it is up, and its host and port right"
 	default:
 		return err
 	}

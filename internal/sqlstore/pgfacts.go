@@ -14,6 +14,9 @@ type PostgresFacts struct {
 	StandbyNames   string // synchronous_standby_names, "" for none
 	MaxConnections int64
 	Clients        int64 // other connections of servers and commands to the database
+
+	Waiting    int64         // statements of this user that wait for a standby's confirmation, commits mostly
+	WaitingFor time.Duration // the longest of them so far
 }
 
 const (
@@ -23,6 +26,8 @@ const (
 		current_setting('max_connections')::bigint`
 	pgOtherClients = `select count(*) from pg_stat_activity
 		where datname = current_database() and application_name = current_setting('application_name') and pid <> pg_backend_pid()`
+	pgWaiting = `select count(*), coalesce((extract(epoch from clock_timestamp() - min(query_start)) * 1000)::bigint, 0)
+		from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'`
 )
 
 // AskPostgres asks the server of a URL, on a connection of its own.
@@ -34,7 +39,12 @@ func AskPostgres(ctx context.Context, url string) (f PostgresFacts, err error) {
 		if err != nil {
 			return err
 		}
-		f.Clients, err = number(c, pgOtherClients)
+		if f.Clients, err = number(c, pgOtherClients); err != nil {
+			return err
+		}
+		var ms int64
+		err = c.query(pgWaiting, nil, func(r row) error { return r.Scan(&f.Waiting, &ms) })
+		f.WaitingFor = time.Duration(ms) * time.Millisecond
 		return err
 	})
 	return f, err

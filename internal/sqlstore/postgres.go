@@ -76,9 +76,9 @@ const oldestServer = 140000
 func openPostgres(ctx context.Context, url string, level isolation, o Options) (*postgres, error) {
 	cfg, err := poolConfig(url)
 	if err != nil {
-		return nil, err
+		return nil, badURL(url)
 	}
-	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	name := serverName(cfg)
 	writes, asks := places(int(cfg.MaxConns))
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -103,10 +103,49 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 	return db, nil
 }
 
-var (
-	errNoURL     = errors.New("database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas, what is special in a password written as %40 for @, and options as sslmode=verify-full behind a ?")
-	errSmallPool = fmt.Errorf("database: pool_max_conns in the URL must be %d or more", leastPoolSize)
-)
+// URLError refuses a URL that no server can be reached by, whatever becomes of the
+// servers. It quotes nothing of the URL but the name of a parameter, for there may be
+// a password in it.
+type URLError struct {
+	Parameter string // "" where it is not one parameter
+}
+
+func (e *URLError) Error() string {
+	if e.Parameter == "pool_max_conns" {
+		return fmt.Sprintf("--database: pool_max_conns in the PostgreSQL URL must be %d or more", leastPoolSize)
+	}
+	if e.Parameter != "" {
+		return "--database: the value of " + e.Parameter + " in the PostgreSQL URL cannot be used"
+	}
+	return "--database: this is no PostgreSQL URL: postgres://USER:PASSWORD@HOST:PORT/NAME, with several hosts separated by commas, and what is special in a password escaped (%40 for @)"
+}
+
+// errBadURL is what badURL words.
+var errBadURL = errors.New("no PostgreSQL URL")
+
+// badURL says which parameter it is that a URL could be read without.
+func badURL(text string) error {
+	if u, err := url.Parse(text); err == nil {
+		for name := range u.Query() {
+			rest, without := *u, u.Query()
+			without.Del(name)
+			rest.RawQuery = without.Encode()
+			if _, err := poolConfig(rest.String()); err == nil {
+				return &URLError{Parameter: name}
+			}
+		}
+	}
+	return &URLError{}
+}
+
+// serverName names a database for the operator, without its password.
+func serverName(cfg *pgxpool.Config) string {
+	name := cfg.ConnConfig.Database
+	if name == "" { // it is the user's then
+		name = cfg.ConnConfig.User
+	}
+	return "database " + name + " at " + hosts(cfg)
+}
 
 // hosts names the servers of a URL for the operator.
 func hosts(cfg *pgxpool.Config) string {
@@ -156,17 +195,17 @@ func places(conns int) (writes, asks int) {
 func poolConfig(text string) (*pgxpool.Config, error) {
 	u, err := url.Parse(text)
 	if err != nil || strings.Contains(u.Path, "@") { // what is behind a / in a password is no name
-		return nil, errNoURL
+		return nil, errBadURL
 	}
 	said := u.Query()
 	if said.Has("pool_max_conns") {
 		if n, err := strconv.Atoi(said.Get("pool_max_conns")); err != nil || n < leastPoolSize {
-			return nil, errSmallPool
+			return nil, errBadURL
 		}
 	}
 	cfg, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, errNoURL
+		return nil, errBadURL
 	}
 	if !said.Has("pool_max_conns") {
 		cfg.MaxConns = int32(max(minPoolSize, connsPerCPU*runtime.GOMAXPROCS(0)))
@@ -621,9 +660,9 @@ func postgresSchemaVersion(ctx context.Context, url string) (version int, err er
 func onServer(ctx context.Context, url string, fn func(conn) error) error {
 	cfg, err := poolConfig(url)
 	if err != nil {
-		return err
+		return badURL(url)
 	}
-	name := "database " + cfg.ConnConfig.Database + " at " + hosts(cfg)
+	name := serverName(cfg)
 	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err == nil {
 		defer pg.Close(context.WithoutCancel(ctx))

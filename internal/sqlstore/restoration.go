@@ -68,6 +68,9 @@ func (r *Restoration) begin(ctx context.Context, backup string, force bool) erro
 
 func (r *Restoration) mayReplace(backup string, force bool) error {
 	source, err := os.Stat(backup)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no backup %s", backup)
+	}
 	if err != nil {
 		return err
 	}
