@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const output = new Map(); // of tests under way, by package and test
+const took = []; // [seconds, test]
 let pass = 0;
 let fail = 0;
 
@@ -16,6 +17,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     continue;
   }
   take(event);
+}
+console.log('the slowest:');
+for (const [seconds, test] of took.sort((a, b) => b[0] - a[0]).slice(0, 15)) {
+  console.log(`${String(Math.round(seconds)).padStart(4)}s ${test}`);
 }
 writeFileSync(process.argv[2], `# pass ${pass}\n# fail ${fail}\n`);
 process.exit(fail > 0 || pass === 0 ? 1 : 0);
@@ -32,14 +37,21 @@ function take({ Action, Package, ImportPath, Test, Output, Elapsed }) {
       process.stdout.write(output.get(key) ?? '');
       break;
     case 'pass':
-      if (Test) pass++;
-      else console.log(`ok    ${Package} ${Elapsed}s`);
+      if (Test) {
+        pass++;
+        if (!Test.includes('/')) took.push([Elapsed, `${Package} ${Test}`]);
+      } else console.log(`ok    ${Package} ${Elapsed}s`);
       output.delete(key);
       break;
     case 'fail':
       if (Test) fail++;
       else if (fail === 0) fail++; // a package that died outside any test
-      if (!Test) console.log(`FAIL  ${Package} ${Elapsed}s`);
+      if (!Test) {
+        console.log(`FAIL  ${Package} ${Elapsed}s`);
+        for (const [of, text] of output) {
+          if (of.startsWith(`${Package} Test`)) process.stdout.write(text); // it was under way
+        }
+      }
       process.stdout.write(output.get(key) ?? '');
       output.delete(key);
       break;

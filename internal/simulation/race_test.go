@@ -3,4 +3,4 @@
 package simulation
 
 // fewSeeds is how many a plain test run plays; the race detector is slow.
-const fewSeeds = 4
+const fewSeeds = 3

@@ -17,7 +17,8 @@ const (
 	outboxBatch   = 32               // messages claimed at once
 	outboxWorkers = 32               // sends under way at once
 	outboxLease   = 30 * time.Second // a claimed message is another node's after that
-	outboxPoll    = 5 * time.Second  // what other nodes left behind is looked for this often
+	outboxPoll    = 30 * time.Second // what commands beside the server left is looked for this often
+	nodesPoll     = 5 * time.Second  // and what other servers left behind
 	claimAgain    = time.Second      // after a claim that failed
 	recordAfter   = 20 * time.Millisecond
 	// sendTimeout is below half of the lease: a claimed message may wait for
@@ -76,6 +77,9 @@ func (s *Service) runOutbox(ctx context.Context) error {
 // for the time to look for those of others.
 func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	wait := outboxPoll
+	if s.shared {
+		wait = nodesPoll
+	}
 	if !next.IsZero() {
 		wait = min(wait, max(next.Sub(s.now()), time.Millisecond))
 	}
