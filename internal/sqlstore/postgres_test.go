@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
@@ -107,6 +108,17 @@ func TestPostgres_ATextThatTheServerCannotKeep_IsNoInternalError(t *testing.T) {
 		if err := putKey(t.Context(), db, text); !fault.Is(err, fault.InvalidParameter) {
 			t.Errorf("put %q: %v", text, err)
 		}
+	}
+}
+
+func TestPostgres_ATextThatAnIndexCannotKeep_IsNoInternalError(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	var long strings.Builder
+	for long.Len() < 8000 { // what repeats is kept packed
+		long.WriteString(rand.Text())
+	}
+	if err := putKey(t.Context(), db, long.String()); !fault.Is(err, fault.InvalidParameter) {
+		t.Errorf("got %v", err)
 	}
 }
 
