@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -119,6 +120,28 @@ func TestPostgres_ATextThatAnIndexCannotKeep_IsNoInternalError(t *testing.T) {
 	}
 	if err := putKey(t.Context(), db, long.String()); !fault.Is(err, fault.InvalidParameter) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A server goes on for a moment after a newer one has changed the schema: whether it
+// has prepared a statement before or not, it says why it cannot be served.
+func TestPostgres_WhoseSchemaIsNewerNow_SaysSoOfEveryStatement(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db := openURL(t, url, repeatableRead)
+	hasKey(t, db, "key")
+	if err := beside(t, url).script(`alter table meta rename column value to worth;
+		insert into schema_migrations (version, name, applied_at) values (99, 'newer', 0)`); err != nil {
+		t.Fatal(err)
+	}
+	err := db.View(t.Context(), func(tx userpool.Tx) error {
+		_, err := tx.Meta(t.Context(), "key")
+		return err
+	})
+	if !errors.Is(err, errNewerSchema) {
+		t.Errorf("a statement that it knows: %v", err)
+	}
+	if err := putKey(t.Context(), db, "key"); !errors.Is(err, errNewerSchema) {
+		t.Errorf("one that it has not prepared: %v", err)
 	}
 }
 
