@@ -74,6 +74,9 @@ func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log
 	if err := claimURL(ctx, service, cfg.AcceptIssuerChange); err != nil {
 		return nil, err
 	}
+	if err := service.KnowsMasterKeys(ctx); err != nil {
+		return nil, explainMasterKey(cfg, err)
+	}
 	if err := service.NoteMasterKey(ctx); err != nil {
 		return nil, err
 	}

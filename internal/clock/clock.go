@@ -124,8 +124,11 @@ func (c *Clock) compare(up time.Duration, says time.Time, doubt time.Duration) {
 	c.looked = up
 	switch {
 	case apart.Abs() <= doubt:
-	case apart.Abs() <= usual+doubt:
-		c.course.zero = c.course.zero.Add(apart)
+	case apart.Abs() <= usual+doubt: // as far as there is no doubt
+		if apart < 0 {
+			doubt = -doubt
+		}
+		c.course.zero = c.course.zero.Add(apart - doubt)
 	case c.course.over(up): // one step at a time: the rest is the next one
 		c.tellOfEnd(up)
 		c.course = course{zero: c.course.settled(up).Add(-up), by: apart, from: up + hold}

@@ -203,3 +203,23 @@ func TestObserve_CommonClockSet_NodesFollowTogether(t *testing.T) {
 		})
 	}
 }
+
+// An answer that took long may be as old as that. What it cannot tell for certain
+// is not followed, or one slow answer would set the clock back by seconds.
+func TestObserve_SlowAnswer_IsFollowedOnlyAsFarAsItIsCertain(t *testing.T) {
+	for _, by := range []time.Duration{time.Second, -time.Second} {
+		bubble(t, func(t *testing.T, _ *machine, c *Clock, _ *strings.Builder) {
+			c.Observe(time.Now(), 0)
+			pass(20 * time.Second)
+			const took = 8 * time.Second
+			late := took/2 + by.Abs()
+			if by < 0 {
+				late = -late
+			}
+			c.Observe(time.Now().Add(late-took/2), took)
+			if d := c.Now().Sub(time.Now()); d != by {
+				t.Errorf("by an answer that took %s and is off by %s it went by %s", took, late, d)
+			}
+		})
+	}
+}

@@ -10,10 +10,10 @@ type Limit struct {
 	Max    int
 	Window time.Duration
 	// Ahead is how many spends a server may take in advance, for a counter that
-	// many requests share: what it has it spends without asking. There are never
-	// more than Max spends; there may be fewer by what servers hold when others
-	// ask, and for the rest of the window by what a server held that died. Zero is
-	// exact. Count includes what is held.
+	// many requests share: what it has it spends without asking. Less what was
+	// given back there are never more than Max spends; there may be fewer by what
+	// servers hold when others ask, and for the rest of the window by what a server
+	// held that died. Zero is exact. Count includes what is held.
 	Ahead int
 }
 

@@ -113,7 +113,21 @@ func (a *ahead) got(h *holding, n int, s guard.Spent, err error) {
 	h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
 }
 
-// give takes back what was spent.
+// undo takes back what a transaction spent that is not stored.
+func (a *ahead) undo(key string, resetAt time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hold(key)
+	switch {
+	case h.resetAt.IsZero(): // what was held has been put back meanwhile
+		h.left, h.resetAt = 1, resetAt
+	case h.resetAt.Equal(resetAt): // else its window is over
+		h.left++
+	}
+}
+
+// give takes back what was spent, perhaps in an earlier window and by another
+// server.
 func (a *ahead) give(key string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -209,9 +223,14 @@ func (a *ahead) putBackAll() {
 // it is stored.
 type aheadTx struct {
 	all   *ahead
-	now   time.Time // of the last that was spent or given back
-	spent []string
+	now   time.Time // of the last that was given back
+	spent []spentAhead
 	given []string
+}
+
+type spentAhead struct {
+	key     string
+	resetAt time.Time // of its window
 }
 
 func (t *aheadTx) spend(ctx context.Context, of *tx, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
@@ -224,7 +243,7 @@ func (t *aheadTx) spend(ctx context.Context, of *tx, key string, l guard.Limit, 
 		return guard.Spent{}, err
 	}
 	if s.OK {
-		t.spent, t.now = append(t.spent, key), now
+		t.spent = append(t.spent, spentAhead{key, s.ResetAt})
 	}
 	return s, nil
 }
@@ -234,13 +253,15 @@ func (t *aheadTx) giveBack(key string, now time.Time) {
 }
 
 // stored makes what was given back count.
-func (t *aheadTx) stored() { t.returnAll(t.given) }
+func (t *aheadTx) stored() {
+	for _, key := range t.given {
+		t.all.give(key, t.now)
+	}
+}
 
 // void undoes what was spent.
-func (t *aheadTx) void() { t.returnAll(t.spent) }
-
-func (t *aheadTx) returnAll(keys []string) {
-	for _, key := range keys {
-		t.all.give(key, t.now)
+func (t *aheadTx) void() {
+	for _, s := range t.spent {
+		t.all.undo(s.key, s.resetAt)
 	}
 }

@@ -152,3 +152,37 @@ func TestAhead_AClosedServer_HoldsNothing(t *testing.T) {
 		t.Errorf("%d are counted, want the one that was spent", got)
 	}
 }
+
+// spendAll spends until it is refused and says how many there were.
+func spendAll(t *testing.T, db *postgres, now time.Time) int {
+	t.Helper()
+	for n := 0; ; n++ {
+		s, err := spendBusy(t.Context(), db, now, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.OK {
+			return n
+		}
+	}
+}
+
+// A transaction that began in one window and is rolled back in the next undoes what
+// it spent in the one.
+func TestAhead_WhatIsUndoneInTheNextWindow_IsOfTheOneBefore(t *testing.T) {
+	db, now := nodes(t, 1)[0], time.Now()
+	next, spent := now.Add(busy.Window), 0
+	err := db.Update(t.Context(), func(tx userpool.Tx) error {
+		if _, err := tx.Spend(t.Context(), "busy", busy, now); err != nil {
+			return err
+		}
+		spent = spendAll(t, db, next)
+		return errTakenBack
+	})
+	if !errors.Is(err, errTakenBack) {
+		t.Fatal(err)
+	}
+	if spent += spendAll(t, db, next); spent != busy.Max {
+		t.Errorf("%d were spent in a window of %d", spent, busy.Max)
+	}
+}

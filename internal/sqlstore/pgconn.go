@@ -95,7 +95,18 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 	b.Queue(query, args...)
 	lead := c.lead
 	c.lead = nil
-	return c.classify(c.sendBatch(b, len(lead), read))
+	err := c.sendBatch(b, len(lead), read)
+	if strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
+		return errNewerSchema
+	}
+	return c.classify(err)
+}
+
+// isNewer says whether a statement cannot be prepared because the schema is not the
+// one that it was written for. The driver prepares before it sends what leads.
+func (c *pgConn) isNewer() bool {
+	version, err := number(c, sqlSchemaVersion)
+	return err == nil && version != lastVersion
 }
 
 // sendBatch reads the answers to so many leading statements, then those to the

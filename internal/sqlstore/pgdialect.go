@@ -87,6 +87,8 @@ func classifyPostgres(err error) error {
 		return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
 	case strings.HasPrefix(e.Code, "23"):
 		return fault.Wrap(fault.Conflict, err, "The record exists.")
+	case e.Code == "54000": // a name that is longer than a third of a page
+		return fault.Wrap(fault.InvalidParameter, err, "A text is too long to be a name.")
 	case strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "58"), e.Code == "25006":
 		return fault.Wrap(fault.Unavailable, err, "The database cannot write.").After(10 * time.Second)
 	case strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "08"), e.Code == "25P03", e.Code == "25P04":

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -107,6 +109,39 @@ func TestPostgres_ATextThatTheServerCannotKeep_IsNoInternalError(t *testing.T) {
 		if err := putKey(t.Context(), db, text); !fault.Is(err, fault.InvalidParameter) {
 			t.Errorf("put %q: %v", text, err)
 		}
+	}
+}
+
+func TestPostgres_ATextThatAnIndexCannotKeep_IsNoInternalError(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	var long strings.Builder
+	for long.Len() < 8000 { // what repeats is kept packed
+		long.WriteString(rand.Text())
+	}
+	if err := putKey(t.Context(), db, long.String()); !fault.Is(err, fault.InvalidParameter) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A server goes on for a moment after a newer one has changed the schema: whether it
+// has prepared a statement before or not, it says why it cannot be served.
+func TestPostgres_WhoseSchemaIsNewerNow_SaysSoOfEveryStatement(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db := openURL(t, url, repeatableRead)
+	hasKey(t, db, "key")
+	if err := beside(t, url).script(`alter table meta rename column value to worth;
+		insert into schema_migrations (version, name, applied_at) values (99, 'newer', 0)`); err != nil {
+		t.Fatal(err)
+	}
+	err := db.View(t.Context(), func(tx userpool.Tx) error {
+		_, err := tx.Meta(t.Context(), "key")
+		return err
+	})
+	if !errors.Is(err, errNewerSchema) {
+		t.Errorf("a statement that it knows: %v", err)
+	}
+	if err := putKey(t.Context(), db, "key"); !errors.Is(err, errNewerSchema) {
+		t.Errorf("one that it has not prepared: %v", err)
 	}
 }
 

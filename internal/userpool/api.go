@@ -279,7 +279,8 @@ type NewUser struct {
 //	DeleteAccessKey(ctx, id string) error
 //	RotateKeys(ctx, PoolID, KeyRotation) ([]RotatedKeys, error)
 //	SigningKeys(ctx, PoolID) ([]KeyView, error)
-//	NoteMasterKey(ctx) error           a server's, before it serves
+//	KnowsMasterKeys(ctx) error         a server's, before it serves
+//	NoteMasterKey(ctx) error           the same
 //	Reseal(ctx) (*Resealing, error)
 //	MasterKeys(ctx, file *seal.Ring) ([]MasterKeyView, error)
 //

@@ -90,6 +90,29 @@ func (u keyUses) latest() string {
 	return last
 }
 
+// KnowsMasterKeys makes sure that the ring has the keys that servers on the store
+// use; else it answers ErrWrongMasterKey. A server asks before it serves.
+func (s *Service) KnowsMasterKeys(ctx context.Context) error {
+	at := s.now()
+	return s.store.View(ctx, func(tx Tx) error { return s.knowsKeysInUse(ctx, tx, at) })
+}
+
+// knowsKeysInUse makes sure that this server can read what the others write: that
+// it has every key of which something that lives for minutes may be about, and not
+// the latest alone, which may be its own.
+func (s *Service) knowsKeysInUse(ctx context.Context, tx Tx, at time.Time) error {
+	uses, err := readKeyUses(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(uses)) {
+		if _, ok := s.ring.ByID(id); !ok && at.Before(uses[id].Last.Add(codesLinger)) {
+			return fmt.Errorf("%w: servers seal under the key %s, which this one has not read", ErrWrongMasterKey, id)
+		}
+	}
+	return nil
+}
+
 // RingInUse returns the ring with that key as the current one that servers on
 // the store seal under. A tool beside a server must seal under no key that the
 // server may not have read yet. It answers ErrWrongMasterKey if the ring lacks

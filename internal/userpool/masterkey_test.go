@@ -205,6 +205,27 @@ func TestMasterKey_ToolBesideAServer_SealsUnderTheServersKey(t *testing.T) {
 	})
 }
 
+// A server that lacks a key of the others is not ready, though it notes its own key
+// after them; nor may it start.
+func TestMasterKey_ServerThatLacksAKeyOfAnother_IsNotReadyWhileThatIsInUse(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.must(w.s.Ready(w.ctx))
+		lacks := w.keyFile
+		text, _ := w.newKey(true)
+		w.must(w.beside(text).NoteMasterKey(w.ctx))
+		w.pass(61 * time.Minute) // the one that lacks it has noted its own meanwhile
+		if err := w.s.Ready(w.ctx); !errors.Is(err, userpool.ErrWrongMasterKey) {
+			t.Errorf("Ready = %v", err)
+		}
+		if err := w.beside(lacks).KnowsMasterKeys(w.ctx); !errors.Is(err, userpool.ErrWrongMasterKey) {
+			t.Errorf("KnowsMasterKeys = %v", err)
+		}
+		w.must(w.beside(text).KnowsMasterKeys(w.ctx))
+		w.pass(time.Hour) // the other is gone, and what it made is over
+		w.must(w.s.Ready(w.ctx))
+	})
+}
+
 func TestReseal_CutOffAndRunByTwoAtOnce_LosesNothing(t *testing.T) {
 	inWorld(t, options{limitsOff: true}, func(w *world) {
 		check := w.sealedThings()

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -142,7 +141,7 @@ func (s *Service) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyFor)
 	defer cancel()
 	s.readyErr = s.store.Update(ctx, func(tx Tx) error {
-		if err := s.knowsKeyInUse(ctx, tx); err != nil {
+		if err := s.knowsKeysInUse(ctx, tx, at); err != nil {
 			return err
 		}
 		return tx.PutMeta(ctx, metaReady, at.Format(time.RFC3339))
@@ -152,19 +151,6 @@ func (s *Service) Ready(ctx context.Context) error {
 		s.log.ErrorContext(ctx, "not ready", "error", s.readyErr)
 	}
 	return s.readyErr
-}
-
-// knowsKeyInUse makes sure that this server has the key that servers on the store
-// seal under now: without it, it could not read what they write.
-func (s *Service) knowsKeyInUse(ctx context.Context, tx Tx) error {
-	uses, err := readKeyUses(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if id := uses.latest(); id != "" && !slices.Contains(s.ring.IDs(), id) {
-		return fmt.Errorf("%w: servers seal under the key %s, which this one has not read", ErrWrongMasterKey, id)
-	}
-	return nil
 }
 
 // Clock is the time of day as a Service goes by it; *clock.Clock is one.
