@@ -155,7 +155,7 @@ func TestServe_DatabaseThatDoesNotFitTheProgram_EndsWithOneSentence(t *testing.T
 func TestServe_DatabaseURLThatCannotBeUsed_IsAWrongSetting(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "master.key")
 	for url, want := range map[string]string{
-		"postgres://bellhop:pass-of-database@127.0.0.1:1/bellhop?pool_max_conns=0": "the value of pool_max_conns in the PostgreSQL URL",
+		"postgres://bellhop:pass-of-database@127.0.0.1:1/bellhop?pool_max_conns=0": "pool_max_conns in the PostgreSQL URL must be 3 or more",
 		"postgres://bellhop:pass-of-database:x/bellhop":                            "this is no PostgreSQL URL",
 		"postgresql:/bellhop:pass-of-database@127.0.0.1/bellhop":                   "must be the path of a SQLite file",
 		"host=127.0.0.1 user=bellhop password=pass-of-database":                    "must be the path of a SQLite file",

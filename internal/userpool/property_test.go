@@ -356,11 +356,11 @@ func perform(t *testing.T, behaviour userpool.Behaviour, name string, plan []dee
 		o.design = aliasNames
 	}
 	inWorld(t, o, func(w *world) {
-		driver := "sqlite"
-		if sqlstore.IsPostgres(w.file) {
-			driver = "pgx"
+		driver, file := "sqlite", w.file
+		if sqlstore.IsPostgres(file) {
+			driver, file = "pgx", strings.Replace(file, "pool_min_conns=0", "", 1) // which is the pool's alone
 		}
-		db, err := sql.Open(driver, w.file)
+		db, err := sql.Open(driver, file)
 		w.must(err)
 		defer db.Close()
 		th := &theatre{world: w, db: db, name: name, used: map[string]int{}, players: []*player{
