@@ -10,7 +10,7 @@ import (
 
 // ahead holds spends that this server has taken in advance from counters that
 // many requests share. Two transactions that write one row must wait for each
-// other, and of two serialisable ones the second must run again; so such a
+// other, and on snapshots the second must run again; so such a
 // counter is written once for several spends, by a transaction of its own.
 //
 // What is held is counted in the database already, so that no limit is ever

@@ -358,7 +358,7 @@ func perform(t *testing.T, behaviour userpool.Behaviour, name string, plan []dee
 	inWorld(t, o, func(w *world) {
 		driver, file := "sqlite", w.file
 		if sqlstore.IsPostgres(file) {
-			driver, file = "pgx", strings.Replace(file, "pool_min_conns=0", "", 1) // which is the pool's alone
+			driver, file = "pgx", strings.Replace(file, "pool_min_conns=0&", "", 1) // which is the pool's alone
 		}
 		db, err := sql.Open(driver, file)
 		w.must(err)
