@@ -331,7 +331,7 @@ func (th *theatre) check() {
 	if n := count(`select count(*) from challenges where tries > max_tries`); n > 0 {
 		th.fail("I3: a challenge was tried too often")
 	}
-	if n := count(`select count(*) from users where attributes like '%' || ? || '%'`, asha); n > 1 {
+	if n := count(`select count(*) from users where attributes like '%' || $1 || '%'`, asha); n > 1 {
 		th.fail("I8: %d users have one number", n)
 	}
 	if n := count(`select count(*) from families f where revoked_at = 0 and not exists (select 1 from users u where u.pool_id = f.pool_id and u.id = f.user_id and u.enabled)`); n > 0 {
@@ -340,7 +340,7 @@ func (th *theatre) check() {
 	if n := count(`select count(*) from messages m where challenge_id <> '' and not exists (select 1 from challenges c where c.id = m.challenge_id)`); n > 0 {
 		th.fail("I6: a text without its challenge")
 	}
-	if n := count(`select count(*) from (select 1 from challenges where closed = '' and used_at = 0 group by pool_id, client_id, subject, purpose, requester having count(*) > 1)`); n > 0 {
+	if n := count(`select count(*) from (select 1 from challenges where closed = '' and used_at = 0 group by pool_id, client_id, subject, purpose, requester having count(*) > 1) slots`); n > 0 {
 		th.fail("I10: two live codes in one slot")
 	}
 	if sent := th.texts(asha) - len(th.used); sent > 10 {
