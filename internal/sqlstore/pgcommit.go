@@ -17,7 +17,7 @@ import (
 
 // commit waits for the commit or for the end of ctx. The commit goes on in any
 // case: to cut it off would not undo it. ended is told how it ended.
-func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, ended func(error)) (error, again) {
+func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, ended func(error)) (again, error) {
 	done := make(chan error, 1)
 	db.busy.Add(1)
 	go func() {
@@ -38,11 +38,11 @@ func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, e
 	select {
 	case err := <-done:
 		if isConflict(err) {
-			return err, conflicted
+			return conflicted, err
 		}
-		return err, never
+		return never, err
 	case <-ctx.Done():
-		return ctx.Err(), never
+		return never, ctx.Err()
 	}
 }
 

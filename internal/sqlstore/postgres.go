@@ -312,7 +312,7 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 	}
 	broken := 0
 	for try := 1; ; try++ {
-		err, again := db.attempt(ctx, fn)
+		again, err := db.attempt(ctx, fn)
 		switch again {
 		case never:
 			return err
@@ -370,11 +370,11 @@ const (
 
 // attempt runs fn in a transaction, once. It gives its place back when the commit
 // has ended, which may be later than it returns.
-func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (err error, _ again) {
+func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (_ again, err error) {
 	c, err := db.acquire(ctx)
 	if err != nil {
 		<-db.writes
-		return err, never
+		return never, err
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(db.isolation.begin())
@@ -401,13 +401,13 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (er
 		release(c, rollbackErr)
 		<-db.writes
 		t.ahead.void()
-		return err, whether(ctx, failed)
+		return whether(ctx, failed), err
 	}
 	if !conn.begun() {
 		release(c, nil)
 		<-db.writes
 		t.ahead.stored()
-		return nil, never
+		return never, nil
 	}
 	return db.commit(ctx, c, conn, func(err error) {
 		switch {
@@ -479,7 +479,7 @@ func (db *postgres) apart(ctx context.Context, fn func(*pgConn) error, ended fun
 		ended(err)
 		return err
 	}
-	err, _ = db.commit(ctx, c, conn, func(err error) {
+	_, err = db.commit(ctx, c, conn, func(err error) {
 		<-db.asks
 		ended(err)
 	})
