@@ -217,7 +217,7 @@ func TestObserve_SlowAnswer_IsFollowedOnlyAsFarAsItIsCertain(t *testing.T) {
 				late = -late
 			}
 			c.Observe(time.Now().Add(late-took/2), took)
-			if d := c.Now().Sub(time.Now()); d != by {
+			if d := time.Until(c.Now()); d != by {
 				t.Errorf("by an answer that took %s and is off by %s it went by %s", took, late, d)
 			}
 		})

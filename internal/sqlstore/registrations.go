@@ -30,9 +30,6 @@ const (
 	sqlDeleteRegistrationChallenges = `delete from challenges where registration_id = $1 and registration_id <> ''`
 )
 
-// touched is how long the row of a name stays.
-const touched = time.Minute
-
 func scanRegistration(r row) (g userpool.Registration, err error) {
 	err = r.Scan(&g.ID, &g.PoolID, &g.ClientID, &g.Name, &g.Sub, &g.Requester, decoded{&g.Attributes},
 		&g.Verifier, &g.Existing, moment{&g.CreatedAt}, moment{&g.ExpiresAt}, &g.SRPIdentity)
@@ -42,7 +39,7 @@ func scanRegistration(r row) (g userpool.Registration, err error) {
 // InsertRegistration conflicts with others of the same name, which are counted.
 func (t *tx) InsertRegistration(ctx context.Context, r userpool.Registration) error {
 	name := "sign-ups/" + hashName(r.PoolID, r.Name)
-	if err := t.touch(ctx, sqlTouchName, name, millis(r.CreatedAt.Add(touched))); err != nil {
+	if err := t.touch(ctx, sqlTouchName, name, millis(r.CreatedAt.Add(forgetAfter))); err != nil {
 		return err
 	}
 	err := t.insert(ctx, sqlInsertRegistration, r.ID, r.PoolID, r.ClientID, r.Name, r.Sub, r.Requester,

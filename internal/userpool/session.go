@@ -27,7 +27,7 @@ func (s *Service) session(ctx context.Context, tx Tx, handle string, c Client, a
 		return Session{}, fmt.Errorf("session: %w", err)
 	}
 	switch {
-	case session.ClientID != c.ID || session.PoolID != c.PoolID || c.isAfter(session.CreatedAt):
+	case session.ClientID != c.ID || session.PoolID != c.PoolID:
 		return Session{}, errSession
 	case !session.UsedAt.IsZero():
 		return Session{}, errSessionUsed
