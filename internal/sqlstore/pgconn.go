@@ -15,7 +15,7 @@ import (
 // answerWithin bounds the wait for the server's answer to any statement but
 // COMMIT, which may have to wait for a standby. A connection that is silent for
 // longer is given up; nothing that ran on it is stored then.
-const answerWithin = 15 * time.Second
+const answerWithin = 8 * time.Second
 
 // pgConn is a connection to PostgreSQL, taken from the pool for one transaction.
 type pgConn struct {
