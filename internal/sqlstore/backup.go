@@ -134,9 +134,7 @@ func mustBeBellhops(ctx context.Context, c *sql.Conn) error {
 // onFile runs fn on a connection of its own to an existing file, beside whoever
 // uses it.
 func onFile(ctx context.Context, path string, fn func(*sql.Conn) error) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return errors.New("there is no such file")
-	} else if err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return err
 	}
 	path, err := filepath.Abs(path)

@@ -100,7 +100,7 @@ func TestBackup_OfWhatIsNoneOfOurs_IsRefusedAndLeavesNothing(t *testing.T) {
 		"another database": {"no database of Bellhop's", func(path string) { execSQL(t, path, "create table recipes (id integer)") }},
 		"an empty file":    {"no database of Bellhop's", func(path string) { os.WriteFile(path, nil, 0o600) }},
 		"a damaged one":    {"damaged", func(path string) { damage(t, backedUp(t), path) }},
-		"nothing":          {"there is no such file", func(string) {}},
+		"nothing":          {"no such file", func(string) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
