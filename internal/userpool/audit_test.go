@@ -255,21 +255,21 @@ func TestAudit_LongTrail_IsReadToItsEnd(t *testing.T) {
 // conflicts with another, which comes between.
 type conflicting struct {
 	userpool.Store
-	between func()
+	between atomic.Pointer[func()] // taken by the transaction that it comes between
 }
 
 var errConflict = errors.New("conflict")
 
 func (s *conflicting) Update(ctx context.Context, fn func(userpool.Tx) error) error {
-	between := s.between
-	if s.between = nil; between == nil {
+	between := s.between.Swap(nil)
+	if between == nil {
 		return s.Store.Update(ctx, fn)
 	}
 	err := s.Store.Update(ctx, func(tx userpool.Tx) error { return errors.Join(fn(tx), errConflict) })
 	if !errors.Is(err, errConflict) {
 		return err
 	}
-	between()
+	(*between)()
 	return s.Store.Update(ctx, fn)
 }
 
@@ -285,7 +285,7 @@ func TestAudit_OfATransactionThatRanAgain_TellsTheLastRun(t *testing.T) {
 		w.start()
 		w.settle()
 		w.stop()
-		store.between = func() { w.must(admin.AdminDisableUser(w.ctx, w.pool, asha)) }
+		store.between.Store(new(func() { w.must(admin.AdminDisableUser(w.ctx, w.pool, asha)) }))
 		err := w.audited("RespondToAuthChallenge", func(ctx context.Context) error {
 			_, err := w.s.RespondToAuthChallenge(ctx, userpool.AnswerRequest{
 				Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
