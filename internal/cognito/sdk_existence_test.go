@@ -300,7 +300,10 @@ func attributesText(pairs []string) string {
 // headers, lengths or masks, and codes go to nobody but those who have an account
 // or sign up. The same of the subs that challenges tell of the names.
 func TestExistence_ShowsInNoPublicAnswer(t *testing.T) {
-	for _, o := range towns {
+	for i, o := range towns {
+		if underRace && i%4 != 0 {
+			continue
+		}
 		for _, behaviour := range []string{"standard", "strict"} {
 			for _, bySub := range []bool{false, true} {
 				if bySub && !o.tellsSub(behaviour) {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package cognito_test
+
+const underRace = false
