@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -29,26 +30,40 @@ const versionOne = `
 	insert into messages values ('text-1', 'us-east-1_Old', 'public', 'sign_up', 'chal-1', 'key', 6, '{####}', '', '+15550102',
 		'', '', false, '192.0.2.1', 6000, 9000, 6000, 0);`
 
-// openVersionOne opens a database that the first version has written.
-func openVersionOne(t *testing.T) *DB {
-	t.Helper()
-	return reopen(t, versionOneFile(t), Options{})
-}
-
+// versionOneFile is an SQLite file that the first version has written.
 func versionOneFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bellhop.db")
+	execSQL(t, path, "pragma application_id = 1113943148; pragma foreign_keys = on;"+
+		sqlMakeMigrations+";"+sqliteDialect.schema(firstSchema(t))+versionOne)
+	return path
+}
+
+func firstSchema(t *testing.T) string {
+	t.Helper()
 	schema, err := os.ReadFile("migrations/0001_init.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	execSQL(t, path, "pragma application_id = 1113943148; pragma foreign_keys = on;"+
-		sqlMakeMigrations+";"+sqliteDialect.schema(string(schema))+versionOne)
-	return path
+	return string(schema)
 }
 
-func TestUpgrade_OfTheFirstVersion_FindsEverything(t *testing.T) {
-	db, now := openVersionOne(t), time.UnixMilli(7000)
+// onEachEngine runs a test on databases that the first version has written.
+func onEachEngine(t *testing.T, test func(t *testing.T, db *DB)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, reopen(t, versionOneFile(t), Options{})) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+		if err := beside(t, url).script(sqlMakeMigrations + ";" + postgresSchema(firstSchema(t)) + versionOne); err != nil {
+			t.Fatal(err)
+		}
+		test(t, &DB{openURL(t, url, repeatableRead)})
+	})
+}
+
+func TestUpgrade_OfTheFirstVersion_FindsEverything(t *testing.T) { onEachEngine(t, findEverything) }
+
+func findEverything(t *testing.T, db *DB) {
+	now := time.UnixMilli(7000)
 	const pool = "us-east-1_Old"
 	err := db.View(t.Context(), func(u userpool.Tx) error {
 		ctx := t.Context()
@@ -107,8 +122,9 @@ func TestUpgrade_OfTheFirstVersion_FindsEverything(t *testing.T) {
 
 // A user of the first version is one like any other: his rows in the search
 // follow what he changes, and go with him.
-func TestUpgrade_OfTheFirstVersion_UsersChangeAndGo(t *testing.T) {
-	db := openVersionOne(t)
+func TestUpgrade_OfTheFirstVersion_UsersChangeAndGo(t *testing.T) { onEachEngine(t, changeAndGo) }
+
+func changeAndGo(t *testing.T, db *DB) {
 	const pool = "us-east-1_Old"
 	found := func(value string) (n int) {
 		err := db.View(t.Context(), func(u userpool.Tx) error {
