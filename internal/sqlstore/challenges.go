@@ -67,8 +67,12 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 	if err != nil {
 		return userpool.Challenge{}, false, err
 	}
-	if isNew { // it conflicts with whoever changes the user or ends his challenges
-		if err := t.touch(ctx, sqlTouchUser, c.PoolID, c.Subject); err != nil {
+	if isNew { // it conflicts with whoever changes its user or sign-up, or ends them
+		err := t.touch(ctx, sqlTouchUser, c.PoolID, c.Subject)
+		if c.Registration != "" {
+			err = t.touch(ctx, sqlTouchRegistration, c.Registration)
+		}
+		if err != nil {
 			return userpool.Challenge{}, false, err
 		}
 	}

@@ -99,9 +99,10 @@ func (t *tx) insert(ctx context.Context, query string, args ...any) error {
 
 // The rows that decisions rest on, written as they are.
 const (
-	sqlTouchPool  = `update pools set name = name where id = $1`
-	sqlTouchUser  = `update users set enabled = enabled where pool_id = $1 and id = $2`
-	sqlTouchGroup = `update user_groups set precedence = precedence where pool_id = $1 and name = $2`
+	sqlTouchPool         = `update pools set name = name where id = $1`
+	sqlTouchUser         = `update users set enabled = enabled where pool_id = $1 and id = $2`
+	sqlTouchRegistration = `update registrations set requester = requester where id = $1`
+	sqlTouchGroup        = `update user_groups set precedence = precedence where pool_id = $1 and name = $2`
 	// A name that people sign up with has no row of its own. It has this one until
 	// it is swept, which is longer than transactions last.
 	sqlTouchName = `insert into counters (name, spent, reset_at) values ($1, 0, $2)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -103,6 +104,33 @@ var skewCases = func() (all []testCase) {
 		}})
 	}
 	return append(all,
+		testCase{"DeleteRegistration/ends the challenges that open meanwhile too", func(e *env) {
+			for round := range rounds {
+				reg := userpool.RegistrationID(fmt.Sprint("registration", round))
+				e.do(func(tx userpool.Tx) error { return tx.InsertRegistration(e.ctx, e.newRegistration(reg, string(reg))) })
+				id := func(i int) userpool.ChallengeID { return userpool.ChallengeID(fmt.Sprint(reg, "-", i)) }
+				race(e, 8, func(tx userpool.Tx, i int) (bool, error) {
+					_, err := tx.Registration(e.ctx, reg)
+					switch {
+					case errors.Is(err, userpool.ErrNotFound):
+						return false, nil
+					case err != nil:
+						return false, err
+					case i%4 == 0:
+						return true, tx.DeleteRegistration(e.ctx, reg)
+					}
+					c := e.newChallenge(id(i), string(reg))
+					c.Registration, c.Requester = reg, fmt.Sprint(i)
+					_, isNew, err := tx.OpenChallenge(e.ctx, c, e.now)
+					return isNew, err
+				})
+				for i := range 8 {
+					absent(e, "a challenge of a sign-up that is over", func(tx userpool.Tx) (userpool.Challenge, error) {
+						return tx.Challenge(e.ctx, id(i))
+					})
+				}
+			}
+		}},
 		testCase{"DeleteGroup/leaves no members to a group of the same name", func(e *env) {
 			for round := range rounds {
 				name, sub := fmt.Sprint("group", round), userpool.UserID(fmt.Sprint("sub", round))
