@@ -114,8 +114,9 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // Who is told that the server cannot serve now comes again after this time, or a
-// longer one that the fault names, and a random part of the spread, so that those who were refused together do not come
-// back together. SDKs wait up to 5 s longer than they would by themselves.
+// longer one that the fault names, and a random part of the spread, so that those
+// who were refused together do not come back together. SDKs wait up to 5 s longer
+// than they would by themselves.
 const (
 	comeBack       = time.Second
 	comeBackSpread = 2 * time.Second
@@ -128,7 +129,8 @@ const (
 func hint(h http.Header, e *wireError) {
 	after := e.retryAfter
 	if e.status == http.StatusServiceUnavailable {
-		after = max(after, comeBack) + rand.N(comeBackSpread)
+		// Cut to what the finer header can say, so that both say the same time.
+		after = (max(after, comeBack) + rand.N(comeBackSpread)).Truncate(time.Millisecond)
 		h.Set("x-amz-retry-after", strconv.FormatInt(after.Milliseconds(), 10))
 	}
 	if after > 0 {
