@@ -47,6 +47,7 @@ var floorOf = map[string]int{
 	"internal/sms":       1,
 	"internal/srp":       1,
 	"internal/token":     1,
+	"internal/trigger":   1,
 
 	"internal/clock": 0, // vocabulary
 	"internal/email": 0,
