@@ -37,6 +37,7 @@ var floorOf = map[string]int{
 	"internal/sqlstore":        3, // adapter: the store
 	"internal/trigger/lambda":  3, // adapters: who calls triggers
 	"internal/trigger/webhook": 3,
+	"internal/triggerfile":     3, // which function is called by whom
 	"internal/web":             3, // HTTP plumbing for faces
 
 	"internal/hook":     2, // what adapters share
@@ -75,6 +76,7 @@ var neighbours = map[string]string{
 	"internal/phone":       "internal/fault",
 	"internal/mail":        "internal/sms",
 	"internal/hook":        "internal/netcause",
+	"internal/triggerfile": "internal/config",
 }
 
 // outside is what the two lowest floors must not reach for themselves: files,
