@@ -27,7 +27,7 @@ import (
 
 const (
 	timeout     = 5 * time.Second // for one call, where its context has no earlier end
-	connections = 128             // to one host, at once
+	connections = 256             // to one host, at once
 	maxHeader   = 64 << 10
 )
 

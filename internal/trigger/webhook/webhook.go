@@ -24,7 +24,7 @@ import (
 
 const (
 	timeout     = 5 * time.Second // for one call, where its context has no earlier end
-	connections = 128             // to the host, at once
+	connections = 256             // to the host, at once
 	maxHeader   = 64 << 10
 	maxFailure  = 64 << 10 // read of an answer that is none
 )
