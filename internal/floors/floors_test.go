@@ -36,6 +36,7 @@ var floorOf = map[string]int{
 	"internal/sms/webhook":     3,
 	"internal/sqlstore":        3, // adapter: the store
 	"internal/trigger/lambda":  3, // adapters: who calls triggers
+	"internal/trigger/local":   3,
 	"internal/trigger/webhook": 3,
 	"internal/triggerfile":     3, // which function is called by whom
 	"internal/web":             3, // HTTP plumbing for faces
