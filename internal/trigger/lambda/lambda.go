@@ -60,7 +60,7 @@ func New(ctx context.Context, cfg Config) (*Invoker, error) {
 	buildable := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = connections, connections, maxHeader
 	})
-	shared, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(buildable))
+	shared, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(buildable), awsconfig.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("lambda: the AWS SDK's settings cannot be read: %w", err)
 	}
@@ -71,7 +71,6 @@ func New(ctx context.Context, cfg Config) (*Invoker, error) {
 	i.client = lambda.NewFromConfig(shared, func(o *lambda.Options) {
 		o.Credentials = i.credentials
 		o.Retryer = aws.NopRetryer{}
-		o.Logger = logging.Nop{}
 		o.HTTPClient = hook.NewClient(bounded{i.transport}, timeout)
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = &cfg.Endpoint
