@@ -18,6 +18,8 @@ type Caller struct {
 	// Body is a hash over operation and body, so that only an identical
 	// request can be a repeat.
 	Body string
+
+	counted bool // the start of what is asked for has been counted
 }
 
 // requester is the address block that stands for the caller where no device is

@@ -223,6 +223,7 @@ const (
 	sealRepeat    = "repeat"
 	sealBlock     = "secret block"
 	sealText      = "text secret"
+	sealChallenge = "challenge"
 	sealAccessKey = "admin access key"
 	sealPages     = "page"
 )

@@ -268,13 +268,28 @@ func triggerOutcome(err error) string {
 // patient is a context for a request that waits for triggers. It has their time
 // instead of the request's own, and ends as before when the client is gone.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	long, cancel := context.WithTimeout(context.WithoutCancel(ctx), triggersWithin)
+	if ctx.Value(patientKey{}) != nil {
+		return ctx, func() {}
+	}
+	long := context.WithValue(context.WithoutCancel(ctx), patientKey{}, true)
+	long, cancel := context.WithTimeout(long, triggersWithin)
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			cancel()
 		}
 	})
 	return long, func() { stop(); cancel() }
+}
+
+type patientKey struct{}
+
+// patient is the context of a request to the pool, which waits for triggers if the
+// pool has any.
+func (p Pool) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if len(p.Settings.Triggers.Functions) == 0 {
+		return ctx, func() {}
+	}
+	return patient(ctx)
 }
 
 // recalled is the answer that was kept for an earlier request of the same user
