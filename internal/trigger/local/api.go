@@ -61,16 +61,22 @@ func (f *Function) processOf(secret string) *process {
 
 // next hands the process its next event, when there is one.
 func (f *Function) next(w http.ResponseWriter, r *http.Request, p *process) {
-	offer := f.await(p)
-	if offer == nil {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "The last event has no answer yet, or is being waited for.")
-		return
-	}
-	select {
-	case c := <-offer:
-		f.deliver(w, p, c)
-	case <-r.Context().Done():
-		f.hungUp(p)
+	for {
+		offer := f.await(p)
+		if offer == nil {
+			refuse(w, http.StatusForbidden, "InvalidStateTransition", "The last event has no answer yet, or is being waited for.")
+			return
+		}
+		select {
+		case c := <-offer:
+			if f.begin(p, c) {
+				f.deliver(w, c)
+				return
+			}
+		case <-r.Context().Done():
+			f.hungUp(p)
+			return
+		}
 	}
 }
 
@@ -97,20 +103,26 @@ func (f *Function) hungUp(p *process) {
 	p.kill()
 }
 
-func (f *Function) deliver(w http.ResponseWriter, p *process, c *call) {
-	now := time.Now()
+// begin marks a call as the process's, from where on nobody else will have it. It
+// is false for one that nobody waits for any more.
+func (f *Function) begin(p *process, c *call) bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if p.dying || c.finished {
-		f.mu.Unlock()
-		return
+		p.current = nil
+		f.requeue(c)
+		return false
 	}
 	p.served++
 	p.request = c.id
 	c.started = true
 	close(c.begun)
 	f.rest.ended()
-	f.mu.Unlock()
+	return true
+}
 
+func (f *Function) deliver(w http.ResponseWriter, c *call) {
+	now := time.Now()
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(c.event)))

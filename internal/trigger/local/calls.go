@@ -43,7 +43,7 @@ func (c *call) deadline(now time.Time, limit time.Duration) time.Time {
 	return own
 }
 
-var errStopped = &trigger.InvokeError{Fault: trigger.Unreachable, Cause: errors.New("Bellhop is stopping")}
+var errStopped = &trigger.InvokeError{Fault: trigger.Unreachable, Cause: errors.New("the server is stopping")}
 
 // enqueue takes a call in, or settles it at once.
 func (f *Function) enqueue(c *call) {
@@ -118,7 +118,7 @@ func (f *Function) settle(c *call, answer []byte, err error) {
 	close(c.done)
 }
 
-// abandon ends a call that has taken too long, with the process that has it.
+// abandon ends a call that has taken too long, with the process that works on it.
 func (f *Function) abandon(c *call, err error, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,7 +128,7 @@ func (f *Function) abandon(c *call, err error, why string) {
 	f.settle(c, nil, err)
 	f.waiting = slices.DeleteFunc(f.waiting, func(w *call) bool { return w == c })
 	for _, p := range f.processes {
-		if p.current == c {
+		if p.current == c && c.started {
 			f.log.Warn("a process of the function is killed: "+why, "pid", p.pid, "request", c.id)
 			p.kill()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -96,6 +97,12 @@ func checked(cfg Config) (Config, command, error) {
 }
 
 func (cfg Config) filled() Config {
+	if cfg.Name == "" {
+		cfg.Name = filepath.Base(cfg.Dir)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if cfg.Processes == 0 {
 		cfg.Processes = 1
 	}

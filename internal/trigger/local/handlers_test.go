@@ -1,3 +1,5 @@
+//go:build unix
+
 package local_test
 
 import (
@@ -7,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +22,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/bellhop-auth/bellhop/internal/trigger/local"
 )
 
 // TestMain is several programs: the tests, and what they start.
@@ -157,6 +162,8 @@ func hostile() {
 		switch string(event) {
 		case `"garbage"`:
 			expect("garbage", post(runtimeAPI()+"invocation/"+id+"/error", "\x00<html>"), 202)
+		case `"crash"`:
+			os.Exit(1)
 		case `"stop"`:
 			expect("an answer", post(runtimeAPI()+"invocation/"+id+"/response", `"stopping"`), 202)
 			select {} // and no /next
@@ -191,4 +198,29 @@ func late() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	status := post(runtimeAPI()+"invocation/"+os.Getenv("ID")+"/response", `"from the grave"`)
 	_, _ = http.Post(os.Getenv("TELL"), "text/plain", bytes.NewBufferString(fmt.Sprint(status)))
+}
+
+// parent calls both kinds of functions as Bellhop would, and is killed.
+func parent() {
+	var port int
+	fmt.Sscan(os.Getenv("PORT"), &port)
+	self, _ := os.Executable()
+	event, _ := json.Marshal(order{Do: "live", Port: port})
+	for _, cfg := range []local.Config{
+		{Dir: "testdata/deeds", Handler: "index.handler"},
+		{Dir: ".", Command: []string{self}, Environment: map[string]string{"FUNCTION": "aws-lambda-go"}},
+	} {
+		cfg.Log, cfg.Timeout = slog.New(slog.DiscardHandler), time.Minute
+		f, err := local.New(cfg)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := f.Invoke(context.Background(), arn, event); err != nil {
+			panic(err)
+		}
+		// One more that is busy when its parent dies.
+		go f.Invoke(context.Background(), arn, []byte(`{"do":"hang"}`))
+	}
+	fmt.Println("ready")
+	select {}
 }

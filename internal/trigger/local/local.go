@@ -23,7 +23,7 @@ import (
 
 // Config says what the function is, and what it may take.
 type Config struct {
-	Name    string   // for the log
+	Name    string   // for the log; "" is the folder's
 	Dir     string   // the folder of its code, in which it runs
 	Command []string // a compiled handler and its arguments, looked for in Dir and then on PATH; or
 	Handler string   // "index.handler": file and export of a Node.js handler
@@ -36,7 +36,7 @@ type Config struct {
 	Processes   int           // at most so many at once; 0 is 1
 	Timeout     time.Duration // a call that takes longer is ended with its process; 0 is 3 s, as Lambda's
 	MemoryMB    int           // what the function is told that it has; 0 is 128, as Lambda's. It is not enforced.
-	Log         *slog.Logger
+	Log         *slog.Logger  // nil for none
 }
 
 // Lambda's defaults, and its limit on the time before the first /next.
@@ -52,10 +52,10 @@ const waitingPerProcess = 100
 
 // Function calls one function; it is a trigger.Invoker. Close ends what it started.
 type Function struct {
-	cfg   Config
-	start command
-	log   *slog.Logger
-	print allowance
+	cfg    Config
+	start  command
+	log    *slog.Logger
+	prints allowance
 
 	initLimit time.Duration
 	running   sync.WaitGroup // processes, and the Runtime API
@@ -79,9 +79,9 @@ func New(cfg Config) (*Function, error) {
 	}
 	return &Function{
 		cfg: cfg, start: start, initLimit: initLimit,
-		log:   cfg.Log.With("function", cfg.Name),
-		print: newAllowance(time.Now()),
-		rest:  rest{first: firstRest},
+		log:    cfg.Log.With("function", cfg.Name),
+		prints: newAllowance(time.Now()),
+		rest:   rest{first: firstRest},
 	}, nil
 }
 

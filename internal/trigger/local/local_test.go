@@ -1,7 +1,8 @@
+//go:build unix
+
 package local_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -350,9 +351,7 @@ func TestInvoke_ProcessKilledBetweenCalls_IsReplaced(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		if n == 0 { // else the next call meets it dying
-			log.await(hasEnded, 1)
-		}
+		log.await(hasEnded, n+1)
 	}
 }
 
@@ -414,12 +413,20 @@ func TestInvoke_ManyCallersOfAHostileRuntime_EachGetsHisOwn(t *testing.T) {
 					time.AfterFunc(rand.N(20*time.Millisecond), cancel)
 				}
 				event := fmt.Sprintf(`"caller %d, call %d"`, caller, n)
+				crash := !gone && rand.N(20) == 0
+				if crash {
+					event = `"crash"`
+				}
 				answer, err := f.Invoke(ctx, arn, []byte(event))
 				cancel()
 				if gone && errors.Is(err, context.Canceled) {
 					continue
 				}
-				if err != nil || string(answer) != event {
+				if crash {
+					if kind, message := failedWith(err); kind != "Runtime.ExitError" {
+						t.Errorf("%s got %s, %q: %q", event, answer, kind, message)
+					}
+				} else if err != nil || string(answer) != event {
 					t.Errorf("%s got %s, %v", event, answer, err)
 				}
 				if n := f.Processes(); n > cfg.Processes {
@@ -499,7 +506,7 @@ func TestFunction_ThatDoesNotStart_SaysWhyAndIsLeftAlone(t *testing.T) {
 		{local.Config{Handler: "other.handler"}, "Runtime.HandlerNotFound", "other.handler is not a function"},
 		{local.Config{Handler: "other.none"}, "Runtime.HandlerNotFound", "other.none is undefined or not exported"},
 		{local.Config{Handler: "exits.handler"}, "Runtime.ExitError", "RequestId: "},
-		{local.Config{Handler: "hangs.handler"}, "Runtime.ExitError", "RequestId: "},
+		{local.Config{Handler: "hangs.handler"}, "Sandbox.Timedout", "Init timed out after 1.00 seconds"},
 		{local.Config{Command: []string{"false"}}, "Runtime.ExitError", "RequestId: "},
 		{local.Config{Command: []string{gone}}, "*trigger.InvokeError", "misconfigured: start the function: "},
 	} {
@@ -615,59 +622,6 @@ func TestClose_LeavesNothingBehind(t *testing.T) {
 	}
 	<-here
 	f.Close()
-	<-gone
-}
-
-// parent calls both kinds of functions as Bellhop would, and is killed.
-func parent() {
-	var port int
-	fmt.Sscan(os.Getenv("PORT"), &port)
-	self, _ := os.Executable()
-	event, _ := json.Marshal(order{Do: "live", Port: port})
-	for _, cfg := range []local.Config{
-		{Dir: "testdata/deeds", Handler: "index.handler"},
-		{Dir: ".", Command: []string{self}, Environment: map[string]string{"FUNCTION": "aws-lambda-go"}},
-	} {
-		cfg.Log, cfg.Timeout = slog.New(slog.DiscardHandler), time.Minute
-		f, err := local.New(cfg)
-		if err != nil {
-			panic(err)
-		}
-		if _, err := f.Invoke(context.Background(), arn, event); err != nil {
-			panic(err)
-		}
-		// One more that is busy when its parent dies.
-		go f.Invoke(context.Background(), arn, []byte(`{"do":"hang"}`))
-	}
-	fmt.Println("ready")
-	select {}
-}
-
-func TestFunction_BellhopKilled_DiesToo(t *testing.T) {
-	t.Parallel()
-	port, here, gone := lives(t, 2)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "FUNCTION=parent", fmt.Sprint("PORT=", port))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Error(line, err)
-	}
-	<-here
-	if err := cmd.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = cmd.Wait()
 	<-gone
 }
 

@@ -66,7 +66,7 @@ func (f *Function) record(p *process, pid int, printed io.Reader) {
 }
 
 func (f *Function) logLine(p *process, pid int, text string, cut bool) {
-	ok, first, lost := f.print.spend(len(text), time.Now())
+	ok, first, lost := f.prints.spend(len(text), time.Now())
 	switch {
 	case first:
 		f.log.Warn("the function prints too much; lines are left out", "pid", pid)

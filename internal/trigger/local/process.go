@@ -65,6 +65,9 @@ func (f *Function) hangs(p *process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !p.dying && p.current == nil && p.offer == nil {
+		if !p.ready && p.failed == nil {
+			p.failed = startTimedOut(f.initLimit)
+		}
 		f.log.Warn("a process of the function is killed: it does not ask for an event", "pid", p.pid)
 		p.kill()
 	}
@@ -76,25 +79,25 @@ func (f *Function) run(p *process, env []string) (how string, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	printed, print, err := os.Pipe()
+	printed, out, err := os.Pipe()
 	if err != nil {
 		return "", err
 	}
 	defer printed.Close()
 	stdin, err := f.start.input()
 	if err != nil {
-		print.Close()
+		out.Close()
 		return "", err
 	}
 	cmd := &exec.Cmd{
 		Path: f.start.path, Args: f.start.args, Dir: f.cfg.Dir, Env: env,
-		Stdout: print, Stderr: print, SysProcAttr: ownGroup(),
+		Stdout: out, Stderr: out, SysProcAttr: ownGroup(),
 	}
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
 	err = cmd.Start()
-	print.Close()
+	out.Close()
 	if stdin != nil {
 		stdin.Close()
 	}
@@ -155,7 +158,7 @@ func (f *Function) ended(p *process, how string, err error) {
 	} else if c != nil {
 		f.requeue(c)
 	}
-	if p.served == 0 {
+	if !p.ready {
 		f.failedStart(startFailure{said: p.failed, exit: how, cause: err})
 	}
 	f.dispatch()

@@ -19,6 +19,14 @@ func timedOut(id string, limit time.Duration, now time.Time) *trigger.FunctionEr
 	}
 }
 
+// startTimedOut is ours: Lambda would start the function once more, within the call.
+func startTimedOut(limit time.Duration) *trigger.FunctionError {
+	return &trigger.FunctionError{
+		Type:    "Sandbox.Timedout",
+		Message: fmt.Sprintf("Init timed out after %.2f seconds", limit.Seconds()),
+	}
+}
+
 // exited is the end of a process without an answer; how is "exit status 1", or ""
 // for a process that ended as if all were well.
 func exited(id, how string) *trigger.FunctionError {
