@@ -14,6 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
 	"github.com/bellhop-auth/bellhop/internal/lambdatest"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -91,7 +95,7 @@ func TestTriggersTest_EveryKindOfFunction_Answers(t *testing.T) {
 		t.Errorf("called was %q", called)
 	}
 	for _, source := range trigger.Sources() {
-		tried(t, exitOK, "--triggers", file, functionARN+"hook", "--source", string(source))
+		tried(t, exitOK, "--triggers", file, functionARN+"hook", "--source", string(source), "--set", "response.issueTokens:=true")
 	}
 	tried(t, exitOK, "--triggers", file, functionARN+"hook", "--source", "TokenGeneration_RefreshTokens", "--version", "3")
 }
@@ -149,7 +153,7 @@ func TestTriggersTest_EventOfAFile_GoesOutAsItIs(t *testing.T) {
 		got, _ = io.ReadAll(r.Body)
 		w.Write(got)
 	}))
-	const event = `{ "triggerSource":"DefineAuthChallenge_Authentication", "n":12345678901234567890,"request":{"session":[{"a":1}]}, "response":{} }`
+	const event = `{ "triggerSource":"CreateAuthChallenge_Authentication", "n":12345678901234567890,"request":{"session":[{"a":1}]}, "response":{} }`
 	path := filepath.Join(filepath.Dir(file), "event.json")
 	write(t, path, []byte(event))
 	tried(t, exitOK, "--triggers", file, functionARN+"f", "--event", path)
@@ -164,7 +168,7 @@ func TestTriggersTest_EventOfAFile_GoesOutAsItIs(t *testing.T) {
 	}
 	defer os.Stdin.Close()
 	tried(t, exitOK, "--triggers", file, functionARN+"f", "--event", "-", "--set", "request.session.0.a:=null", "--set", "request.clientMetadata.k=v", "--set", "version=1")
-	const want = `{"n":12345678901234567890,"request":{"clientMetadata":{"k":"v"},"session":[{"a":null}]},"response":{},"triggerSource":"DefineAuthChallenge_Authentication","version":"1"}`
+	const want = `{"n":12345678901234567890,"request":{"clientMetadata":{"k":"v"},"session":[{"a":null}]},"response":{},"triggerSource":"CreateAuthChallenge_Authentication","version":"1"}`
 	if string(got) != want {
 		t.Errorf("it was sent as %s, want %s", got, want)
 	}
@@ -317,4 +321,29 @@ func TestServe_BadTriggersFile_IsReportedWholeAndNothingStarts(t *testing.T) {
 		}
 	}
 	serveData(t, data, "BELLHOP_TRIGGERS="+triggersFile(t, hookWith(t, echo))).endWell()
+}
+
+// A pool's sign-in asks whoever the triggers file says, and what that says comes
+// out at the API.
+func TestServe_PoolsFunctions_AreCalledByTheTriggersFile(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	createPool(t, data)
+	own := map[trigger.Name]string{}
+	for _, name := range []trigger.Name{trigger.DefineAuthChallenge, trigger.CreateAuthChallenge, trigger.VerifyAuthChallenge} {
+		own[name] = functionARN + string(name)
+	}
+	named(t, data, own)
+	file := triggersFile(t, hookWith(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"errorMessage":"we are closed"}`)
+	}))
+	p := serveData(t, data, "BELLHOP_TRIGGERS="+file)
+	_, err := sdkWithKey(p.url, "id", "secret").InitiateAuth(t.Context(), &cip.InitiateAuthInput{
+		AuthFlow: types.AuthFlowTypeCustomAuth, ClientId: aws.String(clientID), AuthParameters: map[string]string{"USERNAME": number},
+	})
+	refused, ok := errors.AsType[*types.UserLambdaValidationException](err)
+	if !ok || refused.ErrorMessage() != "DefineAuthChallenge failed with error we are closed." {
+		t.Error(err)
+	}
+	p.endWell()
 }

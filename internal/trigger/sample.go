@@ -119,8 +119,9 @@ func sampleOf(source Source, version string) sample {
 	}
 }
 
-// Check says whether an answer to an event of that source and version is one:
-// its error is Read's. Of a custom sender nothing is read, so that any answer is.
+// Check says whether an answer to an event of that source and version is one: it
+// can be read, and that of DefineAuthChallenge decides something. Of a custom sender
+// nothing is read, so that any answer is.
 func Check(source Source, version string, answer []byte) error {
 	switch source.Trigger() {
 	case PreSignUp:
@@ -131,7 +132,7 @@ func Check(source Source, version string, answer []byte) error {
 		}
 		return check[TokenResponseV2](answer)
 	case DefineAuthChallenge:
-		return check[DefineResponse](answer)
+		return checkDecision(answer)
 	case CreateAuthChallenge:
 		return check[CreateResponse](answer)
 	case VerifyAuthChallenge:
@@ -151,4 +152,18 @@ func check[A any](answer []byte) error {
 	var zero A
 	_, err := Read(answer, zero)
 	return err
+}
+
+// checkDecision checks that the function has decided: one that gives its event back
+// untouched has not.
+func checkDecision(answer []byte) error {
+	r, err := Read(answer, DefineResponse{})
+	if err != nil {
+		return err
+	}
+	said := func(b *bool) bool { return b != nil && *b }
+	if !said(r.IssueTokens) && !said(r.FailAuthentication) && (r.ChallengeName == nil || *r.ChallengeName == "") {
+		return fmt.Errorf("%w: it names no challenge, and neither issues tokens nor fails", ErrUnrecognizable)
+	}
+	return nil
 }
