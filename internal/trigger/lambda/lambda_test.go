@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/lambdatest"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
@@ -170,6 +169,23 @@ func TestInvoke_NobodyThere(t *testing.T) {
 	}
 }
 
+// deadline is a context whose time is over when done is closed.
+type deadline struct {
+	context.Context
+	done chan struct{}
+}
+
+func (d deadline) Done() <-chan struct{} { return d.done }
+
+func (d deadline) Err() error {
+	select {
+	case <-d.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // A function that hangs is left at the end of the context: its deadline is a fault
 // of the call, its cancellation the caller's own.
 func TestInvoke_Hangs_EndsWithTheContext(t *testing.T) {
@@ -189,10 +205,9 @@ func TestInvoke_Hangs_EndsWithTheContext(t *testing.T) {
 		t.Error(err)
 	}
 	<-left
-	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	go func() { <-entered }()
-	_, err := i.Invoke(ctx, arn, []byte(event))
+	over := deadline{t.Context(), make(chan struct{})}
+	go func() { <-entered; close(over.done) }()
+	_, err := i.Invoke(over, arn, []byte(event))
 	if failed, ok := errors.AsType[*trigger.InvokeError](err); !ok || failed.Fault != trigger.TimedOut {
 		t.Error(err)
 	}

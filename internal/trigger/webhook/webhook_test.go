@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
@@ -171,6 +170,23 @@ func TestInvoke_LargestAnswer_IsTaken(t *testing.T) {
 	}
 }
 
+// deadline is a context whose time is over when done is closed.
+type deadline struct {
+	context.Context
+	done chan struct{}
+}
+
+func (d deadline) Done() <-chan struct{} { return d.done }
+
+func (d deadline) Err() error {
+	select {
+	case <-d.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // A handler that hangs is left at the end of the context: its deadline is a fault
 // of the call, its cancellation the caller's own.
 func TestInvoke_Hangs_EndsWithTheContext(t *testing.T) {
@@ -193,15 +209,14 @@ func TestInvoke_Hangs_EndsWithTheContext(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		<-left
-		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-		go func() { <-entered }()
-		_, err := i.Invoke(ctx, arn, []byte(event))
+		over := deadline{t.Context(), make(chan struct{})}
+		go func() { <-entered; close(over.done) }()
+		_, err := i.Invoke(over, arn, []byte(event))
 		if failed, ok := errors.AsType[*trigger.InvokeError](err); !ok || failed.Fault != trigger.TimedOut {
 			t.Errorf("%s: %v", name, err)
 		}
 		quiet(t, err)
 		<-left
-		cancel()
 		server.Close()
 	}
 }
