@@ -82,7 +82,7 @@ func faultOf(ctx context.Context, err error) error {
 	case status >= 300:
 		return exception(status, "")
 	case status > 0:
-		return &trigger.InvokeError{Fault: trigger.Unreadable, Cause: errors.New("the answer of the Invoke API broke off or cannot be read")}
+		return &trigger.InvokeError{Fault: trigger.Unreachable, Cause: errors.New("the answer of the Invoke API broke off")}
 	}
 	sent, wasSent := errors.AsType[*smithyhttp.RequestSendError](err)
 	if !wasSent {

@@ -84,7 +84,7 @@ func (i *Invoker) Invoke(ctx context.Context, arn string, event []byte) ([]byte,
 	function := cmp.Or(i.cfg.Function, arn)
 	out, err := i.client.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: &function, InvocationType: types.InvocationTypeRequestResponse, Payload: event,
-	}, func(o *lambda.Options) { o.Region = i.region(arn) })
+	}, func(o *lambda.Options) { o.Region = cmp.Or(i.region(arn), o.Region) })
 	if err != nil {
 		return nil, faultOf(ctx, err)
 	}
@@ -94,7 +94,7 @@ func (i *Invoker) Invoke(ctx context.Context, arn string, event []byte) ([]byte,
 	return out.Payload, nil
 }
 
-// region is that of the settings, else the ARN's fourth part.
+// region is that of the settings, else the ARN's fourth part, "" where it has none.
 func (i *Invoker) region(arn string) string {
 	parts := strings.Split(arn, ":")
 	if i.cfg.Region != "" || len(parts) < 4 {
@@ -122,7 +122,7 @@ func (i *Invoker) Probe(ctx context.Context, region string) error {
 	if _, err := i.credentials.Retrieve(ctx); err != nil {
 		return errCredentials
 	}
-	target, err := i.endpoint(ctx, cmp.Or(i.cfg.Region, region))
+	target, err := i.endpoint(ctx, cmp.Or(i.cfg.Region, region, i.client.Options().Region))
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (i *Invoker) endpoint(ctx context.Context, region string) (*url.URL, error)
 		return url.Parse(i.cfg.Endpoint)
 	}
 	found, err := lambda.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, lambda.EndpointParameters{Region: &region}.WithDefaults())
-	if err != nil {
+	if err != nil || region == "" {
 		return nil, fmt.Errorf("there is no endpoint of the region %q", region)
 	}
 	return &found.URI, nil

@@ -122,7 +122,7 @@ func TestInvoke_WhatGoesWrong_IsOfItsKind(t *testing.T) {
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, `{"resp`)
-		}, trigger.Unreadable},
+		}, trigger.Unreachable},
 		"crash": {func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, trigger.Unreachable},
 	} {
 		asked := 0
@@ -213,6 +213,17 @@ func TestInvoke_Hangs_EndsWithTheContext(t *testing.T) {
 	}
 	<-left
 	quiet(t, err)
+}
+
+func TestInvoke_WithoutARegion_AsksNobody(t *testing.T) {
+	lambdatest.Env(t)
+	_, err := invoker(t, lambda.Config{}).Invoke(t.Context(), "a-name-alone", []byte(event))
+	if failed, ok := errors.AsType[*trigger.InvokeError](err); !ok || failed.Fault != trigger.Misconfigured || !strings.Contains(err.Error(), "no endpoint") {
+		t.Error(err)
+	}
+	if err := invoker(t, lambda.Config{}).Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "no endpoint") {
+		t.Error(err)
+	}
 }
 
 func TestInvoke_WithoutCredentials_SaysSo(t *testing.T) {
