@@ -148,7 +148,7 @@ func ask[Q, A any](ctx context.Context, s *Service, o occasion, source trigger.S
 		filled, err = trigger.Read(answer, sent)
 	}
 	if err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return sent, ctx.Err() // nobody waits any more
 		}
 		s.log.WarnContext(ctx, "trigger failed", "pool", o.pool.ID, "trigger", name, "function", arn, "error", forLog(err))
@@ -225,8 +225,8 @@ func (s *Service) tryCall(ctx context.Context, c TriggerCall, arn string, event 
 	switch {
 	case err == nil && len(answer) > trigger.MaxAnswer:
 		err = &trigger.InvokeError{Fault: trigger.Unreadable, Cause: errors.New("the answer is too long")}
-	case err != nil && limited.Err() != nil && ctx.Err() == nil:
-		err = &trigger.InvokeError{Fault: trigger.TimedOut, Cause: fmt.Errorf("no answer within %v", triggerTimeout)}
+	case err != nil && errors.Is(limited.Err(), context.DeadlineExceeded):
+		err = &trigger.InvokeError{Fault: trigger.TimedOut, Cause: errors.New("no answer in time")}
 	}
 	for _, end := range slices.Backward(ends) {
 		end(triggerOutcome(err))
