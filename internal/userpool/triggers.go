@@ -183,7 +183,7 @@ func TriggerFault(name trigger.Name, arn string, err error) *fault.Error {
 	failed, ok := errors.AsType[*trigger.InvokeError](err)
 	switch {
 	case errors.Is(err, trigger.ErrUnrecognizable), ok && failed.Fault == trigger.Unreadable:
-		return &fault.Error{Kind: fault.InvalidLambdaResponse, Message: trigger.ErrUnrecognizable.Error(), Cause: err}
+		return fault.Wrap(fault.InvalidLambdaResponse, err, "Unrecognizable lambda output")
 	case ok && failed.Fault == trigger.Misconfigured:
 		return fault.Wrap(fault.UnexpectedLambda, err, "%s invocation failed due to configuration.", arn)
 	case ok && failed.Fault == trigger.TimedOut:
