@@ -449,7 +449,7 @@ func TestInvoke_ManyCallersOfAHostileRuntime_EachGetsHisOwn(t *testing.T) {
 func TestInvoke_RuntimeThatAnswersAndHangs_IsReplaced(t *testing.T) {
 	t.Parallel()
 	cfg := compiled(t, "hostile")
-	cfg.Timeout = time.Second
+	cfg.Timeout = 2 * time.Second
 	f, log := open(t, cfg)
 	if answer, err := f.Invoke(t.Context(), arn, []byte(`"stop"`)); err != nil || string(answer) != `"stopping"` {
 		t.Fatalf("%s, %v", answer, err)
