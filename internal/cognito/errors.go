@@ -55,6 +55,10 @@ var exceptions = map[fault.Kind]exception{
 	fault.Conflict:             {"ConcurrentModificationException", http.StatusBadRequest},
 	fault.InvalidOAuthFlow:     {"InvalidOAuthFlowException", http.StatusBadRequest},
 	fault.ScopeDoesNotExist:    {"ScopeDoesNotExistException", http.StatusBadRequest},
+
+	fault.UserLambdaValidation:  {"UserLambdaValidationException", http.StatusBadRequest},
+	fault.UnexpectedLambda:      {"UnexpectedLambdaException", http.StatusBadRequest},
+	fault.InvalidLambdaResponse: {"InvalidLambdaResponseException", http.StatusBadRequest},
 }
 
 // internalMessage is all that a caller learns of our own failures; the request

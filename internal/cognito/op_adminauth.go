@@ -68,12 +68,13 @@ func (in *adminInitiateAuthInput) validate(v *violations) {
 
 func (a *API) adminInitiateAuth(ctx context.Context, c userpool.Caller, in *adminInitiateAuthInput) (*initiateAuthOutput, error) {
 	res, err := a.service.InitiateAuth(ctx, userpool.AuthRequest{
-		Caller:     in.ContextData.of(c),
-		PoolID:     userpool.PoolID(value(in.UserPoolId)),
-		ClientID:   userpool.ClientID(value(in.ClientId)),
-		Flow:       value(in.AuthFlow),
-		Parameters: in.AuthParameters,
-		Session:    value(in.Session),
+		Caller:         in.ContextData.of(c),
+		PoolID:         userpool.PoolID(value(in.UserPoolId)),
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		Flow:           value(in.AuthFlow),
+		Parameters:     in.AuthParameters,
+		Session:        value(in.Session),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -102,12 +103,13 @@ func (in *adminRespondToAuthChallengeInput) validate(v *violations) {
 
 func (a *API) adminRespondToAuthChallenge(ctx context.Context, c userpool.Caller, in *adminRespondToAuthChallengeInput) (*respondToAuthChallengeOutput, error) {
 	res, err := a.service.RespondToAuthChallenge(ctx, userpool.AnswerRequest{
-		Caller:    in.ContextData.of(c),
-		PoolID:    userpool.PoolID(value(in.UserPoolId)),
-		ClientID:  userpool.ClientID(value(in.ClientId)),
-		Challenge: value(in.ChallengeName),
-		Session:   value(in.Session),
-		Responses: in.ChallengeResponses,
+		Caller:         in.ContextData.of(c),
+		PoolID:         userpool.PoolID(value(in.UserPoolId)),
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		Challenge:      value(in.ChallengeName),
+		Session:        value(in.Session),
+		Responses:      in.ChallengeResponses,
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err

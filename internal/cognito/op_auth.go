@@ -54,11 +54,12 @@ type initiateAuthOutput struct {
 
 func (a *API) initiateAuth(ctx context.Context, c userpool.Caller, in *initiateAuthInput) (*initiateAuthOutput, error) {
 	res, err := a.service.InitiateAuth(ctx, userpool.AuthRequest{
-		Caller:     c,
-		ClientID:   userpool.ClientID(value(in.ClientId)),
-		Flow:       value(in.AuthFlow),
-		Parameters: in.AuthParameters,
-		Session:    value(in.Session),
+		Caller:         c,
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		Flow:           value(in.AuthFlow),
+		Parameters:     in.AuthParameters,
+		Session:        value(in.Session),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -101,11 +102,12 @@ type respondToAuthChallengeOutput struct {
 
 func (a *API) respondToAuthChallenge(ctx context.Context, c userpool.Caller, in *respondToAuthChallengeInput) (*respondToAuthChallengeOutput, error) {
 	res, err := a.service.RespondToAuthChallenge(ctx, userpool.AnswerRequest{
-		Caller:    c,
-		ClientID:  userpool.ClientID(value(in.ClientId)),
-		Challenge: value(in.ChallengeName),
-		Session:   value(in.Session),
-		Responses: in.ChallengeResponses,
+		Caller:         c,
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		Challenge:      value(in.ChallengeName),
+		Session:        value(in.Session),
+		Responses:      in.ChallengeResponses,
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -143,10 +145,11 @@ type getTokensFromRefreshTokenOutput struct {
 
 func (a *API) getTokensFromRefreshToken(ctx context.Context, c userpool.Caller, in *getTokensFromRefreshTokenInput) (*getTokensFromRefreshTokenOutput, error) {
 	tokens, err := a.service.GetTokensFromRefreshToken(ctx, userpool.RefreshRequest{
-		Caller:       c,
-		ClientID:     userpool.ClientID(value(in.ClientId)),
-		ClientSecret: value(in.ClientSecret),
-		RefreshToken: value(in.RefreshToken),
+		Caller:         c,
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		ClientSecret:   value(in.ClientSecret),
+		RefreshToken:   value(in.RefreshToken),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err

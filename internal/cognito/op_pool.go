@@ -15,7 +15,6 @@ type poolMembers struct {
 	PoolName                 *string
 	Policies                 *policiesType
 	DeletionProtection       *string
-	LambdaConfig             map[string]*any
 	AutoVerifiedAttributes   textList
 	SmsVerificationMessage   *string
 	SmsAuthenticationMessage *string
@@ -126,6 +125,11 @@ func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate
 	}
 	s.Tags = in.UserPoolTags
+	triggers, err := in.LambdaConfig.triggers()
+	if err != nil {
+		return s, err
+	}
+	s.Triggers = triggers
 	if c := in.AdminCreateUserConfig; c != nil {
 		s.AdminCreateOnly = c.AllowAdminCreateUserOnly
 		s.InvitationText = c.invitationText()
@@ -198,7 +202,6 @@ type userPoolType struct {
 	Arn                      string
 	Policies                 policiesType
 	DeletionProtection       string
-	LambdaConfig             struct{}
 	CreationDate             epoch
 	LastModifiedDate         epoch
 	SchemaAttributes         []schemaAttributeType
@@ -352,7 +355,7 @@ func (in *listUserPoolsInput) validate(v *violations) {
 type userPoolDescriptionType struct {
 	Id               string
 	Name             string
-	LambdaConfig     struct{}
+	LambdaConfig     *lambdaConfigType
 	LastModifiedDate epoch
 	CreationDate     epoch
 }
@@ -369,8 +372,13 @@ func (a *API) listUserPools(ctx context.Context, _ userpool.Caller, in *listUser
 	}
 	out := &listUserPoolsOutput{UserPools: make([]userPoolDescriptionType, len(pools)), NextToken: next}
 	for i, p := range pools {
+		shown, err := poolOut(p)
+		if err != nil {
+			return nil, err
+		}
 		out.UserPools[i] = userPoolDescriptionType{
-			Id: string(p.ID), Name: p.Name, LastModifiedDate: epoch(p.ModifiedAt), CreationDate: epoch(p.CreatedAt),
+			Id: shown.Id, Name: shown.Name, LambdaConfig: shown.LambdaConfig,
+			LastModifiedDate: shown.LastModifiedDate, CreationDate: shown.CreationDate,
 		}
 	}
 	return out, nil

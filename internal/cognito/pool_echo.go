@@ -4,7 +4,6 @@ import (
 	"cmp"
 	stdjson "encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -26,6 +25,7 @@ type poolEcho struct {
 	EmailVerificationSubject    *string                          `json:",omitzero"`
 	IssuerConfiguration         *issuerConfigurationType         `json:",omitzero"`
 	KeyConfiguration            *keyConfigurationType            `json:",omitzero"`
+	LambdaConfig                *lambdaConfigType                `json:",omitzero"`
 	SmsConfiguration            *smsConfigurationType            `json:",omitzero"`
 	UserAttributeUpdateSettings *userAttributeUpdateSettingsType `json:",omitzero"`
 	UserPoolAddOns              *userPoolAddOnsType              `json:",omitzero"`
@@ -146,6 +146,7 @@ func (e *poolEcho) validate(v *violations) {
 	e.VerificationMessageTemplate.validate(v)
 	e.EmailConfiguration.validate(v)
 	e.SmsConfiguration.validate(v)
+	e.LambdaConfig.validate(v)
 	if c := e.IssuerConfiguration; c != nil {
 		v.optional("issuerConfiguration.type", c.Type, issuerType)
 	}
@@ -231,8 +232,6 @@ func (in *poolMembers) unsupported() error {
 	switch {
 	case value(in.MfaConfiguration) != "" && value(in.MfaConfiguration) != "OFF":
 		return refuse("MfaConfiguration other than OFF is not served by this version of Bellhop.")
-	case slices.ContainsFunc(slices.Collect(maps.Values(in.LambdaConfig)), func(v *any) bool { return v != nil }):
-		return refuse("LambdaConfig is not served by this version of Bellhop: it calls no triggers.")
 	case in.UserPoolAddOns != nil && value(in.UserPoolAddOns.AdvancedSecurityMode) != "OFF":
 		return refuse("UserPoolAddOns.AdvancedSecurityMode other than OFF is not served by this version of Bellhop.")
 	}
@@ -308,6 +307,7 @@ func defaultEcho(s userpool.PoolSettings) poolEcho {
 	return poolEcho{
 		AdminCreateUserConfig:       invite,
 		EmailConfiguration:          &emailConfigurationType{EmailSendingAccount: new("COGNITO_DEFAULT")},
+		LambdaConfig:                &lambdaConfigType{},
 		UserPoolTier:                new("ESSENTIALS"),
 		VerificationMessageTemplate: template,
 	}

@@ -71,6 +71,8 @@ var (
 	dataType          = rule{enum: []string{"String", "Number", "DateTime", "Boolean"}}
 	advancedSecurity  = rule{enum: []string{"OFF", "AUDIT", "ENFORCED"}}
 	enforcedSecurity  = rule{enum: []string{"AUDIT", "ENFORCED"}}
+	tokenEvents       = rule{enum: []string{"V1_0", "V2_0", "V3_0"}}
+	senderEvents      = rule{enum: []string{"V1_0"}}
 	keyType           = rule{enum: []string{"AWS_OWNED_KEY", "CUSTOMER_MANAGED_KEY"}}
 	issuerType        = rule{enum: []string{"ORIGINAL", "UPDATED"}}
 	recoveryName      = rule{enum: []string{"verified_email", "verified_phone_number", "admin_only"}}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,13 +124,72 @@ func TestSDK_PoolOfOnlyAName_HasCognitosDefaults(t *testing.T) {
 	})
 }
 
+const (
+	function = "arn:aws:lambda:us-east-1:123456789012:function:f"
+	texted   = "arn:aws:lambda:us-east-1:000000000000:function:bellhop-texted-code"
+)
+
+// Triggers come back as they were sent, and an update without them takes them away.
+func TestSDK_Triggers_ComeBackAsSent(t *testing.T) {
+	inWorld(t, func(w *world) {
+		want := &types.LambdaConfigType{
+			PreSignUp: new(function), PostConfirmation: new(function + ":live"), CreateAuthChallenge: new(texted),
+			DefineAuthChallenge: new(function), VerifyAuthChallengeResponse: new(texted), PreTokenGeneration: new(function),
+			PreTokenGenerationConfig: &types.PreTokenGenerationVersionConfigType{LambdaArn: new(function), LambdaVersion: "V2_0"},
+			KMSKeyID:                 new("arn:aws:kms:us-east-1:123456789012:key/1"),
+		}
+		made, err := w.sdk.CreateUserPool(w.ctx, &cip.CreateUserPoolInput{PoolName: new("with triggers"), LambdaConfig: want})
+		if err != nil || !reflect.DeepEqual(made.UserPool.LambdaConfig, want) {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		id := made.UserPool.Id
+		if _, err := w.sdk.UpdateUserPool(w.ctx, &cip.UpdateUserPoolInput{UserPoolId: id, LambdaConfig: want}); err != nil {
+			t.Fatal(err)
+		}
+		shown, err := w.sdk.DescribeUserPool(w.ctx, &cip.DescribeUserPoolInput{UserPoolId: id})
+		if err != nil || !reflect.DeepEqual(shown.UserPool.LambdaConfig, want) {
+			t.Fatalf("%+v, %v", shown, err)
+		}
+		list, err := w.sdk.ListUserPools(w.ctx, &cip.ListUserPoolsInput{MaxResults: new(int32(60))})
+		if err != nil || !slices.ContainsFunc(list.UserPools, func(p types.UserPoolDescriptionType) bool {
+			return *p.Id == *id && reflect.DeepEqual(p.LambdaConfig, want)
+		}) {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		if _, err := w.sdk.UpdateUserPool(w.ctx, &cip.UpdateUserPoolInput{UserPoolId: id}); err != nil {
+			t.Fatal(err)
+		}
+		if shown, err = w.sdk.DescribeUserPool(w.ctx, &cip.DescribeUserPoolInput{UserPoolId: id}); err != nil || !reflect.DeepEqual(shown.UserPool.LambdaConfig, &types.LambdaConfigType{}) {
+			t.Errorf("%+v, %v", shown.UserPool.LambdaConfig, err)
+		}
+	})
+}
+
 // What would change who gets in is refused, not kept and ignored.
 func TestSDK_PoolSettingsThatAreNotServed_AreRefused(t *testing.T) {
 	inWorld(t, func(w *world) {
 		for name, change := range map[string]func(*cip.CreateUserPoolInput){
 			"second factor": func(in *cip.CreateUserPoolInput) { in.MfaConfiguration = "ON" },
-			"triggers": func(in *cip.CreateUserPoolInput) {
-				in.LambdaConfig = &types.LambdaConfigType{PreSignUp: new("arn:aws:lambda:us-east-1:123456789012:function:f")}
+			"a custom sender without a KMS": func(in *cip.CreateUserPoolInput) {
+				in.LambdaConfig = &types.LambdaConfigType{
+					KMSKeyID:        new("arn:aws:kms:us-east-1:123456789012:key/1"),
+					CustomSMSSender: &types.CustomSMSLambdaVersionConfigType{LambdaArn: new(function), LambdaVersion: "V1_0"},
+				}
+			},
+			"a trigger of federated sign-in": func(in *cip.CreateUserPoolInput) {
+				in.LambdaConfig = &types.LambdaConfigType{InboundFederation: &types.InboundFederationLambdaType{LambdaArn: new(function), LambdaVersion: "V1_0"}}
+			},
+			"two functions for tokens": func(in *cip.CreateUserPoolInput) {
+				in.LambdaConfig = &types.LambdaConfigType{
+					PreTokenGeneration:       new(function + "-1"),
+					PreTokenGenerationConfig: &types.PreTokenGenerationVersionConfigType{LambdaArn: new(function), LambdaVersion: "V2_0"},
+				}
+			},
+			"half of the built-in challenge": func(in *cip.CreateUserPoolInput) {
+				in.LambdaConfig = &types.LambdaConfigType{CreateAuthChallenge: new(texted), VerifyAuthChallengeResponse: new(function)}
+			},
+			"the built-in challenge as another trigger": func(in *cip.CreateUserPoolInput) {
+				in.LambdaConfig = &types.LambdaConfigType{PreSignUp: new(texted)}
 			},
 			"aliases beside names": func(in *cip.CreateUserPoolInput) { in.AliasAttributes = []types.AliasAttributeType{"email"} },
 			"threat protection": func(in *cip.CreateUserPoolInput) {

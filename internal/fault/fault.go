@@ -44,6 +44,9 @@ const (
 	Conflict                          // an id that is taken, two writes at once
 	InvalidOAuthFlow                  // OAuth flows that a client cannot have together
 	ScopeDoesNotExist                 // a client asks for an OAuth scope that nobody knows
+	UserLambdaValidation              // a trigger of the pool says no
+	UnexpectedLambda                  // a trigger could not be called, or did not answer in time
+	InvalidLambdaResponse             // a trigger answered what is no answer
 
 	kinds // their number
 )
@@ -68,6 +71,8 @@ var names = [kinds]string{
 	RefreshTokenReuse: "RefreshTokenReuse", UnsupportedTokenType: "UnsupportedTokenType",
 	UnsupportedOperation: "UnsupportedOperation", Unauthorized: "Unauthorized", UserPoolTagging: "UserPoolTagging",
 	Conflict: "Conflict", InvalidOAuthFlow: "InvalidOAuthFlow", ScopeDoesNotExist: "ScopeDoesNotExist",
+	UserLambdaValidation: "UserLambdaValidation", UnexpectedLambda: "UnexpectedLambda",
+	InvalidLambdaResponse: "InvalidLambdaResponse",
 }
 
 // String returns the kind's name, for logs and the audit trail.

@@ -39,6 +39,7 @@ type Metrics struct {
 	answers     *prometheus.CounterVec
 	signIns     *prometheus.CounterVec
 	refreshes   prometheus.Counter
+	triggerTime *prometheus.HistogramVec
 	storeTime   *prometheus.HistogramVec
 	storeErrors *prometheus.CounterVec
 	storeReruns *prometheus.CounterVec
@@ -85,6 +86,7 @@ func (m *Metrics) addFunnel() {
 }
 
 func (m *Metrics) addStore() {
+	m.triggerTime = m.histogram("trigger_duration_seconds", "Time of a try to call a trigger, by how it ended.", slow, "outcome", "trigger")
 	m.storeTime = m.histogram("store_duration_seconds", "Time of a transaction, waiting for its turn included.", quick, "call")
 	m.storeErrors = m.counter("store_errors_total", "Transactions that the store failed, or that were given up.", "call", "kind")
 	m.storeReruns = m.counter("store_reruns_total", "Times that a transaction's function ran again.", "call")
@@ -199,6 +201,14 @@ func (m *Metrics) Sending(ctx context.Context, h userpool.Handover) (context.Con
 			outcome = outcomes[sms.OutcomeOf(err)]
 		}
 		m.tries.WithLabelValues(h.Medium, string(h.Purpose), outcome).Inc()
+	}
+}
+
+// Calling implements userpool.Observer.
+func (m *Metrics) Calling(ctx context.Context, c userpool.TriggerCall) (context.Context, func(string)) {
+	start := time.Now()
+	return ctx, func(outcome string) {
+		m.triggerTime.WithLabelValues(outcome, string(c.Trigger)).Observe(time.Since(start).Seconds())
 	}
 }
 

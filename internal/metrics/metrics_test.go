@@ -17,6 +17,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -48,6 +49,8 @@ func everything() *Metrics {
 	_, end := m.Sending(ctx, h)
 	end(nil)
 	m.Dropped(h)
+	_, called := m.Calling(ctx, userpool.TriggerCall{Trigger: trigger.PreSignUp, Attempt: 1})
+	called(userpool.TriggerAnswered)
 	_, stored := m.Storing(ctx, userpool.StoreView)
 	stored(userpool.Transaction{Runs: 1})
 	return m

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -46,6 +47,26 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteFile, error
 	return db, nil
 }
 
+// newWriterConn sets up the writing connection, again while it finds the file busy.
+// SQLite's own wait for locks does not cover the change to WAL, which another who
+// opens or closes the file in the same moment makes it refuse.
+func newWriterConn(ctx context.Context, pool *sql.DB) (*liteConn, error) {
+	for until := time.Now().Add(lockPatience); ; {
+		c, err := newConn(ctx, pool, writerPragmas)
+		if err == nil || !isBusy(err) || time.Now().After(until) {
+			return c, err
+		}
+		time.Sleep(lockPause)
+	}
+}
+
+// How long an opener waits for others to be done with the file, and how often it
+// looks.
+const (
+	lockPatience = 5 * time.Second
+	lockPause    = 5 * time.Millisecond
+)
+
 func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err error) {
 	if o.Exclusive {
 		if db.lock, err = lockFile(path + ".lock"); err != nil {
@@ -69,7 +90,7 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 	db.pool = sql.OpenDB(connector)
 	db.pool.SetMaxIdleConns(-1) // connections are held here; given back is closed
 
-	c, err := newConn(ctx, db.pool, writerPragmas)
+	c, err := newWriterConn(ctx, db.pool)
 	if err != nil {
 		return explainOpen(err)
 	}

@@ -178,5 +178,21 @@ func (t *Traces) Sending(ctx context.Context, h userpool.Handover) (context.Cont
 	}
 }
 
+// Calling implements userpool.Observer.
+func (t *Traces) Calling(ctx context.Context, c userpool.TriggerCall) (context.Context, func(string)) {
+	ctx, span := t.tracer.Start(ctx, "trigger."+string(c.Trigger), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(
+			attribute.String("bellhop.pool", string(c.Pool)),
+			attribute.Int("bellhop.trigger.attempt", c.Attempt),
+		))
+	return ctx, func(outcome string) {
+		defer span.End()
+		if outcome != userpool.TriggerAnswered {
+			span.SetStatus(codes.Error, "")
+		}
+		span.SetAttributes(attribute.String("bellhop.trigger.outcome", outcome))
+	}
+}
+
 // Dropped implements userpool.Observer.
 func (t *Traces) Dropped(userpool.Handover) {}

@@ -44,6 +44,8 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 	if err != nil {
 		return AuthResult{}, err
 	}
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
 	username := r.Responses["USERNAME"]
 	if err := s.checkSecretHash(c, r.Responses["SECRET_HASH"], username); err != nil {
 		return AuthResult{}, err
@@ -60,6 +62,9 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 	}
 	switch r.Challenge {
 	case nameCustom:
+		if p.Settings.Triggers.decidesCustomAuth() {
+			return s.answerOwn(ctx, rep)
+		}
 		return s.answerCode(ctx, rep, "ANSWER", s.customAnswered)
 	case nameSMSOTP:
 		return s.answerCode(ctx, rep, "SMS_OTP_CODE", s.otpAnswered)
@@ -97,7 +102,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 	if !ok {
 		return AuthResult{}, missing(key)
 	}
-	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+	return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
 		session, err := s.stepSession(ctx, tx, rep)
 		if err != nil {
 			return step{}, nil, err
@@ -271,7 +276,7 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 		if choice == nameEmailOTP {
 			medium = byEmail
 		}
-		return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+		return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
 			if err := s.consume(ctx, tx, session, rep.at); err != nil {
 				return step{}, nil, err
 			}

@@ -18,6 +18,8 @@ type Caller struct {
 	// Body is a hash over operation and body, so that only an identical
 	// request can be a repeat.
 	Body string
+
+	counted bool // the start of what is asked for has been counted
 }
 
 // requester is the address block that stands for the caller where no device is
@@ -99,6 +101,9 @@ type AuthRequest struct {
 	Flow       string            // AuthFlow
 	Parameters map[string]string // AuthParameters
 	Session    string            // of ConfirmSignUp
+	// ClientMetadata reaches PreAuthentication and UserMigration as validationData,
+	// and no trigger as clientMetadata.
+	ClientMetadata map[string]string
 }
 
 // AnswerRequest answers a challenge (RespondToAuthChallenge,
@@ -110,6 +115,8 @@ type AnswerRequest struct {
 	Challenge string // ChallengeName
 	Session   string
 	Responses map[string]string // ChallengeResponses
+	// ClientMetadata reaches the triggers that the answer sets off.
+	ClientMetadata map[string]string
 }
 
 // AuthResult is the outcome of a step: tokens, or the next challenge.
@@ -134,6 +141,8 @@ type RefreshRequest struct {
 	ClientID     ClientID
 	ClientSecret string
 	RefreshToken string
+	// ClientMetadata reaches PreTokenGeneration.
+	ClientMetadata map[string]string
 }
 
 // RevokeRequest ends a refresh token's family (RevokeToken).

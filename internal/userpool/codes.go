@@ -308,7 +308,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 // spendStart counts a request that leaves something in the store, or that asks
 // whether a number is taken, against the address that makes it.
 func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time) error {
-	if s.limitsOff || c.Backend {
+	if s.limitsOff || c.Backend || c.counted {
 		return nil
 	}
 	return guard.SpendStart(ctx, tx, guard.Party{Address: c.requester()}, at)

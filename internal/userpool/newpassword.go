@@ -72,7 +72,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 	if err != nil {
 		return AuthResult{}, err
 	}
-	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
+	return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
 		if err := s.consume(ctx, tx, session, rep.at); err != nil {
 			return step{}, nil, err
 		}

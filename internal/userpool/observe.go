@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // Observer is told what becomes of calls, transactions and messages, for whoever counts or
@@ -22,6 +23,9 @@ type Observer interface {
 	Sending(ctx context.Context, h Handover) (context.Context, func(err error))
 	// Dropped is told of a message that expired before it could be sent.
 	Dropped(h Handover)
+	// Calling is told that a trigger of the pool is about to be called. The
+	// function gets the context, and what the observer returns how it ended.
+	Calling(ctx context.Context, c TriggerCall) (context.Context, func(outcome string))
 	// Storing is told that a transaction is about to begin, StoreView or
 	// StoreUpdate. The store gets the context, and the function how it ended.
 	Storing(ctx context.Context, call string) (context.Context, func(Transaction))
@@ -95,6 +99,19 @@ type Handover struct {
 	Medium  string  // SMS or EMAIL
 	Attempt int     // from 1
 }
+
+// TriggerCall is one try to call a trigger.
+type TriggerCall struct {
+	Pool    PoolID
+	Trigger trigger.Name
+	Attempt int // from 1
+}
+
+// The outcomes of a trigger's call, besides the names of trigger.Fault.
+const (
+	TriggerAnswered = "answered"
+	TriggerFailed   = "failed" // the function says so itself
+)
 
 func handoverOf(m Message) Handover {
 	return Handover{Pool: m.PoolID, Purpose: m.Purpose.plain(), Medium: m.To.medium(), Attempt: m.Attempts}

@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ type onlooker struct {
 	results []error
 	dropped []userpool.Handover
 	stored  []userpool.Transaction
+	called  []string
 }
 
 type onlookerKey struct{}
@@ -40,6 +42,14 @@ func (o *onlooker) Sending(ctx context.Context, h userpool.Handover) (context.Co
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.results = append(o.results, err)
+	}
+}
+
+func (o *onlooker) Calling(ctx context.Context, c userpool.TriggerCall) (context.Context, func(string)) {
+	return ctx, func(outcome string) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.called = append(o.called, fmt.Sprintf("%s %d %s", c.Trigger, c.Attempt, outcome))
 	}
 }
 

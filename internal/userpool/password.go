@@ -252,11 +252,11 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 	if err != nil {
 		return AuthResult{}, err
 	}
-	caller := st.request.Caller
+	t := st.turn()
 	if session == nil {
-		caller = caller.guessable()
+		t.caller = t.caller.guessable()
 	}
-	return s.take(ctx, st.client, caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
 		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
 			return step{}, nil, err
 		}
@@ -292,26 +292,10 @@ func (s *Service) findAccount(ctx context.Context, st start) (a account, err err
 // pending sign-up is told so, a temporary password must be replaced, and else
 // there are tokens.
 func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account, right bool) (step, *fault.Error, error) {
-	if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
-		return step{}, nil, err
-	}
-	answeredPassword(ctx, right)
-	if !right {
-		refuse(ctx, reasonWrongPassword)
-		return step{}, errCredentials, nil
-	}
-	if a.pending {
-		return step{}, errUnconfirmed, nil
-	}
-	u, err := tx.User(ctx, st.pool.ID, a.user.ID)
-	if err != nil {
-		return step{}, nil, notFound(err, errCredentials)
-	}
+	u, refusal, err := s.passwordMatched(ctx, tx, st, a, right)
 	switch {
-	case !u.Enabled:
-		return step{}, errDisabled, nil
-	case u.Verifier != a.user.Verifier:
-		return step{}, errCredentials, nil // changed while it was compared
+	case err != nil, refusal != nil:
+		return step{}, refusal, err
 	case u.Status == StatusResetRequired:
 		return step{}, errResetRequired, nil
 	case u.Status == StatusForceChangePassword:
@@ -319,4 +303,31 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 	}
 	next, err := s.grant(ctx, tx, st.client, u, st.at)
 	return next, nil, err
+}
+
+// passwordMatched counts a password that was compared, and finds the user whose it
+// is.
+func (s *Service) passwordMatched(ctx context.Context, tx Tx, st start, a account, right bool) (User, *fault.Error, error) {
+	if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
+		return User{}, nil, err
+	}
+	answeredPassword(ctx, right)
+	if !right {
+		refuse(ctx, reasonWrongPassword)
+		return User{}, errCredentials, nil
+	}
+	if a.pending {
+		return User{}, errUnconfirmed, nil
+	}
+	u, err := tx.User(ctx, st.pool.ID, a.user.ID)
+	if err != nil {
+		return User{}, nil, notFound(err, errCredentials)
+	}
+	switch {
+	case !u.Enabled:
+		return User{}, errDisabled, nil
+	case u.Verifier != a.user.Verifier:
+		return User{}, errCredentials, nil // changed while it was compared
+	}
+	return u, nil, nil
 }

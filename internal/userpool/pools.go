@@ -52,6 +52,9 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 	if err := checkPool(r); err != nil {
 		return Pool{}, err
 	}
+	if err := r.Settings.Triggers.check(s.encrypter != nil); err != nil {
+		return Pool{}, err
+	}
 	if r.ID == "" {
 		r.ID = PoolID(s.region + "_" + randomText(poolIDAlphabet, poolIDLength))
 	}
@@ -202,6 +205,9 @@ func (s *Service) UpdateUserPool(ctx context.Context, r PoolUpdate) error {
 		p.Name, p.ModifiedAt = orElse(r.Name, p.Name), at
 		p.Settings = r.Settings.keeping(p.Settings).stored()
 		if err := checkPool(NewPool{ID: p.ID, Name: p.Name, Settings: p.Settings}); err != nil {
+			return err
+		}
+		if err := p.Settings.Triggers.check(s.encrypter != nil); err != nil {
 			return err
 		}
 		return tx.UpdatePool(ctx, p)

@@ -280,6 +280,9 @@ type Session struct {
 	Challenge ChallengeID
 	History   []challenge.Entry
 	ByID      bool // the sign-in began with a sub: see veiled
+	// Sealed is what a function of the pool's own made of the challenge, and the
+	// notes of those before: see ownState. "" in the built-in flows.
+	Sealed string
 	// Pending says that success creates the user, since only a sign-up or
 	// nothing is there: a texted-code sign-in confirms.
 	Pending   bool

@@ -24,21 +24,29 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/token"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // AdminKey is the id and the secret that administrative requests are signed with
 // (SigV4).
 type AdminKey struct{ ID, Secret string }
 
-// Config is what a Service is made of. All fields but Mailer, AdminKey, Observers,
-// Clock and Log are required.
+// Config is what a Service is made of. All fields but Mailer, Triggers, Encrypter,
+// Aside, AdminKey, Observers, Clock and Log are required.
 type Config struct {
-	Store     Store
-	Ring      *seal.Ring // master keys
-	Sender    sms.Sender
-	Mailer    mail.Sender // nil for none
-	Region    string      // first part of new pool ids, like us-east-1
-	PublicURL string      // without a trailing slash; an issuer is it + "/" + pool id
+	Store  Store
+	Ring   *seal.Ring // master keys
+	Sender sms.Sender
+	Mailer mail.Sender // nil for none
+	// Triggers calls the functions of pools' LambdaConfig; nil for none.
+	Triggers trigger.Invoker
+	// Encrypter encrypts codes for custom senders; nil refuses those.
+	Encrypter Encrypter
+	// Aside has a request give back what others wait for while it waits for a
+	// trigger, and returns what ends that; nil for nothing.
+	Aside     func(ctx context.Context) (back func())
+	Region    string // first part of new pool ids, like us-east-1
+	PublicURL string // without a trailing slash; an issuer is it + "/" + pool id
 	// LimitsOff lifts the limits that count requests: texts and tries of a
 	// number or an address, and the resend gap. Tries of a challenge,
 	// lifetimes, single use and the password lock stay.
@@ -61,6 +69,10 @@ type Service struct {
 	ring      *seal.Ring
 	sender    sms.Sender
 	mailer    mail.Sender
+	triggers  trigger.Invoker
+	encrypter Encrypter
+	aside     func(ctx context.Context) (back func())
+	calls     inFlight
 	region    string
 	publicURL string
 	limitsOff bool
@@ -82,8 +94,15 @@ type Service struct {
 	readyAt  time.Time
 	readyErr error
 
-	mu   sync.Mutex            // guards keys
-	keys map[string]*token.Key // opened signing keys by kid; a kid's key never changes
+	mu       sync.Mutex               // guards the two below
+	keys     map[string]*token.Key    // opened signing keys by kid; a kid's key never changes
+	underWay map[string]chan struct{} // requests that wait for triggers, by repeatKey
+}
+
+// Encrypter encrypts a code for a custom sender, by the AWS Encryption SDK, under
+// the pool's KMSKeyID and with the pool's id as encryption context.
+type Encrypter interface {
+	Encrypt(ctx context.Context, kmsKey string, pool PoolID, secret string) ([]byte, error)
 }
 
 // srpParallel bounds the big exponentiations under way at once: a flood of
@@ -103,12 +122,19 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
-		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key),
+		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key), underWay: make(map[string]chan struct{}),
+		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared,
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}
+	}
+	if s.triggers == nil {
+		s.triggers = noTriggers{}
+	}
+	if s.aside == nil {
+		s.aside = func(context.Context) func() { return func() {} }
 	}
 	if s.clock == nil {
 		s.clock = clock.New(clock.Config{Log: log})
@@ -197,6 +223,7 @@ const (
 	sealRepeat    = "repeat"
 	sealBlock     = "secret block"
 	sealText      = "text secret"
+	sealChallenge = "challenge"
 	sealAccessKey = "admin access key"
 	sealPages     = "page"
 )

@@ -31,6 +31,7 @@ type PoolSettings struct {
 	Immutable   []string          `json:"immutable,omitempty"` // standard attributes that are set once
 	Custom      []CustomAttribute `json:"custom,omitempty"`    // in the order of their making
 	Tags        map[string]string `json:"tags,omitempty"`
+	Triggers    Triggers          `json:"triggers,omitzero"`
 	// Echo keeps members of the service's model that Bellhop does not act on
 	// but must give back as sent (message roles, mail templates), by name.
 	Echo map[string]json.RawMessage `json:"echo,omitempty"`
@@ -66,6 +67,9 @@ func (s PoolSettings) stored() PoolSettings {
 	s.Custom = unlessEmpty(s.Custom)
 	if len(s.Tags) == 0 {
 		s.Tags = nil
+	}
+	if len(s.Triggers.Functions) == 0 {
+		s.Triggers.Functions = nil
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // The challenge names that Bellhop presents, in Cognito's spelling.
@@ -50,6 +51,8 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	if err != nil {
 		return AuthResult{}, err
 	}
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
 	st := start{request: r, client: c, pool: p, at: at}
 	if r.Flow == flowRefresh || r.Flow == flowRefreshOlder {
 		return s.refreshFlow(ctx, st)
@@ -62,6 +65,12 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	}
 	if st.login, err = parameterLogin(p, r.Parameters); err != nil {
 		return AuthResult{}, err
+	}
+	t := p.Settings.Triggers
+	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
+		if err := s.preAuthenticate(ctx, &st); err != nil {
+			return AuthResult{}, err
+		}
 	}
 	switch r.Flow {
 	case flowSRP:
@@ -113,9 +122,12 @@ func missing(key string) error {
 	return fault.New(fault.InvalidParameter, "Missing required parameter %s", key)
 }
 
-// startCustom begins CUSTOM_AUTH: with the password where the client sends
-// SRP_A, else with the texted code.
+// startCustom begins CUSTOM_AUTH, where no function of the pool's own decides: with
+// the password where the client sends SRP_A, else with the texted code.
 func (s *Service) startCustom(ctx context.Context, st start) (AuthResult, error) {
+	if st.pool.Settings.Triggers.decidesCustomAuth() {
+		return s.startOwn(ctx, st)
+	}
 	var history []challenge.Entry
 	if st.request.Parameters["SRP_A"] != "" {
 		history = []challenge.Entry{{Name: challenge.SRPA, Result: true}}
@@ -160,7 +172,9 @@ func otpName(medium string) string {
 // begin takes the first step of a sign-in for the subject of its login. Each
 // counts against the address, since each leaves something in the store.
 func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
-	return s.take(ctx, st.client, st.request.Caller.guessable(), st.at, func(tx Tx) (step, *fault.Error, error) {
+	t := st.turn()
+	t.caller = t.caller.guessable()
+	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
 		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
 			return step{}, nil, err
 		}
@@ -177,12 +191,18 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 }
 
 // take runs one step of a sign-in once, and finishes it outside the
-// transaction: tokens are signed after the commit.
-func (s *Service) take(ctx context.Context, c Client, caller Caller, at time.Time, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
-	next, err := once(ctx, s, caller, at, unused(ctx, at), fn)
+// transaction.
+func (s *Service) take(ctx context.Context, t turn, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
+	next, err := once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
 	if err != nil {
 		return AuthResult{}, err
 	}
+	return s.finish(ctx, t, next)
+}
+
+// finish turns a step that is stored into its answer. Tokens are signed here, after
+// the commit, and after the pool's PostAuthentication has agreed to the sign-in.
+func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, error) {
 	if next.Family == "" {
 		s.wake()
 		return AuthResult{
@@ -190,11 +210,68 @@ func (s *Service) take(ctx context.Context, c Client, caller Caller, at time.Tim
 			Parameters: next.Parameters, Available: next.Available,
 		}, nil
 	}
-	tokens, err := s.sign(ctx, c, next, at)
+	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
+		if err := s.postAuthenticate(ctx, t, next); err != nil {
+			return AuthResult{}, err
+		}
+	}
+	tokens, err := s.sign(ctx, t.client, next, t.at)
 	if err != nil {
 		return AuthResult{}, err
 	}
 	return AuthResult{Tokens: &tokens, Parameters: map[string]string{}}, nil
+}
+
+// postAuthenticate tells the pool's function of a sign-in. Where it says no the
+// tokens that were to be are ended, and nobody has seen them.
+func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error {
+	var u User
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		u, err = tx.User(ctx, t.pool.ID, next.User)
+		return notFound(err, errNoUser)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, s, occasion{t.pool, t.client.ID, u.Username}, trigger.PostAuthenticationAuthentication,
+		trigger.PostAuthenticationRequest{UserAttributes: u.eventAttributes(t.pool), ClientMetadata: t.metadata}, trigger.None{})
+	if err == nil {
+		return nil
+	}
+	ended := s.store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.RevokeFamily(ctx, next.Family, t.at) })
+	if ended != nil {
+		s.log.WarnContext(ctx, "the tokens of a sign-in that PostAuthentication refused are not ended; nobody was given them", "error", ended)
+	}
+	return err
+}
+
+// preAuthenticate asks the pool's function whether somebody may try to sign in. It
+// comes before everything that a sign-in sets off, and counts as one itself.
+func (s *Service) preAuthenticate(ctx context.Context, st *start) error {
+	var u subject
+	err := s.store.Update(ctx, func(tx Tx) (err error) {
+		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
+			return err
+		}
+		if u, err = s.findSubject(ctx, tx, st.pool, st.login, st.at); err != nil {
+			return err
+		}
+		return present(st.client, st.pool, u)
+	})
+	if err != nil {
+		return err
+	}
+	st.request.Caller.counted = true
+	who := u.user
+	if !u.known && len(u.regs) > 0 {
+		who = u.regs[0].asUser(st.pool)
+	}
+	request := trigger.PreAuthenticationRequest{ValidationData: st.request.ClientMetadata, UserNotFound: u.nobody() || u.known && !u.user.Enabled}
+	if !request.UserNotFound {
+		request.UserAttributes = who.eventAttributes(st.pool)
+	}
+	_, err = ask(ctx, s, occasion{st.pool, st.client.ID, s.told(st.client, st.pool, u)}, trigger.PreAuthenticationAuthentication, request, trigger.None{})
+	return err
 }
 
 // presentCode opens the challenge, sends its code if one is due, and opens the
@@ -381,7 +458,7 @@ func exactForcesPassword(p Pool, u subject) bool {
 // signInSignedUp exchanges the Session of ConfirmSignUp for tokens: the number
 // was proved a moment ago, and a second text would prove nothing more.
 func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, error) {
-	return s.take(ctx, st.client, st.request.Caller, st.at, func(tx Tx) (step, *fault.Error, error) {
+	return s.take(ctx, st.turn(), func(tx Tx) (step, *fault.Error, error) {
 		session, err := s.session(ctx, tx, st.request.Session, st.client, st.at)
 		if err != nil {
 			return step{}, nil, err

@@ -112,19 +112,12 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 	if err != nil {
 		return AuthResult{}, err
 	}
-	return s.take(ctx, rep.client, rep.request.Caller, rep.at, func(tx Tx) (step, *fault.Error, error) {
-		if err := s.spendStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
+	if len(claim.block.History) > 0 && rep.pool.Settings.Triggers.decidesCustomAuth() {
+		return s.answerOwnSRP(ctx, rep, st, claim, a, right)
+	}
+	return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
+		if err := s.claimSRP(ctx, tx, rep, claim); err != nil {
 			return step{}, nil, err
-		}
-		if err := begunSinceRestore(ctx, tx, claim.block.Begun); err != nil {
-			return step{}, nil, err
-		}
-		fresh, err := tx.UseNonce(ctx, claim.block.Nonce, claim.block.Expires)
-		if err != nil {
-			return step{}, nil, fmt.Errorf("use nonce: %w", err)
-		}
-		if !fresh {
-			return step{}, nil, errSessionUsed
 		}
 		if !definesTokens(claim.block.History) {
 			return step{}, errCredentials, nil
@@ -135,6 +128,24 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		}
 		return next, refusal, err
 	})
+}
+
+// claimSRP counts the answer and uses the exchange up.
+func (s *Service) claimSRP(ctx context.Context, tx Tx, rep reply, claim srpClaim) error {
+	if err := s.spendStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
+		return err
+	}
+	if err := begunSinceRestore(ctx, tx, claim.block.Begun); err != nil {
+		return err
+	}
+	fresh, err := tx.UseNonce(ctx, claim.block.Nonce, claim.block.Expires)
+	if err != nil {
+		return fmt.Errorf("use nonce: %w", err)
+	}
+	if !fresh {
+		return errSessionUsed
+	}
+	return nil
 }
 
 // definesTokens says whether a right password ends the sign-in with tokens, as

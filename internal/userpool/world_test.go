@@ -58,6 +58,8 @@ type world struct {
 	keyFile []byte // the ring's text
 
 	limitsOff bool
+	functions *functions // of the pool's triggers; nil for none
+	onlooker  *onlooker
 }
 
 type options struct {
@@ -71,6 +73,8 @@ type options struct {
 	tags      map[string]string
 	// set is by how much the machine's clock was set; nil for never.
 	set *atomic.Int64
+	// functions are the pool's triggers.
+	functions *functions
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -116,7 +120,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			t: t, ctx: ctx, store: store, ring: ring, keyFile: keyFile, file: file,
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
-		w.limitsOff = o.limitsOff
+		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
 		w.open(o.set)
 		w.makePool(o)
 		w.start()
@@ -139,6 +143,9 @@ func (w *world) open(set *atomic.Int64) {
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	if w.functions != nil {
+		cfg.Triggers, cfg.Observers = w.functions, []userpool.Observer{w.onlooker}
 	}
 	if set != nil {
 		cfg.Clock = clock.New(clock.Config{Wall: func() time.Time { return time.Now().Add(time.Duration(set.Load())) }})
@@ -186,6 +193,9 @@ func (w *world) makePool(o options) {
 	}
 	for k, v := range o.tags {
 		set.Tags[k] = v
+	}
+	if o.functions != nil {
+		set.Triggers = o.functions.triggers()
 	}
 	if o.design != nil {
 		o.design(&set)

@@ -153,10 +153,23 @@ func (g *gate) giveUp(w *waiter, why error) error {
 	return outcome
 }
 
-// leave gives the place to who is first in the highest class that waits.
+// rejoin takes a place for a request that stood aside, at once: it has begun its
+// work, and what it waited for would be lost if it were sent away now.
+func (g *gate) rejoin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.working++
+}
+
+// leave gives the place to who is first in the highest class that waits, unless
+// more work than there are places.
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.working > g.places {
+		g.working--
+		return
+	}
 	for c := classes - 1; c >= 0; c-- {
 		if first := g.waiting[c].Front(); first != nil {
 			g.decide(first.Value.(*waiter), nil)

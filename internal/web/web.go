@@ -116,7 +116,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.cfg.Refuse(out, r, fault.Wrap(fault.Unavailable, err, "Too many requests at once, please try again."))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), workKey{}, &out.work), requestTimeout)
 	defer cancel()
 	h.face.ServeHTTP(out, r.WithContext(ctx))
 }
@@ -129,7 +129,7 @@ func (h *handler) enter(ctx context.Context, class Class, out *response) error {
 	if err := h.gate.enter(ctx, class); err != nil {
 		return err
 	}
-	out.work.leave = h.gate.leave
+	out.work.gate, out.work.held = h.gate, true
 	return nil
 }
 
@@ -241,16 +241,35 @@ func (h *handler) recovered(w *response, r *http.Request, value any) {
 
 // work is what a request holds while the face works on it.
 type work struct {
-	leave func() // nil if nothing is held
+	gate *gate // nil where there is none
+	held bool  // a place of the gate
 }
 
 // end gives back what is held, once.
 func (w *work) end() {
-	if w.leave != nil {
-		w.leave()
-		w.leave = nil
+	if w.held {
+		w.held = false
+		w.gate.leave()
 	}
 }
+
+// Aside gives back the place of the request that ctx belongs to while it waits for
+// somebody else, whose slowness must not keep others from theirs. The function that
+// it returns ends that; both are for the goroutine that serves the request. Other
+// contexts have no place, and nothing is done.
+func Aside(ctx context.Context) (back func()) {
+	w, _ := ctx.Value(workKey{}).(*work)
+	if w == nil || !w.held {
+		return func() {}
+	}
+	w.end()
+	return func() {
+		w.gate.rejoin()
+		w.held = true
+	}
+}
+
+type workKey struct{}
 
 // response remembers the status that was sent, zero while none was. The work on
 // a request ends where its answer begins: a client that is slow to take the
