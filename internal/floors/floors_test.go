@@ -27,15 +27,16 @@ var floorOf = map[string]int{
 	"internal/metrics": 4, // observers of web and userpool
 	"internal/traces":  4,
 
-	"internal/config":       3, // settings of the program
-	"internal/mail/logmail": 3, // adapters: who takes e-mails
-	"internal/mail/smtp":    3,
-	"internal/mail/webhook": 3,
-	"internal/sms/logsms":   3, // adapters: who takes texts
-	"internal/sms/screen":   3,
-	"internal/sms/webhook":  3,
-	"internal/sqlstore":     3, // adapter: the store
-	"internal/web":          3, // HTTP plumbing for faces
+	"internal/config":        3, // settings of the program
+	"internal/mail/logmail":  3, // adapters: who takes e-mails
+	"internal/mail/smtp":     3,
+	"internal/mail/webhook":  3,
+	"internal/sms/logsms":    3, // adapters: who takes texts
+	"internal/sms/screen":    3,
+	"internal/sms/webhook":   3,
+	"internal/sqlstore":      3, // adapter: the store
+	"internal/trigger/local": 3, // adapter: functions as processes
+	"internal/web":           3, // HTTP plumbing for faces
 
 	"internal/hook":     2, // what adapters share
 	"internal/netcause": 2,

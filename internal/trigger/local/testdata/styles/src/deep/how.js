@@ -1,0 +1,1 @@
+exports.how = 'nested path';
