@@ -20,6 +20,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/sms/webhook"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
 // vault is the opened database with the master key that opens what is sealed
@@ -135,6 +136,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 
 		AuditRetention: cfg.AuditRetention,
 		Observers:      v.watch.calls(),
+		Aside:          web.Aside,
 	})
 	return s, explainMasterKey(cfg, err)
 }

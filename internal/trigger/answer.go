@@ -10,7 +10,7 @@ import (
 
 // ErrUnrecognizable is what Cognito says of an answer that is no event, or whose
 // response has members of other types than the trigger's.
-var ErrUnrecognizable = errors.New("Unrecognizable lambda output")
+var ErrUnrecognizable = errors.New("unrecognizable lambda output")
 
 // Read takes the response out of what a function answered. Of the event that it
 // gives back nothing else counts, but there must be a response; what that lacks is

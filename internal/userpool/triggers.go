@@ -148,7 +148,7 @@ func ask[Q, A any](ctx context.Context, s *Service, o occasion, source trigger.S
 		filled, err = trigger.Read(answer, sent)
 	}
 	if err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return sent, ctx.Err() // nobody waits any more
 		}
 		s.log.WarnContext(ctx, "trigger failed", "pool", o.pool.ID, "trigger", name, "function", arn, "error", forLog(err))
@@ -183,7 +183,7 @@ func TriggerFault(name trigger.Name, arn string, err error) *fault.Error {
 	failed, ok := errors.AsType[*trigger.InvokeError](err)
 	switch {
 	case errors.Is(err, trigger.ErrUnrecognizable), ok && failed.Fault == trigger.Unreadable:
-		return &fault.Error{Kind: fault.InvalidLambdaResponse, Message: trigger.ErrUnrecognizable.Error(), Cause: err}
+		return fault.Wrap(fault.InvalidLambdaResponse, err, "Unrecognizable lambda output")
 	case ok && failed.Fault == trigger.Misconfigured:
 		return fault.Wrap(fault.UnexpectedLambda, err, "%s invocation failed due to configuration.", arn)
 	case ok && failed.Fault == trigger.TimedOut:
@@ -246,8 +246,8 @@ func tryFunction(ctx context.Context, functions trigger.Invoker, arn string, eve
 	switch {
 	case err == nil && len(answer) > trigger.MaxAnswer:
 		return nil, &trigger.InvokeError{Fault: trigger.Unreadable, Cause: errors.New("the answer is too long")}
-	case err != nil && limited.Err() != nil && ctx.Err() == nil:
-		return nil, &trigger.InvokeError{Fault: trigger.TimedOut, Cause: fmt.Errorf("no answer within %v", triggerTimeout)}
+	case err != nil && errors.Is(limited.Err(), context.DeadlineExceeded):
+		return nil, &trigger.InvokeError{Fault: trigger.TimedOut, Cause: errors.New("no answer in time")}
 	}
 	return answer, err
 }

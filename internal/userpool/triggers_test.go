@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -42,12 +43,14 @@ func (f *functions) Invoke(ctx context.Context, arn string, data []byte) ([]byte
 		return nil, &trigger.InvokeError{Fault: trigger.Misconfigured}
 	}
 	response, err := do(e)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNeverAnswers):
+		<-ctx.Done() // an Invoker waits no longer than it may
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, err
 	}
-	if response != nil {
-		maps.Copy(e.Response, response)
-	}
+	maps.Copy(e.Response, response)
 	return json.Marshal(e)
 }
 
@@ -97,6 +100,11 @@ func passing(event) (map[string]any, error) { return nil, nil }
 func answering(response map[string]any) func(event) (map[string]any, error) {
 	return func(event) (map[string]any, error) { return response, nil }
 }
+
+// neverAnswering lets a function hang.
+func neverAnswering(event) (map[string]any, error) { return nil, errNeverAnswers }
+
+var errNeverAnswers = errors.New("the function hangs")
 
 // throwing lets a function fail.
 func throwing(message string) func(event) (map[string]any, error) {

@@ -399,3 +399,83 @@ func BenchmarkHandler_Refused(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"a":1}`)))
 	}
 }
+
+// A request that waits for somebody else lets others work, and goes on at once
+// when it is back, though the places are taken; then fewer are let in until the
+// work fits again.
+func TestHandler_StandingAside_LetsOthersIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait := make(chan struct{})
+		var order []string
+		var mu sync.Mutex // guards order
+		note := func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, what)
+		}
+		h := Handler(Config{Log: slog.New(slog.DiscardHandler), Places: 1, Waiting: 8}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				back := Aside(r.Context())
+				<-wait
+				back()
+			}
+			note(r.URL.Path)
+			w.WriteHeader(http.StatusOK)
+		}))
+		serve := func(path string) {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, nil))
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { serve("/slow") })
+		}
+		synctest.Wait()
+		for range 2 {
+			serve("/quick")
+		}
+		close(wait)
+		wg.Wait()
+		if want := "/quick /quick /slow /slow /slow"; strings.Join(order, " ") != want {
+			t.Errorf("%v, want %s", order, want)
+		}
+		empty(t, h.(*handler).gate)
+	})
+}
+
+func TestAside_WhereNoPlaceIsHeld_DoesNothing(t *testing.T) {
+	Aside(t.Context())()
+	h := Handler(Config{Log: slog.New(slog.DiscardHandler), Places: 1, Waiting: 1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK) // gives the place back
+		Aside(r.Context())()
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+	g := h.(*handler).gate
+	if g.working != 0 {
+		t.Errorf("%d work", g.working)
+	}
+}
+
+// However requests stand aside, more than the places work for no longer than it
+// takes those who came back to leave.
+func TestGate_Rejoining_NeverLosesAPlace(t *testing.T) {
+	g := newGate(2, 4)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				if g.enter(t.Context(), Class(rand.N(classes))) != nil {
+					continue
+				}
+				if rand.N(2) == 0 {
+					g.leave()
+					g.rejoin()
+				}
+				g.leave()
+			}
+		})
+	}
+	wg.Wait()
+	if g.working != 0 || g.queued != 0 {
+		t.Errorf("left behind: %d work, %d wait", g.working, g.queued)
+	}
+}

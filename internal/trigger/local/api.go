@@ -146,7 +146,7 @@ func (f *Function) claim(w http.ResponseWriter, r *http.Request, p *process) *ca
 	defer f.mu.Unlock()
 	c := p.current
 	switch {
-	case c == nil || !c.started || c.finished || p.answering:
+	case c == nil || p.answering:
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "No event waits for an answer.")
 		return nil
 	case r.PathValue("id") != c.id:

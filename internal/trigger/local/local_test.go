@@ -449,7 +449,7 @@ func TestInvoke_ManyCallersOfAHostileRuntime_EachGetsHisOwn(t *testing.T) {
 func TestInvoke_RuntimeThatAnswersAndHangs_IsReplaced(t *testing.T) {
 	t.Parallel()
 	cfg := compiled(t, "hostile")
-	cfg.Timeout = time.Second
+	cfg.Timeout = 2 * time.Second
 	f, log := open(t, cfg)
 	if answer, err := f.Invoke(t.Context(), arn, []byte(`"stop"`)); err != nil || string(answer) != `"stopping"` {
 		t.Fatalf("%s, %v", answer, err)
@@ -629,27 +629,28 @@ func TestClose_LeavesNothingBehind(t *testing.T) {
 // itself when it loses the Runtime API.
 func TestNode_RuntimeAPIGone_Ends(t *testing.T) {
 	t.Parallel()
-	asked := make(chan net.Conn, 1)
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/secret/2018-06-01/runtime/invocation/next" {
 			t.Error(r.URL.Path)
 		}
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-		}
-		asked <- conn
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "id")
+		fmt.Fprint(w, "{}")
 	}))
+	api.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateIdle { // the handler is at work now
+			conn.Close()
+		}
+	}
+	api.Start()
 	defer api.Close()
 	dir, _ := filepath.Abs("testdata/styles")
 	cmd := exec.Command("node", "--input-type=module", "-")
 	cmd.Stdin = strings.NewReader(local.Bootstrap)
-	cmd.Env = append(os.Environ(), "_HANDLER=cjs.callbackAtOnce", "LAMBDA_TASK_ROOT="+dir,
+	cmd.Env = append(os.Environ(), "_HANDLER=cjs.waits", "LAMBDA_TASK_ROOT="+dir,
 		"AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://")+"/secret")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	(<-asked).Close()
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Error(err)
 	}

@@ -18,6 +18,7 @@ exports.plain = (event) => answer(event, 'plain');
 exports.text = () => 'a text';
 exports.nothing = async () => {};
 exports.never = () => new Promise(() => {});
+exports.waits = () => new Promise(() => { setInterval(() => {}, 60_000); });
 exports.nested = { deeper: { handler: async (event) => answer(event, 'nested') } };
 
 class Denied extends Error {
