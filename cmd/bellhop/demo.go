@@ -25,7 +25,7 @@ const (
 	demoClient = "bellhopdemo"
 )
 
-var demoSettings = []string{"listen", "data"}
+var demoSettings = []string{"listen", "data", "triggers"}
 
 func demoHelp() string {
 	return config.Help(nil, demoSettings) + "\nWithout --data everything lies in a temporary folder that is removed at the end.\n"
@@ -45,11 +45,17 @@ func demo(ctx context.Context, in invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, forget()) }()
 	log := newLogger(in.stderr, slog.LevelWarn)
+	f, err := openFunctions(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeFunctions(f, log)
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log)
+	v.functions = f
 	d, taken, err := openDemoDoor(cfg)
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ func checks() []check {
 		{"public URL", checkPublicURL},
 		{"texts", checkTexts},
 		{"e-mail", checkMail},
+		{"triggers", checkTriggers},
 		{"clock", checkClock},
 	}
 }

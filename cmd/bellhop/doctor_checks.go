@@ -115,17 +115,9 @@ func checkMasterKey(ctx context.Context, p *patient) []finding {
 	return append(all, fine("%s opens the database; keep a copy where its backups are not", file))
 }
 
-func (p *patient) readPools(ctx context.Context) error {
-	for token := ""; ; {
-		page, next, err := p.service.ListUserPools(ctx, 60, token)
-		if err != nil {
-			return err
-		}
-		p.pools = append(p.pools, page...)
-		if token = next; token == "" {
-			return nil
-		}
-	}
+func (p *patient) readPools(ctx context.Context) (err error) {
+	p.pools, err = allPools(ctx, p.service)
+	return err
 }
 
 // checkWriting writes as a server does before it says that it is ready.

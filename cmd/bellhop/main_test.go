@@ -13,6 +13,8 @@ func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 		"pool craete":       "did you mean bellhop pool create?",
 		"keys rotat":        "did you mean bellhop keys rotate?",
 		"master-key":        "did you mean bellhop master-key status, master-key create, ",
+		"triggers":          "did you mean bellhop triggers list, triggers test?",
+		"triggers tets":     "did you mean bellhop triggers test?",
 		"xyzzy":             `"xyzzy" is no command; bellhop help lists the commands`,
 		"help xyzzy":        `"xyzzy" is no command`,
 		"serve --lisen x":   "--lisen is no flag of this command; did you mean --listen?",
@@ -45,6 +47,8 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"master-key status -h":  {"--json"},
 		"admin-keys create -h":  {"--name NAME", "--expires TIME", "--operations LIST", "--pools IDS", "--json"},
 		"admin-keys delete -h":  {"admin-keys delete ID"},
+		"triggers test --help":  {"triggers test ARN", "--source SOURCE", "--event FILE", "--set PATH=TEXT", "--triggers FILE"},
+		"help triggers list":    {"--json", "--triggers FILE", "--data FOLDER"},
 		"serve --data d --help": {"--listen"},
 	} {
 		code, stdout, stderr := once(t, nil, strings.Fields(typed)...)

@@ -31,6 +31,8 @@ type vault struct {
 	file  *seal.Ring   // as the master key file has it
 	watch watchers     // of a server's service
 	clock *clock.Clock // of the service
+
+	functions *functions // of a server's pools
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -125,6 +127,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Shared:    cfg.OnPostgres(),
 		Sender:    out.texts,
 		Mailer:    out.mails,
+		Triggers:  v.functions.invoker(),
 		Region:    cfg.Region,
 		PublicURL: publicURL,
 		LimitsOff: cfg.LimitsOff,

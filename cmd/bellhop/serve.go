@@ -35,12 +35,17 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	f, err := openFunctions(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeFunctions(f, log) // after all that calls them has ended
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch = watch
+	v.watch, v.functions = watch, f
 	service, err := openService(ctx, cfg, v, d, log)
 	if err != nil {
 		return explainWrite(cfg, err)
@@ -162,6 +167,12 @@ func warn(cfg *config.Config, d *door, log *slog.Logger) {
 // minAdminSecret is half of what AWS gives; below it a secret looks chosen by a
 // person.
 const minAdminSecret = 20
+
+func closeFunctions(f *functions, log *slog.Logger) {
+	if err := f.close(); err != nil {
+		log.Error("the functions were not ended cleanly", "error", err)
+	}
+}
 
 func closeVault(v *vault, log *slog.Logger) {
 	if err := v.store.Close(); err != nil {

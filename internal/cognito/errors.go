@@ -100,6 +100,12 @@ func worded(err error) *wireError {
 	return &wireError{exception: exceptions[f.Kind], message: f.Message, retryAfter: f.RetryAfter, cause: f.Cause}
 }
 
+// Exception returns what an error is called on the wire, and what it says there.
+func Exception(err error) (name, message string) {
+	e := worded(err)
+	return e.name, e.message
+}
+
 // Refuse writes the error in the API's envelope, whatever it is, and notes it
 // in the request's event.
 func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -34,6 +34,7 @@ type Config struct {
 	EmailFrom          mail.Address   // whom e-mails by SMTP come from; set if and only if Email is SMTP
 	SMTPUsername       string         // empty: without authentication
 	SMTPPassword       Secret         // set if and only if SMTPUsername is
+	Triggers           string         // path of the triggers file; empty: no function can be called
 	LimitsOff          bool           // lifts limits that count requests or money
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	MetricsListen      string         // host:port of the metrics; empty serves none

@@ -21,7 +21,7 @@ func (l *loader) applyFile(path value) {
 		l.problem(path.where, "names a file that cannot be read: %v", err)
 		return
 	}
-	root, err := parseYAML(string(raw))
+	root, err := ParseYAML(string(raw))
 	if err != nil {
 		l.problem(path.text, "%v", err)
 		return
@@ -31,8 +31,8 @@ func (l *loader) applyFile(path value) {
 	}
 }
 
-// parseYAML returns the one mapping of a document, or nil for an empty one.
-func parseYAML(raw string) (*yaml.Node, error) {
+// ParseYAML returns the one mapping of a document, or nil for an empty one.
+func ParseYAML(raw string) (*yaml.Node, error) {
 	d := yaml.NewDecoder(strings.NewReader(raw))
 	var doc, more yaml.Node
 	switch err := d.Decode(&doc); {

@@ -123,7 +123,7 @@ const minWebhookSecret, maxWebhookSecret = 24, 64
 
 func setWebhookSecret(field func(*Config) *Secret) func(*Config, string) error {
 	return func(c *Config, v string) error {
-		if err := checkWebhookSecret(v); err != nil {
+		if err := CheckWebhookSecret(v); err != nil {
 			return err
 		}
 		*field(c) = Secret(v)
@@ -131,7 +131,9 @@ func setWebhookSecret(field func(*Config) *Secret) func(*Config, string) error {
 	}
 }
 
-func checkWebhookSecret(v string) error {
+// CheckWebhookSecret says what is wrong with a secret that signs posts, without
+// repeating it, as half a sentence.
+func CheckWebhookSecret(v string) error {
 	encoded, ok := strings.CutPrefix(v, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	switch {

@@ -49,6 +49,8 @@ func Settings() []Setting {
 			Help: "user name at the SMTP server"},
 		{Name: "smtp-password", Secret: true, Shown: "no authentication", Arg: "PASSWORD", set: setSMTPPassword,
 			Help: "password at the SMTP server"},
+		{Name: "triggers", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Triggers }),
+			Help: "YAML file that says who calls the functions of a pool's LambdaConfig"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,

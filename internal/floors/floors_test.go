@@ -27,16 +27,19 @@ var floorOf = map[string]int{
 	"internal/metrics": 4, // observers of web and userpool
 	"internal/traces":  4,
 
-	"internal/config":        3, // settings of the program
-	"internal/mail/logmail":  3, // adapters: who takes e-mails
-	"internal/mail/smtp":     3,
-	"internal/mail/webhook":  3,
-	"internal/sms/logsms":    3, // adapters: who takes texts
-	"internal/sms/screen":    3,
-	"internal/sms/webhook":   3,
-	"internal/sqlstore":      3, // adapter: the store
-	"internal/trigger/local": 3, // adapter: functions as processes
-	"internal/web":           3, // HTTP plumbing for faces
+	"internal/config":          3, // settings of the program
+	"internal/mail/logmail":    3, // adapters: who takes e-mails
+	"internal/mail/smtp":       3,
+	"internal/mail/webhook":    3,
+	"internal/sms/logsms":      3, // adapters: who takes texts
+	"internal/sms/screen":      3,
+	"internal/sms/webhook":     3,
+	"internal/sqlstore":        3, // adapter: the store
+	"internal/trigger/lambda":  3, // adapters: who calls triggers
+	"internal/trigger/local":   3,
+	"internal/trigger/webhook": 3,
+	"internal/triggerfile":     3, // which function is called by whom
+	"internal/web":             3, // HTTP plumbing for faces
 
 	"internal/hook":     2, // what adapters share
 	"internal/netcause": 2,
@@ -60,6 +63,7 @@ var floorOf = map[string]int{
 
 	"internal/endtoend":   testsOnly,
 	"internal/floors":     testsOnly,
+	"internal/lambdatest": testsOnly,
 	"internal/pgtest":     testsOnly,
 	"internal/smstest":    testsOnly,
 	"internal/storetest":  testsOnly,
@@ -69,10 +73,11 @@ var floorOf = map[string]int{
 
 // neighbours are the imports on one floor that are allowed.
 var neighbours = map[string]string{
-	"internal/email": "internal/fault",
-	"internal/phone": "internal/fault",
-	"internal/mail":  "internal/sms",
-	"internal/hook":  "internal/netcause",
+	"internal/email":       "internal/fault",
+	"internal/phone":       "internal/fault",
+	"internal/mail":        "internal/sms",
+	"internal/hook":        "internal/netcause",
+	"internal/triggerfile": "internal/config",
 }
 
 // outside is what the two lowest floors must not reach for themselves: files,

@@ -7,18 +7,13 @@ package hook
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/bellhop-auth/bellhop/internal/netcause"
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -42,55 +37,25 @@ type Config struct {
 // nothing of the URL. It is safe for concurrent use.
 type Poster struct {
 	url    string
-	signer *standardwebhooks.Webhook // nil posts unsigned
+	signer *Signer
 	client *http.Client
 }
 
 // New returns a Poster for cfg, or an error that names what is wrong with it
 // without repeating it.
 func New(cfg Config) (*Poster, error) {
-	if err := checkURL(cfg.URL); err != nil {
-		return nil, err
+	if err := CheckURL(cfg.URL); err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	signer, err := newSigner(cfg.Secret)
+	signer, err := NewSigner(cfg.Secret)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("webhook: %w", err)
 	}
 	transport := cfg.Transport
 	if transport == nil {
 		transport = newTransport()
 	}
-	return &Poster{url: cfg.URL, signer: signer, client: &http.Client{
-		Transport: transport,
-		Timeout:   timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // a code is not carried to an address nobody configured
-		},
-	}}, nil
-}
-
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return errors.New("webhook: the URL cannot be parsed")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("webhook: the URL must start with http:// or https://")
-	case u.Hostname() == "":
-		return errors.New("webhook: the URL names no host")
-	}
-	return nil
-}
-
-func newSigner(secret string) (*standardwebhooks.Webhook, error) {
-	if secret == "" {
-		return nil, nil
-	}
-	signer, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		return nil, errors.New("webhook: the secret is not whsec_ followed by base64")
-	}
-	return signer, nil
+	return &Poster{url: cfg.URL, signer: signer, client: NewClient(transport, timeout)}, nil
 }
 
 func newTransport() http.RoundTripper {
@@ -127,38 +92,11 @@ func (p *Poster) Probe(ctx context.Context) error {
 	if err != nil {
 		return errors.New("webhook: the URL cannot be parsed")
 	}
-	security := &tls.Config{}
-	if t, ok := p.client.Transport.(*http.Transport); ok {
-		if t.TLSClientConfig != nil {
-			security = t.TLSClientConfig.Clone()
-		}
-		if t.Proxy != nil {
-			proxy, err := t.Proxy(&http.Request{URL: target})
-			if err != nil {
-				return errors.New("webhook: the proxy's URL cannot be parsed")
-			}
-			if proxy != nil {
-				target = proxy
-			}
-		}
+	transport, _ := p.client.Transport.(*http.Transport)
+	if err := Reach(ctx, target, transport); err != nil {
+		return fmt.Errorf("webhook: %w", err)
 	}
-	conn, err := dial(ctx, target, security)
-	if err != nil {
-		return fmt.Errorf("webhook: %w", netcause.Of(err))
-	}
-	return conn.Close()
-}
-
-func dial(ctx context.Context, to *url.URL, security *tls.Config) (net.Conn, error) {
-	port := to.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[to.Scheme]
-	}
-	address := net.JoinHostPort(to.Hostname(), port)
-	if to.Scheme != "https" {
-		return new(net.Dialer).DialContext(ctx, "tcp", address)
-	}
-	return (&tls.Dialer{Config: security}).DialContext(ctx, "tcp", address)
+	return nil
 }
 
 func (p *Poster) request(ctx context.Context, id string, payload any) (*http.Request, error) {
@@ -176,21 +114,10 @@ func (p *Poster) request(ctx context.Context, id string, payload any) (*http.Req
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", id)
 	req.Header.Set("User-Agent", "bellhop")
-	return req, p.sign(req, id, time.Now(), body)
-}
-
-func (p *Poster) sign(req *http.Request, id string, now time.Time, body []byte) error {
-	if p.signer == nil {
-		return nil
+	if err := p.signer.Sign(req.Header, id, time.Now(), body); err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	signature, err := p.signer.Sign(id, now, body)
-	if err != nil {
-		return errors.New("webhook: the message cannot be signed")
-	}
-	req.Header.Set(standardwebhooks.HeaderWebhookID, id)
-	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
-	return nil
+	return req, nil
 }
 
 // judge turns a status into the contract's outcome; nil is acceptance.

@@ -14,9 +14,11 @@ import (
 // ErrCertificate is the one cause that no later try takes away.
 var ErrCertificate = errors.New("the host's certificate cannot be verified")
 
+// ErrTimedOut is the one cause that leaves open whether the host is there.
+var ErrTimedOut = errors.New("no answer in time")
+
 var (
 	errCanceled    = errors.New("the try was cancelled")
-	errTimedOut    = errors.New("no answer in time")
 	errHostUnknown = errors.New("the host's name cannot be looked up")
 	errRefused     = errors.New("the host refused the connection")
 	errUnreachable = errors.New("the host cannot be reached")
@@ -36,7 +38,7 @@ func Of(err error) error {
 	case errors.Is(err, context.Canceled):
 		return errCanceled
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return errTimedOut
+		return ErrTimedOut
 	case errors.As(err, &dns):
 		return errHostUnknown
 	case errors.As(err, &cert):

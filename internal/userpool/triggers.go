@@ -202,8 +202,33 @@ func (s *Service) call(ctx context.Context, pool PoolID, name trigger.Name, arn 
 	}
 	defer s.calls.leave(arn)
 	defer s.aside(ctx)()
+	return CallFunction(ctx, s.triggers, arn, event, func(ctx context.Context, attempt int) (context.Context, func(error)) {
+		return s.calling(ctx, TriggerCall{Pool: pool, Trigger: name, Attempt: attempt})
+	})
+}
+
+// calling tells the observers of a try, and returns what tells them of its end.
+func (s *Service) calling(ctx context.Context, c TriggerCall) (context.Context, func(error)) {
+	ends := make([]func(string), len(s.observers))
+	for i, o := range s.observers {
+		ctx, ends[i] = o.Calling(ctx, c)
+	}
+	return ctx, func(err error) {
+		for _, end := range slices.Backward(ends) {
+			end(triggerOutcome(err))
+		}
+	}
+}
+
+// CallFunction calls a function as that of a trigger is called: in time, and again
+// where it gave no answer that it can be held to. Its tries have one id. Each is
+// told to try, which returns the context for it and is told how it ended.
+func CallFunction(ctx context.Context, functions trigger.Invoker, arn string, event []byte, try func(ctx context.Context, attempt int) (context.Context, func(error))) ([]byte, error) {
+	ctx = trigger.WithInvocation(ctx, newID())
 	for attempt := 1; ; attempt++ {
-		answer, err := s.tryCall(ctx, TriggerCall{Pool: pool, Trigger: name, Attempt: attempt}, arn, event)
+		tried, end := try(ctx, attempt)
+		answer, err := tryFunction(tried, functions, arn, event)
+		end(err)
 		failed, ok := errors.AsType[*trigger.InvokeError](err)
 		if !ok || !failed.MayPass() || attempt == triggerTries || ctx.Err() != nil {
 			return answer, err
@@ -214,22 +239,15 @@ func (s *Service) call(ctx context.Context, pool PoolID, name trigger.Name, arn 
 	}
 }
 
-func (s *Service) tryCall(ctx context.Context, c TriggerCall, arn string, event []byte) ([]byte, error) {
-	ends := make([]func(string), len(s.observers))
-	for i, o := range s.observers {
-		ctx, ends[i] = o.Calling(ctx, c)
-	}
+func tryFunction(ctx context.Context, functions trigger.Invoker, arn string, event []byte) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, triggerTimeout)
 	defer cancel()
-	answer, err := s.triggers.Invoke(limited, arn, event)
+	answer, err := functions.Invoke(limited, arn, event)
 	switch {
 	case err == nil && len(answer) > trigger.MaxAnswer:
-		err = &trigger.InvokeError{Fault: trigger.Unreadable, Cause: errors.New("the answer is too long")}
+		return nil, &trigger.InvokeError{Fault: trigger.Unreadable, Cause: errors.New("the answer is too long")}
 	case err != nil && errors.Is(limited.Err(), context.DeadlineExceeded):
-		err = &trigger.InvokeError{Fault: trigger.TimedOut, Cause: errors.New("no answer in time")}
-	}
-	for _, end := range slices.Backward(ends) {
-		end(triggerOutcome(err))
+		return nil, &trigger.InvokeError{Fault: trigger.TimedOut, Cause: errors.New("no answer in time")}
 	}
 	return answer, err
 }
