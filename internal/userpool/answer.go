@@ -293,6 +293,9 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 	if st.request.Parameters["PASSWORD"] == "" {
 		return AuthResult{}, missing("PASSWORD")
 	}
+	if err := s.migrateBefore(ctx, &st, &session, rep.request.ClientMetadata); err != nil {
+		return AuthResult{}, err
+	}
 	return s.signInByPassword(ctx, st, &session)
 }
 

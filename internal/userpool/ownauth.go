@@ -128,17 +128,10 @@ func (s *Service) define(ctx context.Context, r round) (challenge.Decision, erro
 	case response.ChallengeName != nil && *response.ChallengeName != "":
 		return challenge.Decision{Next: challenge.Name(*response.ChallengeName)}, nil
 	}
-	return challenge.Decision{}, s.unusable(ctx, r, trigger.DefineAuthChallenge, "it names no challenge, and neither issues tokens nor fails")
+	return challenge.Decision{}, s.unusable(ctx, r.start.pool, trigger.DefineAuthChallenge, "it names no challenge, and neither issues tokens nor fails")
 }
 
 func said(b *bool) bool { return b != nil && *b }
-
-// unusable is an answer that is well formed and makes no sense.
-func (s *Service) unusable(ctx context.Context, r round, name trigger.Name, why string) error {
-	arn := r.start.pool.Settings.Triggers.Functions[name]
-	s.log.WarnContext(ctx, "trigger failed", "pool", r.start.pool.ID, "trigger", name, "function", arn, "error", why)
-	return TriggerFault(name, arn, fmt.Errorf("%w: %s", trigger.ErrUnrecognizable, why))
-}
 
 // occasion is the sign-in as events name it.
 func (r round) occasion(s *Service) occasion {
@@ -175,7 +168,7 @@ func (s *Service) proceed(ctx context.Context, r round, d challenge.Decision) (s
 	case d.Next == challenge.Custom:
 		return s.createOwn(ctx, r)
 	}
-	return step{}, s.unusable(ctx, r, trigger.DefineAuthChallenge, fmt.Sprintf("it asks for %s, which cannot come next here", clip(string(d.Next))))
+	return step{}, s.unusable(ctx, r.start.pool, trigger.DefineAuthChallenge, fmt.Sprintf("it asks for %s, which cannot come next here", clip(string(d.Next))))
 }
 
 // nextRound decides what comes after an answer.

@@ -66,6 +66,11 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	if st.login, err = parameterLogin(p, r.Parameters); err != nil {
 		return AuthResult{}, err
 	}
+	if st.tellsPassword() {
+		if err := s.migrateBefore(ctx, &st, nil, nil); err != nil {
+			return AuthResult{}, err
+		}
+	}
 	t := p.Settings.Triggers
 	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
 		if err := s.preAuthenticate(ctx, &st); err != nil {
