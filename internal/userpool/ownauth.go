@@ -220,13 +220,18 @@ func (s *Service) ownParty(r round) guard.Party {
 // first of a sign-in counts as a text, since most functions send one then.
 func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 	if trigger.IsBuiltIn(r.start.pool.Settings.Triggers.Functions[trigger.CreateAuthChallenge]) {
-		return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) {
-			if r.answered != nil && r.byCode {
-				next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
+		w := &wording{caller: r.start.request.Caller, metadata: r.metadata, apart: true}
+		w.caller.counted = true // as a start, or as an answer
+		r.start.wording = w
+		return worded(ctx, s, w, r.start.at, func(ctx context.Context) (step, error) {
+			return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) {
+				if r.answered != nil && r.byCode {
+					next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
+					return next, nil, err
+				}
+				next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, r.history)
 				return next, nil, err
-			}
-			next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, r.history)
-			return next, nil, err
+			})
 		})
 	}
 	first := !slices.ContainsFunc(r.history, func(e challenge.Entry) bool { return e.Name == challenge.Custom })

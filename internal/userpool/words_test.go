@@ -168,3 +168,84 @@ func TestCustomMessage_UserChangesMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+func TestCustomMessage_Authentication(t *testing.T) {
+	f := newFunctions(trigger.CustomMessage)
+	inWorld(t, options{functions: f}, func(w *world) {
+		f.on(trigger.CustomMessage, saying)
+		w.signUp(home, asha, password)
+		w.pass(time.Minute)
+		f.forget()
+		// The text that a sign-up waits for comes by a sign-in too.
+		r := w.custom(home, asha)
+		w.custom(home, asha) // inside the gap
+		w.custom(home, ravi) // nobody
+		w.wantCalls(trigger.CustomMessageAuthentication)
+		w.wantText(asha, trigger.CustomMessageAuthentication)
+		e := f.last(t, trigger.CustomMessageAuthentication)
+		if e.Request["userAttributes"].(map[string]any)["cognito:user_status"] != "UNCONFIRMED" || e.Request["clientMetadata"] != nil {
+			t.Errorf("event %+v", e)
+		}
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+		w.must(err)
+		for _, choose := range []func() error{
+			func() error {
+				_, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "SMS_OTP")
+				return err
+			},
+			func() error {
+				r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha)
+				w.must(err)
+				_, err = w.s.RespondToAuthChallenge(w.ctx, userpool.AnswerRequest{
+					Caller: home, ClientID: w.client, Challenge: "SELECT_CHALLENGE", Session: r.Session,
+					Responses: map[string]string{"USERNAME": asha, "ANSWER": "SMS_OTP"}, ClientMetadata: german,
+				})
+				return err
+			},
+		} {
+			w.pass(time.Minute)
+			f.forget()
+			w.must(choose())
+			w.wantCalls(trigger.CustomMessageAuthentication)
+			w.wantText(asha, trigger.CustomMessageAuthentication)
+		}
+		if e := f.last(t, trigger.CustomMessageAuthentication); e.Request["clientMetadata"].(map[string]any)["lang"] != "de" {
+			t.Errorf("event %+v", e)
+		}
+		w.pass(11 * time.Minute)
+		f.on(trigger.CustomMessage, throwing("no"))
+		_, err = w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.want(err, fault.UserLambdaValidation, "CustomMessage failed with error no.")
+	})
+}
+
+// A Define of the pool's own may ask for the built-in code, whose words are the
+// pool's own too.
+func TestCustomMessage_CodeThatAFunctionAsksFor(t *testing.T) {
+	f := newFunctions(trigger.CustomMessage)
+	const texted = "arn:aws:lambda:us-east-1:000000000000:function:" + trigger.TextedCode
+	o := options{functions: f, design: func(s *userpool.PoolSettings) {
+		for _, name := range []trigger.Name{trigger.CreateAuthChallenge, trigger.VerifyAuthChallenge} {
+			s.Triggers.Functions[name] = texted
+		}
+		s.Triggers.Functions[trigger.DefineAuthChallenge] = functionPrefix + string(trigger.DefineAuthChallenge)
+	}}
+	inWorld(t, o, func(w *world) {
+		f.on(trigger.CustomMessage, saying)
+		f.on(trigger.DefineAuthChallenge, func(e event) (map[string]any, error) {
+			if len(e.Request["session"].([]any)) == 1 {
+				return map[string]any{"issueTokens": true}, nil
+			}
+			return map[string]any{"challengeName": "CUSTOM_CHALLENGE"}, nil
+		})
+		w.member(home, asha, password)
+		w.pass(time.Minute)
+		f.forget()
+		r := w.custom(tried(home, "d-1", "InitiateAuth"), asha)
+		r, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+		w.must(err)
+		w.tokens(r)
+		w.wantCalls(trigger.DefineAuthChallengeAuthentication, trigger.CustomMessageAuthentication, trigger.DefineAuthChallengeAuthentication)
+		w.wantText(asha, trigger.CustomMessageAuthentication)
+	})
+}
