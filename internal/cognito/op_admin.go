@@ -36,7 +36,7 @@ type adminCreateUserInput struct {
 	UserPoolId             *string
 	Username               *string
 	UserAttributes         []attributeType
-	ValidationData         []attributeType // for a trigger; not used
+	ValidationData         []attributeType
 	TemporaryPassword      *string
 	ForceAliasCreation     bool
 	MessageAction          *string
@@ -69,6 +69,8 @@ func (a *API) adminCreateUser(ctx context.Context, c userpool.Caller, in *adminC
 		Suppress:           value(in.MessageAction) == "SUPPRESS",
 		Resend:             value(in.MessageAction) == "RESEND",
 		DesiredMediums:     in.DesiredDeliveryMediums,
+		ValidationData:     textsIn(in.ValidationData),
+		ClientMetadata:     in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -129,7 +131,8 @@ func (in *adminConfirmSignUpInput) validate(v *violations) {
 }
 
 func (a *API) adminConfirmSignUp(ctx context.Context, _ userpool.Caller, in *adminConfirmSignUpInput) (*emptyAnswer, error) {
-	return &emptyAnswer{}, a.service.AdminConfirmSignUp(ctx, userpool.PoolID(value(in.UserPoolId)), value(in.Username))
+	pool := userpool.PoolID(value(in.UserPoolId))
+	return &emptyAnswer{}, a.service.AdminConfirmSignUp(ctx, pool, value(in.Username), in.ClientMetadata)
 }
 
 func (a *API) adminDisableUser(ctx context.Context, _ userpool.Caller, in *adminUserInput) (*emptyAnswer, error) {

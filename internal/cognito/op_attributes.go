@@ -37,7 +37,7 @@ type getUserAttributeVerificationCodeOutput struct {
 }
 
 func (a *API) getUserAttributeVerificationCode(ctx context.Context, c userpool.Caller, in *getUserAttributeVerificationCodeInput) (*getUserAttributeVerificationCodeOutput, error) {
-	d, err := a.service.GetUserAttributeVerificationCode(ctx, c, value(in.AccessToken), value(in.AttributeName))
+	d, err := a.service.GetUserAttributeVerificationCode(ctx, c, value(in.AccessToken), value(in.AttributeName), in.ClientMetadata)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (in *adminUpdateUserAttributesInput) validate(v *violations) {
 
 func (a *API) adminUpdateUserAttributes(ctx context.Context, c userpool.Caller, in *adminUpdateUserAttributesInput) (*emptyAnswer, error) {
 	pool := userpool.PoolID(value(in.UserPoolId))
-	return &emptyAnswer{}, a.service.AdminUpdateUserAttributes(ctx, c, pool, value(in.Username), attributesIn(in.UserAttributes))
+	return &emptyAnswer{}, a.service.AdminUpdateUserAttributes(ctx, c, pool, value(in.Username), attributesIn(in.UserAttributes), in.ClientMetadata)
 }
 
 type adminDeleteUserAttributesInput struct {

@@ -48,10 +48,11 @@ type forgotPasswordOutput struct {
 
 func (a *API) forgotPassword(ctx context.Context, c userpool.Caller, in *forgotPasswordInput) (*forgotPasswordOutput, error) {
 	d, err := a.service.ForgotPassword(ctx, userpool.ForgotPasswordRequest{
-		Caller:     c,
-		ClientID:   userpool.ClientID(value(in.ClientId)),
-		SecretHash: value(in.SecretHash),
-		Username:   value(in.Username),
+		Caller:         c,
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		SecretHash:     value(in.SecretHash),
+		Username:       value(in.Username),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +87,8 @@ func (a *API) confirmForgotPassword(ctx context.Context, c userpool.Caller, in *
 		Username:   value(in.Username),
 		Code:       value(in.ConfirmationCode),
 		Password:   value(in.Password),
+
+		ClientMetadata: in.ClientMetadata,
 	})
 }
 
@@ -101,7 +104,8 @@ func (in *adminResetUserPasswordInput) validate(v *violations) {
 }
 
 func (a *API) adminResetUserPassword(ctx context.Context, c userpool.Caller, in *adminResetUserPasswordInput) (*emptyAnswer, error) {
-	return &emptyAnswer{}, a.service.AdminResetUserPassword(ctx, c, userpool.PoolID(value(in.UserPoolId)), value(in.Username))
+	pool := userpool.PoolID(value(in.UserPoolId))
+	return &emptyAnswer{}, a.service.AdminResetUserPassword(ctx, c, pool, value(in.Username), in.ClientMetadata)
 }
 
 func (a *API) adminUserGlobalSignOut(ctx context.Context, _ userpool.Caller, in *adminUserInput) (*emptyAnswer, error) {

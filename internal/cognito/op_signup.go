@@ -12,7 +12,7 @@ type signUpInput struct {
 	Username          *string
 	Password          *string
 	UserAttributes    []attributeType
-	ValidationData    []attributeType // for a trigger; not used
+	ValidationData    []attributeType
 	ClientMetadata    textMap
 	AnalyticsMetadata *analyticsMetadataType
 	UserContextData   *userContextDataType
@@ -42,6 +42,9 @@ func (a *API) signUp(ctx context.Context, c userpool.Caller, in *signUpInput) (*
 		Username:   value(in.Username),
 		Password:   value(in.Password),
 		Attributes: attributesIn(in.UserAttributes),
+
+		ValidationData: textsIn(in.ValidationData),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +89,7 @@ func (a *API) confirmSignUp(ctx context.Context, c userpool.Caller, in *confirmS
 		Code:               value(in.ConfirmationCode),
 		Session:            value(in.Session),
 		ForceAliasCreation: in.ForceAliasCreation,
+		ClientMetadata:     in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err
@@ -114,10 +118,11 @@ type resendConfirmationCodeOutput struct {
 
 func (a *API) resendConfirmationCode(ctx context.Context, c userpool.Caller, in *resendConfirmationCodeInput) (*resendConfirmationCodeOutput, error) {
 	d, err := a.service.ResendConfirmationCode(ctx, userpool.ResendRequest{
-		Caller:     c,
-		ClientID:   userpool.ClientID(value(in.ClientId)),
-		SecretHash: value(in.SecretHash),
-		Username:   value(in.Username),
+		Caller:         c,
+		ClientID:       userpool.ClientID(value(in.ClientId)),
+		SecretHash:     value(in.SecretHash),
+		Username:       value(in.Username),
+		ClientMetadata: in.ClientMetadata,
 	})
 	if err != nil {
 		return nil, err

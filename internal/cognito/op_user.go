@@ -46,7 +46,7 @@ type updateUserAttributesOutput struct {
 }
 
 func (a *API) updateUserAttributes(ctx context.Context, c userpool.Caller, in *updateUserAttributesInput) (*updateUserAttributesOutput, error) {
-	sent, err := a.service.UpdateUserAttributes(ctx, c, value(in.AccessToken), attributesIn(in.UserAttributes))
+	sent, err := a.service.UpdateUserAttributes(ctx, c, value(in.AccessToken), attributesIn(in.UserAttributes), in.ClientMetadata)
 	if err != nil {
 		return nil, err
 	}

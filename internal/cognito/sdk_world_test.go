@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -29,6 +30,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -60,6 +62,28 @@ type world struct {
 	client   string
 	service  *userpool.Service
 	metrics  *metrics.Metrics
+
+	functions functions // of pools with triggers
+}
+
+// functions give every event back, and keep it.
+type functions struct {
+	mu     sync.Mutex // guards events
+	events []functionEvent
+}
+
+type functionEvent = trigger.Event[map[string]any, map[string]any]
+
+// Invoke implements trigger.Invoker.
+func (f *functions) Invoke(_ context.Context, _ string, event []byte) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var e functionEvent
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	f.events = append(f.events, e)
+	return event, nil
 }
 
 // safeBuffer is a log that goroutines may write to.
@@ -176,7 +200,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	w.metrics = metrics.New(metrics.Build{Version: "test"})
 	service, err := userpool.Open(w.ctx, userpool.Config{
 		Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
-		Observers: []userpool.Observer{w.metrics},
+		Observers: []userpool.Observer{w.metrics}, Triggers: &w.functions,
 	})
 	w.must(err)
 	w.metrics.Follow(service)

@@ -83,6 +83,19 @@ func attributesIn(list []attributeType) []userpool.Attribute {
 	return out
 }
 
+// textsIn is a list of attributes as the map that functions get, nil where it is
+// empty.
+func textsIn(list []attributeType) map[string]string {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(list))
+	for _, a := range list {
+		out[value(a.Name)] = value(a.Value)
+	}
+	return out
+}
+
 func attributesOut(list []userpool.Attribute) []attributeType {
 	out := make([]attributeType, len(list))
 	for i, a := range list {

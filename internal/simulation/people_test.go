@@ -565,7 +565,7 @@ func (s *sim) endsSignIns(p *person) {
 func (s *sim) demandsReset(p *person) {
 	number := s.target(p)
 	s.noteEnd(s.operate(p, "AdminResetUserPassword", number, func(ctx context.Context, n *userpool.Service) error {
-		return n.AdminResetUserPassword(ctx, p.caller, s.pool, number)
+		return n.AdminResetUserPassword(ctx, p.caller, s.pool, number, nil)
 	}), number)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/otp"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // temporaryLength is the length of a password that Bellhop makes for somebody.
@@ -38,6 +39,8 @@ func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, err
 	if err != nil {
 		return UserView{}, err
 	}
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
 	if r.Resend {
 		return s.resendInvitation(ctx, p, r, at)
 	}
@@ -45,15 +48,18 @@ func (s *Service) AdminCreateUser(ctx context.Context, r NewUser) (UserView, err
 	if err != nil {
 		return UserView{}, err
 	}
+	if err := s.preCreate(ctx, p, u, r); err != nil {
+		return UserView{}, err
+	}
 	if r.TemporaryPassword == "" && canDoWithout(p, u.Attributes) == nil {
 		return s.createByAdmin(ctx, p, u, name, r.ForceAliasCreation, nil, at)
 	}
+	u.Status = StatusForceChangePassword
 	verifier, invitation, err := s.invite(ctx, p, u, r, at)
 	if err != nil {
 		return UserView{}, err
 	}
 	u.setPassword(p, verifier, at)
-	u.Status = StatusForceChangePassword
 	return s.createByAdmin(ctx, p, u, name, r.ForceAliasCreation, invitation, at)
 }
 
@@ -103,7 +109,7 @@ func (s *Service) invite(ctx context.Context, p Pool, u User, r NewUser, at time
 	if verifier, err = s.newVerifier(ctx, p, u.ID, u.Username, password); err != nil {
 		return secret{}, nil, err
 	}
-	invitation, err = s.invitation(p, u, r, password, at)
+	invitation, err = s.invitation(ctx, p, u, r, password, at)
 	return verifier, invitation, err
 }
 
@@ -123,7 +129,7 @@ func (s *Service) temporaryPassword(p Pool, given string) (string, error) {
 // none is wanted. It goes by SMS unless other media are desired (the service
 // model's DesiredDeliveryMediums), and by the one that he has where the first
 // is not to be had.
-func (s *Service) invitation(p Pool, u User, r NewUser, password string, at time.Time) (*Message, error) {
+func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, password string, at time.Time) (*Message, error) {
 	if r.Suppress {
 		return nil, nil
 	}
@@ -144,6 +150,18 @@ func (s *Service) invitation(p Pool, u User, r NewUser, password string, at time
 	if !to.Email.IsZero() {
 		m.Template = orElse(p.Settings.Mail.Invitation, defaultInvitation)
 		m.Headline = orElse(p.Settings.Mail.InvitationSubject, defaultInvitationSubject)
+	}
+	if !p.Settings.Triggers.has(trigger.CustomMessage) {
+		return m, nil
+	}
+	said, err := s.wordMessage(ctx, occasion{pool: p, userName: u.Username}, trigger.CustomMessageAdminCreateUser, u, to, r.ClientMetadata)
+	if err != nil {
+		return nil, err
+	}
+	if to.Email.IsZero() {
+		m.Template = orElse(said.sms, m.Template)
+	} else {
+		m.Template, m.Headline = orElse(said.mail, m.Template), orElse(said.subject, m.Headline)
 	}
 	return m, nil
 }
@@ -168,7 +186,7 @@ func invited(u User, desired []string) (Contact, error) {
 // the invitation in the outbox.
 func (s *Service) createByAdmin(ctx context.Context, p Pool, u User, name string, force bool, invitation *Message, at time.Time) (UserView, error) {
 	err := s.store.Update(ctx, func(tx Tx) error {
-		switch _, err := s.holder(ctx, tx, Registration{PoolID: p.ID, Name: name}); {
+		switch _, err := holder(ctx, tx, Registration{PoolID: p.ID, Name: name}); {
 		case err == nil:
 			return nameExists(p, name, errAccountExists)
 		case !errors.Is(err, ErrNotFound):
@@ -285,16 +303,7 @@ func findTarget(ctx context.Context, tx Tx, pool PoolID, username string, at tim
 
 // pendingView shows a sign-up that nobody confirmed as Cognito shows the user.
 func pendingView(p Pool, r Registration) UserView {
-	u := User{
-		ID: r.Sub, Username: p.Settings.username(r), Enabled: true, Status: StatusUnconfirmed,
-		Attributes: maps.Clone(r.Attributes), CreatedAt: r.CreatedAt, ModifiedAt: r.CreatedAt,
-	}
-	for _, attr := range contactAttributes {
-		if c := u.contact(attr); !c.IsZero() {
-			u.Attributes[c.verified()] = "false"
-		}
-	}
-	return u.view(all)
+	return r.asUser(p).view(all)
 }
 
 // AdminGetUser shows a user, or the newest pending sign-up of the name.
@@ -318,50 +327,66 @@ func (s *Service) AdminGetUser(ctx context.Context, pool PoolID, username string
 // without proof of the number. Its password and attributes stay only if one
 // and the same address block and client made all of the name's sign-ups: the
 // administrator cannot tell whose the newest is.
-func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username string) error {
+func (s *Service) AdminConfirmSignUp(ctx context.Context, pool PoolID, username string, metadata map[string]string) error {
 	at := s.now()
-	return s.store.Update(ctx, func(tx Tx) error {
-		t, err := findTarget(ctx, tx, pool, username, at)
-		if err != nil {
+	var t target
+	var u User
+	err := s.store.Update(ctx, func(tx Tx) (err error) {
+		if t, err = findTarget(ctx, tx, pool, username, at); err != nil {
 			return err
 		}
 		if t.known {
 			return fault.New(fault.NotAuthorized, "User cannot be confirmed. Current status is %s", t.user.Status)
 		}
-		_, err = s.adminConfirm(ctx, tx, t, at)
+		u, err = s.adminConfirm(ctx, tx, t, at)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.confirmed(ctx, t.pool, "", u, trigger.PostConfirmationConfirmSignUp, metadata)
 }
 
 func (s *Service) adminConfirm(ctx context.Context, tx Tx, t target, at time.Time) (User, error) {
 	own := t.pool.Settings.exact() ||
 		allBy(t.all, t.newest.Requester, t.newest.ClientID) && t.pool.Settings.Behaviour() != Strict
-	reg := t.newest
-	if reg.Existing != "" {
+	if t.newest.Existing != "" {
 		return User{}, errNoUser
 	}
+	return s.confirmUnproved(ctx, tx, t.pool, t.newest, own, at)
+}
+
+// confirmUnproved makes a sign-up a user though nobody has shown that its contact
+// is his. What it said of him stays if it is his own, until a code proves that it
+// was not (see User.Unproved); a contact is verified if PreSignUp called it so. An
+// alias of such a contact that somebody has moves only in a pool that is exact.
+func (s *Service) confirmUnproved(ctx context.Context, tx Tx, p Pool, reg Registration, own bool, at time.Time) (User, error) {
 	u := User{
-		PoolID: t.pool.ID, ID: reg.Sub, Username: t.pool.Settings.username(reg), Status: StatusConfirmed, Enabled: true,
-		Attributes: map[string]string{}, CreatedAt: reg.CreatedAt, ModifiedAt: at, Unproved: !t.pool.Settings.exact(),
+		PoolID: p.ID, ID: reg.Sub, Username: p.Settings.username(reg), Status: StatusConfirmed, Enabled: true,
+		Attributes: map[string]string{}, CreatedAt: reg.CreatedAt, ModifiedAt: at, Unproved: !p.Settings.exact(),
 	}
 	if own {
 		u.Attributes = maps.Clone(reg.Attributes)
 		if u.Verifier, u.SRPIdentity = reg.Verifier, reg.SRPIdentity; u.Verifier != "" {
 			u.PasswordAt = at
 		}
-	} else if to := signUpContact(t.pool, reg); !to.IsZero() {
+	} else if to := signUpContact(p, reg); !to.IsZero() {
 		u.Attributes[to.attribute()] = to.Text()
 	}
-	if name := t.pool.Settings.loginBy(reg.Name).contact; !name.IsZero() {
+	if name := p.Settings.loginBy(reg.Name).contact; !name.IsZero() {
 		u.Names = []string{reg.Name}
 		u.Attributes[name.attribute()] = orElse(reg.Attributes[name.attribute()], name.Text())
 	}
 	for _, attr := range contactAttributes {
 		if c := u.contact(attr); !c.IsZero() {
-			u.Attributes[c.verified()] = "false"
+			u.Attributes[c.verified()] = orElse(u.Attributes[c.verified()], "false")
 		}
 	}
-	return u, s.createFromSignUp(ctx, tx, t.pool, u, reg.Name)
+	u.Names = signInNames(p, u)
+	if err := s.freeAliases(ctx, tx, p, u, p.Settings.exact(), at); err != nil {
+		return User{}, err
+	}
+	return u, s.createFromSignUp(ctx, tx, p, u, reg.Name)
 }
 
 // AdminSetUserPassword sets a password: permanent, or temporary and to be

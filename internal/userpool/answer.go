@@ -276,7 +276,8 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 		if choice == nameEmailOTP {
 			medium = byEmail
 		}
-		return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
+		st.wording = &wording{caller: rep.request.Caller, metadata: rep.request.ClientMetadata}
+		return s.takeWorded(ctx, rep.turn(), st.wording, func(tx Tx) (step, *fault.Error, error) {
 			if err := s.consume(ctx, tx, session, rep.at); err != nil {
 				return step{}, nil, err
 			}
@@ -292,6 +293,9 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 	}
 	if st.request.Parameters["PASSWORD"] == "" {
 		return AuthResult{}, missing("PASSWORD")
+	}
+	if err := s.migrateBefore(ctx, &st, &session, rep.request.ClientMetadata); err != nil {
+		return AuthResult{}, err
 	}
 	return s.signInByPassword(ctx, st, &session)
 }

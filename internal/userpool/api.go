@@ -62,6 +62,11 @@ type SignUpRequest struct {
 	Username   string
 	Password   string // "" for none
 	Attributes []Attribute
+	// ValidationData reaches PreSignUp alone, and is kept nowhere.
+	ValidationData map[string]string
+	// ClientMetadata reaches the triggers that the request sets off, here and in
+	// the requests below.
+	ClientMetadata map[string]string
 }
 
 // SignUpResult is what a sign-up answers. Delivery is nil if no code was due.
@@ -81,14 +86,16 @@ type ConfirmSignUpRequest struct {
 	Code               string
 	Session            string // of SignUp, "" if the client kept none
 	ForceAliasCreation bool
+	ClientMetadata     map[string]string
 }
 
 // ResendRequest asks for the sign-up's code once more.
 type ResendRequest struct {
-	Caller     Caller
-	ClientID   ClientID
-	SecretHash string
-	Username   string
+	Caller         Caller
+	ClientID       ClientID
+	SecretHash     string
+	Username       string
+	ClientMetadata map[string]string
 }
 
 // Sign-in
@@ -226,9 +233,11 @@ type NewUser struct {
 	Suppress           bool // MessageAction SUPPRESS: no invitation
 	Resend             bool // MessageAction RESEND: a new invitation
 	DesiredMediums     []string
+	ValidationData     map[string]string // for PreSignUp alone
+	ClientMetadata     map[string]string
 }
 
-// The methods of Service that faces call:
+// The methods of Service that faces call; metadata is ClientMetadata:
 //
 //	SignUp(ctx, SignUpRequest) (SignUpResult, error)
 //	ConfirmSignUp(ctx, ConfirmSignUpRequest) (session string, err error)
@@ -239,9 +248,9 @@ type NewUser struct {
 //	RevokeToken(ctx, RevokeRequest) error
 //	GlobalSignOut(ctx, accessToken string) error
 //	GetUser(ctx, accessToken string) (UserView, error)
-//	UpdateUserAttributes(ctx, Caller, accessToken string, []Attribute) ([]Delivery, error)
+//	UpdateUserAttributes(ctx, Caller, accessToken string, []Attribute, metadata) ([]Delivery, error)
 //	DeleteUserAttributes(ctx, Caller, accessToken string, names []string) error
-//	GetUserAttributeVerificationCode(ctx, Caller, accessToken, attribute string) (Delivery, error)
+//	GetUserAttributeVerificationCode(ctx, Caller, accessToken, attribute string, metadata) (Delivery, error)
 //	VerifyUserAttribute(ctx, Caller, accessToken, attribute, code string) error
 //	ChangePassword(ctx, PasswordChange) error
 //	ForgotPassword(ctx, ForgotPasswordRequest) (Delivery, error)
@@ -269,11 +278,11 @@ type NewUser struct {
 //	AdminCreateUser(ctx, NewUser) (UserView, error)
 //	AdminGetUser(ctx, PoolID, username string) (UserView, error)
 //	AdminSetUserPassword(ctx, PoolID, username, password string, permanent bool) error
-//	AdminResetUserPassword(ctx, Caller, PoolID, username string) error
-//	AdminUpdateUserAttributes(ctx, Caller, PoolID, username string, []Attribute) error
+//	AdminResetUserPassword(ctx, Caller, PoolID, username string, metadata) error
+//	AdminUpdateUserAttributes(ctx, Caller, PoolID, username string, []Attribute, metadata) error
 //	AdminDeleteUserAttributes(ctx, Caller, PoolID, username string, names []string) error
 //	AdminUserGlobalSignOut(ctx, PoolID, username string) error
-//	AdminConfirmSignUp(ctx, PoolID, username string) error
+//	AdminConfirmSignUp(ctx, PoolID, username string, metadata) error
 //	AdminDisableUser(ctx, PoolID, username string) error
 //	AdminEnableUser(ctx, PoolID, username string) error
 //	AdminDeleteUser(ctx, PoolID, username string) error

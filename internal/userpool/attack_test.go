@@ -30,7 +30,7 @@ func (w *world) withoutRevocation() {
 func TestUnproved_StrictConfirmation_DropsTheStrangersToo(t *testing.T) {
 	inWorld(t, options{behaviour: userpool.Strict, limitsOff: true}, func(w *world) {
 		w.signUp(stranger, asha, intruders, userpool.Attribute{Name: "name", Value: "Mallory"})
-		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 		r := w.signUp(home, asha, password)
 		session, err := w.confirm(home, asha, w.code(asha), r.Session)
 		w.must(err)
@@ -60,7 +60,7 @@ func TestUnproved_StrangersTokensEndWithTheFirstProof(t *testing.T) {
 			inWorld(t, options{limitsOff: true}, func(w *world) {
 				w.withoutRevocation()
 				w.signUp(stranger, asha, intruders, userpool.Attribute{Name: "email", Value: "m@example.com"})
-				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 				r, err := w.passwordOf(stranger, asha, intruders)
 				w.must(err)
 				bad := w.tokens(r)
@@ -193,7 +193,7 @@ func TestApproval_NoCodeSent_OnlyTheAdministratorLetsIn(t *testing.T) {
 			if n := w.texts(asha); n != 0 {
 				t.Errorf("%d texts to somebody whom nobody approved", n)
 			}
-			w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+			w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 			if w.canSignInWith(asha, intruders) {
 				t.Error("the stranger's password is the account's")
 			}
@@ -361,7 +361,7 @@ func TestUnproved_VerifiedByTheAdministrator_TheFirstCodeStillDropsTheStrangers(
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, options{}, func(w *world) {
 				w.signUp(stranger, asha, intruders, attr("name", "Mallory"))
-				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 				w.must(w.adminUpdate(asha, attr("phone_number_verified", "true")))
 				w.must(w.s.TagPool(w.ctx, w.pool, map[string]string{"bellhop:behaviour": string(c.behaviour)}))
 				c.proof(w)
@@ -384,7 +384,7 @@ func TestUnproved_ProofOfAnotherContact_NeitherCostsTheNameNorKeepsItFromItsOwne
 		proof func(w *world, access string)
 	}{
 		{"verified", func(w *world, access string) {
-			_, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email")
+			_, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email", nil)
 			w.must(err)
 			w.must(w.verify(access, "email", w.mailed(ashaMail)))
 		}},
@@ -403,7 +403,7 @@ func TestUnproved_ProofOfAnotherContact_NeitherCostsTheNameNorKeepsItFromItsOwne
 			}
 			inWorld(t, options{design: design}, func(w *world) {
 				w.signUp(home, asha, password, attr("email", ashaMail))
-				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 				r, err := w.passwordOf(home, asha, password)
 				w.must(err)
 				c.proof(w, w.tokens(r).Access)

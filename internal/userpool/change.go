@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // A phone number or e-mail address that the pool verifies, or that users sign in
@@ -22,7 +23,7 @@ import (
 type change struct {
 	pool    Pool
 	client  Client // none for an administrator's
-	caller  Caller
+	wording *wording
 	byAdmin bool
 	was     User
 	user    User
@@ -30,8 +31,8 @@ type change struct {
 	at      time.Time
 }
 
-func newChange(p Pool, u User, caller Caller, at time.Time) *change {
-	return &change{pool: p, caller: caller, was: u, user: u.apart(), at: at}
+func newChange(p Pool, u User, w *wording, at time.Time) *change {
+	return &change{pool: p, wording: w, was: u, user: u.apart(), at: at}
 }
 
 // apart is the user with attributes of his own to be changed.
@@ -176,7 +177,8 @@ func (s *Service) made(ctx context.Context, tx Tx, k *change) ([]Delivery, error
 	sent := make([]Delivery, 0, len(k.codes))
 	for _, to := range k.codes {
 		d, err := s.sendVerification(ctx, tx, codeRequest{
-			pool: k.pool, client: k.client, subject: string(u.ID), to: to, caller: k.caller, at: k.at,
+			pool: k.pool, client: k.client, subject: string(u.ID), to: to, caller: k.wording.caller, at: k.at,
+			wording: k.wording, source: trigger.CustomMessageUpdateUserAttribute, user: u,
 		})
 		if err != nil {
 			return nil, err

@@ -8,7 +8,7 @@ import (
 )
 
 func (w *world) adminUpdate(name string, attrs ...userpool.Attribute) error {
-	return w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, name, attrs)
+	return w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, name, attrs, nil)
 }
 
 func TestAdminUpdateUserAttributes_NameMovesAtOnce(t *testing.T) {

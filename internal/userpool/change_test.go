@@ -11,7 +11,7 @@ import (
 const raviMail = "ravi@example.org"
 
 func (w *world) update(access string, attrs ...userpool.Attribute) ([]userpool.Delivery, error) {
-	return w.s.UpdateUserAttributes(w.ctx, home, access, attrs)
+	return w.s.UpdateUserAttributes(w.ctx, home, access, attrs, nil)
 }
 
 func (w *world) verify(access, attr, code string) error {
@@ -84,7 +84,7 @@ func TestChangeNumber_SecondChangeVoidsTheFirst(t *testing.T) {
 		_, err = w.update(access, attr("phone_number", third))
 		w.must(err)
 		w.want(w.verify(access, "phone_number", first), fault.CodeMismatch, "")
-		again, err := w.s.GetUserAttributeVerificationCode(w.ctx, mobile, access, "phone_number")
+		again, err := w.s.GetUserAttributeVerificationCode(w.ctx, mobile, access, "phone_number", nil)
 		w.must(err)
 		if again.Destination != "+********0031" {
 			t.Errorf("sent to %s", again.Destination)
@@ -97,7 +97,7 @@ func TestChangeNumber_SecondChangeVoidsTheFirst(t *testing.T) {
 		_, err = w.update(access, attr("phone_number", third)) // the one that he has: changed his mind
 		w.must(err)
 		w.want(w.verify(access, "phone_number", code), fault.ExpiredCode, "")
-		_, err = w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "phone_number")
+		_, err = w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "phone_number", nil)
 		w.want(err, fault.InvalidParameter, "verified already")
 	})
 }
@@ -185,7 +185,7 @@ func TestUnexpiredChange_DiesWithWhatTakesTheAccountBack(t *testing.T) {
 		"admin password": func(w *world, _ string) error {
 			return w.s.AdminSetUserPassword(w.ctx, w.pool, asha, newPassword, true)
 		},
-		"admin reset":       func(w *world, _ string) error { return w.s.AdminResetUserPassword(w.ctx, mobile, w.pool, asha) },
+		"admin reset":       func(w *world, _ string) error { return w.s.AdminResetUserPassword(w.ctx, mobile, w.pool, asha, nil) },
 		"admin's own value": func(w *world, _ string) error { return w.adminUpdate(asha, attr("phone_number", asha)) },
 		"change by another": func(w *world, access string) error {
 			_, err := w.update(access, attr("phone_number", "+919800000077"))
@@ -231,7 +231,7 @@ func TestChangeContact_NeitherVerifiedNorAName_AtOnce(t *testing.T) {
 		}
 		w.wants(access, "email", ashaMail)
 		w.wants(access, "email_verified", "false")
-		d, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email")
+		d, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email", nil)
 		w.must(err)
 		if d != (userpool.Delivery{Destination: "a***@e***", Medium: "EMAIL", Attribute: "email"}) {
 			t.Errorf("delivery %+v", d)
@@ -400,7 +400,7 @@ func TestVerificationCode_RefusalsAndBudget(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		access := w.member(home, asha, password).Access
 		ask := func(attr string) error {
-			_, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, attr)
+			_, err := w.s.GetUserAttributeVerificationCode(w.ctx, home, access, attr, nil)
 			return err
 		}
 		w.want(ask("name"), fault.InvalidParameter, "Only phone_number and email can be verified.")
@@ -432,7 +432,7 @@ func TestUpdateUserAttributes_RepeatSendsOnce(t *testing.T) {
 	inWorld(t, options{limitsOff: true}, func(w *world) {
 		access := w.member(home, asha, password).Access
 		for range 3 {
-			sent, err := w.s.UpdateUserAttributes(w.ctx, tried(home, "u", "u"), access, []userpool.Attribute{attr("phone_number", ravi)})
+			sent, err := w.s.UpdateUserAttributes(w.ctx, tried(home, "u", "u"), access, []userpool.Attribute{attr("phone_number", ravi)}, nil)
 			w.must(err)
 			if len(sent) != 1 {
 				t.Errorf("deliveries %+v", sent)

@@ -15,6 +15,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // codeTTL is a texted code's life. NIST SP 800-63B-4 section 3.1.3.2 allows no
@@ -52,6 +53,12 @@ type codeRequest struct {
 	hideMask     bool // how the destination is shown, see veiled
 	evenMask     bool
 	at           time.Time
+
+	// Of a message that the pool's CustomMessage function may word: the words, what
+	// sets the function off, and whom it is told of. Without words it is not asked.
+	wording *wording
+	source  trigger.Source
+	user    User
 }
 
 // tries and digits follow from the purpose and the pool's behaviour.
@@ -73,7 +80,19 @@ func (r codeRequest) digits() int {
 func (r codeRequest) signsIn() bool { return r.purpose == PurposeSignIn || r.purpose == PurposeOTP }
 
 // template is the text with {####}, and an e-mail's headline.
-func (r codeRequest) template() (text, headline string) {
+func (r codeRequest) template() (text, headline string, err error) {
+	said, err := r.words()
+	if err != nil {
+		return "", "", err
+	}
+	text, headline = r.poolTemplate()
+	if r.to.Email.IsZero() {
+		return orElse(said.sms, text), headline, nil
+	}
+	return orElse(said.mail, text), orElse(said.subject, headline), nil
+}
+
+func (r codeRequest) poolTemplate() (text, headline string) {
 	s := r.pool.Settings
 	byMail := !r.to.Email.IsZero()
 	switch {
@@ -240,7 +259,10 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 			return Challenge{}, err
 		}
 	}
-	text, headline := r.template()
+	text, headline, err := r.template()
+	if err != nil {
+		return Challenge{}, err
+	}
 	return c, tx.InsertMessage(ctx, Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,

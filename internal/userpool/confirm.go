@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // ConfirmSignUp compares a code with the live ones of all pending sign-ups of
@@ -37,15 +38,27 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if r.Session == "" {
 		caller = caller.guessable()
 	}
-	session, err := once(ctx, s, caller, at, nil, func(tx Tx) (string, *fault.Error, error) {
+	result, err := once(ctx, s, caller, at, nil, func(tx Tx) (signedUp, *fault.Error, error) {
 		u, err := s.findSubject(ctx, tx, p, l, at)
 		if err != nil {
-			return "", nil, err
+			return signedUp{}, nil, err
 		}
 		return s.confirm(ctx, tx, confirmation{request: r, client: c, pool: p, subject: u, at: at})
 	})
 	s.wake() // for a notice
-	return session, err
+	if err == nil {
+		err = s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)
+	}
+	if err != nil {
+		return "", err
+	}
+	return result.Session, nil
+}
+
+// signedUp is what ConfirmSignUp came to.
+type signedUp struct {
+	Session string `json:"s,omitempty"`
+	User    UserID `json:"u,omitempty"` // who came to be; "" where he was there already
 }
 
 // confirmation is a ConfirmSignUp under way.
@@ -57,31 +70,31 @@ type confirmation struct {
 	at      time.Time
 }
 
-func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (string, *fault.Error, error) {
+func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (signedUp, *fault.Error, error) {
 	live, err := s.liveSignUps(ctx, tx, k)
 	if err != nil {
-		return "", nil, err
+		return signedUp{}, nil, err
 	}
 	if len(live) == 0 {
-		return "", nil, nothingToConfirm(k)
+		return signedUp{}, nil, nothingToConfirm(k)
 	}
 	bearer, err := s.bearsSignUp(ctx, tx, k)
 	if err != nil {
-		return "", nil, err
+		return signedUp{}, nil, err
 	}
 	caller := k.request.Caller
 	matched, err := s.match(ctx, tx, live, k.request.Code, caller, k.at)
 	if err != nil {
-		return "", nil, err
+		return signedUp{}, nil, err
 	}
 	if matched.verdict != right {
-		return "", matched.verdict.refusal(), nil
+		return signedUp{}, matched.verdict.refusal(), nil
 	}
 	if err := s.settle(ctx, tx, matched.challenge, s.party(matched.challenge.To, caller.requester()), k.at); err != nil {
-		return "", nil, err
+		return signedUp{}, nil, err
 	}
-	session, err := s.win(ctx, tx, k, matched.challenge, live, bearer)
-	return session, nil, err
+	result, err := s.win(ctx, tx, k, matched.challenge, live, bearer)
+	return result, nil, err
 }
 
 // liveSignUps are the unexpired codes of the name's pending sign-ups.
@@ -125,15 +138,15 @@ func (s *Service) bearsSignUp(ctx context.Context, tx Tx, k confirmation) (Regis
 }
 
 // win makes the sign-up with the matching code the user.
-func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge, live []Challenge, bearer RegistrationID) (string, error) {
+func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge, live []Challenge, bearer RegistrationID) (result signedUp, err error) {
 	id := code.Registration
 	reg, err := tx.Registration(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("winning registration: %w", err)
+		return signedUp{}, fmt.Errorf("winning registration: %w", err)
 	}
 	regs, err := tx.Registrations(ctx, reg.PoolID, reg.Name, k.at)
 	if err != nil {
-		return "", err
+		return signedUp{}, err
 	}
 	own := bearer == id || k.pool.Settings.exact()
 	if !own && k.pool.Settings.Behaviour() != Strict && k.at.Before(reg.CreatedAt.Add(codeTTL)) {
@@ -148,15 +161,17 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge
 		u, err = s.confirmUser(ctx, tx, newcomer{
 			pool: k.pool, reg: reg, proved: code.To, own: own, force: k.request.ForceAliasCreation, at: k.at,
 		})
+		result.User = u.ID
 	}
 	if err != nil || !usesSession(k.pool, k.client) {
-		return "", err
+		return result, err
 	}
-	return s.openSession(ctx, tx, Session{
+	result.Session, err = s.openSession(ctx, tx, Session{
 		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(u.ID), Step: step,
 		Username: u.Username, Name: reg.Name, CreatedAt: k.at,
 		ExpiresAt: s.after(k.at, min(signedUpTTL, k.client.Settings.sessionTTL())),
 	})
+	return result, err
 }
 
 // confirmExisting ends a strict sign-up of somebody who is a user already: what

@@ -240,7 +240,7 @@ func (p *people) liveOn(number string, from userpool.Caller) {
 		delete(p.state, number)
 		return
 	case 2:
-		p.must(p.s.AdminConfirmSignUp(p.ctx, p.pool, number))
+		p.must(p.s.AdminConfirmSignUp(p.ctx, p.pool, number, nil))
 	case 3: // makes a user with another sub
 		p.texted(from, number)
 	case 4: // by the code of whichever sign-up was texted last

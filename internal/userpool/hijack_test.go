@@ -267,7 +267,7 @@ func TestPreHijack_ChangeAndReset(t *testing.T) {
 				t.Run(class+"/"+way+"/"+string(behaviour), func(t *testing.T) {
 					inWorld(t, options{behaviour: behaviour, limitsOff: true}, func(w *world) {
 						w.signUp(stranger, asha, intruders)
-						w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+						w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 						auth, err := w.byPassword(asha, intruders)
 						w.must(err)
 						later := prepare(w, w.tokens(auth).Access)

@@ -128,17 +128,10 @@ func (s *Service) define(ctx context.Context, r round) (challenge.Decision, erro
 	case response.ChallengeName != nil && *response.ChallengeName != "":
 		return challenge.Decision{Next: challenge.Name(*response.ChallengeName)}, nil
 	}
-	return challenge.Decision{}, s.unusable(ctx, r, trigger.DefineAuthChallenge, "it names no challenge, and neither issues tokens nor fails")
+	return challenge.Decision{}, s.unusable(ctx, r.start.pool, trigger.DefineAuthChallenge, "it names no challenge, and neither issues tokens nor fails")
 }
 
 func said(b *bool) bool { return b != nil && *b }
-
-// unusable is an answer that is well formed and makes no sense.
-func (s *Service) unusable(ctx context.Context, r round, name trigger.Name, why string) error {
-	arn := r.start.pool.Settings.Triggers.Functions[name]
-	s.log.WarnContext(ctx, "trigger failed", "pool", r.start.pool.ID, "trigger", name, "function", arn, "error", why)
-	return TriggerFault(name, arn, fmt.Errorf("%w: %s", trigger.ErrUnrecognizable, why))
-}
 
 // occasion is the sign-in as events name it.
 func (r round) occasion(s *Service) occasion {
@@ -175,7 +168,7 @@ func (s *Service) proceed(ctx context.Context, r round, d challenge.Decision) (s
 	case d.Next == challenge.Custom:
 		return s.createOwn(ctx, r)
 	}
-	return step{}, s.unusable(ctx, r, trigger.DefineAuthChallenge, fmt.Sprintf("it asks for %s, which cannot come next here", clip(string(d.Next))))
+	return step{}, s.unusable(ctx, r.start.pool, trigger.DefineAuthChallenge, fmt.Sprintf("it asks for %s, which cannot come next here", clip(string(d.Next))))
 }
 
 // nextRound decides what comes after an answer.
@@ -227,13 +220,18 @@ func (s *Service) ownParty(r round) guard.Party {
 // first of a sign-in counts as a text, since most functions send one then.
 func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 	if trigger.IsBuiltIn(r.start.pool.Settings.Triggers.Functions[trigger.CreateAuthChallenge]) {
-		return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) {
-			if r.answered != nil && r.byCode {
-				next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
+		w := &wording{caller: r.start.request.Caller, metadata: r.metadata, apart: true}
+		w.caller.counted = true // as a start, or as an answer
+		r.start.wording = w
+		return worded(ctx, s, w, r.start.at, func(ctx context.Context) (step, error) {
+			return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) {
+				if r.answered != nil && r.byCode {
+					next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
+					return next, nil, err
+				}
+				next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, r.history)
 				return next, nil, err
-			}
-			next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, r.history)
-			return next, nil, err
+			})
 		})
 	}
 	first := !slices.ContainsFunc(r.history, func(e challenge.Entry) bool { return e.Name == challenge.Custom })

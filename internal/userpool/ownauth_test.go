@@ -505,7 +505,7 @@ func TestOwnAuth_FunctionsThatCallBack(t *testing.T) {
 	inTutorial(t, f, options{}, func(w *world) {
 		for name, do := range f.do {
 			f.on(name, func(e event) (map[string]any, error) {
-				if err := w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, asha, []userpool.Attribute{{Name: "nickname", Value: string(name)}}); err != nil {
+				if err := w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, asha, []userpool.Attribute{{Name: "nickname", Value: string(name)}}, nil); err != nil {
 					return nil, err
 				}
 				return do(e)

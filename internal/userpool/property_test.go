@@ -266,7 +266,7 @@ func operatorDeeds() []action {
 			return err
 		}),
 		operate("confirms", func(th *theatre) error {
-			err := th.s.AdminConfirmSignUp(th.ctx, th.pool, th.name)
+			err := th.s.AdminConfirmSignUp(th.ctx, th.pool, th.name, nil)
 			th.adminsWord = th.adminsWord || err == nil
 			return err
 		}),
@@ -282,7 +282,7 @@ func operatorDeeds() []action {
 			return err
 		}),
 		operate("resets", func(th *theatre) error {
-			err := th.s.AdminResetUserPassword(th.ctx, home, th.pool, th.name)
+			err := th.s.AdminResetUserPassword(th.ctx, home, th.pool, th.name, nil)
 			if err == nil {
 				th.noChangeMovesIn()
 			}

@@ -139,9 +139,10 @@ type User struct {
 	ActiveAt        time.Time // last sign-in, to the day
 	// SignedOutAt refuses every access token issued before it.
 	SignedOutAt time.Time
-	// Unproved says that an administrator confirmed the sign-up, so password
-	// and attributes are of somebody who never proved to have the number. The
-	// first right code texted there drops them; see firstProof.
+	// Unproved says that an administrator or the pool's PreSignUp function
+	// confirmed the sign-up, so password and attributes are of somebody who never
+	// proved to have the number. The first right code texted there drops them; see
+	// firstProof.
 	Unproved bool
 }
 

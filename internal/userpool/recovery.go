@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // A forgotten password is reset by a code to a contact that the user has proved
@@ -136,10 +137,11 @@ func decoySubject(id UserID) string { return "decoy " + string(id) }
 
 // ForgotPasswordRequest asks for a code to reset a password.
 type ForgotPasswordRequest struct {
-	Caller     Caller
-	ClientID   ClientID
-	SecretHash string
-	Username   string
+	Caller         Caller
+	ClientID       ClientID
+	SecretHash     string
+	Username       string
+	ClientMetadata map[string]string
 }
 
 // ForgotPassword sends a code to a contact that the user has proved. Nothing else
@@ -161,24 +163,46 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 	if err != nil {
 		return Delivery{}, err
 	}
-	want := codeRequest{pool: p, client: c, purpose: PurposeReset, to: l.contact, caller: r.Caller, at: at}
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
+	w := &wording{caller: r.Caller.guessable(), metadata: r.ClientMetadata}
+	want := codeRequest{
+		pool: p, client: c, purpose: PurposeReset, to: l.contact, caller: r.Caller, at: at,
+		wording: w, source: trigger.CustomMessageForgotPassword,
+	}
 	if c.Settings.PreventExistence && slices.Contains(p.Settings.recoveryMedia(), want.to.medium()) && !want.to.IsZero() {
 		if err := s.canSend(want); err != nil {
 			return Delivery{}, err
 		}
 	}
-	d, err := once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
-		u, err := s.findSubject(ctx, tx, p, l, at)
-		if err != nil {
-			return Delivery{}, nil, err
-		}
-		d, err := s.sendReset(ctx, tx, want, u)
-		return d, nil, err
+	err = migrate[Delivery](ctx, s, migration{
+		pool: p, client: c, login: l, typed: r.Username, source: trigger.UserMigrationForgotPassword,
+		metadata: r.ClientMetadata, at: at,
+	}, &w.caller, nil)
+	if err != nil {
+		return Delivery{}, err
+	}
+	d, err := worded(ctx, s, w, at, func(ctx context.Context) (Delivery, error) {
+		return once(ctx, s, w.caller, at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
+			d, err := s.forgot(ctx, tx, want, l)
+			return d, nil, err
+		})
 	})
 	if err == nil {
 		s.wake()
 	}
 	return d, err
+}
+
+func (s *Service) forgot(ctx context.Context, tx Tx, want codeRequest, l login) (Delivery, error) {
+	if err := s.countWorded(ctx, tx, want); err != nil {
+		return Delivery{}, err
+	}
+	u, err := s.findSubject(ctx, tx, want.pool, l, want.at)
+	if err != nil {
+		return Delivery{}, err
+	}
+	return s.sendReset(ctx, tx, want, u)
 }
 
 // sendReset puts the code in the outbox, or one that goes to nobody.
@@ -188,7 +212,7 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 		return Delivery{}, where.why
 	}
 	shown := codeRequest{pool: want.pool, to: where.shown}.veiled(want.client, u).delivery()
-	want.to, want.subject = where.to, string(u.id)
+	want.to, want.subject, want.user = where.to, string(u.id), u.user
 	if where.why == nil {
 		err := s.canSend(want)
 		if err != nil && !want.client.Settings.PreventExistence {
@@ -211,6 +235,8 @@ type ConfirmForgotPasswordRequest struct {
 	Username   string
 	Code       string
 	Password   string
+
+	ClientMetadata map[string]string
 }
 
 // ConfirmForgotPassword sets the password of whom a reset code was sent to,
@@ -236,11 +262,18 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, r ConfirmForgotPass
 	if err != nil {
 		return err
 	}
-	_, err = once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
-		refusal, err := s.reset(ctx, tx, resetting{request: r, client: c, pool: p, login: l, made: made, at: at})
-		return struct{}{}, refusal, err
+	result, err := once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (wasReset, *fault.Error, error) {
+		return s.reset(ctx, tx, resetting{request: r, client: c, pool: p, login: l, made: made, at: at})
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmForgotPassword, r.ClientMetadata)
+}
+
+// wasReset is what ConfirmForgotPassword came to.
+type wasReset struct {
+	User UserID `json:"u,omitempty"`
 }
 
 // resetPassword makes the verifier for whoever the login speaks of, at the same
@@ -276,45 +309,45 @@ func (r resetting) hushed() bool {
 	return r.pool.Settings.Behaviour() == Strict || (r.client.Settings.PreventExistence && !r.pool.Settings.exact())
 }
 
-func (s *Service) reset(ctx context.Context, tx Tx, r resetting) (*fault.Error, error) {
+func (s *Service) reset(ctx context.Context, tx Tx, r resetting) (wasReset, *fault.Error, error) {
 	if err := s.spendStart(ctx, tx, r.request.Caller, r.at); err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
 	u, err := s.findSubject(ctx, tx, r.pool, r.login, r.at)
 	if err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
 	why := resettable(u)
 	if why != nil && !hidesReset(r.client, r.pool, why) {
-		return nil, why
+		return wasReset{}, nil, why
 	}
 	live, err := resetCodes(ctx, tx, r.pool, u, r.at)
 	if err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
 	caller := r.request.Caller
 	matched, err := s.match(ctx, tx, live, r.request.Code, caller, r.at)
 	if err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
 	code := matched.challenge
 	switch {
 	case matched.verdict == right && (why != nil || code.Subject != string(u.id) || !u.user.has(r.pool, code.To)):
-		return errWrongCode, nil // it was sent to nobody
+		return wasReset{}, errWrongCode, nil // it was sent to nobody
 	case matched.verdict == right && r.made.reused:
-		return errPasswordUsed, nil // the code is good for another one
+		return wasReset{}, errPasswordUsed, nil // the code is good for another one
 	case matched.verdict != right && r.hushed():
-		return errWrongCode, nil
+		return wasReset{}, errWrongCode, nil
 	case matched.verdict != right:
-		return matched.verdict.refusal(), nil
+		return wasReset{}, matched.verdict.refusal(), nil
 	}
 	if err := s.settle(ctx, tx, code, s.party(code.To, caller.requester()), r.at); err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
 	if err := s.replaceForgotten(ctx, tx, r, u.user, code.To); err != nil {
-		return nil, err
+		return wasReset{}, nil, err
 	}
-	return nil, s.returnStart(ctx, tx, caller, r.at)
+	return wasReset{User: u.user.ID}, nil, s.returnStart(ctx, tx, caller, r.at)
 }
 
 // resetCodes are the live reset codes of the subject, and those that were sent to
@@ -365,15 +398,18 @@ func endSignIns(ctx context.Context, tx Tx, p Pool, u User, at time.Time) error 
 
 // AdminResetUserPassword makes the user's password good for nothing but a reset,
 // and sends him the code for that.
-func (s *Service) AdminResetUserPassword(ctx context.Context, caller Caller, pool PoolID, username string) error {
+func (s *Service) AdminResetUserPassword(ctx context.Context, caller Caller, pool PoolID, username string, metadata map[string]string) error {
 	at := s.now()
 	caller.Backend = true // the address is the administrator's
-	_, err := once(ctx, s, caller.guessable(), at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
-		t, err := findTarget(ctx, tx, pool, username, at)
-		if err != nil {
-			return struct{}{}, nil, err
-		}
-		return struct{}{}, nil, s.demandReset(ctx, tx, t, caller, at)
+	w := &wording{caller: caller.guessable(), metadata: metadata}
+	_, err := worded(ctx, s, w, at, func(ctx context.Context) (struct{}, error) {
+		return once(ctx, s, w.caller, at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
+			t, err := findTarget(ctx, tx, pool, username, at)
+			if err != nil {
+				return struct{}{}, nil, err
+			}
+			return struct{}{}, nil, s.demandReset(ctx, tx, t, w, at)
+		})
 	})
 	if err == nil {
 		s.wake()
@@ -381,7 +417,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, caller Caller, poo
 	return err
 }
 
-func (s *Service) demandReset(ctx context.Context, tx Tx, t target, caller Caller, at time.Time) error {
+func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, at time.Time) error {
 	media := t.pool.Settings.recoveryMedia()
 	if len(media) == 0 {
 		return errAskAdmin
@@ -391,7 +427,8 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, caller Calle
 	}
 	u := t.user
 	want := codeRequest{
-		pool: t.pool, purpose: PurposeReset, subject: string(u.ID), to: u.provedContact(t.pool, media), caller: caller, at: at,
+		pool: t.pool, purpose: PurposeReset, subject: string(u.ID), to: u.provedContact(t.pool, media), caller: w.caller, at: at,
+		wording: w, source: trigger.CustomMessageForgotPassword,
 	}
 	if want.to.IsZero() {
 		return errNoRecovery
@@ -403,6 +440,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, caller Calle
 	if err := endSignIns(ctx, tx, t.pool, u, at); err != nil {
 		return err
 	}
+	want.user = u
 	_, err := s.textCode(ctx, tx, want)
 	return err
 }

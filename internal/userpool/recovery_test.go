@@ -122,7 +122,7 @@ func TestForgotPassword_AdminOnly(t *testing.T) {
 				_, err := w.forgot(home, name)
 				w.want(err, fault.NotAuthorized, "Contact administrator to reset password.")
 			}
-			w.want(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha), fault.NotAuthorized, "Contact administrator")
+			w.want(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha, nil), fault.NotAuthorized, "Contact administrator")
 		})
 	}
 }
@@ -375,7 +375,7 @@ func TestResetCode_ServesNothingElse(t *testing.T) {
 			t.Error("a reset code signed in")
 		}
 		w.want(w.verify(access, "phone_number", code), fault.ExpiredCode, "")
-		_, err = w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email")
+		_, err = w.s.GetUserAttributeVerificationCode(w.ctx, home, access, "email", nil)
 		w.must(err)
 		verification := w.mailed(ashaMail)
 		w.want(w.verify(access, "email", code), fault.CodeMismatch, "")
@@ -392,10 +392,10 @@ func TestResetCode_ServesNothingElse(t *testing.T) {
 func TestConfirmForgotPassword_FirstProof_DropsWhatTheSignUpSaid(t *testing.T) {
 	inWorld(t, options{limitsOff: true}, func(w *world) {
 		w.signUp(stranger, asha, intruders, attr("name", "Mallory"))
-		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 		tokens, err := w.byPassword(asha, intruders)
 		w.must(err)
-		w.must(w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, asha, []userpool.Attribute{attr("phone_number_verified", "true")}))
+		w.must(w.s.AdminUpdateUserAttributes(w.ctx, home, w.pool, asha, []userpool.Attribute{attr("phone_number_verified", "true")}, nil))
 		_, err = w.forgot(home, asha)
 		w.must(err)
 		w.must(w.reset(home, asha, w.code(asha), newPassword))
@@ -415,7 +415,7 @@ func TestAdminResetUserPassword(t *testing.T) {
 			}}, func(w *world) {
 				tokens := w.member(home, asha, password)
 				sent := w.texts(asha)
-				w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha))
+				w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha, nil))
 				if w.status(asha) != userpool.StatusResetRequired || w.texts(asha) != sent+1 {
 					t.Errorf("status %s, %d texts", w.status(asha), w.texts(asha)-sent)
 				}
@@ -441,7 +441,7 @@ func TestAdminResetUserPassword(t *testing.T) {
 				if w.status(asha) != userpool.StatusConfirmed || !w.canSignInWith(asha, newPassword) {
 					t.Errorf("status %s after the reset", w.status(asha))
 				}
-				w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha))
+				w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha, nil))
 				w.settle()           // its code is the older of two
 				w.texted(home, asha) // a texted code still signs in
 			})
@@ -451,7 +451,7 @@ func TestAdminResetUserPassword(t *testing.T) {
 
 func TestAdminResetUserPassword_WrongStates(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
-		reset := func(name string) error { return w.s.AdminResetUserPassword(w.ctx, home, w.pool, name) }
+		reset := func(name string) error { return w.s.AdminResetUserPassword(w.ctx, home, w.pool, name, nil) }
 		w.want(reset(asha), fault.UserNotFound, "User does not exist.")
 		w.signUp(home, asha, password)
 		w.want(reset(asha), fault.NotAuthorized, "User password cannot be reset in the current state.")

@@ -28,6 +28,7 @@ type start struct {
 	client  Client
 	pool    Pool
 	login   login
+	wording *wording // of the code that it sends, nil for none
 	at      time.Time
 }
 
@@ -65,6 +66,11 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	}
 	if st.login, err = parameterLogin(p, r.Parameters); err != nil {
 		return AuthResult{}, err
+	}
+	if st.tellsPassword() {
+		if err := s.migrateBefore(ctx, &st, nil, nil); err != nil {
+			return AuthResult{}, err
+		}
 	}
 	t := p.Settings.Triggers
 	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
@@ -148,6 +154,7 @@ func (s *Service) startCode(ctx context.Context, st start, purpose Purpose, medi
 			return AuthResult{}, err
 		}
 	}
+	st.wording = &wording{caller: st.request.Caller.guessable()} // ClientMetadata reaches no message here
 	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
 		switch {
 		case u.waits && !st.client.Settings.PreventExistence:
@@ -174,8 +181,12 @@ func otpName(medium string) string {
 func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
 	t := st.turn()
 	t.caller = t.caller.guessable()
-	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
-		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
+	w := st.wording
+	if w == nil {
+		w = &wording{caller: t.caller}
+	}
+	return s.takeWorded(ctx, t, w, func(tx Tx) (step, *fault.Error, error) {
+		if err := s.spendStart(ctx, tx, w.caller, st.at); err != nil {
 			return step{}, nil, err
 		}
 		u, err := s.findSubject(ctx, tx, st.pool, st.login, st.at)
@@ -188,6 +199,17 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 		next, err := fn(tx, u)
 		return next, nil, err
 	})
+}
+
+// takeWorded is take for a step that may send a code.
+func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
+	next, err := worded(ctx, s, w, t.at, func(ctx context.Context) (step, error) {
+		return once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
+	})
+	if err != nil {
+		return AuthResult{}, err
+	}
+	return s.finish(ctx, t, next)
 }
 
 // take runs one step of a sign-in once, and finishes it outside the
@@ -317,6 +339,7 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 	want := codeRequest{
 		pool: st.pool, client: st.client, subject: string(u.id), purpose: purpose, to: to,
 		caller: st.request.Caller, decoy: !real, at: st.at,
+		wording: st.wording, source: trigger.CustomMessageAuthentication, user: u.user,
 	}.veiled(st.client, u)
 	if err := s.canSend(want); err != nil {
 		// Where it would go is told only of what was typed: whether a made-up
@@ -329,7 +352,11 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 	if want.decoy {
 		want.subject = decoySubject(u.id)
 	}
-	if reg, ok := u.registration(requester); ok && u.pending && !want.decoy &&
+	reg, ok := u.registration(requester)
+	if ok && !u.known {
+		want.user = reg.asUser(st.pool)
+	}
+	if ok && u.pending && !want.decoy &&
 		(!st.pool.Settings.namedByContact() || st.pool.Settings.exact()) {
 		want.subject, want.registration = string(reg.ID), reg.ID
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 const (
@@ -54,27 +55,58 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	want := codeRequest{
-		pool: p, client: c, subject: string(reg.ID), registration: reg.ID,
-		purpose: PurposeSignUp, to: signUpContact(p, reg), caller: r.Caller, at: at,
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
+	up := signingUp{request: r, client: c, pool: p, reg: reg, at: at}
+	if p.Settings.Triggers.has(trigger.PreSignUp) {
+		return s.signUpAsked(ctx, up)
 	}
-	if !want.to.IsZero() {
+	return s.storeSignUp(ctx, up)
+}
+
+// signingUp is a SignUp under way.
+type signingUp struct {
+	request  SignUpRequest
+	client   Client
+	pool     Pool
+	reg      Registration
+	apart    bool // it is kept apart from its repeats
+	confirms bool // PreSignUp said autoConfirmUser
+	at       time.Time
+}
+
+// storeSignUp stores the sign-up and puts its text in the outbox.
+func (s *Service) storeSignUp(ctx context.Context, up signingUp) (SignUpResult, error) {
+	r, p, at := up.request, up.pool, up.at
+	w := &wording{caller: r.Caller, metadata: r.ClientMetadata, apart: up.apart}
+	want := codeRequest{
+		pool: p, client: up.client, subject: string(up.reg.ID), registration: up.reg.ID,
+		purpose: PurposeSignUp, to: signUpContact(p, up.reg), caller: r.Caller, at: at,
+		wording: w, source: trigger.CustomMessageSignUp, user: up.reg.asUser(p),
+	}
+	if !want.to.IsZero() && !up.confirms {
 		if err := s.canSend(want); err != nil {
 			return SignUpResult{}, err
 		}
 	}
-	if err := s.setRegistrationPassword(ctx, &reg, p, r.Password); err != nil {
+	if err := s.setRegistrationPassword(ctx, &up.reg, p, r.Password); err != nil {
 		return SignUpResult{}, err
 	}
-	result, err := once(ctx, s, r.Caller, at, stillPending(ctx, p.ID, at), func(tx Tx) (SignUpResult, *fault.Error, error) {
-		if err := s.spendStart(ctx, tx, r.Caller, at); err != nil {
-			return SignUpResult{}, nil, err
-		}
-		result, err := s.register(ctx, tx, reg, want)
-		if taken, ok := errors.AsType[*fault.Error](err); ok && taken.Kind == fault.UsernameExists {
-			return SignUpResult{}, taken, nil // committed: asking counts
-		}
-		return result, nil, err
+	result, err := worded(ctx, s, w, at, func(ctx context.Context) (SignUpResult, error) {
+		return once(ctx, s, r.Caller, at, up.stands(ctx), func(tx Tx) (SignUpResult, *fault.Error, error) {
+			if err := s.spendStart(ctx, tx, w.caller, at); err != nil {
+				return SignUpResult{}, nil, err
+			}
+			if up.confirms {
+				result, err := s.confirmAtOnce(ctx, tx, up)
+				return result, nil, err
+			}
+			result, err := s.register(ctx, tx, up.reg, want)
+			if taken, ok := errors.AsType[*fault.Error](err); ok && taken.Kind == fault.UsernameExists {
+				return SignUpResult{}, taken, nil // committed: asking counts
+			}
+			return result, nil, err
+		})
 	})
 	if err == nil {
 		s.wake()
@@ -82,10 +114,16 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	return result, err
 }
 
-// stillPending says whether the sign-up that a kept answer tells of is there.
-func stillPending(ctx context.Context, pool PoolID, at time.Time) func(Tx, SignUpResult) (bool, error) {
+// stands says whether what a kept answer tells of is there: the pending sign-up,
+// or, where it was confirmed at once, somebody of the name.
+func (up signingUp) stands(ctx context.Context) func(Tx, SignUpResult) (bool, error) {
 	return func(tx Tx, r SignUpResult) (bool, error) {
-		_, err := tx.RegistrationBySub(ctx, pool, r.Sub, at)
+		var err error
+		if r.Confirmed {
+			_, err = holder(ctx, tx, up.reg)
+		} else {
+			_, err = tx.RegistrationBySub(ctx, up.pool.ID, r.Sub, up.at)
+		}
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}
@@ -152,7 +190,7 @@ func signUpContact(p Pool, reg Registration) Contact {
 // register stores the sign-up beside the others of its name and puts its text
 // in the outbox.
 func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want codeRequest) (SignUpResult, error) {
-	u, err := s.holder(ctx, tx, reg)
+	u, err := holder(ctx, tx, reg)
 	switch {
 	case err == nil && hidesNames(want.pool):
 		reg.Existing, reg.Verifier = u.ID, ""
@@ -188,7 +226,7 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 }
 
 // holder finds the user that has the name already, or the sub that looks like it.
-func (s *Service) holder(ctx context.Context, tx Tx, reg Registration) (User, error) {
+func holder(ctx context.Context, tx Tx, reg Registration) (User, error) {
 	l := login{name: reg.Name}
 	if uuidText.MatchString(reg.Name) {
 		l.id = UserID(reg.Name)
@@ -268,7 +306,13 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 	if err != nil {
 		return Delivery{}, err
 	}
-	want := codeRequest{pool: p, client: c, purpose: PurposeSignUp, to: l.contact, caller: r.Caller, at: at}
+	ctx, cancel := p.patient(ctx)
+	defer cancel()
+	w := &wording{caller: r.Caller.guessable(), metadata: r.ClientMetadata}
+	want := codeRequest{
+		pool: p, client: c, purpose: PurposeSignUp, to: l.contact, caller: r.Caller, at: at,
+		wording: w, source: trigger.CustomMessageResendCode,
+	}
 	if c.Settings.PreventExistence && !want.to.IsZero() {
 		if err := s.canSend(want); err != nil {
 			return Delivery{}, err
@@ -276,24 +320,34 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 	}
 	// Without an invocation a repeat cannot be told from a person who asks
 	// again after the gap; within it the living challenge sends nothing.
-	d, err := once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
-		want, err := s.resendTo(ctx, tx, want, l)
-		if err != nil {
-			return Delivery{}, nil, err
-		}
-		if err := s.canSend(want); err != nil {
-			if !c.Settings.PreventExistence {
-				return Delivery{}, nil, err
-			}
-			want.decoy = true // what was typed can be sent to, or it was told before
-		}
-		_, err = s.textCode(ctx, tx, want)
-		return want.delivery(), nil, err
+	d, err := worded(ctx, s, w, at, func(ctx context.Context) (Delivery, error) {
+		return once(ctx, s, w.caller, at, nil, func(tx Tx) (Delivery, *fault.Error, error) {
+			d, err := s.resend(ctx, tx, want, l)
+			return d, nil, err
+		})
 	})
 	if err == nil {
 		s.wake()
 	}
 	return d, err
+}
+
+func (s *Service) resend(ctx context.Context, tx Tx, want codeRequest, l login) (Delivery, error) {
+	if err := s.countWorded(ctx, tx, want); err != nil {
+		return Delivery{}, err
+	}
+	want, err := s.resendTo(ctx, tx, want, l)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if err := s.canSend(want); err != nil {
+		if !want.client.Settings.PreventExistence {
+			return Delivery{}, err
+		}
+		want.decoy = true // what was typed can be sent to, or it was told before
+	}
+	_, err = s.textCode(ctx, tx, want)
+	return want.delivery(), err
 }
 
 // resendTo fills in whom a resend goes to: a pending sign-up, or a decoy where
@@ -308,7 +362,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		if want.to.IsZero() {
 			return want, fault.New(fault.InvalidParameter, "The sign-up waits for an administrator: it has nothing that the pool verifies.")
 		}
-		want.subject, want.registration = string(reg.ID), reg.ID
+		want.subject, want.registration, want.user = string(reg.ID), reg.ID, reg.asUser(want.pool)
 		want.decoy = reg.Existing != "" && !u.user.Enabled
 		return want.veiled(want.client, u), nil
 	}

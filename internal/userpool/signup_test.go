@@ -185,7 +185,7 @@ func TestLimbo_PendingSignUp_BlocksNobodyAndIsSeenByOperators(t *testing.T) {
 func TestAdminConfirmSignUp_FirstTextedCode_DropsWhatNobodyProved(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.signUp(stranger, asha, intruders)
-		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha))
+		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 		if !w.canSignInWith(asha, intruders) {
 			t.Fatal("the approved sign-up cannot sign in")
 		}

@@ -174,6 +174,13 @@ func forLog(err error) slog.Value {
 	return slog.StringValue(err.Error())
 }
 
+// unusable is the fault of a function whose answer is well formed and makes no sense.
+func (s *Service) unusable(ctx context.Context, p Pool, name trigger.Name, why string) error {
+	arn := p.Settings.Triggers.Functions[name]
+	s.log.WarnContext(ctx, "trigger failed", "pool", p.ID, "trigger", name, "function", arn, "error", why)
+	return TriggerFault(name, arn, fmt.Errorf("%w: %s", trigger.ErrUnrecognizable, why))
+}
+
 // TriggerFault words what became of a trigger's call as Cognito does.
 func TriggerFault(name trigger.Name, arn string, err error) *fault.Error {
 	if failed, ok := errors.AsType[*trigger.FunctionError](err); ok {

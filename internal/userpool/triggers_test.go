@@ -50,6 +50,7 @@ func (f *functions) Invoke(ctx context.Context, arn string, data []byte) ([]byte
 	case err != nil:
 		return nil, err
 	}
+	e.Response = maps.Clone(e.Response) // what was sent stays as it was
 	maps.Copy(e.Response, response)
 	return json.Marshal(e)
 }
