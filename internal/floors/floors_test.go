@@ -63,13 +63,14 @@ var floorOf = map[string]int{
 	"internal/seal":  0,
 	"web/demo":       0, // the demo's built page, files alone
 
-	"internal/endtoend":   testsOnly,
-	"internal/floors":     testsOnly,
-	"internal/pgtest":     testsOnly,
-	"internal/smstest":    testsOnly,
-	"internal/storetest":  testsOnly,
-	"internal/tracetest":  testsOnly,
-	"internal/simulation": testsOnly,
+	"internal/endtoend":      testsOnly,
+	"internal/floors":        testsOnly,
+	"internal/pack/packtest": testsOnly,
+	"internal/pgtest":        testsOnly,
+	"internal/smstest":       testsOnly,
+	"internal/storetest":     testsOnly,
+	"internal/tracetest":     testsOnly,
+	"internal/simulation":    testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.
