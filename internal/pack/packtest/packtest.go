@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,4 +110,25 @@ func Table(tb testing.TB) (*dynamodb.Client, string) {
 		tb.Fatal(err)
 	}
 	return client, name
+}
+
+// Dump returns all that is in the table, as text.
+func Dump(tb testing.TB, client *dynamodb.Client, table string) string {
+	tb.Helper()
+	var all strings.Builder
+	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &table})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, item := range page.Items {
+			text, err := json.Marshal(item) // of the SDK's types, which is enough to look for something
+			if err != nil {
+				tb.Fatal(err)
+			}
+			all.Write(text)
+		}
+	}
+	return all.String()
 }

@@ -135,6 +135,7 @@ func failed(service string, err error) error {
 	outcome := sms.MaybeSent
 	api, refused := errors.AsType[smithy.APIError](err)
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
+	answered = answered && response.HTTPStatusCode() != 0 // without an answer it is one too
 	dial, unreached := errors.AsType[*net.OpError](err)
 	switch {
 	case answered && refused:
