@@ -247,10 +247,12 @@ func TestUserNotFound_IsHeldToTheSameLimitsAndCostsNoBill(t *testing.T) {
 	}
 	w.begin(owner("+4917700000001"))
 	w.begin(owner("+4917700000002"))
-	_, err := w.create(nobody("+4917700000003"))
-	refusedWith(t, err, "TooManyRequests: ")
-	_, err = w.create(owner("+4917700000004"))
-	refusedWith(t, err, "TooManyRequests: ")
+	_, none := w.create(nobody("+4917700000003"))
+	_, some := w.create(owner("+4917700000004"))
+	refusedWith(t, none, "TooManyRequests: ")
+	if some == nil || none == nil || some.Error() != none.Error() {
+		t.Errorf("nobody is told %v, an owner %v", none, some)
+	}
 }
 
 func TestLimits_EachOfThem_SaysWhenToComeAgain(t *testing.T) {

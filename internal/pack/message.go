@@ -25,7 +25,7 @@ func (p *Pack) customMessage(ctx context.Context, e messageEvent, now time.Time)
 	}
 	who := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, number: number, typed: true}
 	if e.TriggerSource == trigger.CustomMessageAdminCreateUser { // an administrator decided to send it
-		return e.Response, p.note(ctx, who, now)
+		return e.Response, p.note(ctx, number, now)
 	}
 	if err := p.mayText(who); err != nil {
 		return e.Response, err
@@ -33,7 +33,7 @@ func (p *Pack) customMessage(ctx context.Context, e messageEvent, now time.Time)
 	if err := p.spendText(ctx, who, now); err != nil {
 		return e.Response, err
 	}
-	if err := p.note(ctx, who, now); err != nil {
+	if err := p.note(ctx, number, now); err != nil {
 		return e.Response, err
 	}
 	if e.Request.CodeParameter == "" {
@@ -43,6 +43,19 @@ func (p *Pack) customMessage(ctx context.Context, e messageEvent, now time.Time)
 	e.Response.SMSMessage = &text
 	p.log.InfoContext(ctx, "text by Cognito", "source", string(e.TriggerSource), "to", number, "country", country(number), "pool", who.pool)
 	return e.Response, nil
+}
+
+// sentRecently is how long after a text a half-finished sign-up is left alone.
+const sentRecently = 10 * time.Minute
+
+// note keeps that Cognito texted the number.
+func (p *Pack) note(ctx context.Context, n phone.Number, now time.Time) error {
+	return p.store.Note(ctx, p.hidden("last text", n.E164()), now, sentRecently)
+}
+
+// lastText is when it did.
+func (p *Pack) lastText(ctx context.Context, n phone.Number) (time.Time, error) {
+	return p.store.Noted(ctx, p.hidden("last text", n.E164()))
 }
 
 // postConfirmation gives back the text whose code has just confirmed somebody.

@@ -90,14 +90,14 @@ func (p *Pack) spendText(ctx context.Context, who target, now time.Time) error {
 	return nil
 }
 
-// spend counts one text. A decoy's costs nothing, so of the bill it only learns
-// whether there is room.
+// spend counts one text. A decoy's costs nothing, so of the bill it takes nothing
+// but the answer.
 func (p *Pack) spend(ctx context.Context, b budget, decoy bool, now time.Time) (guard.Spent, error) {
-	if !decoy || !b.bill {
-		return p.store.Spend(ctx, b.key, b.limit, now)
+	spent, err := p.store.Spend(ctx, b.key, b.limit, now)
+	if err == nil && spent.OK && decoy && b.bill {
+		err = p.store.GiveBack(ctx, b.key, b.limit, now)
 	}
-	n, err := p.store.Count(ctx, b.key, now)
-	return guard.Spent{OK: n < b.limit.Max, Count: n, ResetAt: now.Add(b.limit.Window)}, err
+	return spent, err
 }
 
 // roomForText says whether spendText would refuse now.
@@ -186,9 +186,6 @@ func (p *Pack) text(ctx context.Context, who target, c Challenge, now time.Time)
 		p.unclaim(ctx, who, c, now)
 		return err
 	}
-	if err := p.note(ctx, who, now); err != nil {
-		return err
-	}
 	if who.decoy {
 		p.texter.Pretend(ctx)
 		return nil
@@ -222,24 +219,6 @@ func (p *Pack) unclaim(ctx context.Context, who target, c Challenge, now time.Ti
 	if err := p.store.ReturnSend(ctx, who.slot, c, now); err != nil {
 		p.log.WarnContext(ctx, "the right to send was not given back", "error", err)
 	}
-}
-
-// sentRecently is how long after a text a half-finished sign-up is left alone.
-const sentRecently = 10 * time.Minute
-
-// note keeps that a text went to the number; of nobody's it writes as much, and
-// nobody reads it.
-func (p *Pack) note(ctx context.Context, who target, now time.Time) error {
-	what := "last text"
-	if who.decoy {
-		what = "no text"
-	}
-	return p.store.Note(ctx, p.hidden(what, who.number.E164()), now, sentRecently)
-}
-
-// lastText is when one did.
-func (p *Pack) lastText(ctx context.Context, n phone.Number) (time.Time, error) {
-	return p.store.Noted(ctx, p.hidden("last text", n.E164()))
 }
 
 // codeParameter stands for the code in a text.

@@ -68,12 +68,19 @@ func newWorld(t *testing.T, env ...string) *world {
 		t: t, store: dynamo.New(client, table), phone: &phoneBox{}, pool: &userPool{}, log: &syncBuffer{}, now: start,
 		scan: func() string { return packtest.Dump(t, client, table) },
 	}
-	w.pack = pack.New(pack.Config{
+	return w.under(t, env...)
+}
+
+// under is the same world with a pack of other settings.
+func (w *world) under(t *testing.T, env ...string) *world {
+	t.Helper()
+	other := *w
+	other.pack = pack.New(pack.Config{
 		Settings: settings(t, env...), Key: []byte(strings.Repeat("k", pack.MinKey)),
 		Store: w.store, Texter: w.phone, Directory: w.pool,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	return w
+	return &other
 }
 
 // phoneBox is every phone: it keeps what was texted.
