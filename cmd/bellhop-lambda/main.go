@@ -89,7 +89,7 @@ func readKey(ctx context.Context, c aws.Config, s pack.Settings, getenv func(str
 
 func longEnough(where string, key []byte) ([]byte, error) {
 	if len(key) < pack.MinKey {
-		return nil, fmt.Errorf("%s: The key must be random and have at least %d characters; this one has %d.", where, pack.MinKey, len(key))
+		return nil, fmt.Errorf("%s: must be random and have at least %d characters; it has %d", where, pack.MinKey, len(key))
 	}
 	return key, nil
 }

@@ -253,7 +253,7 @@ func TestFunction_WhatIsWrongWithItsSettings_IsSaidAtOnce(t *testing.T) {
 		want []string
 	}{
 		"nothing":     {nil, []string{"BELLHOP_TABLE", "BELLHOP_SIGN_UP", "BELLHOP_SENDER", "BELLHOP_COUNTRIES", "BELLHOP_KEY"}},
-		"a short key": {[]string{"BELLHOP_TABLE=t", "BELLHOP_SIGN_UP=auto-sign-in", "BELLHOP_SENDER=eums", "BELLHOP_COUNTRIES=*", "BELLHOP_KEY=short"}, []string{"at least 32 characters; this one has 5"}},
+		"a short key": {[]string{"BELLHOP_TABLE=t", "BELLHOP_SIGN_UP=auto-sign-in", "BELLHOP_SENDER=eums", "BELLHOP_COUNTRIES=*", "BELLHOP_KEY=short"}, []string{"at least 32 characters; it has 5"}},
 	} {
 		cmd, log := function(t, c.env...)
 		if err := cmd.Wait(); err == nil {

@@ -233,8 +233,8 @@ func TestUserNotFound_LooksTheSame_NothingIsSent(t *testing.T) {
 	}
 }
 
-func TestUserNotFound_IsHeldToTheSameLimitsAndCostsNoBill(t *testing.T) {
-	w := newWorld(t, "BELLHOP_LIMIT_POOL_HOUR=2")
+func TestUserNotFound_IsHeldToTheSameLimitsAndUsesUpNobodyElses(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_POOL_HOUR=2", "BELLHOP_LIMIT_COUNTRY_HOUR=2", "BELLHOP_LIMIT_PREFIX_HOUR=2")
 	for i := range 6 {
 		_, err := w.create(nobody(number))
 		if i < 5 && err != nil {
@@ -248,7 +248,7 @@ func TestUserNotFound_IsHeldToTheSameLimitsAndCostsNoBill(t *testing.T) {
 	w.begin(owner("+4917700000001"))
 	w.begin(owner("+4917700000002"))
 	_, none := w.create(nobody("+4917700000003"))
-	_, some := w.create(owner("+4917700000004"))
+	_, some := w.create(owner("+4917700000004")) // of the prefix, which is asked first
 	refusedWith(t, none, "TooManyRequests: ")
 	if some == nil || none == nil || some.Error() != none.Error() {
 		t.Errorf("nobody is told %v, an owner %v", none, some)

@@ -156,7 +156,7 @@ func plain(field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, v string) error { *field(s) = v; return nil }
 }
 
-var errNeeded = errors.New("It must be set.")
+var errNeeded = errors.New("must be set")
 
 func needed(field func(*Settings) *string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
@@ -170,14 +170,14 @@ func needed(field func(*Settings) *string) func(*Settings, string) error {
 func setSignUp(s *Settings, v string) error {
 	s.SignUp = SignUp(v)
 	if s.SignUp != AutoSignIn && s.SignUp != AutoConfirm {
-		return fmt.Errorf("It must be %s or %s.", AutoSignIn, AutoConfirm)
+		return fmt.Errorf("must be %s or %s", AutoSignIn, AutoConfirm)
 	}
 	return nil
 }
 
 func setSRP(s *Settings, v string) error {
 	if s.SRP = v == "on"; v != "on" && v != "off" {
-		return errors.New("It must be on or off.")
+		return errors.New("must be on or off")
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func setSRP(s *Settings, v string) error {
 func setSender(s *Settings, v string) error {
 	s.Sender = Sender(v)
 	if s.Sender != SNS && s.Sender != EUMS {
-		return fmt.Errorf("It must be %s or %s.", SNS, EUMS)
+		return fmt.Errorf("must be %s or %s", SNS, EUMS)
 	}
 	return nil
 }
@@ -194,14 +194,14 @@ var priceForm = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,5}$`)
 
 func setMaxPrice(s *Settings, v string) error {
 	if s.MaxPrice = v; v != "" && !priceForm.MatchString(v) {
-		return errors.New("It must be US dollars such as 0.50.")
+		return errors.New("must be US dollars such as 0.50")
 	}
 	return nil
 }
 
 func setMessage(s *Settings, v string) error {
 	if s.Message = v; strings.Count(v, codeParameter) != 1 {
-		return errors.New("The code's place, " + codeParameter + ", must stand in it once.")
+		return errors.New("must have the code's place, " + codeParameter + ", once")
 	}
 	return nil
 }
@@ -210,14 +210,14 @@ var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-
 
 func setAppHost(s *Settings, v string) error {
 	if s.AppHost = v; v != "" && !hostForm.MatchString(v) {
-		return errors.New("It must be a host name alone, such as app.example.")
+		return errors.New("must be a host name alone, such as app.example")
 	}
 	return nil
 }
 
 func setDestination(s *Settings, v string) error {
 	if s.ShowLastFour = v == "last-four"; v != "last-four" && v != "hidden" {
-		return errors.New("It must be hidden or last-four.")
+		return errors.New("must be hidden or last-four")
 	}
 	return nil
 }
@@ -226,12 +226,12 @@ var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
 
 func setCountries(s *Settings, v string) error {
 	if v == "" {
-		return errors.New("Name the countries that may be texted, such as DE,AT,CH, or * for all.")
+		return errors.New("must name the countries that may be texted, such as DE,AT,CH, or * for all")
 	}
 	for c := range strings.SplitSeq(v, ",") {
 		c = strings.ToUpper(strings.TrimSpace(c))
 		if c != everywhere && !countryForm.MatchString(c) {
-			return fmt.Errorf("%.20q is no country's code of two letters.", c)
+			return fmt.Errorf("%.20q is no country's code of two letters", c)
 		}
 		s.Countries = append(s.Countries, c)
 	}
@@ -246,7 +246,7 @@ func limit(field func(*Limits) *int) func(*Settings, string) error {
 		}
 		n, err := strconv.Atoi(v)
 		if *field(&s.Limits) = n; err != nil || n < 1 || n > 1e9 {
-			return errors.New("It must be a whole number from 1, or off.")
+			return errors.New("must be a whole number from 1, or off")
 		}
 		return nil
 	}

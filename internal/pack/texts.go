@@ -23,11 +23,13 @@ type budget struct {
 	name  string // as logged
 	key   string
 	limit guard.Limit
-	over  fault.Kind
-	// bill is a ceiling of what texts cost: those that were answered count too, and
-	// those that nobody sends do not.
-	bill bool
+	over  fault.Kind // LimitExceeded if it is the number's own
+	bill  bool       // a ceiling of what texts cost, so that those that were answered count too
 }
+
+// keeps says whether a text counts there. Nobody's takes nothing of what others
+// need: it would cost a stranger nothing to use that up.
+func (b budget) keeps(who target) bool { return !who.decoy || b.over == fault.LimitExceeded }
 
 // budgets are those of a text to the number, the narrowest first.
 func (p *Pack) budgets(who target) []budget {
@@ -75,12 +77,12 @@ func (b budget) refusal(wait time.Duration) error {
 func (p *Pack) spendText(ctx context.Context, who target, now time.Time) error {
 	var done []budget
 	for _, b := range p.budgets(who) {
-		spent, err := p.spend(ctx, b, who.decoy, now)
+		spent, err := p.spend(ctx, b, who, now)
 		if err == nil && spent.OK {
 			done = append(done, b)
 			continue
 		}
-		p.giveBack(ctx, who.decoy, done, now)
+		p.giveBack(ctx, who, done, now)
 		if err != nil {
 			return err
 		}
@@ -90,11 +92,10 @@ func (p *Pack) spendText(ctx context.Context, who target, now time.Time) error {
 	return nil
 }
 
-// spend counts one text. A decoy's costs nothing, so of the bill it takes nothing
-// but the answer.
-func (p *Pack) spend(ctx context.Context, b budget, decoy bool, now time.Time) (guard.Spent, error) {
+// spend counts one text, or for nobody finds out what would be said of one.
+func (p *Pack) spend(ctx context.Context, b budget, who target, now time.Time) (guard.Spent, error) {
 	spent, err := p.store.Spend(ctx, b.key, b.limit, now)
-	if err == nil && spent.OK && decoy && b.bill {
+	if err == nil && spent.OK && !b.keeps(who) {
 		err = p.store.GiveBack(ctx, b.key, b.limit, now)
 	}
 	return spent, err
@@ -117,10 +118,10 @@ func (p *Pack) roomForText(ctx context.Context, who target, now time.Time) error
 
 // giveBack takes one spend of each budget back, all at once. That it fails costs
 // nobody a sign-in: the budget is as if the text had been sent.
-func (p *Pack) giveBack(ctx context.Context, decoy bool, budgets []budget, now time.Time) {
+func (p *Pack) giveBack(ctx context.Context, who target, budgets []budget, now time.Time) {
 	var each sync.WaitGroup
 	for _, b := range budgets {
-		if decoy && b.bill {
+		if !b.keeps(who) {
 			continue
 		}
 		each.Go(func() {
@@ -142,7 +143,7 @@ func (p *Pack) answered(ctx context.Context, who target, texts int, now time.Tim
 		}
 	}
 	for range texts {
-		p.giveBack(ctx, who.decoy, back, now)
+		p.giveBack(ctx, who, back, now)
 	}
 }
 
@@ -209,7 +210,7 @@ func (p *Pack) send(ctx context.Context, who target, c Challenge, now time.Time)
 		return nil
 	}
 	log.ErrorContext(ctx, "text failed", "error", err)
-	p.giveBack(ctx, false, p.budgets(who), now)
+	p.giveBack(ctx, who, p.budgets(who), now)
 	p.unclaim(ctx, who, c, now)
 	return fault.New(fault.CodeDeliveryFailure, "The text could not be sent")
 }
