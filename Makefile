@@ -1,7 +1,7 @@
 # What a person types. The work is in scripts/, so that it can be read and run
 # without make.
 
-.PHONY: test soak figures build demo screenshots vuln clean
+.PHONY: test soak figures build lambda demo screenshots vuln clean
 
 test: ## every test; installs what is missing
 	@scripts/test.sh
@@ -16,6 +16,13 @@ figures: ## what a sign-in and a start cost here, into docs/figures
 
 build: ## bin/bellhop, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
+
+lambda: ## bin/bellhop-lambda-arm64.zip and -amd64.zip, for AWS Lambda's provided.al2023
+	@mkdir -p bin
+	@for arch in arm64 amd64; do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -buildvcs=false -tags lambda.norpc -trimpath -ldflags='-s -w -buildid=' -o bin/bootstrap ./cmd/bellhop-lambda && \
+	  go run scripts/lambda-zip.go bin/bootstrap bin/bellhop-lambda-$$arch.zip && rm bin/bootstrap || exit 1; \
+	done
 
 demo: ## the server, a small app and a phone on one page
 	go run ./cmd/bellhop demo

@@ -21,7 +21,8 @@ const testsOnly = -1
 
 // floorOf is the whole drawing. A package imports packages of lower floors.
 var floorOf = map[string]int{
-	"cmd/bellhop": 5, // program: flags, wiring
+	"cmd/bellhop":        5, // programs: flags, wiring
+	"cmd/bellhop-lambda": 5,
 
 	"internal/cognito": 4, // face: the JSON API
 	"internal/metrics": 4, // observers of web and userpool
@@ -31,6 +32,9 @@ var floorOf = map[string]int{
 	"internal/mail/logmail":    3, // adapters: who takes e-mails
 	"internal/mail/smtp":       3,
 	"internal/mail/webhook":    3,
+	"internal/pack/directory":  3, // adapters of bellhop-lambda: the pool, the table, who takes texts
+	"internal/pack/dynamo":     3,
+	"internal/pack/texts":      3,
 	"internal/sms/logsms":      3, // adapters: who takes texts
 	"internal/sms/screen":      3,
 	"internal/sms/webhook":     3,
@@ -43,6 +47,7 @@ var floorOf = map[string]int{
 
 	"internal/hook":     2, // what adapters share
 	"internal/netcause": 2,
+	"internal/pack":     2, // the domain of bellhop-lambda
 	"internal/userpool": 2, // the domain
 
 	"internal/challenge": 1, // subjects: pure, with time as an argument
@@ -61,14 +66,15 @@ var floorOf = map[string]int{
 	"internal/seal":  0,
 	"web/demo":       0, // the demo's built page, files alone
 
-	"internal/endtoend":   testsOnly,
-	"internal/floors":     testsOnly,
-	"internal/lambdatest": testsOnly,
-	"internal/pgtest":     testsOnly,
-	"internal/smstest":    testsOnly,
-	"internal/storetest":  testsOnly,
-	"internal/tracetest":  testsOnly,
-	"internal/simulation": testsOnly,
+	"internal/endtoend":      testsOnly,
+	"internal/floors":        testsOnly,
+	"internal/lambdatest":    testsOnly,
+	"internal/pgtest":        testsOnly,
+	"internal/smstest":       testsOnly,
+	"internal/storetest":     testsOnly,
+	"internal/tracetest":     testsOnly,
+	"internal/simulation":    testsOnly,
+	"internal/pack/packtest": testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.
@@ -142,11 +148,11 @@ func TestFloors_EveryImport_GoesDown(t *testing.T) {
 	}
 }
 
-func TestFloors_TheLowestTwo_DoNoIO(t *testing.T) {
+func TestFloors_TheLowestTwoAndThePack_DoNoIO(t *testing.T) {
 	checked := 0
 	for _, p := range packages(t) {
 		floor, ok := floorOf[p.name()]
-		if !ok || floor == testsOnly || floor > 1 {
+		if !ok || floor == testsOnly || (floor > 1 && p.name() != "internal/pack") {
 			continue
 		}
 		checked++
@@ -158,6 +164,33 @@ func TestFloors_TheLowestTwo_DoNoIO(t *testing.T) {
 	}
 	if checked == 0 {
 		t.Error("no package was checked")
+	}
+}
+
+// What people deploy to Lambda is the two lowest floors and the pack: no face, no
+// store of the server, no database.
+func TestFloors_BellhopLambda_StandsOnTheLowestTwo(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/bellhop-lambda")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	shared := 0
+	for path := range strings.FieldsSeq(string(out)) {
+		name, ours := strings.CutPrefix(path, module+"/")
+		switch {
+		case path == "database/sql":
+			t.Errorf("cmd/bellhop-lambda depends on %s", path)
+		case !ours, name == "cmd/bellhop-lambda", name == "internal/pack", strings.HasPrefix(name, "internal/pack/"):
+		case floorOf[name] > 1 || floorOf[name] == testsOnly:
+			t.Errorf("cmd/bellhop-lambda depends on %s of floor %d", name, floorOf[name])
+		default:
+			shared++
+		}
+	}
+	if shared == 0 {
+		t.Error("cmd/bellhop-lambda shares nothing with the server")
 	}
 }
 

@@ -1,0 +1,69 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
+)
+
+type (
+	messageEvent   = trigger.Event[trigger.CustomMessageRequest, trigger.CustomMessageResponse]
+	confirmedEvent = trigger.Event[trigger.PostConfirmationRequest, trigger.None]
+)
+
+// customMessage words Cognito's own texts, which are Cognito's codes, and counts
+// them as ours are. The event does not say whether a text or an e-mail goes out,
+// so whoever has a number is taken to be texted; e-mails keep their words, and so
+// does an invitation, which is no code.
+func (p *Pack) customMessage(ctx context.Context, e messageEvent, now time.Time) (trigger.CustomMessageResponse, error) {
+	number, err := phone.Parse(e.Request.UserAttributes["phone_number"])
+	if err != nil {
+		return e.Response, nil
+	}
+	who := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, number: number, typed: true}
+	if e.TriggerSource == trigger.CustomMessageAdminCreateUser { // an administrator decided to send it
+		return e.Response, p.note(ctx, number, now)
+	}
+	if err := p.mayText(who); err != nil {
+		return e.Response, err
+	}
+	if err := p.spendText(ctx, who, now); err != nil {
+		return e.Response, err
+	}
+	if err := p.note(ctx, number, now); err != nil {
+		return e.Response, err
+	}
+	if e.Request.CodeParameter == "" {
+		return e.Response, errors.New("the event names no code parameter")
+	}
+	text := p.settings.render(e.Request.CodeParameter)
+	e.Response.SMSMessage = &text
+	p.log.InfoContext(ctx, "text by Cognito", "source", string(e.TriggerSource), "to", number, "country", country(number), "pool", who.pool)
+	return e.Response, nil
+}
+
+// sentRecently is how long after a text a half-finished sign-up is left alone.
+const sentRecently = 10 * time.Minute
+
+// note keeps that Cognito texted the number.
+func (p *Pack) note(ctx context.Context, n phone.Number, now time.Time) error {
+	return p.store.Note(ctx, p.hidden("last text", n.E164()), now, sentRecently)
+}
+
+// lastText is when it did.
+func (p *Pack) lastText(ctx context.Context, n phone.Number) (time.Time, error) {
+	return p.store.Noted(ctx, p.hidden("last text", n.E164()))
+}
+
+// postConfirmation gives back the text whose code has just confirmed somebody.
+// Nothing of it may stop him.
+func (p *Pack) postConfirmation(ctx context.Context, e confirmedEvent, now time.Time) (trigger.None, error) {
+	number, err := phone.Parse(e.Request.UserAttributes["phone_number"])
+	if err == nil && e.Request.UserAttributes["phone_number_verified"] == "true" {
+		p.answered(ctx, target{pool: e.UserPoolID, number: number, typed: true}, 1, now)
+	}
+	return trigger.None{}, nil
+}

@@ -1,0 +1,224 @@
+package pack_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/pack"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
+)
+
+// onlyCustom is a client as way B wants it.
+func onlyCustom(id string) pack.Client {
+	return pack.Client{ID: id, Flows: []string{"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}}
+}
+
+func unconfirmed(age time.Duration) pack.User {
+	return pack.User{Name: "half", Phone: number, Unconfirmed: true, CreatedAt: start.Add(-age)}
+}
+
+func TestPreSignUp_AutoSignIn_LeavesConfirmationToCognito(t *testing.T) {
+	w := newWorld(t)
+	for _, n := range []string{number, ""} { // "": by an e-mail address
+		if r, err := w.signUp(sub, n); err != nil || r != (trigger.PreSignUpResponse{}) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+func TestPreSignUp_NumbersThatCouldNotBeTexted_AreRefused(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=1")
+	_, err := w.signUp(sub, "+447400123456")
+	refusedWith(t, err, "CodeDeliveryFailure: Texts are not sent to this country")
+	_, err = w.signUp("017612345678", "017612345678")
+	refusedWith(t, err, "InvalidParameter: Invalid phone number format.")
+	if _, err := w.message(trigger.CustomMessageSignUp, owner(number).attrs); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.signUp(sub, number)
+	refusedWith(t, err, "LimitExceeded: Too many texts were asked for")
+}
+
+func TestPreSignUp_AutoConfirm_ConfirmsAndVerifiesNothing(t *testing.T) {
+	w := newWorld(t, "BELLHOP_SIGN_UP=auto-confirm")
+	w.pool.clients = []pack.Client{onlyCustom("another"), onlyCustom(clientID)}
+	want := trigger.PreSignUpResponse{AutoConfirmUser: true}
+	if r, err := w.signUp(sub, number); err != nil || r != want {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := w.signUp(number, ""); err != nil || r != want { // the name is the number
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err := w.signUp(sub, "")
+	refusedWith(t, err, "InvalidParameter: ")
+}
+
+func TestPreSignUp_AutoConfirm_RefusesWhereAPasswordWouldSignIn(t *testing.T) {
+	with := func(flows ...string) pack.Client { return pack.Client{ID: "c", Flows: flows} }
+	for name, c := range map[string]struct {
+		clients []pack.Client
+		want    string
+	}{
+		"a client that is not there": {[]pack.Client{onlyCustom("c")}, "NotAuthorized: Sign-ups are off: BELLHOP_SIGN_UP is auto-confirm, and the app client " + clientID + " does not allow ALLOW_CUSTOM_AUTH"},
+		"passwords":                  {[]pack.Client{with("ALLOW_CUSTOM_AUTH", "ALLOW_USER_PASSWORD_AUTH")}, "the app client c allows ALLOW_USER_PASSWORD_AUTH, which takes passwords"},
+		"SRP":                        {[]pack.Client{with("ALLOW_USER_SRP_AUTH")}, "ALLOW_USER_SRP_AUTH"},
+		"choice":                     {[]pack.Client{with("ALLOW_USER_AUTH")}, "ALLOW_USER_AUTH"},
+		"a backend's":                {[]pack.Client{with("ALLOW_ADMIN_USER_PASSWORD_AUTH")}, "ALLOW_ADMIN_USER_PASSWORD_AUTH"},
+		"as they were called before": {[]pack.Client{with("USER_PASSWORD_AUTH")}, "USER_PASSWORD_AUTH"},
+		"the default flows":          {[]pack.Client{with()}, "its ExplicitAuthFlows are not set"},
+		"managed login":              {[]pack.Client{{ID: "c", Flows: []string{"ALLOW_CUSTOM_AUTH"}, OAuth: []string{"client_credentials", "code"}}}, "managed login (OAuth flow code)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "BELLHOP_SIGN_UP=auto-confirm")
+			w.pool.clients = c.clients
+			if !strings.HasPrefix(name, "a client") {
+				w.pool.clients = append(c.clients, onlyCustom(clientID))
+			}
+			if _, err := w.signUp(sub, number); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want …%s…", err, c.want)
+			}
+			w.pool.clients = []pack.Client{onlyCustom(clientID)} // put right, it serves at once
+			if _, err := w.signUp(sub, number); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPreSignUp_AutoConfirm_LooksAgainAfterTenMinutes(t *testing.T) {
+	w := newWorld(t, "BELLHOP_SIGN_UP=auto-confirm")
+	w.pool.clients = []pack.Client{onlyCustom(clientID)}
+	if _, err := w.signUp(sub, number); err != nil {
+		t.Fatal(err)
+	}
+	w.pool.clients[0].Flows = []string{"ALLOW_CUSTOM_AUTH", "ALLOW_USER_PASSWORD_AUTH"}
+	w.now = start.Add(10 * time.Minute)
+	_, err := w.signUp(sub, number)
+	refusedWith(t, err, "NotAuthorized: ")
+}
+
+func TestVerify_AutoConfirm_TheFirstRightCodeProvesTheNumber(t *testing.T) {
+	w := newWorld(t, "BELLHOP_SIGN_UP=auto-confirm")
+	who := owner(number)
+	who.attrs["phone_number_verified"] = "false"
+	c := w.begin(who)
+	w.answer(who, c, wrongOf(w.code()), false)
+	if len(w.pool.done) > 0 {
+		t.Fatalf("a wrong code did %v", w.pool.done)
+	}
+	w.pool.fail = errors.New("Cognito is down")
+	_, err := w.verify(who, c, w.code())
+	refusedWith(t, err, "Unavailable: The account cannot be completed now")
+	w.pool.fail = nil
+	w.answer(who, c, w.code(), true) // the code was not used up
+	if want := []string{"password " + sub, "verified " + sub}; !slices.Equal(w.pool.done, want) {
+		t.Errorf("it did %v, want %v", w.pool.done, want)
+	}
+	who.attrs["phone_number_verified"] = "true"
+	w.answer(who, w.begin(who), w.code(), true)
+	if len(w.pool.done) != 2 {
+		t.Errorf("the second sign-in did %v", w.pool.done[2:])
+	}
+}
+
+func TestVerify_AutoSignIn_ChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	who := owner(number)
+	delete(who.attrs, "phone_number_verified")
+	w.answer(who, w.begin(who), w.code(), true)
+	if len(w.pool.done) > 0 {
+		t.Errorf("it did %v", w.pool.done)
+	}
+}
+
+func TestPreSignUp_HalfFinishedSignUp_IsFreed(t *testing.T) {
+	confirmed, other := unconfirmed(time.Hour), unconfirmed(time.Hour)
+	confirmed.Unconfirmed = false
+	other.Phone = "+4917600000000"
+	confirms := func(p *userPool) { p.users[0].Unconfirmed = false }
+	moves := func(p *userPool) { p.users[0].Phone = "+4917600000000" }
+	for name, c := range map[string]struct {
+		user    pack.User
+		texted  time.Duration // how long ago, 0 for never
+		between func(*userPool)
+		want    bool
+	}{
+		"older than ten minutes":                 {unconfirmed(11 * time.Minute), time.Minute, nil, true},
+		"young, and a text went out":             {unconfirmed(9 * time.Minute), 8 * time.Minute, nil, false},
+		"young, and no text went out":            {unconfirmed(time.Minute), 0, nil, true},
+		"young, and the text was long before":    {unconfirmed(time.Minute), 11 * time.Minute, nil, true},
+		"confirmed":                              {confirmed, 0, nil, false},
+		"of another number":                      {other, 0, nil, false},
+		"confirmed since it was listed":          {unconfirmed(time.Hour), 0, confirms, false},
+		"of another number since it was listed":  {unconfirmed(time.Hour), 0, moves, false},
+		"gone since it was listed, and so freed": {unconfirmed(time.Hour), 0, func(p *userPool) { p.users = nil }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.pool.users, w.pool.between = []pack.User{c.user}, c.between
+			if c.texted > 0 {
+				w.now = start.Add(-c.texted)
+				if _, err := w.message(trigger.CustomMessageSignUp, owner(number).attrs); err != nil {
+					t.Fatal(err)
+				}
+				w.now = start
+			}
+			if _, err := w.signUp(sub, number); err != nil {
+				t.Fatal(err)
+			}
+			if freed := len(w.pool.users) == 0; freed != c.want {
+				t.Errorf("freed is %v", freed)
+			}
+		})
+	}
+}
+
+// Of two sign-ups of a number at once the second must not delete whom the first is
+// about to make: he is there, and no text has gone out yet.
+func TestPreSignUp_TwoAtOnce_TheSecondFreesNobody(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.signUp(sub, number); err != nil {
+		t.Fatal(err)
+	}
+	w.pool.users = []pack.User{unconfirmed(0)} // now Cognito makes the user
+	if _, err := w.signUp(sub, number); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.pool.users) != 1 {
+		t.Error("the first sign-up's user was deleted")
+	}
+}
+
+func TestCustomMessage_WordsAndCountsCognitosTexts(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=2", "BELLHOP_MESSAGE=Code {####}")
+	for _, source := range []trigger.Source{trigger.CustomMessageSignUp, trigger.CustomMessageResendCode} {
+		r, err := w.message(source, owner(number).attrs)
+		if err != nil || r.SMSMessage == nil || *r.SMSMessage != "Code {####}\n\n@app.example #{####}" || r.EmailMessage != nil {
+			t.Errorf("%s: %+v, %v", source, r, err)
+		}
+	}
+	_, err := w.message(trigger.CustomMessageResendCode, owner(number).attrs)
+	refusedWith(t, err, "LimitExceeded: ")
+	// Whoever confirms has answered a text.
+	confirm := func(source trigger.Source) {
+		_, err := call[trigger.PostConfirmationRequest, trigger.None](w, source, owner(number), trigger.PostConfirmationRequest{UserAttributes: owner(number).attrs})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	confirm(trigger.PostConfirmationConfirmSignUp)
+	if _, err := w.message(trigger.CustomMessageForgotPassword, owner(number).attrs); err != nil {
+		t.Error(err)
+	}
+	for source, attrs := range map[trigger.Source]trigger.Attributes{
+		trigger.CustomMessageAdminCreateUser: owner(number).attrs,
+		trigger.CustomMessageResendCode:      {"email": "a@app.example"},
+	} {
+		if r, err := w.message(source, attrs); err != nil || r.SMSMessage != nil {
+			t.Errorf("%s: %+v, %v", source, r, err)
+		}
+	}
+}
