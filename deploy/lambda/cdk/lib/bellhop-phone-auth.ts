@@ -425,22 +425,24 @@ export class BellhopPhoneAuth extends Construct {
 
     this.alarm('TextsPerHour', textsPerHour, {
       description: 'More texts were sent in an hour than the alarm allows, by the function and by Cognito.',
-      metric: this.counted(log, 'TextsSent', ['text sent', 'text by Cognito'], Duration.hours(1)),
+      metric: this.counted(log, 'TextsSent', logs.FilterPattern.any(said('text sent'), said('text by Cognito')), Duration.hours(1)),
     });
     this.alarm('FailedTexts', failedTexts, {
       description: 'The sender did not take texts of the function.',
-      metric: this.counted(log, 'TextsFailed', ['text failed'], quarter),
+      metric: this.counted(log, 'TextsFailed', said('text failed'), quarter),
     });
     this.alarm('RefusedTexts', refusedTexts, {
       description: 'Limits refused texts. Somebody may be pumping them, or a limit is too low.',
-      metric: this.counted(log, 'TextsRefused', ['text refused'], quarter),
+      metric: this.counted(log, 'TextsRefused', said('text refused'), quarter),
     });
 
-    const ofFunction = { FunctionName: this.function.functionName };
-    this.alarm('ErrorsAlarm', 5, {
+    // Not Lambda's own metric of errors: a refusal, such as of a limit, is one to it.
+    const failures = logs.FilterPattern.anyTerm('trigger failed', 'Task timed out', 'Runtime exited');
+    this.alarm('FailedCalls', 5, {
       description: 'The function failed. Every failure is a sign-in or sign-up that ended.',
-      metric: metric('AWS/Lambda', 'Errors', 'Sum', undefined, ofFunction),
+      metric: this.counted(log, 'CallsFailed', failures, Duration.minutes(5)),
     });
+    const ofFunction = { FunctionName: this.function.functionName };
     this.alarm('ThrottlesAlarm', 1, {
       description: 'The function was called more often at once than its concurrency allows.',
       metric: metric('AWS/Lambda', 'Throttles', 'Sum', undefined, ofFunction),
@@ -452,12 +454,11 @@ export class BellhopPhoneAuth extends Construct {
     });
   }
 
-  /** Counts lines of the function's log by what they say. */
-  private counted(log: logs.LogGroup, name: string, messages: string[], period: Duration): cloudwatch.Metric {
+  /** Counts lines of the function's log. */
+  private counted(log: logs.LogGroup, name: string, filterPattern: logs.IFilterPattern, period: Duration): cloudwatch.Metric {
     const metricNamespace = `Bellhop/${Aws.STACK_NAME}`;
-    const patterns = messages.map((one) => logs.FilterPattern.stringValue('$.msg', '=', one));
     log.addMetricFilter(`${name}Metric`, {
-      filterPattern: patterns.length === 1 ? patterns[0]! : logs.FilterPattern.any(...patterns),
+      filterPattern,
       metricNamespace,
       metricName: name,
       metricValue: '1',
@@ -551,6 +552,11 @@ function mayTextByEndUserMessaging(scope: Construct): iam.PolicyStatement {
     actions: ['sms-voice:SendTextMessage'],
     resources: kinds.map((resource) => Stack.of(scope).formatArn({ service: 'sms-voice', resource, resourceName: '*' })),
   });
+}
+
+/** Lines of the function's log that say this. */
+function said(message: string): logs.JsonPattern {
+  return logs.FilterPattern.stringValue('$.msg', '=', message);
 }
 
 /** The operations that may lead to a text. */
