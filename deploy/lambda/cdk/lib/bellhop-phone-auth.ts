@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Aws, Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as cognito from 'aws-cdk-lib/aws-cognito';
@@ -95,9 +95,9 @@ export interface BellhopPhoneAuthProps {
   readonly sender?: 'sns' | 'eums';
   /** The sender that phones show, with `sns`. India needs one. */
   readonly senderId?: string;
-  /** The number to send from. With `eums` needed: number, pool or sender id, or its ARN, of this account. */
+  /** The number to send from. With `eums` needed: the ARN of a number, pool or sender id of this account. */
   readonly originationIdentity?: string;
-  /** A configuration set, with `eums`. */
+  /** The name of a configuration set, with `eums`. */
   readonly configurationSet?: string;
   /** The most that one text may cost, in dollars, as in `0.50`. Default: no limit. */
   readonly maxPrice?: string;
@@ -227,7 +227,7 @@ export class BellhopPhoneAuth extends Construct {
         resources: [key.secretArn],
       }),
     ];
-    if (props.sender === 'eums') return [...common, mayTextByEndUserMessaging(this)];
+    if (props.sender === 'eums') return [...common, mayTextByEndUserMessaging(this, props)];
     // A text to a phone is no resource that a policy could name. Topics are, and are not
     // meant.
     return [
@@ -244,8 +244,10 @@ export class BellhopPhoneAuth extends Construct {
 
   private makePool(props: BellhopPhoneAuthProps): cognito.UserPool {
     const autoSignIn = props.signUp === 'auto-sign-in';
-    const externalId = `${Aws.STACK_NAME}-texts`;
-    return new cognito.UserPool(this, 'UserPool', {
+    // The stack's UUID, which no other account can guess.
+    const externalId = Fn.select(2, Fn.split('/', Aws.STACK_ID));
+    const smsRole = this.makeTextRole(externalId, props);
+    const pool = new cognito.UserPool(this, 'UserPool', {
       userPoolName: props.poolName ?? 'bellhop',
       featurePlan: autoSignIn ? cognito.FeaturePlan.ESSENTIALS : cognito.FeaturePlan.LITE,
       deletionProtection: true,
@@ -256,7 +258,7 @@ export class BellhopPhoneAuth extends Construct {
       autoVerify: { phone: true },
       // Else whoever has an account could make a stranger's number its name, and wait.
       keepOriginal: { phone: true },
-      smsRole: this.makeTextRole(externalId),
+      smsRole,
       smsRoleExternalId: externalId,
       snsRegion: Aws.REGION,
       mfa: cognito.Mfa.OFF,
@@ -273,29 +275,38 @@ export class BellhopPhoneAuth extends Construct {
       // Cognito wants the password in this list.
       ...(autoSignIn && { signInPolicy: { allowedFirstAuthFactors: { password: true, smsOtp: true } } }),
     });
+    if (props.sender === 'eums') {
+      (pool.node.defaultChild as cognito.CfnUserPool).smsConfiguration = {
+        eumsSms: {
+          callerArn: smsRole.roleArn,
+          externalId,
+          originationIdentity: props.originationIdentity!,
+          ...(props.configurationSet && { configurationSetName: props.configurationSet }),
+          ...(props.dlt && { inEntityId: props.dlt.entityId, inTemplateId: props.dlt.templateId }),
+        },
+      };
+    }
+    return pool;
   }
 
   /**
    * Cognito's own texts: of the sign-up and of SMS_OTP with auto-sign-in, of a changed
    * number with both ways.
    */
-  private makeTextRole(externalId: string): iam.Role {
+  private makeTextRole(externalId: string, props: BellhopPhoneAuthProps): iam.Role {
+    // By SNS as Cognito asks for it: it refuses a role that may not publish.
+    const statement =
+      props.sender === 'eums'
+        ? { actions: ['sms-voice:SendTextMessage'], resources: [props.originationIdentity!] }
+        : { actions: ['sns:Publish'], resources: ['*'] };
     return new iam.Role(this, 'TextRole', {
       description: "What Cognito may do to send the pool's texts.",
+      // Nothing beside the external id: Cognito tries the role before the pool is there
+      // that it could name.
       assumedBy: new iam.ServicePrincipal('cognito-idp.amazonaws.com', {
-        conditions: {
-          StringEquals: { 'sts:ExternalId': externalId, 'aws:SourceAccount': Aws.ACCOUNT_ID },
-          ArnLike: {
-            'aws:SourceArn': `arn:${Aws.PARTITION}:cognito-idp:${Aws.REGION}:${Aws.ACCOUNT_ID}:userpool/*`,
-          },
-        },
+        conditions: { StringEquals: { 'sts:ExternalId': externalId } },
       }),
-      inlinePolicies: {
-        // As Cognito asks for it: it refuses a role that may not publish.
-        texts: new iam.PolicyDocument({
-          statements: [new iam.PolicyStatement({ actions: ['sns:Publish'], resources: ['*'] })],
-        }),
-      },
+      inlinePolicies: { texts: new iam.PolicyDocument({ statements: [new iam.PolicyStatement(statement)] }) },
     });
   }
 
@@ -408,20 +419,21 @@ export class BellhopPhoneAuth extends Construct {
     const { monthlySpend = 50, textsPerHour = 500, failedTexts = 10, refusedTexts = 50 } = props.alarms ?? {};
     const quarter = Duration.minutes(15);
 
-    this.alarm('SnsSpendAlarm', monthlySpend, {
-      description: 'Texts by Amazon SNS have cost more this month than the alarm allows.',
-      metric: metric('AWS/SNS', 'SMSMonthToDateSpentUSD', 'Maximum'),
-    });
     if (props.sender === 'eums') {
       this.alarm('EndUserMessagingSpendAlarm', monthlySpend, {
         description: 'Texts by AWS End User Messaging have cost more this month than the alarm allows.',
         metric: metric('AWS/SMSVoice', 'TextMessageMonthlySpend', 'Maximum'),
       });
+    } else {
+      this.alarm('SnsSpendAlarm', monthlySpend, {
+        description: 'Texts by Amazon SNS have cost more this month than the alarm allows.',
+        metric: metric('AWS/SNS', 'SMSMonthToDateSpentUSD', 'Maximum'),
+      });
+      this.alarm('SnsFailuresAlarm', failedTexts, {
+        description: 'Amazon SNS could not deliver texts.',
+        metric: metric('AWS/SNS', 'NumberOfNotificationsFailed', 'Sum', quarter, { PhoneNumber: 'PhoneNumberDirect' }),
+      });
     }
-    this.alarm('SnsFailuresAlarm', failedTexts, {
-      description: 'Amazon SNS could not deliver texts.',
-      metric: metric('AWS/SNS', 'NumberOfNotificationsFailed', 'Sum', quarter, { PhoneNumber: 'PhoneNumberDirect' }),
-    });
 
     this.alarm('TextsPerHour', textsPerHour, {
       description: 'More texts were sent in an hour than the alarm allows, by the function and by Cognito.',
@@ -500,7 +512,7 @@ function refuseContradictions(scope: Construct, props: BellhopPhoneAuthProps): v
   if (props.message !== undefined && !props.message.includes('{####}')) refuse('message must have {####} where the code goes.');
   if (props.alarms?.email && props.alarms.topic) refuse('Give alarms a topic or an email. A topic of yours has its own subscriptions.');
   if (props.sender === 'eums') {
-    if (!props.originationIdentity) refuse('AWS End User Messaging needs originationIdentity.');
+    if (!props.originationIdentity?.startsWith('arn:')) refuse('AWS End User Messaging needs originationIdentity, as an ARN.');
     if (props.senderId) refuse('senderId is for Amazon SNS. With eums the sender id is the originationIdentity.');
   } else if (props.configurationSet) {
     refuse('configurationSet is for AWS End User Messaging.');
@@ -545,12 +557,13 @@ function builtCode(scope: Construct, architecture: lambda.Architecture): lambda.
   return lambda.Code.fromAsset(zip);
 }
 
-function mayTextByEndUserMessaging(scope: Construct): iam.PolicyStatement {
-  const kinds = ['phone-number', 'pool', 'sender-id', 'configuration-set'];
+function mayTextByEndUserMessaging(scope: Construct, props: BellhopPhoneAuthProps): iam.PolicyStatement {
+  const set = { service: 'sms-voice', resource: 'configuration-set', resourceName: props.configurationSet! };
   return new iam.PolicyStatement({
     sid: 'Text',
     actions: ['sms-voice:SendTextMessage'],
-    resources: kinds.map((resource) => Stack.of(scope).formatArn({ service: 'sms-voice', resource, resourceName: '*' })),
+    // The identity as it is given, or AWS takes it for another.
+    resources: [props.originationIdentity!, ...(props.configurationSet ? [Stack.of(scope).formatArn(set)] : [])],
   });
 }
 

@@ -252,7 +252,8 @@ describe('settings of the function', () => {
     ['passwords where they prove nothing', { signUp: 'auto-confirm', srp: true }, /srp must be off/],
     ['a message without the code', { message: 'Hello' }, /must have \{####\}/],
     ['AWS End User Messaging from nowhere', { sender: 'eums' }, /needs originationIdentity/],
-    ['a sender id of SNS for another', { sender: 'eums', originationIdentity: 'pool-1', senderId: 'ACME' }, /is for Amazon SNS/],
+    ['an identity that rights cannot be given for', { sender: 'eums', originationIdentity: 'pool-1' }, /as an ARN/],
+    ['a sender id of SNS for another', { sender: 'eums', originationIdentity: 'arn:aws:sms-voice:…', senderId: 'ACME' }, /is for Amazon SNS/],
     ['a configuration set for SNS', { configurationSet: 'acme' }, /is for AWS End User Messaging/],
   ];
   for (const [name, props, sentence] of contradictions) {

