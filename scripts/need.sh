@@ -38,7 +38,7 @@ if ! node_is_new; then
 fi
 
 # npm ci only where the last one was of another lock file.
-for folder in web/demo e2e examples/amplify-v5 tools/dynalite; do
+for folder in web/demo e2e examples/amplify-v5 tools/dynalite deploy/lambda/cdk; do
   stamp=$folder/node_modules/.installed
   if ! cmp -s "$folder/package-lock.json" "$stamp"; then
     (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)

@@ -28,8 +28,13 @@ step the demo\'s bundle is what its source builds
 step the example builds
 (cd examples/amplify-v5 && npm run --silent build -- --outDir "$work/amplify-v5" --emptyOutDir --logLevel warn)
 
-touch "$work/go" "$work/e2e"
+touch "$work/go" "$work/cdk" "$work/e2e"
 failed=0
+step what deploys bellhop-lambda on AWS
+(cd deploy/lambda/cdk && npm run --silent build && node --test \
+  --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=tap --test-reporter-destination="$work/cdk" dist/test/*.test.js) || failed=1
+
 step go test -race
 # The longest first, or the last of them would run alone.
 go test -race -json ./internal/userpool ./internal/cognito ./... | node scripts/gotest.mjs "$work/go" || failed=1
@@ -44,6 +49,6 @@ CGO_ENABLED=0 go build -trimpath -o "$work/bellhop" ./cmd/bellhop
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=tap --test-reporter-destination="$work/e2e" *.test.mjs) || failed=1
 
-count() { awk -v key="$1" '$1 == "#" && $2 == key { n += $3 } END { print n + 0 }' "$work/go" "$work/e2e"; }
+count() { awk -v key="$1" '$1 == "#" && $2 == key { n += $3 } END { print n + 0 }' "$work/go" "$work/cdk" "$work/e2e"; }
 printf '\n%d passed, %d failed\n' "$(count pass)" "$(count fail)"
 exit "$failed"
