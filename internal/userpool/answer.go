@@ -188,7 +188,7 @@ func (s *Service) whyDead(ctx context.Context, tx Tx, session Session, at time.T
 
 // codeProved grants tokens to whom the code was texted.
 func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, *fault.Error, error) {
-	u, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.To, rep.at)
+	u, made, err := s.userByTextedCode(ctx, tx, rep.pool, session, ch.To, rep.at)
 	if err != nil {
 		return step{}, nil, notFound(err, errCredentials)
 	}
@@ -207,6 +207,7 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 		return step{}, nil, err
 	}
 	next, err := s.grant(ctx, tx, rep.client, u, rep.at)
+	next.Confirmed = made
 	return next, nil, err
 }
 

@@ -290,31 +290,34 @@ func (s *Service) endStandIn(ctx context.Context, tx Tx, pool PoolID, name strin
 
 // userByTextedCode is whom a right code signs in: the user, or, where only
 // sign-ups wait, the user that it makes. A password and attributes of a sign-up
-// never come along, as nobody proved to have made them.
-func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session Session, code Contact, at time.Time) (User, error) {
+// never come along, as nobody proved to have made them. It says whether it made him.
+func (s *Service) userByTextedCode(ctx context.Context, tx Tx, p Pool, session Session, code Contact, at time.Time) (u User, made bool, err error) {
 	if !session.Pending {
-		return tx.User(ctx, p.ID, UserID(session.Subject))
+		u, err = tx.User(ctx, p.ID, UserID(session.Subject))
+		return u, false, err
 	}
 	n := newcomer{pool: p, proved: code, own: p.Settings.exact(), at: at}
 	if !p.Settings.namedByContact() || n.own {
 		reg, err := tx.Registration(ctx, RegistrationID(session.Subject))
 		if err != nil {
-			return User{}, err
+			return User{}, false, err
 		}
 		n.reg = reg
-		return s.confirmUser(ctx, tx, n)
+		u, err = s.confirmUser(ctx, tx, n)
+		return u, true, err
 	}
-	u, err := tx.UserByName(ctx, p.ID, session.Name)
+	u, err = tx.UserByName(ctx, p.ID, session.Name)
 	if err == nil || !errors.Is(err, ErrNotFound) {
-		return u, err
+		return u, false, err
 	}
 	regs, err := tx.Registrations(ctx, p.ID, session.Name, at)
 	if err != nil {
-		return User{}, err
+		return User{}, false, err
 	}
 	if len(regs) == 0 { // an administrator has deleted them since
-		return User{}, ErrNotFound
+		return User{}, false, ErrNotFound
 	}
 	n.reg = Registration{PoolID: p.ID, Sub: UserID(session.Subject), Name: session.Name, CreatedAt: at}
-	return s.confirmUser(ctx, tx, n)
+	u, err = s.confirmUser(ctx, tx, n)
+	return u, true, err
 }

@@ -646,3 +646,39 @@ func TestTriggers_OneThatHangs_IsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// A texted code that makes a sign-up the user is a confirmation; a later one is not.
+func TestPostConfirmation_OfASignUpThatATextedCodeConfirms(t *testing.T) {
+	f := newFunctions(trigger.PostConfirmation)
+	inWorld(t, options{functions: f}, func(w *world) {
+		w.signUp(home, asha, password)
+		w.pass(time.Minute)
+		w.tokens(w.answeredBy(asha))
+		e := f.last(t, trigger.PostConfirmationConfirmSignUp)
+		if attrs := e.Request["userAttributes"].(map[string]any); attrs["phone_number_verified"] != "true" || attrs["cognito:user_status"] != "CONFIRMED" {
+			t.Errorf("%v", attrs)
+		}
+		w.pass(time.Minute)
+		w.tokens(w.answeredBy(asha))
+		if n := len(f.sources()); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		// Where the function fails he is confirmed all the same.
+		f.on(trigger.PostConfirmation, throwing("no room"))
+		w.signUp(home, ravi, password)
+		w.pass(time.Minute)
+		r := w.custom(home, ravi)
+		_, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", ravi, "ANSWER", w.code(ravi))
+		w.want(err, fault.UserLambdaValidation, "PostConfirmation failed with error no room.")
+		w.tokens(w.answeredBy(ravi))
+	})
+}
+
+// answeredBy signs a number in by its texted code.
+func (w *world) answeredBy(number string) userpool.AuthResult {
+	w.t.Helper()
+	r := w.custom(home, number)
+	r, err := w.answer(home, "CUSTOM_CHALLENGE", r.Session, "USERNAME", number, "ANSWER", w.code(number))
+	w.must(err)
+	return r
+}

@@ -92,4 +92,5 @@ type step struct {
 	User       UserID            `json:"user,omitempty"`
 	Family     FamilyID          `json:"family,omitempty"`
 	Generation uint32            `json:"generation,omitempty"`
+	Confirmed  bool              `json:"confirmed,omitempty"` // the sign-in made a sign-up the user
 }

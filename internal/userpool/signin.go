@@ -232,6 +232,12 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 			Parameters: next.Parameters, Available: next.Available,
 		}, nil
 	}
+	if next.Confirmed {
+		err := s.confirmedByID(ctx, t.pool, t.client.ID, next.User, trigger.PostConfirmationConfirmSignUp, t.metadata)
+		if err != nil {
+			return AuthResult{}, err
+		}
+	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
 		if err := s.postAuthenticate(ctx, t, next); err != nil {
 			return AuthResult{}, err
