@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -33,6 +32,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
+	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
 
 const (
@@ -147,11 +147,11 @@ func (c *wire) last() *httptest.ResponseRecorder { return c.answers[len(c.answer
 
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	dir := t.TempDir()
+	file := worldtest.Database(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &world{t: t, ctx: ctx, phone: &smstest.Phone{}, mail: &mailbox{}, log: &safeBuffer{}}
-		w.file = filepath.Join(dir, "bellhop.db")
+		w.file = file
 		store, err := sqlstore.Open(ctx, w.file, sqlstore.Options{})
 		w.must(err)
 		service := w.open(store)
@@ -189,6 +189,7 @@ func (w *world) start(service *userpool.Service) {
 func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	w.t.Helper()
 	ring, _ := seal.Generate()
+	worldtest.Stock(w.t, store, ring)
 	// Without the time, which looks like codes.
 	noTime := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {

@@ -75,6 +75,7 @@ var floorOf = map[string]int{
 	"internal/tracetest":     testsOnly,
 	"internal/simulation":    testsOnly,
 	"internal/pack/packtest": testsOnly,
+	"internal/worldtest":     testsOnly,
 }
 
 // neighbours are the imports on one floor that are allowed.

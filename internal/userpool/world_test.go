@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +20,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
 
 const (
@@ -83,7 +83,7 @@ type options struct {
 // BELLHOP_TEST_DATABASE=postgres a schema on PostgreSQL.
 func newDatabase(t *testing.T) string {
 	if os.Getenv("BELLHOP_TEST_DATABASE") != "postgres" {
-		return filepath.Join(t.TempDir(), "bellhop.db")
+		return worldtest.Database(t)
 	}
 	return pgtest.NewSchema(t, sharedDatabase(t))
 }
@@ -122,6 +122,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
 		w.open(o.set)
+		worldtest.Stock(t, store, ring)
 		w.makePool(o)
 		w.start()
 		defer func() {
