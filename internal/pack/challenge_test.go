@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -322,6 +323,19 @@ func TestSend_SurelyFailed_GivesBackAndMayBeAskedAgainAtOnce(t *testing.T) {
 	_, err := w.create(owner(number))
 	refusedWith(t, err, "CodeDeliveryFailure: The text could not be sent")
 	w.phone.fail = nil
+	w.answer(owner(number), w.begin(owner(number)), w.code(), true)
+}
+
+// What is undone must be undone also when the time for the answer is over.
+func TestSend_TimeIsOver_IsUndoneNevertheless(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=1", "BELLHOP_LIMIT_POOL_HOUR=1")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	w.phone.fail, w.phone.sending = &sms.SendError{Outcome: sms.SurelyNotSent, Cause: errors.New("throttled")}, cancel
+	w.ctx = ctx
+	_, err := w.create(owner(number))
+	refusedWith(t, err, "CodeDeliveryFailure: ")
+	w.ctx, w.phone.fail = context.Background(), nil
 	w.answer(owner(number), w.begin(owner(number)), w.code(), true)
 }
 

@@ -58,9 +58,14 @@ func (p *Pack) lastText(ctx context.Context, n phone.Number) (time.Time, error) 
 	return p.store.Noted(ctx, p.hidden("last text", n.E164()))
 }
 
-// postConfirmation gives back the text whose code has just confirmed somebody.
-// Nothing of it may stop him.
+// postConfirmation has the password of the sign-up overwritten, and gives back the
+// text whose code has just confirmed somebody; that may not stop him.
 func (p *Pack) postConfirmation(ctx context.Context, e confirmedEvent, now time.Time) (trigger.None, error) {
+	if e.TriggerSource == trigger.PostConfirmationConfirmSignUp {
+		if err := p.confirmed(ctx, e, now); err != nil {
+			return trigger.None{}, err
+		}
+	}
 	number, err := phone.Parse(e.Request.UserAttributes["phone_number"])
 	if err == nil && e.Request.UserAttributes["phone_number_verified"] == "true" {
 		p.answered(ctx, target{pool: e.UserPoolID, number: number, typed: true}, 1, now)

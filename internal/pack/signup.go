@@ -55,14 +55,17 @@ var freeing = guard.Limit{Max: 1, Window: 15 * time.Second}
 // all if no text went to the number in that time, since then nobody waits for one.
 // Each is looked at once more right before, since he may have confirmed meanwhile.
 func (p *Pack) free(ctx context.Context, who target, given string, now time.Time) error {
+	turn, err := p.store.Spend(ctx, "freeing/"+p.hidden("freeing", who.pool, who.number.E164()), freeing, now)
+	if err != nil || !turn.OK {
+		return err
+	}
 	users, err := p.directory.ByPhone(ctx, who.pool, given)
 	if err != nil {
 		return fmt.Errorf("users of the number: %w", err)
 	}
 	users = slices.DeleteFunc(users, func(u User) bool { return !u.Unconfirmed })
-	turn, err := p.store.Spend(ctx, "freeing/"+p.hidden("freeing", who.pool, who.number.E164()), freeing, now)
-	if err != nil || !turn.OK || len(users) == 0 {
-		return err
+	if len(users) == 0 {
+		return nil
 	}
 	last, err := p.lastText(ctx, who.number)
 	if err != nil {

@@ -119,6 +119,8 @@ func (p *Pack) roomForText(ctx context.Context, who target, now time.Time) error
 // giveBack takes one spend of each budget back, all at once. That it fails costs
 // nobody a sign-in: the budget is as if the text had been sent.
 func (p *Pack) giveBack(ctx context.Context, who target, budgets []budget, now time.Time) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	var each sync.WaitGroup
 	for _, b := range budgets {
 		if !b.keeps(who) {
@@ -215,8 +217,23 @@ func (p *Pack) send(ctx context.Context, who target, c Challenge, now time.Time)
 	return fault.New(fault.CodeDeliveryFailure, "The text could not be sent")
 }
 
+// afterTime is what undoing things may take when the time of the answer is over. AWS
+// Lambda ends the function a little later than that.
+const afterTime = 300 * time.Millisecond
+
+// afterwards is for undoing what was done, though the time for it may be over.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now()
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), end.Add(afterTime))
+}
+
 // unclaim lets the next who asks be texted at once, since this one was not.
 func (p *Pack) unclaim(ctx context.Context, who target, c Challenge, now time.Time) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	if err := p.store.ReturnSend(ctx, who.slot, c, now); err != nil {
 		p.log.WarnContext(ctx, "the right to send was not given back", "error", err)
 	}
