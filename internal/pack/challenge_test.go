@@ -401,3 +401,17 @@ func TestSecrets_AreInNoSessionTableOrLog(t *testing.T) {
 		}
 	}
 }
+
+// A number whose texts pay somebody may not ask until the pool's limit, though it
+// answers them all.
+func TestLimits_ANumberThatAnswersEverything_HasAnEndToo(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_DAY=2")
+	who := owner(number)
+	for range 6 {
+		w.answer(who, w.begin(who), w.code(), true)
+		w.now = w.now.Add(time.Minute)
+	}
+	_, err := w.create(who)
+	refusedWith(t, err, "LimitExceeded: Too many texts were asked for; try again in 86040 seconds")
+	w.begin(owner("+4917612345679"))
+}

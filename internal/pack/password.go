@@ -51,7 +51,7 @@ func (p *Pack) confirmed(ctx context.Context, e confirmedEvent, now time.Time) e
 		ctx, cancel := afterwards(ctx)
 		defer cancel()
 		if err := p.mark(ctx, e.UserPoolID, e.UserName, now); err != nil {
-			p.log.ErrorContext(ctx, "a confirmed user has the password of the sign-up", "user", e.UserName, "pool", e.UserPoolID, "error", err)
+			p.log.ErrorContext(ctx, "a confirmed user has the password of the sign-up", "sub", e.Request.UserAttributes["sub"], "pool", e.UserPoolID, "error", err)
 		}
 	}
 	return err
@@ -84,10 +84,13 @@ func (p *Pack) preAuthentication(ctx context.Context, e beforeEvent, now time.Ti
 
 // postAuthentication is before the tokens: without its consent there are none.
 func (p *Pack) postAuthentication(ctx context.Context, e afterEvent, now time.Time) (trigger.None, error) {
-	if !p.overwrites() {
-		return trigger.None{}, nil
+	if p.overwrites() {
+		if err := p.overwriteMarked(ctx, e.UserPoolID, e.UserName, now); err != nil {
+			return trigger.None{}, err
+		}
 	}
-	return trigger.None{}, p.overwriteMarked(ctx, e.UserPoolID, e.UserName, now)
+	p.signedIn(ctx, e, now)
+	return trigger.None{}, nil
 }
 
 func (p *Pack) overwriteMarked(ctx context.Context, pool, name string, now time.Time) error {

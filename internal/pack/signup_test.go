@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,6 +99,27 @@ func TestPreSignUp_AutoConfirm_LooksAgainAfterTenMinutes(t *testing.T) {
 	w.now = start.Add(10 * time.Minute)
 	_, err := w.signUp(sub, number)
 	refusedWith(t, err, "NotAuthorized: ")
+}
+
+func TestPreSignUp_AutoConfirm_ClientsCannotBeListed_AnothersCheckOfTenMinutesServes(t *testing.T) {
+	const way = "BELLHOP_SIGN_UP=auto-confirm"
+	w := newWorld(t, way)
+	w.pool.clients, w.pool.busy = []pack.Client{onlyCustom(clientID)}, true
+	_, err := w.signUp(sub, number)
+	refusedWith(t, err, "Unavailable: ")
+	w.pool.busy = false
+	if _, err := w.signUp(sub, number); err != nil {
+		t.Fatal(err)
+	}
+	w.pool.busy = true
+	other := w.under(t, way) // as a process that starts now
+	other.now = start.Add(10*time.Minute - time.Second)
+	if _, err := other.signUp(sub, number); err != nil {
+		t.Error(err)
+	}
+	other.now = start.Add(10 * time.Minute)
+	_, err = other.signUp(sub, number)
+	refusedWith(t, err, "Unavailable: ")
 }
 
 func TestVerify_AutoConfirm_TheFirstRightCodeProvesTheNumber(t *testing.T) {
@@ -302,5 +324,48 @@ func TestPassword_KeptOrOfAutoConfirm_IsLeftAlone(t *testing.T) {
 			t.Error(err)
 		}
 		w.did()
+	}
+}
+
+// A code of Cognito's own that signs in was answered, as ours are, and each once.
+func TestCustomMessage_SignInsByCognitosCode_AreGivenBack(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=2", "BELLHOP_LIMIT_COUNTRY_HOUR=3")
+	if _, err := w.message(trigger.CustomMessageSignUp, owner("+4917700000001").attrs); err != nil { // unanswered
+		t.Fatal(err)
+	}
+	text := func() error {
+		_, err := w.message(trigger.CustomMessageAuthentication, owner(number).attrs)
+		return err
+	}
+	for range 3 {
+		if err := errors.Join(text(), text(), w.signedIn(after, "CONFIRMED")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(text(), text()); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 { // two of them have something to give back
+		all.Go(func() {
+			if err := w.signedIn(after, "CONFIRMED"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(text(), text()); err != nil {
+		t.Error(err)
+	}
+	refusedWith(t, text(), "LimitExceeded: ")
+	_, err := w.message(trigger.CustomMessageSignUp, owner("+4917700000002").attrs)
+	refusedWith(t, err, "TooManyRequests: ") // of the country, whose third is the first one of all
+	unproved := owner(number)
+	unproved.attrs["phone_number_verified"] = "false"
+	for _, who := range []person{unproved, {name: "another", attrs: owner(number).attrs}} {
+		if _, err := call[trigger.PostAuthenticationRequest, trigger.None](w, after, who, trigger.PostAuthenticationRequest{UserAttributes: who.attrs}); err != nil {
+			t.Fatal(err)
+		}
+		refusedWith(t, text(), "LimitExceeded: ")
 	}
 }

@@ -39,6 +39,7 @@ func (p *Pack) budgets(who target) []budget {
 	all := []budget{
 		{name: "number-hour", key: number, limit: guard.Limit{Max: l.NumberHour, Window: time.Hour}, over: fault.LimitExceeded},
 		{name: "number-day", key: number, limit: guard.Limit{Max: l.NumberDay, Window: day}, over: fault.LimitExceeded},
+		{name: "number-bill", key: number, limit: guard.Limit{Max: answeredToo(l.NumberDay), Window: day}, over: fault.LimitExceeded, bill: true},
 	}
 	if who.typed {
 		all = append(all,
@@ -59,6 +60,15 @@ func (p *Pack) budgets(who target) []budget {
 }
 
 const day = 24 * time.Hour
+
+// answeredToo is how many texts a number may have in a day though it answers them
+// all: else a number whose texts pay somebody could ask until the pool's limit.
+func answeredToo(unanswered int) int {
+	if unanswered == Unlimited {
+		return Unlimited
+	}
+	return 3 * unanswered
+}
 
 // country is the number's, or its country code where digits tell no country.
 func country(n phone.Number) string {

@@ -143,6 +143,7 @@ type userPool struct {
 	mu      sync.Mutex
 	users   []pack.User
 	clients []pack.Client
+	busy    bool     // too busy to list its clients
 	done    []string // what was changed, in order
 	fail    error    // of every change
 	between func(*userPool)
@@ -181,6 +182,9 @@ func (p *userPool) Delete(_ context.Context, _, name string) error {
 func (p *userPool) Clients(context.Context, string) ([]pack.Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.busy {
+		return nil, errors.New("Rate exceeded")
+	}
 	return p.clients, nil
 }
 
