@@ -74,8 +74,11 @@ func (p *Pack) endPassword(ctx context.Context, pool, name string) error {
 // overwritten before Cognito looks at the one that is given.
 func (p *Pack) preAuthentication(ctx context.Context, e beforeEvent, now time.Time) (trigger.None, error) {
 	switch {
-	case !p.overwrites() || e.Request.UserNotFound:
+	case !p.overwrites():
 		return trigger.None{}, nil
+	case e.Request.UserNotFound: // looked up as others are, which takes as long
+		_, err := p.store.Count(ctx, p.unprovedKey(e.UserPoolID, e.UserName), now)
+		return trigger.None{}, err
 	case e.Request.UserAttributes["cognito:user_status"] == "UNCONFIRMED":
 		return trigger.None{}, p.mark(ctx, e.UserPoolID, e.UserName, now)
 	}

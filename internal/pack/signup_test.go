@@ -293,10 +293,22 @@ func TestPassword_AutoSignIn_EndsWithTheConfirmation(t *testing.T) {
 		}
 		w.did(call.want...)
 	}
+	if err := w.signedIn(before, "UNCONFIRMED"); err != nil {
+		t.Error(err)
+	}
+	_, err := call[trigger.PreAuthenticationRequest, trigger.None](w, before, nobody(sub), trigger.PreAuthenticationRequest{UserNotFound: true})
+	if err != nil { // deleted meanwhile
+		t.Error(err)
+	}
+	w.did()
 	if err := w.confirm(trigger.PostConfirmationConfirmSignUp); err != nil {
 		t.Error(err)
 	}
 	w.did(overwritten)
+	if err := w.signedIn(after, "CONFIRMED"); err != nil {
+		t.Error(err)
+	}
+	w.did()
 	if err := w.confirm(trigger.PostConfirmationConfirmForgotPassword); err != nil { // it is his own
 		t.Error(err)
 	}
