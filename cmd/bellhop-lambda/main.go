@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -59,10 +60,21 @@ func start(getenv func(string) string, level *slog.LevelVar, log *slog.Logger) (
 	}
 	return handler{pack.New(pack.Config{
 		Settings: settings, Key: key, Log: log,
-		Store:     dynamo.New(dynamodb.NewFromConfig(c), settings.Table),
+		Store:     dynamo.New(table(c), settings.Table),
 		Texter:    newPaced(sender(c, settings)),
 		Directory: directory.New(c),
 	})}, nil
+}
+
+// tableTime is for one request to the table, which takes some milliseconds: what a
+// connection swallowed that AWS Lambda froze is sent again while there is time.
+const tableTime = time.Second
+
+func table(c aws.Config) *dynamodb.Client {
+	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(tableTime)
+		o.RetryMaxAttempts = 3
+	})
 }
 
 func sender(c aws.Config, s pack.Settings) sms.Sender {

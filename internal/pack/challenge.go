@@ -193,17 +193,11 @@ func (p *Pack) prove(ctx context.Context, e verifyEvent) error {
 	if p.settings.SignUp != AutoConfirm || e.Request.UserAttributes["phone_number_verified"] == "true" {
 		return nil
 	}
-	var key [MinKey]byte
-	rand.Read(key[:]) // does not fail
-	unknown := otp.DerivePassword(key[:], e.UserName, passwordLength)
-	if err := p.directory.SetPassword(ctx, e.UserPoolID, e.UserName, unknown); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The account cannot be completed now")
+	if err := p.overwritePassword(ctx, e.UserPoolID, e.UserName); err != nil {
+		return err
 	}
 	if err := p.directory.VerifyPhone(ctx, e.UserPoolID, e.UserName); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "The account cannot be completed now")
 	}
 	return nil
 }
-
-// passwordLength is of passwords that nobody shall know.
-const passwordLength = 64

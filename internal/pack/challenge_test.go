@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -325,6 +326,19 @@ func TestSend_SurelyFailed_GivesBackAndMayBeAskedAgainAtOnce(t *testing.T) {
 	w.answer(owner(number), w.begin(owner(number)), w.code(), true)
 }
 
+// What is undone must be undone also when the time for the answer is over.
+func TestSend_TimeIsOver_IsUndoneNevertheless(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=1", "BELLHOP_LIMIT_POOL_HOUR=1")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	w.phone.fail, w.phone.sending = &sms.SendError{Outcome: sms.SurelyNotSent, Cause: errors.New("throttled")}, cancel
+	w.ctx = ctx
+	_, err := w.create(owner(number))
+	refusedWith(t, err, "CodeDeliveryFailure: ")
+	w.ctx, w.phone.fail = context.Background(), nil
+	w.answer(owner(number), w.begin(owner(number)), w.code(), true)
+}
+
 func TestSend_InDoubt_CountsAsSent(t *testing.T) {
 	w := newWorld(t)
 	w.phone.fail = errors.New("no answer in time")
@@ -386,4 +400,18 @@ func TestSecrets_AreInNoSessionTableOrLog(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A number whose texts pay somebody may not ask until the pool's limit, though it
+// answers them all.
+func TestLimits_ANumberThatAnswersEverything_HasAnEndToo(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_DAY=2")
+	who := owner(number)
+	for range 6 {
+		w.answer(who, w.begin(who), w.code(), true)
+		w.now = w.now.Add(time.Minute)
+	}
+	_, err := w.create(who)
+	refusedWith(t, err, "LimitExceeded: Too many texts were asked for; try again in 86040 seconds")
+	w.begin(owner("+4917612345679"))
 }

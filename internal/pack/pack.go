@@ -116,7 +116,11 @@ func (p *Pack) dispatch(ctx context.Context, e event, payload []byte, now time.T
 		return answer(ctx, payload, now, p.customMessage)
 	case trigger.PostConfirmation:
 		return answer(ctx, payload, now, p.postConfirmation)
-	case trigger.PreAuthentication, trigger.PostAuthentication, trigger.PreTokenGeneration:
+	case trigger.PreAuthentication:
+		return answer(ctx, payload, now, p.preAuthentication)
+	case trigger.PostAuthentication:
+		return answer(ctx, payload, now, p.postAuthentication)
+	case trigger.PreTokenGeneration:
 		return payload, nil
 	case trigger.UserMigration:
 		return nil, fault.New(fault.UserNotFound, "User not found")

@@ -40,6 +40,7 @@ type Settings struct {
 	KeySecretARN string // "" where the key itself is in the environment
 	SignUp       SignUp
 	SRP          bool // CUSTOM_AUTH may begin with a password
+	KeepPassword bool // the password of a sign-up outlives its confirmation
 	LogLevel     slog.Level
 
 	Sender              Sender
@@ -95,7 +96,8 @@ func Variables() []Variable {
 		{Name: "BELLHOP_KEY_SECRET_ARN", set: plain(func(s *Settings) *string { return &s.KeySecretARN })},
 		{Name: KeyVariable, set: func(*Settings, string) error { return nil }}, // see readKey
 		{Name: "BELLHOP_SIGN_UP", set: setSignUp},
-		{Name: "BELLHOP_SRP", Default: "off", set: setSRP},
+		{Name: "BELLHOP_SRP", Default: "off", set: onOrOff(func(s *Settings) *bool { return &s.SRP })},
+		{Name: "BELLHOP_KEEP_PASSWORD", Default: "off", set: onOrOff(func(s *Settings) *bool { return &s.KeepPassword })},
 		{Name: "BELLHOP_SENDER", set: setSender},
 		{Name: "BELLHOP_SENDER_ID", set: plain(func(s *Settings) *string { return &s.SenderID })},
 		{Name: "BELLHOP_ORIGINATION_IDENTITY", set: plain(func(s *Settings) *string { return &s.OriginationIdentity })},
@@ -144,6 +146,7 @@ func (s Settings) contradictions(keyGiven bool) []error {
 	}
 	say(keyGiven == (s.KeySecretARN != ""), "Set either BELLHOP_KEY_SECRET_ARN or, for tests and local use, "+KeyVariable+".")
 	say(s.SRP && s.SignUp == AutoConfirm, "BELLHOP_SRP: With auto-confirm nobody may sign in by a password, since whoever signs up chooses it without having proved the number.")
+	say(s.KeepPassword && s.SignUp == AutoConfirm, "BELLHOP_KEEP_PASSWORD: With auto-confirm the first right code overwrites the password, since whoever signs up chooses it without having proved the number.")
 	say(s.SenderID != "" && s.Sender == EUMS, "BELLHOP_SENDER_ID: With eums the sender id is an origination identity; set BELLHOP_ORIGINATION_IDENTITY.")
 	say(s.ConfigurationSet != "" && s.Sender == SNS, "BELLHOP_CONFIGURATION_SET: Only eums has configuration sets.")
 	say((s.DLTEntityID == "") != (s.DLTTemplateID == ""), "BELLHOP_DLT_ENTITY_ID and BELLHOP_DLT_TEMPLATE_ID: India wants both or, if you text nobody there, neither.")
@@ -175,11 +178,13 @@ func setSignUp(s *Settings, v string) error {
 	return nil
 }
 
-func setSRP(s *Settings, v string) error {
-	if s.SRP = v == "on"; v != "on" && v != "off" {
-		return errors.New("must be on or off")
+func onOrOff(field func(*Settings) *bool) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if *field(s) = v == "on"; v != "on" && v != "off" {
+			return errors.New("must be on or off")
+		}
+		return nil
 	}
-	return nil
 }
 
 func setSender(s *Settings, v string) error {

@@ -33,6 +33,7 @@ func TestRead_WhatContradictsOrCannotBe_IsNamed(t *testing.T) {
 		"BELLHOP_SIGN_UP=maybe":            "BELLHOP_SIGN_UP: ",
 		"BELLHOP_KEY_SECRET_ARN=arn":       "BELLHOP_KEY_SECRET_ARN",
 		"BELLHOP_SRP=yes":                  "BELLHOP_SRP: ",
+		"BELLHOP_KEEP_PASSWORD=yes":        "BELLHOP_KEEP_PASSWORD: ",
 		"BELLHOP_SENDER=twilio":            "BELLHOP_SENDER: ",
 		"BELLHOP_CONFIGURATION_SET=c":      "BELLHOP_CONFIGURATION_SET: ",
 		"BELLHOP_MAX_PRICE=cheap":          "BELLHOP_MAX_PRICE: ",
@@ -59,6 +60,7 @@ func TestRead_WhatContradictsOrCannotBe_IsNamed(t *testing.T) {
 	}
 	for _, env := range []map[string]string{
 		{"BELLHOP_SIGN_UP": "auto-confirm", "BELLHOP_SRP": "on"},
+		{"BELLHOP_SIGN_UP": "auto-confirm", "BELLHOP_KEEP_PASSWORD": "on"},
 		{"BELLHOP_SENDER": "eums", "BELLHOP_SENDER_ID": "BELL"},
 	} {
 		env["BELLHOP_TABLE"], env["BELLHOP_KEY"], env["BELLHOP_COUNTRIES"] = "t", "x", "*"

@@ -55,14 +55,17 @@ var freeing = guard.Limit{Max: 1, Window: 15 * time.Second}
 // all if no text went to the number in that time, since then nobody waits for one.
 // Each is looked at once more right before, since he may have confirmed meanwhile.
 func (p *Pack) free(ctx context.Context, who target, given string, now time.Time) error {
+	turn, err := p.store.Spend(ctx, "freeing/"+p.hidden("freeing", who.pool, who.number.E164()), freeing, now)
+	if err != nil || !turn.OK {
+		return err
+	}
 	users, err := p.directory.ByPhone(ctx, who.pool, given)
 	if err != nil {
 		return fmt.Errorf("users of the number: %w", err)
 	}
 	users = slices.DeleteFunc(users, func(u User) bool { return !u.Unconfirmed })
-	turn, err := p.store.Spend(ctx, "freeing/"+p.hidden("freeing", who.pool, who.number.E164()), freeing, now)
-	if err != nil || !turn.OK || len(users) == 0 {
-		return err
+	if len(users) == 0 {
+		return nil
 	}
 	last, err := p.lastText(ctx, who.number)
 	if err != nil {
@@ -125,8 +128,13 @@ func (p *Pack) checkClients(ctx context.Context, e event, now time.Time) error {
 	if p.checked.fresh(key, now) {
 		return nil
 	}
-	clients, err := p.directory.Clients(ctx, e.UserPoolID)
+	clients, err := p.clients(ctx, e.UserPoolID)
+	note := "clients/" + p.hidden("clients", e.UserPoolID, e.CallerContext.ClientID)
 	if err != nil {
+		if at, noneKnown := p.store.Noted(ctx, note); noneKnown == nil && now.Sub(at) < checkLife {
+			p.log.WarnContext(ctx, "app clients could not be checked, and were in order a while ago", "pool", e.UserPoolID, "error", err)
+			return nil
+		}
 		return fmt.Errorf("app clients: %w", err)
 	}
 	own := slices.IndexFunc(clients, func(c Client) bool { return c.ID == e.CallerContext.ClientID })
@@ -139,7 +147,20 @@ func (p *Pack) checkClients(ctx context.Context, e event, now time.Time) error {
 		}
 	}
 	p.checked.keep(key, now)
+	if err := p.store.Note(ctx, note, now, checkLife); err != nil {
+		p.log.WarnContext(ctx, "that the app clients are in order was not kept", "error", err)
+	}
 	return nil
+}
+
+// clientsTime leaves time for going by the check of another process, when many start
+// at once and Cognito has had enough of the question: it answers five a second.
+const clientsTime = 2 * time.Second
+
+func (p *Pack) clients(ctx context.Context, pool string) ([]Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, clientsTime)
+	defer cancel()
+	return p.directory.Clients(ctx, pool)
 }
 
 // byPassword names what lets a password sign in by the client, "" if nothing does.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,6 +99,27 @@ func TestPreSignUp_AutoConfirm_LooksAgainAfterTenMinutes(t *testing.T) {
 	w.now = start.Add(10 * time.Minute)
 	_, err := w.signUp(sub, number)
 	refusedWith(t, err, "NotAuthorized: ")
+}
+
+func TestPreSignUp_AutoConfirm_ClientsCannotBeListed_AnothersCheckOfTenMinutesServes(t *testing.T) {
+	const way = "BELLHOP_SIGN_UP=auto-confirm"
+	w := newWorld(t, way)
+	w.pool.clients, w.pool.busy = []pack.Client{onlyCustom(clientID)}, true
+	_, err := w.signUp(sub, number)
+	refusedWith(t, err, "Unavailable: ")
+	w.pool.busy = false
+	if _, err := w.signUp(sub, number); err != nil {
+		t.Fatal(err)
+	}
+	w.pool.busy = true
+	other := w.under(t, way) // as a process that starts now
+	other.now = start.Add(10*time.Minute - time.Second)
+	if _, err := other.signUp(sub, number); err != nil {
+		t.Error(err)
+	}
+	other.now = start.Add(10 * time.Minute)
+	_, err = other.signUp(sub, number)
+	refusedWith(t, err, "Unavailable: ")
 }
 
 func TestVerify_AutoConfirm_TheFirstRightCodeProvesTheNumber(t *testing.T) {
@@ -203,13 +225,9 @@ func TestCustomMessage_WordsAndCountsCognitosTexts(t *testing.T) {
 	_, err := w.message(trigger.CustomMessageResendCode, owner(number).attrs)
 	refusedWith(t, err, "LimitExceeded: ")
 	// Whoever confirms has answered a text.
-	confirm := func(source trigger.Source) {
-		_, err := call[trigger.PostConfirmationRequest, trigger.None](w, source, owner(number), trigger.PostConfirmationRequest{UserAttributes: owner(number).attrs})
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := w.confirm(trigger.PostConfirmationConfirmSignUp); err != nil {
+		t.Fatal(err)
 	}
-	confirm(trigger.PostConfirmationConfirmSignUp)
 	if _, err := w.message(trigger.CustomMessageForgotPassword, owner(number).attrs); err != nil {
 		t.Error(err)
 	}
@@ -220,5 +238,146 @@ func TestCustomMessage_WordsAndCountsCognitosTexts(t *testing.T) {
 		if r, err := w.message(source, attrs); err != nil || r.SMSMessage != nil {
 			t.Errorf("%s: %+v, %v", source, r, err)
 		}
+	}
+}
+
+// signedIn is the trigger before or after a sign-in, of a user of that status.
+func (w *world) signedIn(source trigger.Source, status string) error {
+	who := owner(number)
+	who.attrs["cognito:user_status"] = status
+	_, err := call[trigger.PreAuthenticationRequest, trigger.None](w, source, who, trigger.PreAuthenticationRequest{UserAttributes: who.attrs})
+	return err
+}
+
+const before, after = trigger.Source("PreAuthentication_Authentication"), trigger.Source("PostAuthentication_Authentication")
+
+func (w *world) confirm(source trigger.Source) error {
+	_, err := call[trigger.PostConfirmationRequest, trigger.None](w, source, owner(number), trigger.PostConfirmationRequest{UserAttributes: owner(number).attrs})
+	return err
+}
+
+// did wants that these changes were made of the pool, and forgets them.
+func (w *world) did(want ...string) {
+	w.t.Helper()
+	if !slices.Equal(w.pool.done, want) {
+		w.t.Errorf("it did %v, want %v", w.pool.done, want)
+	}
+	w.pool.done = nil
+}
+
+const overwritten = "password " + sub
+
+// A stranger's password must not be that of the account that the number's holder
+// confirms, whichever way he does.
+func TestPassword_AutoSignIn_EndsWithTheConfirmation(t *testing.T) {
+	w := newWorld(t)
+	for _, call := range []struct {
+		what   string
+		source trigger.Source
+		status string
+		want   []string
+	}{
+		{"a sign-in of whoever is confirmed", before, "CONFIRMED", nil},
+		{"the same", after, "CONFIRMED", nil},
+		{"SMS_OTP of whoever is not", before, "UNCONFIRMED", nil},
+		{"a wrong code, and once more", before, "UNCONFIRMED", nil},
+		{"the right code", after, "CONFIRMED", []string{overwritten}},
+		{"the next sign-in", before, "CONFIRMED", nil},
+		{"the same", after, "CONFIRMED", nil},
+		{"SMS_OTP again of one who is not", before, "UNCONFIRMED", nil},
+		{"a stranger who has waited for the confirmation", before, "CONFIRMED", []string{overwritten}},
+		{"the right code after that", after, "CONFIRMED", nil},
+	} {
+		if err := w.signedIn(call.source, call.status); err != nil {
+			t.Errorf("%s: %v", call.what, err)
+		}
+		w.did(call.want...)
+	}
+	if err := w.signedIn(before, "UNCONFIRMED"); err != nil {
+		t.Error(err)
+	}
+	_, err := call[trigger.PreAuthenticationRequest, trigger.None](w, before, nobody(sub), trigger.PreAuthenticationRequest{UserNotFound: true})
+	if err != nil { // deleted meanwhile
+		t.Error(err)
+	}
+	w.did()
+	if err := w.confirm(trigger.PostConfirmationConfirmSignUp); err != nil {
+		t.Error(err)
+	}
+	w.did(overwritten)
+	if err := w.signedIn(after, "CONFIRMED"); err != nil {
+		t.Error(err)
+	}
+	w.did()
+	if err := w.confirm(trigger.PostConfirmationConfirmForgotPassword); err != nil { // it is his own
+		t.Error(err)
+	}
+	w.did()
+}
+
+func TestPassword_AutoSignIn_CannotBeOverwritten_NobodyGetsInUntilItIs(t *testing.T) {
+	w := newWorld(t)
+	w.pool.fail = errors.New("Cognito is down")
+	refusedWith(t, w.confirm(trigger.PostConfirmationConfirmSignUp), "Unavailable: The account cannot be completed now")
+	refusedWith(t, w.signedIn(before, "CONFIRMED"), "Unavailable: ")
+	refusedWith(t, w.signedIn(after, "CONFIRMED"), "Unavailable: ")
+	w.pool.fail = nil
+	if err := w.signedIn(before, "CONFIRMED"); err != nil {
+		t.Error(err)
+	}
+	w.did(overwritten)
+}
+
+func TestPassword_KeptOrOfAutoConfirm_IsLeftAlone(t *testing.T) {
+	w := newWorld(t, "BELLHOP_KEEP_PASSWORD=on")
+	for _, w := range []*world{w, w.under(t, "BELLHOP_SIGN_UP=auto-confirm")} {
+		err := errors.Join(w.signedIn(before, "UNCONFIRMED"), w.signedIn(after, "CONFIRMED"), w.confirm(trigger.PostConfirmationConfirmSignUp))
+		if err != nil {
+			t.Error(err)
+		}
+		w.did()
+	}
+}
+
+// A code of Cognito's own that signs in was answered, as ours are, and each once.
+func TestCustomMessage_SignInsByCognitosCode_AreGivenBack(t *testing.T) {
+	w := newWorld(t, "BELLHOP_LIMIT_NUMBER_HOUR=2", "BELLHOP_LIMIT_COUNTRY_HOUR=3")
+	if _, err := w.message(trigger.CustomMessageSignUp, owner("+4917700000001").attrs); err != nil { // unanswered
+		t.Fatal(err)
+	}
+	text := func() error {
+		_, err := w.message(trigger.CustomMessageAuthentication, owner(number).attrs)
+		return err
+	}
+	for range 3 {
+		if err := errors.Join(text(), text(), w.signedIn(after, "CONFIRMED")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(text(), text()); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 { // two of them have something to give back
+		all.Go(func() {
+			if err := w.signedIn(after, "CONFIRMED"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(text(), text()); err != nil {
+		t.Error(err)
+	}
+	refusedWith(t, text(), "LimitExceeded: ")
+	_, err := w.message(trigger.CustomMessageSignUp, owner("+4917700000002").attrs)
+	refusedWith(t, err, "TooManyRequests: ") // of the country, whose third is the first one of all
+	unproved := owner(number)
+	unproved.attrs["phone_number_verified"] = "false"
+	for _, who := range []person{unproved, {name: "another", attrs: owner(number).attrs}} {
+		if _, err := call[trigger.PostAuthenticationRequest, trigger.None](w, after, who, trigger.PostAuthenticationRequest{UserAttributes: who.attrs}); err != nil {
+			t.Fatal(err)
+		}
+		refusedWith(t, text(), "LimitExceeded: ")
 	}
 }

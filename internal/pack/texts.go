@@ -39,6 +39,7 @@ func (p *Pack) budgets(who target) []budget {
 	all := []budget{
 		{name: "number-hour", key: number, limit: guard.Limit{Max: l.NumberHour, Window: time.Hour}, over: fault.LimitExceeded},
 		{name: "number-day", key: number, limit: guard.Limit{Max: l.NumberDay, Window: day}, over: fault.LimitExceeded},
+		{name: "number-bill", key: number, limit: guard.Limit{Max: answeredToo(l.NumberDay), Window: day}, over: fault.LimitExceeded, bill: true},
 	}
 	if who.typed {
 		all = append(all,
@@ -59,6 +60,15 @@ func (p *Pack) budgets(who target) []budget {
 }
 
 const day = 24 * time.Hour
+
+// answeredToo is how many texts a number may have in a day though it answers them
+// all: else a number whose texts pay somebody could ask until the pool's limit.
+func answeredToo(unanswered int) int {
+	if unanswered == Unlimited {
+		return Unlimited
+	}
+	return 3 * unanswered
+}
 
 // country is the number's, or its country code where digits tell no country.
 func country(n phone.Number) string {
@@ -119,6 +129,8 @@ func (p *Pack) roomForText(ctx context.Context, who target, now time.Time) error
 // giveBack takes one spend of each budget back, all at once. That it fails costs
 // nobody a sign-in: the budget is as if the text had been sent.
 func (p *Pack) giveBack(ctx context.Context, who target, budgets []budget, now time.Time) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	var each sync.WaitGroup
 	for _, b := range budgets {
 		if !b.keeps(who) {
@@ -215,8 +227,23 @@ func (p *Pack) send(ctx context.Context, who target, c Challenge, now time.Time)
 	return fault.New(fault.CodeDeliveryFailure, "The text could not be sent")
 }
 
+// afterTime is what undoing things may take when the time of the answer is over. AWS
+// Lambda ends the function a little later than that.
+const afterTime = 300 * time.Millisecond
+
+// afterwards is for undoing what was done, though the time for it may be over.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now()
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), end.Add(afterTime))
+}
+
 // unclaim lets the next who asks be texted at once, since this one was not.
 func (p *Pack) unclaim(ctx context.Context, who target, c Challenge, now time.Time) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	if err := p.store.ReturnSend(ctx, who.slot, c, now); err != nil {
 		p.log.WarnContext(ctx, "the right to send was not given back", "error", err)
 	}

@@ -40,6 +40,7 @@ type world struct {
 	log   *syncBuffer
 	scan  func() string // all that is in the table
 	now   time.Time
+	ctx   context.Context
 }
 
 // settings are those of the documentation's defaults, with what is given.
@@ -65,7 +66,7 @@ func newWorld(t *testing.T, env ...string) *world {
 	t.Parallel()
 	client, table := packtest.Table(t)
 	w := &world{
-		t: t, store: dynamo.New(client, table), phone: &phoneBox{}, pool: &userPool{}, log: &syncBuffer{}, now: start,
+		t: t, store: dynamo.New(client, table), phone: &phoneBox{}, pool: &userPool{}, log: &syncBuffer{}, now: start, ctx: context.Background(),
 		scan: func() string { return packtest.Dump(t, client, table) },
 	}
 	return w.under(t, env...)
@@ -89,11 +90,15 @@ type phoneBox struct {
 	texts     []sms.Message
 	pretended int
 	fail      error
+	sending   func() // if set, called at each text
 }
 
 func (p *phoneBox) Send(_ context.Context, m sms.Message) (sms.Receipt, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.sending != nil {
+		p.sending()
+	}
 	if p.fail == nil {
 		p.texts = append(p.texts, m)
 	}
@@ -138,6 +143,7 @@ type userPool struct {
 	mu      sync.Mutex
 	users   []pack.User
 	clients []pack.Client
+	busy    bool     // too busy to list its clients
 	done    []string // what was changed, in order
 	fail    error    // of every change
 	between func(*userPool)
@@ -176,6 +182,9 @@ func (p *userPool) Delete(_ context.Context, _, name string) error {
 func (p *userPool) Clients(context.Context, string) ([]pack.Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.busy {
+		return nil, errors.New("Rate exceeded")
+	}
 	return p.clients, nil
 }
 
@@ -242,7 +251,7 @@ func call[Q, A any](w *world, source trigger.Source, who person, request Q) (A, 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	answer, err := w.pack.Handle(context.Background(), event, w.now)
+	answer, err := w.pack.Handle(w.ctx, event, w.now)
 	if err != nil {
 		return response, err
 	}

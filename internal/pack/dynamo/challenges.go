@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -70,14 +71,15 @@ func sentAt(c pack.Challenge) int64 {
 	return c.SentAt.UnixMilli()
 }
 
-// ClaimSend implements pack.Store.
+// ClaimSend implements pack.Store. Who claimed stands with it: the SDK repeats what
+// it got no answer to, and whoever finds his own claim has it.
 func (s *Store) ClaimSend(ctx context.Context, slot string, c pack.Challenge, now time.Time) (bool, error) {
 	_, ok, err := s.update(ctx, change{
 		pk: slot, kind: kindChallenge,
-		update:    "SET sends = :next, sent_at = :now",
-		condition: lives + " AND sends = :seen",
+		update:    "SET sends = :next, sent_at = :now, claimed_by = :me",
+		condition: "claimed_by = :me OR (" + lives + " AND sends = :seen)",
 		values: item{
-			":id": text(c.ID), ":now": moment(now), ":no": flag(false),
+			":id": text(c.ID), ":now": moment(now), ":no": flag(false), ":me": text(rand.Text()),
 			":seen": number(int64(c.Sends)), ":next": number(int64(c.Sends + 1)),
 		},
 	})
@@ -114,13 +116,15 @@ func (s *Store) Try(ctx context.Context, slot, id string, now time.Time) (pack.C
 }
 
 // Use implements pack.Store. The tries are counted before, so that the last of
-// them may be the right one.
+// them may be the right one. Who used it stands with it, as at ClaimSend.
 func (s *Store) Use(ctx context.Context, slot, id string, now time.Time) (bool, error) {
 	_, ok, err := s.update(ctx, change{
 		pk: slot, kind: kindChallenge,
-		update:    "SET is_used = :yes",
-		condition: "cid = :id AND expires_at > :now AND is_used = :no",
-		values:    item{":id": text(id), ":now": moment(now), ":no": flag(false), ":yes": flag(true)},
+		update:    "SET is_used = :yes, used_by = :me",
+		condition: "used_by = :me OR (cid = :id AND expires_at > :now AND is_used = :no)",
+		values: item{
+			":id": text(id), ":now": moment(now), ":no": flag(false), ":yes": flag(true), ":me": text(rand.Text()),
+		},
 	})
 	return ok, wrap("use challenge", err)
 }

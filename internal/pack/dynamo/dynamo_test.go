@@ -1,12 +1,19 @@
 package dynamo_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/pack"
@@ -244,5 +251,44 @@ func TestNote_TheLastIsKept(t *testing.T) {
 		if got, err := s.Noted(ctx, "n"); !got.Equal(at) || err != nil {
 			t.Errorf("noted %s, %v; want %s", got, err, at)
 		}
+	}
+}
+
+// deaf hears no answer to the first of two equal requests.
+type deaf struct{ last string }
+
+func (d *deaf) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil || string(body) == d.last || strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") {
+		return response, err
+	}
+	d.last = string(body)
+	return nil, errors.Join(io.ErrUnexpectedEOF, response.Body.Close())
+}
+
+// The SDK repeats what it got no answer to, and then nobody else has done it.
+func TestClaimSendAndUse_AnswerLost_AreStillOnes(t *testing.T) {
+	t.Parallel()
+	client, table := packtest.Table(t)
+	options := client.Options()
+	options.HTTPClient = &deaf{}
+	s := dynamo.New(dynamodb.New(options), table)
+	c := open(t, s, "c", start)
+	if ok, err := s.ClaimSend(ctx, slot, c, start); !ok || err != nil {
+		t.Errorf("the claim is %v, %v", ok, err)
+	}
+	if ok, err := s.ClaimSend(ctx, slot, c, start); ok || err != nil {
+		t.Errorf("claimed again it is %v, %v", ok, err)
+	}
+	if ok, err := s.Use(ctx, slot, c.ID, start); !ok || err != nil {
+		t.Errorf("the use is %v, %v", ok, err)
+	}
+	if ok, err := s.Use(ctx, slot, c.ID, start); ok || err != nil {
+		t.Errorf("used again it is %v, %v", ok, err)
 	}
 }

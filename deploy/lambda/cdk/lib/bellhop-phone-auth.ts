@@ -81,6 +81,11 @@ export interface BellhopPhoneAuthProps {
   readonly poolName?: string;
   /** Whether a sign-in may begin with a password (CUSTOM_AUTH with SRP). Only with `auto-sign-in`. Default false. */
   readonly srp?: boolean;
+  /**
+   * Whether the password of a sign-up outlives its confirmation, though a stranger may
+   * have chosen it. Only with `auto-sign-in`. Default false.
+   */
+  readonly keepPassword?: boolean;
 
   /** What a text says; `{####}` stands for the code. Default `Your verification code is {####}.` */
   readonly message?: string;
@@ -156,7 +161,7 @@ export class BellhopPhoneAuth extends Construct {
       this.userPool = this.makePool(props);
       this.userPoolClient = this.makeClient(props);
     }
-    this.attachTriggers();
+    this.attachTriggers(props);
     this.allowOnPool(props);
 
     this.webAcl = this.makeWebAcl(props.addresses ?? {});
@@ -328,9 +333,10 @@ export class BellhopPhoneAuth extends Construct {
     return client;
   }
 
-  private attachTriggers(): void {
+  private attachTriggers(props: BellhopPhoneAuthProps): void {
     if (this.userPool instanceof cognito.UserPool) {
-      for (const operation of triggers) this.userPool.addTrigger(operation, this.function);
+      const all = props.signUp === 'auto-sign-in' ? [...triggers, ...triggersOfAutoSignIn] : triggers;
+      for (const operation of all) this.userPool.addTrigger(operation, this.function);
       return;
     }
     this.function.addPermission('MayBeCalledByPool', {
@@ -348,6 +354,15 @@ export class BellhopPhoneAuth extends Construct {
         resources: [this.userPool.userPoolArn],
       }),
     ];
+    if (props.signUp === 'auto-sign-in' && !props.keepPassword) {
+      statements.push(
+        new iam.PolicyStatement({
+          sid: 'EndPasswords',
+          actions: ['cognito-idp:AdminSetUserPassword'],
+          resources: [this.userPool.userPoolArn],
+        }),
+      );
+    }
     if (props.signUp === 'auto-confirm') {
       statements.push(
         new iam.PolicyStatement({
@@ -502,6 +517,9 @@ const triggers = [
   cognito.UserPoolOperation.VERIFY_AUTH_CHALLENGE_RESPONSE,
 ];
 
+/** Cognito's own codes sign in without any other trigger. */
+const triggersOfAutoSignIn = [cognito.UserPoolOperation.PRE_AUTHENTICATION, cognito.UserPoolOperation.POST_AUTHENTICATION];
+
 /** What the function itself would refuse at its first call, and what AWS would at deployment. */
 function refuseContradictions(scope: Construct, props: BellhopPhoneAuthProps): void {
   const refuse = (sentence: string): never => {
@@ -509,6 +527,7 @@ function refuseContradictions(scope: Construct, props: BellhopPhoneAuthProps): v
   };
   if (props.countries.length === 0) refuse('countries must name at least one.');
   if (props.srp && props.signUp === 'auto-confirm') refuse('With auto-confirm a password proves nothing, so srp must be off.');
+  if (props.keepPassword && props.signUp === 'auto-confirm') refuse('With auto-confirm the first right code overwrites the password, so keepPassword must be off.');
   if (props.message !== undefined && !props.message.includes('{####}')) refuse('message must have {####} where the code goes.');
   if (props.alarms?.email && props.alarms.topic) refuse('Give alarms a topic or an email. A topic of yours has its own subscriptions.');
   if (props.sender === 'eums') {
@@ -526,6 +545,7 @@ function environment(props: BellhopPhoneAuthProps, table: dynamodb.Table, key: s
     BELLHOP_KEY_SECRET_ARN: key.secretArn,
     BELLHOP_SIGN_UP: props.signUp,
     BELLHOP_SRP: props.srp ? 'on' : 'off',
+    BELLHOP_KEEP_PASSWORD: props.keepPassword ? 'on' : 'off',
     BELLHOP_SENDER: props.sender ?? 'sns',
     BELLHOP_SENDER_ID: props.senderId ?? '',
     BELLHOP_ORIGINATION_IDENTITY: props.originationIdentity ?? '',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -85,6 +84,8 @@ describe('the pool', () => {
       LambdaConfig: Match.exact({
         PreSignUp: arn,
         PostConfirmation: arn,
+        PreAuthentication: arn,
+        PostAuthentication: arn,
         CustomMessage: arn,
         DefineAuthChallenge: arn,
         CreateAuthChallenge: arn,
@@ -92,7 +93,7 @@ describe('the pool', () => {
       }),
     });
     const permissions = Object.values(template.findResources('AWS::Lambda::Permission'));
-    assert.equal(permissions.length, 6);
+    assert.equal(permissions.length, 8);
     for (const { Properties } of permissions) {
       assert.equal(Properties.Principal, 'cognito-idp.amazonaws.com');
       assert.match(Properties.SourceArn['Fn::GetAtt'][0], /^PhoneAuthUserPool/);
@@ -250,6 +251,7 @@ describe('settings of the function', () => {
   const contradictions: [string, Partial<BellhopPhoneAuthProps>, RegExp][] = [
     ['no country', { countries: [] }, /countries must name at least one/],
     ['passwords where they prove nothing', { signUp: 'auto-confirm', srp: true }, /srp must be off/],
+    ['a password kept where it is overwritten', { signUp: 'auto-confirm', keepPassword: true }, /keepPassword must be off/],
     ['a message without the code', { message: 'Hello' }, /must have \{####\}/],
     ['AWS End User Messaging from nowhere', { sender: 'eums' }, /needs originationIdentity/],
     ['an identity that rights cannot be given for', { sender: 'eums', originationIdentity: 'pool-1' }, /as an ARN/],
@@ -264,9 +266,14 @@ describe('settings of the function', () => {
 test('the sample app is synthesized, with the zip that the context names', () => {
   const outdir = temporary();
   const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8')); // findings are errors
-  execFileSync(process.execPath, [join(__dirname, '../bin/app.js')], {
-    env: { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'bellhop-zip': zipFile() }) },
-  });
+  process.env.CDK_OUTDIR = outdir;
+  process.env.CDK_CONTEXT_JSON = JSON.stringify({ ...context, 'bellhop-zip': zipFile() });
+  try {
+    (require('../bin/app') as typeof import('../bin/app')).app.synth();
+  } finally {
+    delete process.env.CDK_OUTDIR;
+    delete process.env.CDK_CONTEXT_JSON;
+  }
   assert.ok(readdirSync(outdir).some((name) => /^asset\..*\.zip$/.test(name)));
   const template = JSON.parse(readFileSync(join(outdir, 'Bellhop.template.json'), 'utf8'));
   assert.ok(template.Outputs.UserPoolClientId);

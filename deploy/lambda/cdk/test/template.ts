@@ -72,6 +72,7 @@ const deployments: { [name: string]: Deployment } = {
       SignUpWay: 'auto-sign-in',
       Countries: 'IN',
       Srp: 'on',
+      KeepPassword: 'on',
       ExistingUserPoolId: 'us-east-1_AbC123xyz',
       AlarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:ours',
       MonthlySpendAlarm: 7,
@@ -81,6 +82,7 @@ const deployments: { [name: string]: Deployment } = {
       signUp: 'auto-sign-in',
       countries: ['IN'],
       srp: true,
+      keepPassword: true,
       alarms: { monthlySpend: 7 },
       limits: { numberDay: 'off' },
     },
@@ -180,6 +182,17 @@ for (const [name, deployment] of Object.entries(deployments)) {
     });
   });
 }
+
+test('a stranger\'s password can be overwritten, unless it is to be kept', () => {
+  for (const [given, kept] of [
+    [{ SignUpWay: 'auto-sign-in' }, false],
+    [{ SignUpWay: 'auto-confirm' }, false],
+    [{ SignUpWay: 'auto-sign-in', KeepPassword: 'on' }, true],
+  ] as const) {
+    const all = statements(decided(sam, { Countries: 'IN', ...given }));
+    assert.equal(all.some(({ Action }) => Action.includes('cognito-idp:AdminSetUserPassword')), !kept, JSON.stringify(given));
+  }
+});
 
 /** `*` stands where AWS knows no resource, and nowhere else. */
 function assertLeastPrivilege(template: CloudFormation): void {
