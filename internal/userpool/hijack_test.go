@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -263,11 +264,21 @@ func TestPreHijack_ChangeAndReset(t *testing.T) {
 	}
 	for class, prepare := range classes {
 		for way, come := range recover {
-			for _, behaviour := range []userpool.Behaviour{userpool.Standard} {
-				t.Run(class+"/"+way+"/"+string(behaviour), func(t *testing.T) {
-					inWorld(t, options{behaviour: behaviour, limitsOff: true}, func(w *world) {
+			for _, confirmedBy := range []string{"an administrator", "a function"} {
+				if confirmedBy == "a function" && way == "texted code" {
+					continue // TestPreSignUp_AutoConfirm
+				}
+				t.Run(class+"/"+way+"/"+confirmedBy, func(t *testing.T) {
+					o := options{limitsOff: true}
+					if confirmedBy == "a function" {
+						o.functions = newFunctions(trigger.PreSignUp)
+						o.functions.on(trigger.PreSignUp, answering(map[string]any{"autoConfirmUser": true, "autoVerifyPhone": true}))
+					}
+					inWorld(t, o, func(w *world) {
 						w.signUp(stranger, asha, intruders)
-						w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
+						if o.functions == nil {
+							w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
+						}
 						auth, err := w.byPassword(asha, intruders)
 						w.must(err)
 						later := prepare(w, w.tokens(auth).Access)

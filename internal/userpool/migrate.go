@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -26,6 +27,7 @@ type migration struct {
 	validation map[string]string
 	metadata   map[string]string
 	session    *Session // that the password answers; nil for none
+	subject    subject  // who is not there
 	at         time.Time
 }
 
@@ -64,7 +66,8 @@ func (st start) tellsPassword() bool {
 
 // migrate asks the pool's function for a user who is not there, once for each user
 // action, and stores whom it returns. The caller is counted before the function is
-// called. Usable is as once has it for the request's answer, a T.
+// called, and while the name is locked for wrong passwords it is not called.
+// Usable is as once has it for the request's answer, a T.
 func migrate[T any](ctx context.Context, s *Service, m migration, caller *Caller, usable func(Tx, T) (bool, error)) error {
 	if !m.pool.Settings.Triggers.has(trigger.UserMigration) || m.login.name == "" {
 		return nil
@@ -82,8 +85,14 @@ func migrate[T any](ctx context.Context, s *Service, m migration, caller *Caller
 				return err
 			}
 		}
-		u, err := s.findSubject(ctx, tx, m.pool, m.login, m.at)
-		done = u.known || m.pool.Settings.exact() && !u.nobody() // who signed up is there on Cognito
+		if m.subject, err = s.findSubject(ctx, tx, m.pool, m.login, m.at); err != nil {
+			return err
+		}
+		if m.subject.known || m.pool.Settings.exact() && !m.subject.nobody() { // who signed up is there on Cognito
+			done = true
+			return nil
+		}
+		done, err = m.locked(ctx, tx)
 		return err
 	})
 	if done || err != nil {
@@ -102,7 +111,7 @@ func (s *Service) bringOver(ctx context.Context, m migration) error {
 	}, trigger.UserMigrationResponse{})
 	switch {
 	case fault.Is(err, fault.UserLambdaValidation), fault.Is(err, fault.UnexpectedLambda):
-		return nil // nobody, as far as one can tell
+		return s.countGuess(ctx, m) // nobody, as far as one can tell
 	case err != nil:
 		return err
 	}
@@ -119,6 +128,27 @@ func (s *Service) bringOver(ctx context.Context, m migration) error {
 	}
 	force := said.ForceAliasCreation != nil && *said.ForceAliasCreation
 	return s.store.Update(ctx, func(tx Tx) error { return s.storeMigrated(ctx, tx, m, u, name, force) })
+}
+
+// locked says whether passwords for the name are looked at no more for a while.
+func (m migration) locked(ctx context.Context, tx Tx) (bool, error) {
+	if m.password == "" {
+		return false, nil
+	}
+	lock, err := tx.PasswordLock(ctx, m.pool.ID, string(m.subject.id))
+	return err == nil && lock.locked(m.at), err
+}
+
+// countGuess counts a password that the function did not take against the name,
+// where what goes on with the request counts it against a sign-up that waits.
+func (s *Service) countGuess(ctx context.Context, m migration) error {
+	if m.password == "" || m.subject.nobody() {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		_, err := tx.CountPasswordFailure(ctx, m.pool.ID, string(m.subject.id), m.at, m.at.Add(-lockIdle))
+		return err
+	})
 }
 
 // user is whom the function returned and the name that he is to have, or why that
@@ -173,6 +203,12 @@ func (s *Service) storeMigrated(ctx context.Context, tx Tx, m migration, u User,
 	case err == nil:
 		return nil
 	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	if locked, err := m.locked(ctx, tx); err != nil || locked {
+		return cmp.Or(err, error(errLocked)) // others guessed meanwhile
+	}
+	if err := tx.ClearPasswordLock(ctx, m.pool.ID, string(m.subject.id)); err != nil {
 		return err
 	}
 	if err := s.freeAliases(ctx, tx, m.pool, u, force, m.at); err != nil {

@@ -81,7 +81,7 @@ func TestUserMigration_FirstSignIn(t *testing.T) {
 }
 
 func TestUserMigration_EveryFlow(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		signIn func(w *world) (userpool.AuthResult, error)
 		calls  int
 	}{
@@ -99,24 +99,25 @@ func TestUserMigration_EveryFlow(t *testing.T) {
 			w.custom(home, asha)
 			return userpool.AuthResult{}, fault.New(fault.NotAuthorized, "")
 		}, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFunctions(trigger.UserMigration)
-			inWorld(t, options{functions: f, flows: allFlows}, func(w *world) {
-				f.on(trigger.UserMigration, directory("CONFIRMED", known))
-				r, err := c.signIn(w)
-				if n := len(f.sources()); n != c.calls {
-					t.Errorf("%d calls, want %d", n, c.calls)
-				}
-				if c.calls == 0 {
-					w.want(err, fault.NotAuthorized, "")
-					return
-				}
-				w.must(err)
-				w.tokens(r)
-			})
-		})
 	}
+	f := newFunctions(trigger.UserMigration)
+	inWorld(t, options{functions: f, flows: allFlows}, func(w *world) {
+		f.on(trigger.UserMigration, directory("CONFIRMED", known))
+		for name, c := range cases {
+			f.forget()
+			r, err := c.signIn(w)
+			if n := len(f.sources()); n != c.calls {
+				t.Errorf("%s: %d calls, want %d", name, n, c.calls)
+			}
+			if c.calls == 0 {
+				w.want(err, fault.NotAuthorized, "")
+				continue
+			}
+			w.must(err)
+			w.tokens(r)
+			w.must(w.s.AdminDeleteUser(w.ctx, w.pool, asha))
+		}
+	})
 }
 
 func TestUserMigration_ResetRequired_ThenTheResetItself(t *testing.T) {
@@ -181,7 +182,7 @@ func TestUserMigration_Answers(t *testing.T) {
 	}
 	unusable := []fault.Kind{fault.InvalidLambdaResponse, fault.InvalidLambdaResponse}
 	nobody := []fault.Kind{fault.NotAuthorized, fault.UserNotFound}
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		do    func(event) (map[string]any, error)
 		kinds []fault.Kind // with PreventUserExistenceErrors ENABLED, and LEGACY
 	}{
@@ -197,26 +198,27 @@ func TestUserMigration_Answers(t *testing.T) {
 		"a second factor": {with(map[string]any{"enableSMSMFA": true}), unusable},
 		"no second":       {with(map[string]any{"enableSMSMFA": false, "desiredDeliveryMediums": []string{"SMS"}}), nil},
 		"flag of nothing": {plus("email_verified", "true"), nil},
-	} {
-		for i, legacy := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				f := newFunctions(trigger.UserMigration)
-				inWorld(t, options{functions: f, flows: allFlows, legacy: legacy}, func(w *world) {
-					f.on(trigger.UserMigration, c.do)
-					_, err := w.plainPassword(home, asha, old)
-					if c.kinds == nil {
-						w.must(err)
-						if w.adminAttribute(asha, "email_verified") != "" {
-							t.Error("an address that is not there is verified")
-						}
-						return
+	}
+	for i, legacy := range []bool{false, true} {
+		f := newFunctions(trigger.UserMigration)
+		inWorld(t, options{functions: f, flows: allFlows, legacy: legacy}, func(w *world) {
+			for name, c := range cases {
+				f.on(trigger.UserMigration, c.do)
+				_, err := w.plainPassword(home, asha, old)
+				if c.kinds != nil {
+					if !fault.Is(err, c.kinds[i]) {
+						t.Errorf("%s: %v, want %v", name, err, c.kinds[i])
 					}
-					w.want(err, c.kinds[i], "")
 					_, err = w.s.AdminGetUser(w.ctx, w.pool, asha)
 					w.want(err, fault.UserNotFound, "")
-				})
-			})
-		}
+					continue
+				}
+				if err != nil || w.adminAttribute(asha, "email_verified") != "" {
+					t.Errorf("%s: %v, or an address that is not there is verified", name, err)
+				}
+				w.must(w.s.AdminDeleteUser(w.ctx, w.pool, asha))
+			}
+		})
 	}
 }
 
@@ -256,9 +258,10 @@ func TestUserMigration_TwoAtOnce_OneUser(t *testing.T) {
 	inWorld(t, options{functions: f, flows: allFlows}, func(w *world) {
 		migrate := directory("CONFIRMED", known)
 		f.on(trigger.UserMigration, func(e event) (map[string]any, error) {
-			<-time.NewTimer(time.Second).C // of the bubble's time: both are asked about
-			_, err := w.s.AdminGetUser(w.ctx, w.pool, asha)
-			w.want(err, fault.UserNotFound, "")
+			if _, err := w.s.AdminGetUser(w.ctx, w.pool, asha); !fault.Is(err, fault.UserNotFound) {
+				t.Errorf("he is here already: %v", err)
+			}
+			<-time.NewTimer(time.Second).C // of the bubble's time: until both are asked about
 			return migrate(e)
 		})
 		var both sync.WaitGroup
@@ -279,4 +282,30 @@ func TestUserMigration_TwoAtOnce_OneUser(t *testing.T) {
 			t.Errorf("subs %v", subs)
 		}
 	})
+}
+
+// Guesses at passwords of the other directory meet the same lock as guesses at
+// those of users, whether or not somebody has signed up under the name.
+func TestUserMigration_GuessesAreLocked(t *testing.T) {
+	for _, pending := range []bool{false, true} {
+		f := newFunctions(trigger.UserMigration)
+		inWorld(t, options{functions: f, flows: allFlows}, func(w *world) {
+			f.on(trigger.UserMigration, directory("CONFIRMED", known))
+			if pending {
+				w.signUp(stranger, asha, password)
+			}
+			for range 5 {
+				_, err := w.plainPassword(stranger, asha, intruders)
+				w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+			}
+			f.forget()
+			_, err := w.plainPassword(home, asha, old)
+			w.want(err, fault.NotAuthorized, "Password attempts exceeded")
+			w.wantCalls()
+			w.pass(time.Second)
+			auth, err := w.plainPassword(home, asha, old)
+			w.must(err)
+			w.tokens(auth)
+		})
+	}
 }
