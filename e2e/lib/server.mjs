@@ -21,9 +21,10 @@ export class Server {
   #clients = [];
   #administrator;
 
-  static async start() {
+  /** Starts a server, with a triggers file if one is named. */
+  static async start({ triggers } = {}) {
     const server = new Server();
-    await server.#start();
+    await server.#start(triggers);
     return server;
   }
 
@@ -113,7 +114,7 @@ export class Server {
     return body;
   }
 
-  async #start() {
+  async #start(triggers) {
     const data = await this.#workshop.folder('data');
     const env = {
       BELLHOP_DATA: data,
@@ -125,7 +126,9 @@ export class Server {
     };
     const webhook = await this.phones.open();
     await this.#workshop.command(['pool', 'create', '--id', this.poolId, '--client-id', this.clientId], env);
-    this.endpoint = await this.#workshop.serve(['serve', '--listen', '127.0.0.1:0', '--sms', `webhook:${webhook}`], env);
+    const args = ['serve', '--listen', '127.0.0.1:0', '--sms', `webhook:${webhook}`];
+    if (triggers !== undefined) args.push('--triggers', triggers);
+    this.endpoint = await this.#workshop.serve(args, env);
   }
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/bellhop-auth/bellhop/internal/smstest"
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -162,7 +163,7 @@ func TestAudit_SignIn_IsToldAsAnOperatorThinksOfIt(t *testing.T) {
 			t.Fatal("a wrong password signs in")
 		}
 		check("InitiateAuth", `anonymous refused WrongPassword {"flow":"USER_AUTH"}`)
-		_, err = w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": newSRP(t).A()})
+		_, err = w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": srptest.New(t).A()})
 		w.must(err)
 		check("InitiateAuth", `anonymous success  {"challenge":"PASSWORD_VERIFIER","flow":"USER_SRP_AUTH"}`)
 		_, err = w.initiate("REFRESH_TOKEN_AUTH", nil, map[string]string{"REFRESH_TOKEN": *done.AuthenticationResult.RefreshToken})

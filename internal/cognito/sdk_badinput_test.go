@@ -17,6 +17,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 )
 
 // dump is everything in the database, as text.
@@ -170,7 +172,7 @@ func TestBadInput_Flows_LeaveNothingBehind(t *testing.T) {
 			{"no SRP_A", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name), "InvalidParameterException"},
 			{"SRP_A is no hex", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name+`,"SRP_A":"xyz"`), "InvalidParameterException"},
 			{"SRP_A is 0", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name+`,"SRP_A":"0"`), "InvalidParameterException"},
-			{"SRP_A is N", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name+`,"SRP_A":"`+modulusHex+`"`), "InvalidParameterException"},
+			{"SRP_A is N", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name+`,"SRP_A":"`+srptest.ModulusHex+`"`), "InvalidParameterException"},
 			{"SRP_A is 0 under CUSTOM_AUTH", "InitiateAuth", auth(w.client, "CUSTOM_AUTH", name+`,"CHALLENGE_NAME":"SRP_A","SRP_A":"00"`), "InvalidParameterException"},
 			{"SRP_A is huge", "InitiateAuth", auth(w.client, "USER_SRP_AUTH", name+`,"SRP_A":"`+strings.Repeat("f", 60000)+`"`), "InvalidParameterException"},
 			{"no secret hash", "InitiateAuth", auth(secret, "USER_SRP_AUTH", name+`,"SRP_A":"2"`), "NotAuthorizedException"},
@@ -187,13 +189,13 @@ func TestBadInput_Flows_LeaveNothingBehind(t *testing.T) {
 func TestBadInput_OddLengthSRPA_IsTaken(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.member(asha, pass)
-		c := newSRP(t)
+		c := srptest.New(t)
 		for len(c.A())%2 == 0 {
-			c = newSRP(t)
+			c = srptest.New(t)
 		}
 		start, err := w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": c.A()})
 		w.must(err)
-		done, err := w.respond("PASSWORD_VERIFIER", start.Session, c.respond(t, w.pool, pass, start.ChallengeParameters))
+		done, err := w.respond("PASSWORD_VERIFIER", start.Session, c.Respond(t, w.pool, pass, start.ChallengeParameters))
 		w.must(err)
 		w.tokens(done.AuthenticationResult)
 	})

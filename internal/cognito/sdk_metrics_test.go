@@ -13,6 +13,8 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 )
 
 // scrape is the page of metrics.
@@ -156,10 +158,10 @@ func TestSDK_Metrics_PasswordsAndReset(t *testing.T) {
 		w.member(asha, pass)
 		<-time.After(time.Minute)
 		for _, password := range []string{"Wrong-Horse-9", pass} {
-			c := newSRP(t)
+			c := srptest.New(t)
 			start, err := w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": c.A()})
 			w.must(err)
-			_, _ = w.respond("PASSWORD_VERIFIER", start.Session, c.respond(t, w.pool, password, start.ChallengeParameters))
+			_, _ = w.respond("PASSWORD_VERIFIER", start.Session, c.Respond(t, w.pool, password, start.ChallengeParameters))
 		}
 		_, err := w.sdk.ForgotPassword(w.ctx, &cip.ForgotPasswordInput{ClientId: &w.client, Username: new(asha)})
 		w.must(err)

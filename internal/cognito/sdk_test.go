@@ -16,6 +16,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -101,7 +102,7 @@ func TestSDK_Password_BySRP(t *testing.T) {
 			{"USER_AUTH", map[string]string{"PREFERRED_CHALLENGE": "PASSWORD_SRP"}},
 		} {
 			for _, password := range []string{pass, "Wrong-Horse-9"} {
-				c := newSRP(t)
+				c := srptest.New(t)
 				parameters := map[string]string{"USERNAME": asha, "SRP_A": c.A()}
 				for k, v := range flow.parameters {
 					parameters[k] = v
@@ -111,7 +112,7 @@ func TestSDK_Password_BySRP(t *testing.T) {
 				if start.ChallengeName != "PASSWORD_VERIFIER" {
 					t.Fatalf("%s: %+v", flow.name, start)
 				}
-				done, err := w.respond("PASSWORD_VERIFIER", start.Session, c.respond(t, w.pool, password, start.ChallengeParameters))
+				done, err := w.respond("PASSWORD_VERIFIER", start.Session, c.Respond(t, w.pool, password, start.ChallengeParameters))
 				if password != pass {
 					wantError[*types.NotAuthorizedException](w, err, "Incorrect username or password.")
 					continue
@@ -221,10 +222,10 @@ func TestSDK_Administration(t *testing.T) {
 		wantError[*types.UsernameExistsException](w, err, "")
 
 		// The temporary password must be changed.
-		c := newSRP(t)
+		c := srptest.New(t)
 		start, err := w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": c.A()})
 		w.must(err)
-		change, err := w.respond("PASSWORD_VERIFIER", start.Session, c.respond(t, w.pool, pass, start.ChallengeParameters))
+		change, err := w.respond("PASSWORD_VERIFIER", start.Session, c.Respond(t, w.pool, pass, start.ChallengeParameters))
 		w.must(err)
 		if change.ChallengeName != "NEW_PASSWORD_REQUIRED" {
 			t.Fatalf("temporary password: %+v", change)

@@ -179,14 +179,39 @@ func bounded(tb testing.TB, d time.Duration) context.Context {
 
 // syncBuffer is a buffer that processes and tests use at once.
 type syncBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf strings.Builder
+	mu   sync.Mutex // guards the fields below
+	buf  strings.Builder
+	news chan struct{} // closed at the next Write; nil until somebody waits
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.news != nil {
+		close(b.news)
+		b.news = nil
+	}
 	return b.buf.Write(p)
+}
+
+// await waits until the text is as it is to be, and says whether it came to that.
+func (b *syncBuffer) await(ctx context.Context, done func(text string) bool) bool {
+	for {
+		b.mu.Lock()
+		if b.news == nil {
+			b.news = make(chan struct{})
+		}
+		text, news := b.buf.String(), b.news
+		b.mu.Unlock()
+		if done(text) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-news:
+		}
+	}
 }
 
 func (b *syncBuffer) String() string {

@@ -71,6 +71,7 @@ var floorOf = map[string]int{
 	"internal/lambdatest":    testsOnly,
 	"internal/pgtest":        testsOnly,
 	"internal/smstest":       testsOnly,
+	"internal/srptest":       testsOnly,
 	"internal/storetest":     testsOnly,
 	"internal/tracetest":     testsOnly,
 	"internal/simulation":    testsOnly,

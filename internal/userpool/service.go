@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -244,7 +245,13 @@ func newID() string { return uuid.NewString() }
 func newHandle() string {
 	var b [32]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return handleText(b[:])
+}
+
+// handleText is letters and digits alone. A handle that began with a dash would be
+// taken for a flag by whoever hands it to a command, such as the aws CLI.
+func handleText(b []byte) string {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
 }
 
 // hashHandle is what the store keeps of a handle.

@@ -1,6 +1,7 @@
 package userpool_test
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -15,6 +16,21 @@ func TestSignUp_ThenConfirm_SignsInWithoutASecondText(t *testing.T) {
 		}
 		if got := w.attribute(tokens.Access, "phone_number_verified"); got != "true" {
 			t.Errorf("phone_number_verified is %q", got)
+		}
+	})
+}
+
+// A Session that begins with a dash is a flag to the aws CLI.
+func TestSession_IsLettersAndDigitsAlone(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, password)
+		w.pass(time.Minute)
+		srp, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", "2")
+		w.must(err)
+		for _, session := range []string{srp.Session, w.custom(home, asha).Session} {
+			if !regexp.MustCompile(`^[A-Z2-7]{52}$`).MatchString(session) {
+				t.Errorf("a Session is %q", session)
+			}
 		}
 	})
 }

@@ -89,7 +89,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 
 // srpSession is the Session that goes with a secret block.
 func (s *Service) srpSession(nonce string) string {
-	return base64.RawURLEncoding.EncodeToString(s.stable(stableSRPSession, nonce))
+	return handleText(s.stable(stableSRPSession, nonce))
 }
 
 // answerSRP checks the proof of a password.

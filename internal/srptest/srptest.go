@@ -1,4 +1,6 @@
-package cognito_test
+// Package srptest is an app's side of Cognito's password proof (SRP), written as
+// Amplify writes it. Tests only.
+package srptest
 
 import (
 	"crypto/hmac"
@@ -12,8 +14,8 @@ import (
 	"time"
 )
 
-// The group of Cognito's SRP (RFC 3526, section 4) with its generator 2.
-const modulusHex = "" +
+// ModulusHex is the group of Cognito's SRP (RFC 3526, section 4) with its generator 2.
+const ModulusHex = "" +
 	"FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74" +
 	"020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437" +
 	"4FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED" +
@@ -28,34 +30,36 @@ const modulusHex = "" +
 	"08E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF"
 
 var (
-	bigN, _ = new(big.Int).SetString(modulusHex, 16)
+	bigN, _ = new(big.Int).SetString(ModulusHex, 16)
 	bigG    = big.NewInt(2)
 )
 
-// srpClient is an app's side of one password proof.
-type srpClient struct{ a, public *big.Int }
+// Client is an app's side of one password proof.
+type Client struct{ a, public *big.Int }
 
-func newSRP(t *testing.T) srpClient {
-	t.Helper()
+// New begins a proof.
+func New(tb testing.TB) Client {
+	tb.Helper()
 	a, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 1024))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return srpClient{a, new(big.Int).Exp(bigG, a, bigN)}
+	return Client{a, new(big.Int).Exp(bigG, a, bigN)}
 }
 
-func (c srpClient) A() string { return c.public.Text(16) }
+// A is SRP_A.
+func (c Client) A() string { return c.public.Text(16) }
 
-// respond answers PASSWORD_VERIFIER as Amplify does.
-func (c srpClient) respond(t *testing.T, pool, password string, parameters map[string]string) map[string]string {
-	t.Helper()
+// Respond answers PASSWORD_VERIFIER as Amplify does.
+func (c Client) Respond(tb testing.TB, pool, password string, parameters map[string]string) map[string]string {
+	tb.Helper()
 	user := parameters["USER_ID_FOR_SRP"]
 	_, name, _ := strings.Cut(pool, "_")
 	salt, ok1 := new(big.Int).SetString(parameters["SALT"], 16)
 	serverB, ok2 := new(big.Int).SetString(parameters["SRP_B"], 16)
 	block, err := base64.StdEncoding.DecodeString(parameters["SECRET_BLOCK"])
 	if !ok1 || !ok2 || err != nil || user == "" {
-		t.Fatalf("unusable PASSWORD_VERIFIER parameters, %v", err)
+		tb.Fatalf("unusable PASSWORD_VERIFIER parameters, %v", err)
 	}
 	inner := sha256.Sum256([]byte(name + user + ":" + password))
 	x := hashInt(pad(salt), inner[:])
