@@ -85,6 +85,12 @@ func (t *StrictTexts) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// UnmarshalJSON notes that it was given.
+func (g *GroupOverride) UnmarshalJSON(data []byte) error {
+	g.Given, g.GroupConfiguration = true, GroupConfiguration{}
+	return strict.Unmarshal(data, &g.GroupConfiguration)
+}
+
 // MarshalJSON writes a nil map as the empty object that functions look into.
 func (a Attributes) MarshalJSON() ([]byte, error) {
 	if a == nil {
