@@ -29,7 +29,7 @@ func checkTriggers(ctx context.Context, p *patient) []finding {
 	}
 	defer f.close()
 	called := f.ofPools(p.pools)
-	all := f.unmatched(called)
+	all := append(f.unmatched(called), f.unencrypted(called)...)
 	switch {
 	case len(all) > 0, p.service == nil: // pools have not been read
 	case f.file == nil:
@@ -53,6 +53,19 @@ func (f *functions) unmatched(called []poolFunction) []finding {
 			all = append(all, failure("set --triggers", "pool %s calls %s for %s, and there is no triggers file", c.Pool, c.Function, c.Trigger))
 		default:
 			all = append(all, failure("add an entry, or correct the pool's LambdaConfig", "pool %s calls %s for %s, which no entry of %s matches", c.Pool, c.Function, c.Trigger, f.file.Path))
+		}
+	}
+	return all
+}
+
+// unencrypted are the custom senders that get no code, since none is handed over in
+// the clear.
+func (f *functions) unencrypted(called []poolFunction) []finding {
+	var all []finding
+	for _, c := range called {
+		if f.kms == nil && (c.Trigger == trigger.CustomSMSSender || c.Trigger == trigger.CustomEmailSender) {
+			all = append(all, failure("name one under kms in the triggers file, or take the trigger away",
+				"pool %s has a %s, and there is no KMS to encrypt codes for it, so none are sent", c.Pool, c.Trigger))
 		}
 	}
 	return all

@@ -128,6 +128,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Sender:    out.texts,
 		Mailer:    out.mails,
 		Triggers:  v.functions.invoker(),
+		Encrypter: v.functions.encrypter(),
 		Region:    cfg.Region,
 		PublicURL: publicURL,
 		LimitsOff: cfg.LimitsOff,

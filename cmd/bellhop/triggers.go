@@ -10,9 +10,11 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
+	"github.com/bellhop-auth/bellhop/internal/trigger/kms"
 	"github.com/bellhop-auth/bellhop/internal/trigger/lambda"
 	"github.com/bellhop-auth/bellhop/internal/trigger/webhook"
 	"github.com/bellhop-auth/bellhop/internal/triggerfile"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // functions are who calls the functions of a triggers file, one for each entry, in
@@ -20,6 +22,7 @@ import (
 type functions struct {
 	file   *triggerfile.File // nil where there is none
 	routes trigger.Routes
+	kms    *kms.Encrypter // nil where the file names none
 	stops  []func() error
 }
 
@@ -44,6 +47,11 @@ func openFunctions(ctx context.Context, cfg *config.Config, log *slog.Logger) (*
 			continue
 		}
 		f.routes = append(f.routes, trigger.Route{Pattern: fn.ARN, Invoker: invoker})
+	}
+	if f.file.KMS != nil {
+		if f.kms, err = kms.New(ctx, kms.Config(*f.file.KMS)); err != nil {
+			wrong = append(wrong, config.Problem{Where: f.file.Path + ": kms", What: "cannot be used: " + err.Error()})
+		}
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong, f.close())
@@ -77,6 +85,15 @@ func (f *functions) invoker() trigger.Invoker {
 		return nil
 	}
 	return f.routes
+}
+
+// encrypter is what a service encrypts codes for custom senders with, nil where the
+// file names no KMS.
+func (f *functions) encrypter() userpool.Encrypter {
+	if f == nil || f.kms == nil {
+		return nil
+	}
+	return f.kms
 }
 
 // entry is the one that the function is called by.

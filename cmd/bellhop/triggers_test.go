@@ -20,6 +20,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/lambdatest"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
+	"github.com/bellhop-auth/bellhop/internal/trigger/kms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -305,13 +306,14 @@ func TestServe_BadTriggersFile_IsReportedWholeAndNothingStarts(t *testing.T) {
     lambda: { endpoint: "127.0.0.1:9001" }
   - arn: arn:aws:lambda:us-east-1:1:function:c
     local: { folder: ., command: [./bootstrap] }
+kms: { endpoint: "127.0.0.1:4599", region: us-east-1 }
 `)
 	for _, command := range []string{"serve", "demo"} {
 		code, stdout, stderr := once(t, nil, command, "--triggers", file, "--data", data, "--listen", "127.0.0.1:0")
 		if code != exitUsage || stdout != "" {
 			t.Errorf("%s: exit code %d, %q", command, code, stdout)
 		}
-		for _, want := range []string{file + ":2: webhook cannot be used: the URL must start with https://", file + ":4: lambda cannot be used: ", file + ":6: local cannot be used: "} {
+		for _, want := range []string{file + ":2: webhook cannot be used: the URL must start with https://", file + ":4: lambda cannot be used: ", file + ":6: local cannot be used: ", file + ": kms cannot be used: "} {
 			if !strings.Contains(stderr, want) {
 				t.Errorf("%s: %q is missing in:\n%s", command, want, stderr)
 			}
@@ -346,4 +348,37 @@ func TestServe_PoolsFunctions_AreCalledByTheTriggersFile(t *testing.T) {
 		t.Error(err)
 	}
 	p.endWell()
+}
+
+// Custom senders get codes from a server that can encrypt them, and from no other.
+func TestServe_CustomSenders_NeedTheKMSOfTheTriggersFile(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	createPool(t, data)
+	config := &types.LambdaConfigType{
+		KMSKeyID: aws.String("arn:aws:kms:us-east-1:123456789012:key/1"),
+		CustomSMSSender: &types.CustomSMSLambdaVersionConfigType{
+			LambdaArn: aws.String(functionARN + "sender"), LambdaVersion: types.CustomSMSSenderLambdaVersionTypeV10,
+		},
+	}
+	hook := hookWith(t, echo)
+	for file, want := range map[string]bool{triggersFile(t, hook): false, triggersFile(t, hook+"kms: { endpoint: 'http://127.0.0.1:4599', region: us-east-1 }\n"): true} {
+		p := serveData(t, data, "BELLHOP_TRIGGERS="+file, "BELLHOP_ADMIN_ACCESS_KEY_ID=local", "BELLHOP_ADMIN_SECRET_ACCESS_KEY=a-secret-of-our-own-choice")
+		_, err := sdkWithKey(p.url, "local", "a-secret-of-our-own-choice").CreateUserPool(t.Context(), &cip.CreateUserPoolInput{PoolName: aws.String("posted"), LambdaConfig: config})
+		refused, ok := errors.AsType[*types.InvalidParameterException](err)
+		if (err == nil) != want || !want && (!ok || !strings.Contains(refused.ErrorMessage(), "no KMS")) {
+			t.Errorf("with a KMS %v: %v", want, err)
+		}
+		p.endWell()
+	}
+}
+
+func TestDoctor_CustomSendersWithoutAKMS_AreFound(t *testing.T) {
+	called := []poolFunction{{Pool: "us-east-1_a", Trigger: trigger.CustomEmailSender}, {Pool: "us-east-1_a", Trigger: trigger.CustomMessage}}
+	found := (&functions{}).unencrypted(called)
+	if len(found) != 1 || !said(found, "", levelFail, "us-east-1_a has a CustomEmailSender, and there is no KMS") {
+		t.Errorf("%+v", found)
+	}
+	if found := (&functions{kms: &kms.Encrypter{}}).unencrypted(called); len(found) != 0 {
+		t.Errorf("with one: %+v", found)
+	}
 }

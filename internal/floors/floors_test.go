@@ -39,6 +39,7 @@ var floorOf = map[string]int{
 	"internal/sms/screen":      3,
 	"internal/sms/webhook":     3,
 	"internal/sqlstore":        3, // adapter: the store
+	"internal/trigger/kms":     3, // adapter: who encrypts codes for custom senders
 	"internal/trigger/lambda":  3, // adapters: who calls triggers
 	"internal/trigger/local":   3,
 	"internal/trigger/webhook": 3,
@@ -68,6 +69,7 @@ var floorOf = map[string]int{
 
 	"internal/endtoend":      testsOnly,
 	"internal/floors":        testsOnly,
+	"internal/kmstest":       testsOnly,
 	"internal/lambdatest":    testsOnly,
 	"internal/pgtest":        testsOnly,
 	"internal/smstest":       testsOnly,

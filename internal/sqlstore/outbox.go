@@ -11,10 +11,10 @@ import (
 
 const (
 	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, headline,
-		contact, secret, username, decoy, requester, created_at, expires_at, next_at, attempts`
+		contact, secret, username, letter, decoy, requester, created_at, expires_at, next_at, attempts`
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		on conflict do nothing`
 	// The second look at next_at decides between two that chose the same row.
 	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
@@ -30,7 +30,7 @@ const (
 func scanMessage(r row) (m userpool.Message, err error) {
 	var contact string
 	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
-		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
+		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Letter, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
 		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts)
 	m.To = userpool.ContactOf(contact)
 	return m, err
@@ -38,7 +38,7 @@ func scanMessage(r row) (m userpool.Message, err error) {
 
 func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
 	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
-		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Decoy, m.Requester, millis(m.CreatedAt),
+		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Letter, m.Decoy, m.Requester, millis(m.CreatedAt),
 		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts)
 }
 

@@ -27,7 +27,10 @@ const (
 	sqlReplaceClient  = `update clients set secrets = $1 where secrets = $2 and id = $3`
 	sqlSealedMessages = `select '', id, id, secret from messages
 		where secret <> '' and id > $1 order by id limit $2`
-	sqlReplaceMessage      = `update messages set secret = $1 where secret = $2 and id = $3`
+	sqlReplaceMessage = `update messages set secret = $1 where secret = $2 and id = $3`
+	sqlSealedLetters  = `select '', id, id, letter from messages
+		where letter <> '' and id > $1 order by id limit $2`
+	sqlReplaceLetter       = `update messages set letter = $1 where letter = $2 and id = $3`
 	sqlSealedRegistrations = `select '', id, sub, verifier from registrations
 		where verifier <> '' and id > $1 order by id limit $2`
 	sqlReplaceRegistration = `update registrations set verifier = $1 where verifier = $2 and id = $3`
@@ -54,6 +57,7 @@ var sealedColumns = map[userpool.SealedKind]sealedColumn{
 	userpool.SealedSigningKeys:      {sqlSealedSigningKeys, sqlReplaceSigningKey, false, splitText, joinText},
 	userpool.SealedClientSecrets:    {sqlSealedClients, sqlReplaceClient, false, splitSecrets, joinSecrets},
 	userpool.SealedTextSecrets:      {sqlSealedMessages, sqlReplaceMessage, false, splitText, joinText},
+	userpool.SealedLetters:          {sqlSealedLetters, sqlReplaceLetter, false, splitText, joinText},
 	userpool.SealedSignUpPasswords:  {sqlSealedRegistrations, sqlReplaceRegistration, false, splitText, joinText},
 	userpool.SealedPasswords:        {sqlSealedUsers, sqlReplaceUser, true, splitText, joinText},
 	userpool.SealedEarlierPasswords: {sqlSealedHistories, sqlReplaceHistory, true, splitList, joinList},

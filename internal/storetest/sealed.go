@@ -36,7 +36,7 @@ func (e *env) sealedWorld() {
 	client := e.newClient("sealed-client", e.pool)
 	client.Secrets = []userpool.ClientSecret{{ID: "1", Sealed: "old one", CreatedAt: e.now}, {ID: "2", Sealed: "old two", CreatedAt: e.in(time.Hour)}}
 	text := e.newMessage("text")
-	text.Secret = "old text"
+	text.Secret, text.Letter = "old text", "old letter"
 	key := e.newKey("kid", "")
 	key.Private = "old key"
 	access := e.newAccessKey("access")
@@ -62,6 +62,7 @@ var sealedTexts = map[userpool.SealedKind][]string{
 	userpool.SealedSigningKeys:      {"kid", "old key"},
 	userpool.SealedClientSecrets:    {"sealed-client", "old one", "old two"},
 	userpool.SealedTextSecrets:      {"text", "old text"},
+	userpool.SealedLetters:          {"text", "old letter"},
 	userpool.SealedSignUpPasswords:  {"sub of reg", "old sign-up"},
 	userpool.SealedPasswords:        {"sub", "old verifier"},
 	userpool.SealedEarlierPasswords: {"sub", "old first", "old second"},

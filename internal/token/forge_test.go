@@ -90,6 +90,19 @@ func TestVerifyAccess_TheForgersTool_CanMakeGoodTokens(t *testing.T) {
 	}
 }
 
+// encoding/json would take the long s for an s, and the last of two for the value.
+func TestVerifyAccess_ClaimsInOtherLetters_AreOthers(t *testing.T) {
+	claims := goodClaims()
+	for _, name := range []string{"\u017fub", "SUB", "u\u017fername", "i\u017fs", "\u017fcope", "Exp", "to\u212aen_use"} {
+		claims[name] = "attacker"
+	}
+	set := keySets()[token.ES256]
+	got, err := token.VerifyAccess(set, issuer, forge(t, private(t, set[1]), goodHeader(set[1]), encodeClaims(t, claims)), start)
+	if err != nil || got.Sub != "s" || got.Username != "u" || got.Scope != token.ScopeUserAdmin {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestVerifyAccess_ForgedHeaders_AreRefused(t *testing.T) {
 	set := keySets()[token.RS256]
 	idKey, key := set[0], set[1]

@@ -35,6 +35,7 @@ type Subject struct {
 	EventID       string
 	Scope         string // "" for ScopeUserAdmin
 	DeviceKey     string // "" without a device
+	Changes       Changes
 }
 
 // Lifetimes are the client's token lifetimes, at most MaxTTL each.
@@ -62,6 +63,12 @@ func Issue(set KeySet, s Subject, life Lifetimes, now time.Time) (Tokens, error)
 	if life.ID <= 0 || life.ID > MaxTTL || life.Access <= 0 || life.Access > MaxTTL {
 		return Tokens{}, fmt.Errorf("issue tokens: lifetimes %v and %v are not within %v", life.ID, life.Access, MaxTTL)
 	}
+	if err := s.Changes.Check(); err != nil {
+		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
+	}
+	if g := s.Changes.Groups; g != nil {
+		s.Groups, s.Roles, s.PreferredRole = g.Names, g.Roles, g.PreferredRole
+	}
 	id, err := issueOne(set, UseID, idClaims(s), s, life.ID, now)
 	if err != nil {
 		return Tokens{}, err
@@ -78,8 +85,16 @@ func issueOne(set KeySet, use Use, own claims, s Subject, ttl time.Duration, now
 	if key == nil {
 		return "", fmt.Errorf("issue tokens: no %s key is active", use)
 	}
-	maps.Copy(own, commonClaims(s, use, ttl, now)) // last, so that nothing goes over them
+	maps.Copy(own, commonClaims(s, use, ttl, now)) // after them, so that no attribute goes over them
+	own.change(use, s.changes(use))
 	return key.sign(own)
+}
+
+func (s Subject) changes(use Use) ClaimChanges {
+	if use == UseAccess {
+		return s.Changes.Access
+	}
+	return s.Changes.ID
 }
 
 type claims map[string]any
@@ -114,9 +129,12 @@ func accessOnlyClaims(s Subject) claims {
 	c := claims{
 		"client_id": s.ClientID,
 		"username":  s.Username,
-		"scope":     ScopeUserAdmin,
 	}
-	c.setUnlessEmpty("scope", s.Scope)
+	scope := s.Scope
+	if scope == "" {
+		scope = ScopeUserAdmin
+	}
+	c.setUnlessEmpty("scope", changeScope(scope, s.Changes))
 	c.setUnlessEmpty("device_key", s.DeviceKey)
 	return c
 }

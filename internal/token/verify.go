@@ -6,11 +6,13 @@ import (
 	"strings"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
 const (
-	maxToken = 8 << 10          // bytes; ours have about one thousand
+	maxToken = 48 << 10         // bytes; ours have about one thousand, and what a function adds
 	maxSkew  = 60 * time.Second // how far in the future iat may lie: nodes' clocks
 )
 
@@ -64,7 +66,9 @@ func VerifyAccess(set KeySet, issuer, raw string, now time.Time) (AccessClaims, 
 		return AccessClaims{}, errInvalidAccess()
 	}
 	var w wireClaims
-	if err := json.Unmarshal(payload, &w); err != nil || !w.consistent(issuer, now) {
+	// Names must be ours to the letter: to encoding/json a claim that somebody
+	// added may be one of ours in other letters, and go over it.
+	if err := strict.Unmarshal(payload, &w); err != nil || !w.consistent(issuer, now) {
 		return AccessClaims{}, errInvalidAccess()
 	}
 	claims := w.claims()
@@ -147,7 +151,7 @@ func ClaimedIssuer(raw string) (string, bool) {
 	var w struct {
 		Issuer string `json:"iss"`
 	}
-	if err := json.Unmarshal(b, &w); err != nil || w.Issuer == "" {
+	if err := strict.Unmarshal(b, &w); err != nil || w.Issuer == "" {
 		return "", false
 	}
 	return w.Issuer, true

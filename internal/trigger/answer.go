@@ -85,6 +85,25 @@ func (t *StrictTexts) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// JSON returns the texts as JSON.
+func (t StrictTexts) JSON() map[string]json.RawMessage {
+	values := make(map[string]json.RawMessage, len(t))
+	for key, text := range t {
+		value, err := json.Marshal(text)
+		if err != nil {
+			panic("trigger: " + err.Error()) // impossible for a text
+		}
+		values[key] = value
+	}
+	return values
+}
+
+// UnmarshalJSON notes that it was given.
+func (g *GroupOverride) UnmarshalJSON(data []byte) error {
+	g.Given, g.GroupConfiguration = true, GroupConfiguration{}
+	return strict.Unmarshal(data, &g.GroupConfiguration)
+}
+
 // MarshalJSON writes a nil map as the empty object that functions look into.
 func (a Attributes) MarshalJSON() ([]byte, error) {
 	if a == nil {

@@ -147,6 +147,12 @@ type (
 		IAMRolesToOverride []string `json:"iamRolesToOverride"`
 		PreferredRole      *string  `json:"preferredRole"`
 	}
+	// GroupOverride replaces the groups and roles, where it is given at all: an
+	// empty or null one takes them all away.
+	GroupOverride struct {
+		Given bool
+		GroupConfiguration
+	}
 	// TokenRequest asks what tokens are to say. Scopes are in versions 2 and 3 alone.
 	TokenRequest struct {
 		UserAttributes     Attributes         `json:"userAttributes"`
@@ -157,17 +163,17 @@ type (
 	// TokenResponseV1 changes the ID token, by texts alone.
 	TokenResponseV1 struct {
 		Overrides *struct {
-			AddOrOverride StrictTexts         `json:"claimsToAddOrOverride"`
-			Suppress      []string            `json:"claimsToSuppress"`
-			Groups        *GroupConfiguration `json:"groupOverrideDetails"`
+			AddOrOverride StrictTexts   `json:"claimsToAddOrOverride"`
+			Suppress      []string      `json:"claimsToSuppress"`
+			Groups        GroupOverride `json:"groupOverrideDetails"`
 		} `json:"claimsOverrideDetails"`
 	}
 	// TokenResponseV2 changes both tokens, by any JSON. It is version 3's too.
 	TokenResponseV2 struct {
 		Overrides *struct {
-			ID     *ClaimChanges       `json:"idTokenGeneration"`
-			Access *ClaimChanges       `json:"accessTokenGeneration"`
-			Groups *GroupConfiguration `json:"groupOverrideDetails"`
+			ID     ClaimChanges  `json:"idTokenGeneration"`
+			Access ClaimChanges  `json:"accessTokenGeneration"`
+			Groups GroupOverride `json:"groupOverrideDetails"`
 		} `json:"claimsAndScopeOverrideDetails"`
 	}
 	// ClaimChanges are those of one token; scopes are of the access token alone.

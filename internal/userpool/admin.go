@@ -141,18 +141,21 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 		return nil, err
 	}
 	id := MessageID(newID())
-	m := &Message{
+	m, err := s.sealLetter(Message{
 		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
 		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: u.mainName(),
 		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
 		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
+	}, p, trigger.CustomMessageAdminCreateUser, u, r.ClientMetadata)
+	if err != nil {
+		return nil, err
 	}
 	if !to.Email.IsZero() {
 		m.Template = orElse(p.Settings.Mail.Invitation, defaultInvitation)
 		m.Headline = orElse(p.Settings.Mail.InvitationSubject, defaultInvitationSubject)
 	}
-	if !p.Settings.Triggers.has(trigger.CustomMessage) {
-		return m, nil
+	if !p.wordedByFunction(PurposeInvite, to) {
+		return &m, nil
 	}
 	said, err := s.wordMessage(ctx, occasion{pool: p, userName: u.Username}, trigger.CustomMessageAdminCreateUser, u, to, r.ClientMetadata)
 	if err != nil {
@@ -163,7 +166,7 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 	} else {
 		m.Template, m.Headline = orElse(said.mail, m.Template), orElse(said.subject, m.Headline)
 	}
-	return m, nil
+	return &m, nil
 }
 
 // invited is where an invitation goes.

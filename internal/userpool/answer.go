@@ -23,7 +23,7 @@ type reply struct {
 func (r reply) start() start {
 	return start{
 		request: AuthRequest{Caller: r.request.Caller, ClientID: r.client.ID, Parameters: r.request.Responses},
-		client:  r.client, pool: r.pool, at: r.at,
+		client:  r.client, pool: r.pool, at: r.at, metadata: r.request.ClientMetadata,
 	}
 }
 

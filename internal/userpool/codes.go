@@ -219,6 +219,13 @@ func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
 // canSend says, before anything is looked up or written, whether a text could
 // be handed over at all.
 func (s *Service) canSend(r codeRequest) error {
+	switch {
+	case !r.pool.sentByFunction(r.purpose, r.to):
+	case s.encrypter == nil:
+		return errNoEncrypter
+	default:
+		return nil
+	}
 	if !r.to.Email.IsZero() {
 		return mail.Check(s.mailer)
 	}
@@ -263,13 +270,17 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	if err != nil {
 		return Challenge{}, err
 	}
-	return c, tx.InsertMessage(ctx, Message{
+	m, err := s.sealLetter(Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
 		Template: text, Headline: headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
 		Requester: c.Requester, Decoy: r.decoy,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
-	})
+	}, r.pool, r.source, r.user, r.metadata())
+	if err != nil {
+		return Challenge{}, err
+	}
+	return c, tx.InsertMessage(ctx, m)
 }
 
 // party is whom texts and tries of the number count against.

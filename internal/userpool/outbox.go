@@ -138,6 +138,13 @@ func (s *Service) handOver(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	p, byFunction, err := s.deliverer(ctx, m)
+	switch {
+	case err != nil:
+		return &sms.SendError{Outcome: sms.NotYet, Cause: err}
+	case byFunction:
+		return s.handOverToFunction(ctx, p, m, secret)
+	}
 	if m.To.Email.IsZero() {
 		_, err = s.sender.Send(ctx, renderText(m, secret))
 		return err

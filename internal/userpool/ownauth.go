@@ -493,12 +493,20 @@ type turn struct {
 	caller   Caller
 	at       time.Time
 	metadata map[string]string // ClientMetadata, for the functions that it reaches
+	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
 }
 
 func (st start) turn() turn {
-	return turn{client: st.client, pool: st.pool, caller: st.request.Caller, at: st.at}
+	return turn{
+		client: st.client, pool: st.pool, caller: st.request.Caller, at: st.at, metadata: st.metadata,
+		source: trigger.TokenGenerationAuthentication,
+	}
 }
 
 func (r reply) turn() turn {
-	return turn{client: r.client, pool: r.pool, caller: r.request.Caller, at: r.at, metadata: r.request.ClientMetadata}
+	t := r.start().turn()
+	if r.request.Challenge == nameNewPassword {
+		t.source = trigger.TokenGenerationNewPasswordChallenge
+	}
+	return t
 }

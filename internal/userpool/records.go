@@ -88,6 +88,7 @@ const (
 	SealedSigningKeys      SealedKind = "signing keys"
 	SealedClientSecrets    SealedKind = "client secrets"
 	SealedTextSecrets      SealedKind = "secrets of texts"
+	SealedLetters          SealedKind = "letters to custom senders"
 	SealedSignUpPasswords  SealedKind = "passwords of sign-ups"
 	SealedPasswords        SealedKind = "passwords of users"
 	SealedEarlierPasswords SealedKind = "earlier passwords"
@@ -340,6 +341,7 @@ type Message struct {
 	To        Contact
 	Secret    string // sealed text for {####} where it is no code, else ""
 	Username  string // for {username}
+	Letter    string // sealed, what a custom sender is told of it; "" for none
 	Decoy     bool   // dropped when claimed
 	Requester string // whose budget is given back if the text surely was not sent
 	CreatedAt time.Time

@@ -20,6 +20,7 @@ var sealedKinds = []struct {
 	{SealedSigningKeys, sealSigning},
 	{SealedClientSecrets, sealSecret},
 	{SealedTextSecrets, sealText},
+	{SealedLetters, sealLetters},
 	{SealedSignUpPasswords, sealVerifier},
 	{SealedPasswords, sealVerifier},
 	{SealedEarlierPasswords, sealVerifier},

@@ -224,6 +224,7 @@ const (
 	sealRepeat    = "repeat"
 	sealBlock     = "secret block"
 	sealText      = "text secret"
+	sealLetters   = "letter to a custom sender"
 	sealChallenge = "challenge"
 	sealAccessKey = "admin access key"
 	sealPages     = "page"

@@ -30,6 +30,9 @@ type start struct {
 	login   login
 	wording *wording // of the code that it sends, nil for none
 	at      time.Time
+	// metadata is the ClientMetadata of an answer; InitiateAuth's reaches no
+	// function as such.
+	metadata map[string]string
 }
 
 // The flows, Cognito's AuthFlow.
@@ -243,7 +246,7 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 			return AuthResult{}, err
 		}
 	}
-	tokens, err := s.sign(ctx, t.client, next, t.at)
+	tokens, err := s.sign(ctx, t.client, next, issuing{t.source, t.metadata}, t.at)
 	if err != nil {
 		return AuthResult{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/token"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
 // What Cognito says of tokens that do not serve.
@@ -50,59 +51,72 @@ func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Ti
 }
 
 // sign makes the tokens of a granted step, from the user and the family as they
-// are now: a repeat of the request signs again and opens nothing.
-func (s *Service) sign(ctx context.Context, c Client, granted step, at time.Time) (Tokens, error) {
-	var (
-		u      User
-		f      Family
-		groups []Group
-		keys   token.KeySet
-	)
-	err := s.store.View(ctx, func(tx Tx) (err error) {
-		if f, err = tx.Family(ctx, granted.Family); err != nil {
+// are now: a repeat of the request signs again and opens nothing. What the pool's
+// function has to say of them it is asked here, outside of every transaction.
+func (s *Service) sign(ctx context.Context, c Client, granted step, why issuing, at time.Time) (Tokens, error) {
+	r, err := s.recipient(ctx, granted.Family, at)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.signFor(ctx, c, r, granted, why, at)
+}
+
+func (s *Service) signFor(ctx context.Context, c Client, r recipient, granted step, why issuing, at time.Time) (Tokens, error) {
+	if !r.decided() {
+		return s.issue(c, r, granted, token.Changes{}, at)
+	}
+	wanted, err := s.changes(ctx, c, r, why)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.signAfter(ctx, c, granted, wanted, at)
+}
+
+// signAfter is sign after the function had its say. Whoever was signed out while
+// it ran gets no tokens.
+func (s *Service) signAfter(ctx context.Context, c Client, granted step, wanted token.Changes, at time.Time) (Tokens, error) {
+	r, err := s.recipient(ctx, granted.Family, at)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.issue(c, r, granted, wanted, at)
+}
+
+// recipient finds whom the tokens of a family are for, if it still gives any.
+func (s *Service) recipient(ctx context.Context, id FamilyID, at time.Time) (r recipient, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		f, err := tx.Family(ctx, id)
+		if err != nil {
 			return notFound(err, errInvalidRefresh)
 		}
-		if u, err = tx.User(ctx, f.PoolID, f.UserID); err != nil {
-			return notFound(err, errNoUser)
-		}
-		if groups, err = tx.GroupsOf(ctx, u.PoolID, u.ID); err != nil {
-			return fmt.Errorf("groups of user: %w", err)
-		}
-		keys, err = s.keySet(ctx, tx, f.PoolID)
+		r, err = s.loadRecipient(ctx, tx, f)
 		return err
 	})
 	if err != nil {
-		return Tokens{}, err
+		return recipient{}, err
 	}
-	if err := serves(f, u, at); err != nil {
-		return Tokens{}, err
-	}
-	issued, err := s.issue(keys, c, u, claimsOf(groups), f, at)
-	if err != nil {
-		return Tokens{}, err
-	}
-	issued.Refresh = s.refreshToken(f.ID, granted.Generation)
-	return issued, nil
+	return r, serves(r.family, r.user, at)
 }
 
-// issue signs the ID and the access token.
-func (s *Service) issue(keys token.KeySet, c Client, u User, groups groupClaims, f Family, at time.Time) (Tokens, error) {
+// issue signs the ID and the access token, and writes the refresh token.
+func (s *Service) issue(c Client, r recipient, granted step, wanted token.Changes, at time.Time) (Tokens, error) {
+	u := r.user
 	subject := token.Subject{
 		Issuer: s.Issuer(u.PoolID), ClientID: string(c.ID),
 		Sub: string(u.ID), Username: u.Username, Attributes: readable(c, u.Attributes),
-		Groups: groups.names, Roles: groups.roles, PreferredRole: groups.preferred,
-		AuthTime: f.AuthTime, EventID: newID(), Scope: token.ScopeUserAdmin,
+		Groups: r.groups.names, Roles: r.groups.roles, PreferredRole: r.groups.preferred,
+		AuthTime: r.family.AuthTime, EventID: newID(), Scope: token.ScopeUserAdmin, Changes: wanted,
 	}
 	if !c.Settings.NoRevocation {
-		subject.OriginJTI = string(f.ID)
+		subject.OriginJTI = string(r.family.ID)
 	} else if first := u.SignedOutAt.Truncate(time.Second).Add(time.Second); at.Before(first) && !u.SignedOutAt.IsZero() {
 		at = first // tokens know whole seconds, and those of the last were ended
 	}
-	t, err := token.Issue(keys, subject, token.Lifetimes{ID: c.Settings.idTTL(), Access: c.Settings.accessTTL()}, at)
+	t, err := token.Issue(r.keys, subject, token.Lifetimes{ID: c.Settings.idTTL(), Access: c.Settings.accessTTL()}, at)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	return Tokens{ID: t.ID, Access: t.Access, ExpiresIn: t.ExpiresIn}, nil
+	return Tokens{ID: t.ID, Access: t.Access, Refresh: s.refreshToken(r.family.ID, granted.Generation), ExpiresIn: t.ExpiresIn}, nil
 }
 
 // readable are the attributes that go into the client's ID tokens.
@@ -155,7 +169,7 @@ func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error)
 	if err != nil {
 		return AuthResult{}, err
 	}
-	tokens, err := s.refresh(ctx, st.client, t, st.request.Caller, st.at, func(u User) error {
+	tokens, err := s.refresh(ctx, st.client, t, issuing{source: trigger.TokenGenerationRefreshTokens}, st.request.Caller, st.at, func(u User) error {
 		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username, string(u.ID))
 	})
 	if err != nil {
@@ -180,47 +194,81 @@ func (s *Service) GetTokensFromRefreshToken(ctx context.Context, r RefreshReques
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.refresh(ctx, c, t, r.Caller, at, func(User) error { return nil })
+	why := issuing{source: trigger.TokenGenerationRefreshTokens, metadata: r.ClientMetadata}
+	return s.refresh(ctx, c, t, why, r.Caller, at, func(User) error { return nil })
 }
 
-func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, caller Caller, at time.Time, check func(User) error) (Tokens, error) {
-	f, u, err := s.familyAndUser(ctx, c, FamilyID(t.FamilyID))
+// refresh makes new tokens of a family's.
+func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, why issuing, caller Caller, at time.Time, check func(User) error) (Tokens, error) {
+	r, err := s.refreshed(ctx, c, FamilyID(t.FamilyID))
 	if err != nil {
 		return Tokens{}, err
 	}
-	if err := check(u); err != nil {
+	if err := check(r.user); err != nil {
 		return Tokens{}, err
 	}
-	if err := serves(f, u, at); err != nil {
+	if err := serves(r.family, r.user, at); err != nil {
 		return Tokens{}, err
 	}
-	granted := step{User: u.ID, Family: f.ID, Generation: t.Generation}
+	ctx, cancel := r.pool.patient(ctx)
+	defer cancel()
 	if c.Settings.Rotation {
-		if granted, err = s.rotate(ctx, c, t, caller, at); err != nil {
-			return Tokens{}, err
-		}
-	} else if t.Generation != f.Generation {
+		return s.refreshAndRotate(ctx, c, r, t, why, caller, at)
+	}
+	if t.Generation != r.family.Generation {
 		return Tokens{}, errRevokedRefresh
 	}
-	tokens, err := s.sign(ctx, c, granted, at)
-	if !c.Settings.Rotation {
-		tokens.Refresh = ""
-	}
+	tokens, err := s.signFor(ctx, c, r, step{User: r.user.ID, Family: r.family.ID, Generation: t.Generation}, why, at)
+	tokens.Refresh = ""
 	return tokens, err
 }
 
-func (s *Service) familyAndUser(ctx context.Context, c Client, id FamilyID) (f Family, u User, err error) {
+// refreshAndRotate asks the pool's function before it rotates, so that one that
+// fails uses no token up: the same token serves again when it does not. It is
+// asked of a token that is the family's newest, or within its grace; what becomes
+// of another the rotation decides. Where that finds the repeat of a request that
+// rotated, the function is asked then.
+func (s *Service) refreshAndRotate(ctx context.Context, c Client, r recipient, t token.RefreshToken, why issuing, caller Caller, at time.Time) (Tokens, error) {
+	asks := r.decided() && (t.Generation == r.family.Generation || s.inGrace(c, r.family, t, at))
+	var wanted token.Changes
+	if asks {
+		var err error
+		if wanted, err = s.changes(ctx, c, r, why); err != nil {
+			return Tokens{}, err
+		}
+	}
+	granted, err := s.rotate(ctx, c, t, caller, at)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if asks {
+		return s.signAfter(ctx, c, granted, wanted, at)
+	}
+	return s.sign(ctx, c, granted, why, at)
+}
+
+// inGrace says whether the token is the one before the family's newest, and still
+// gives that one. Without a grace there is none: a request that began before the
+// one which won, or by a slower clock, is no exception.
+func (s *Service) inGrace(c Client, f Family, t token.RefreshToken, at time.Time) bool {
+	grace := c.Settings.RotationGrace
+	return t.Generation+1 == f.Generation && grace > 0 && at.Before(s.after(f.RotatedAt, grace))
+}
+
+// refreshed finds whom tokens of the client's family are for.
+func (s *Service) refreshed(ctx context.Context, c Client, id FamilyID) (r recipient, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		if f, err = tx.Family(ctx, id); err != nil {
+		f, err := tx.Family(ctx, id)
+		if err != nil {
 			return notFound(err, errRevokedRefresh)
 		}
 		if f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
 			return errInvalidRefresh
 		}
-		u, err = tx.User(ctx, f.PoolID, f.UserID)
-		return notFound(err, errNoUser)
+		r, err = s.loadRecipient(ctx, tx, f)
+		return err
 	})
-	return f, u, err
+	return r, err
 }
 
 // rotate moves the family on, or gives the same successor again within the
@@ -232,10 +280,7 @@ func (s *Service) rotate(ctx context.Context, c Client, t token.RefreshToken, ca
 			return step{}, nil, notFound(err, errRevokedRefresh)
 		}
 		next := step{User: f.UserID, Family: f.ID, Generation: t.Generation + 1}
-		// Without a grace there is none: a request that began before the one which
-		// won, or by a slower clock, is no exception.
-		grace := c.Settings.RotationGrace
-		if t.Generation+1 == f.Generation && grace > 0 && at.Before(s.after(f.RotatedAt, grace)) {
+		if s.inGrace(c, f, t, at) {
 			return next, nil, nil
 		}
 		rotated, err := tx.RotateRefresh(ctx, f.ID, t.Generation, at)

@@ -130,17 +130,9 @@ type occasion struct {
 func ask[Q, A any](ctx context.Context, s *Service, o occasion, source trigger.Source, request Q, sent A) (A, error) {
 	name := source.Trigger()
 	arn := o.pool.Settings.Triggers.Functions[name]
-	region, _, _ := strings.Cut(string(o.pool.ID), "_")
-	event, err := json.Marshal(trigger.Event[Q, A]{
-		Version: o.version(name), TriggerSource: source, Region: region,
-		UserPoolID: string(o.pool.ID), UserName: o.userName,
-		CallerContext: trigger.CallerContext{
-			AWSSDKVersion: trigger.UnknownSDK, ClientID: orElse(string(o.client), trigger.NoClient),
-		},
-		Request: request, Response: sent,
-	})
+	event, err := eventOf(o, source, request, sent)
 	if err != nil {
-		return sent, fmt.Errorf("event of %s: %w", name, err)
+		return sent, err
 	}
 	answer, err := s.call(ctx, o.pool.ID, name, arn, event)
 	filled := sent
@@ -155,6 +147,23 @@ func ask[Q, A any](ctx context.Context, s *Service, o occasion, source trigger.S
 		return sent, TriggerFault(name, arn, err)
 	}
 	return filled, nil
+}
+
+// eventOf is the event as a function gets it.
+func eventOf[Q, A any](o occasion, source trigger.Source, request Q, sent A) ([]byte, error) {
+	region, _, _ := strings.Cut(string(o.pool.ID), "_")
+	event, err := json.Marshal(trigger.Event[Q, A]{
+		Version: o.version(source.Trigger()), TriggerSource: source, Region: region,
+		UserPoolID: string(o.pool.ID), UserName: o.userName,
+		CallerContext: trigger.CallerContext{
+			AWSSDKVersion: trigger.UnknownSDK, ClientID: orElse(string(o.client), trigger.NoClient),
+		},
+		Request: request, Response: sent,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("event of %s: %w", source, err)
+	}
+	return event, nil
 }
 
 // version is that of the event: "1", but for tokens.

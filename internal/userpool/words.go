@@ -31,6 +31,12 @@ const (
 // words are a message's, as a function gave them; "" leaves the pool's own.
 type words struct{ sms, mail, subject string }
 
+// wordedByFunction says whether a function of the pool's words what is sent for the
+// purpose to the contact. One that delivers messages words them itself.
+func (p Pool) wordedByFunction(purpose Purpose, to Contact) bool {
+	return p.Settings.Triggers.has(trigger.CustomMessage) && !p.sentByFunction(purpose, to)
+}
+
 // wording are the words of what one request sends.
 type wording struct {
 	caller   Caller            // of the request, as what counts it needs to know him
@@ -57,7 +63,7 @@ func (*unworded) Error() string { return "the message has no words yet" }
 
 // words are those of the message, none where the pool has no function for them.
 func (r codeRequest) words() (words, error) {
-	if r.wording == nil || r.decoy || !r.pool.Settings.Triggers.has(trigger.CustomMessage) {
+	if r.wording == nil || r.decoy || !r.pool.wordedByFunction(r.purpose, r.to) {
 		return words{}, nil
 	}
 	said, ok := r.wording.said[wish{r.subject, r.to}]
@@ -65,6 +71,14 @@ func (r codeRequest) words() (words, error) {
 		return words{}, &unworded{r}
 	}
 	return said, nil
+}
+
+// metadata is the ClientMetadata that functions are told with the message.
+func (r codeRequest) metadata() map[string]string {
+	if r.wording == nil {
+		return nil
+	}
+	return r.wording.metadata
 }
 
 // worded runs fn, which runs the transaction that sends, and asks for the words

@@ -59,6 +59,7 @@ type world struct {
 
 	limitsOff bool
 	functions *functions // of the pool's triggers; nil for none
+	encrypter userpool.Encrypter
 	onlooker  *onlooker
 }
 
@@ -75,6 +76,8 @@ type options struct {
 	set *atomic.Int64
 	// functions are the pool's triggers.
 	functions *functions
+	// encrypter is the custom senders'; nil for none.
+	encrypter userpool.Encrypter
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -121,6 +124,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
+		w.encrypter = o.encrypter
 		w.open(o.set)
 		worldtest.Stock(t, store, ring)
 		w.makePool(o)
@@ -146,6 +150,7 @@ func (w *world) open(set *atomic.Int64) {
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	if w.functions != nil {
+		cfg.Encrypter = w.encrypter
 		cfg.Triggers, cfg.Observers = w.functions, []userpool.Observer{w.onlooker}
 	}
 	if set != nil {
