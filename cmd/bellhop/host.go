@@ -19,8 +19,8 @@ import (
 )
 
 // drain is how long requests under way may take once the server is to stop: as
-// long as the plumbing lets any request take.
-const drain = 10 * time.Second
+// long as any request takes, those that wait for triggers included.
+const drain = 30 * time.Second
 
 // host runs one HTTP server and the domain's background work, and stops them in
 // order: readiness, after the delay the listener, requests, work.
