@@ -454,7 +454,11 @@ func (s *Service) answerOwnSRP(ctx context.Context, rep reply, st start, claim s
 			if r.subject, err = s.findSubject(ctx, tx, st.pool, st.login, st.at); err != nil {
 				return err
 			}
-			_, refusal, err = s.passwordMatched(ctx, tx, st, a, matches)
+			var u User
+			u, refusal, err = s.passwordMatched(ctx, tx, st, a, matches)
+			if err == nil && refusal == nil && u.Status == StatusResetRequired {
+				refusal = errResetRequired // such a password is good for nothing but to be told so
+			}
 			return err
 		})
 		if err != nil {

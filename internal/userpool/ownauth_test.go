@@ -279,6 +279,21 @@ func TestOwnAuth_WrongPassword_Ends(t *testing.T) {
 	})
 }
 
+// A password that an administrator has ended is no factor for functions either.
+func TestOwnAuth_PasswordThatMustBeReset_EndsTheSignIn(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{}, func(w *world) {
+		w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha, nil))
+		_, err := w.bySRP("CUSTOM_AUTH", asha, password, "CHALLENGE_NAME", "SRP_A")
+		w.want(err, fault.PasswordResetRequired, "")
+		if want := []trigger.Source{trigger.DefineAuthChallengeAuthentication}; !slices.Equal(f.sources(), want) {
+			t.Errorf("called %v", f.sources())
+		}
+		_, err = w.bySRP("CUSTOM_AUTH", asha, intruders, "CHALLENGE_NAME", "SRP_A")
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+	})
+}
+
 // What may go wrong with each function, and what it is called.
 func TestOwnAuth_FunctionsThatFail(t *testing.T) {
 	f := tutorial()
