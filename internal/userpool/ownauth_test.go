@@ -241,6 +241,39 @@ func TestOwnAuth_WhoIsGoneMeanwhile_GetsNoTokens(t *testing.T) {
 		_, err = w.reply(r, secretAnswer)
 		w.want(err, fault.NotAuthorized, "User is disabled.")
 	})
+	f = tutorial()
+	inTutorial(t, f, options{}, func(w *world) {
+		r := w.custom(home, asha)
+		f.on(trigger.VerifyAuthChallenge, func(event) (map[string]any, error) {
+			w.pass(time.Second)
+			return map[string]any{"answerCorrect": true}, w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha)
+		})
+		_, err := w.reply(r, secretAnswer) // of before the sign-out
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+	})
+}
+
+// In a strict pool a sign-up of a user answers like one of a new number, and so
+// does the sign-in that follows it.
+func TestOwnAuth_Strict_ASignUpDoesNotTell(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{behaviour: userpool.Strict}, func(w *world) {
+		for _, number := range []string{asha, ravi} {
+			w.signUp(stranger, number, intruders)
+			r := w.custom(stranger, number)
+			if len(r.Parameters) != 3 {
+				t.Errorf("%+v", r)
+			}
+			_, err := w.answer(stranger, "CUSTOM_CHALLENGE", r.Session, "USERNAME", number, "ANSWER", "000000")
+			w.must(err)
+			_, err = w.bySRP("CUSTOM_AUTH", number, intruders, "CHALLENGE_NAME", "SRP_A")
+			w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		}
+		// Nobody can sign in by what waits, whatever the functions say.
+		f.on(trigger.DefineAuthChallenge, answering(map[string]any{"issueTokens": true}))
+		_, err := w.initiate(stranger, "CUSTOM_AUTH", "", "USERNAME", ravi)
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+	})
 }
 
 func TestOwnAuth_PasswordFirst(t *testing.T) {
@@ -318,6 +351,8 @@ func failInTurn(t *testing.T, f *functions, w *world) {
 		"Define answers other types":  {define, answering(map[string]any{"issueTokens": "true"}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Define grants and refuses":   {define, answering(map[string]any{"issueTokens": true, "failAuthentication": true}), fault.NotAuthorized, "Incorrect username or password.", 1},
 		"Create answers other types":  {create, answering(map[string]any{"privateChallengeParameters": []any{1}}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
+		"Create keeps too much":       {create, answering(map[string]any{"challengeMetadata": strings.Repeat("n", 70<<10)}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
+		"Create shows too much":       {create, answering(map[string]any{"publicChallengeParameters": map[string]any{"p": strings.Repeat("p", 70<<10)}}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Verify answers other types":  {verify, answering(map[string]any{"answerCorrect": "yes"}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Define is not there":         {define, unanswered(trigger.Misconfigured), fault.UnexpectedLambda, functionPrefix + "DefineAuthChallenge invocation failed due to configuration", 1},
 		"Create is throttled":         {create, unanswered(trigger.Throttled), fault.UnexpectedLambda, "Rate Exceeded", 3},
