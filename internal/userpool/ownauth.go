@@ -510,6 +510,8 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 		return AuthResult{}, err
 	}
 	defer end()
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
 	if err == nil && !found {
 		next, err = fn(ctx)
@@ -517,6 +519,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 	if err != nil {
 		return AuthResult{}, err
 	}
+	t.again = found
 	return s.finish(ctx, t, next)
 }
 
@@ -528,6 +531,7 @@ type turn struct {
 	at       time.Time
 	metadata map[string]string // ClientMetadata, for the functions that it reaches
 	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
+	again    bool              // it is a repeat, whose outcome was kept
 }
 
 func (st start) turn() turn {

@@ -1,6 +1,7 @@
 package userpool_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -514,6 +517,66 @@ func TestOwnAuth_Repeats_CallNobodyAgain(t *testing.T) {
 		}
 		if verified != 1 {
 			t.Errorf("Verify was called %d times", verified)
+		}
+	})
+}
+
+// Whose connection breaks while a function runs sends his answer again and is
+// signed in, though it has used the Session up.
+func TestOwnAuth_ClientGoneMeanwhile_TheRepeatGetsTheOutcome(t *testing.T) {
+	for _, during := range []trigger.Name{trigger.VerifyAuthChallenge, trigger.PostAuthentication} {
+		f := tutorial()
+		f.on(trigger.PostAuthentication, passing)
+		inTutorial(t, f, options{}, func(w *world) {
+			r := w.custom(home, asha)
+			gone, leave := context.WithCancel(w.ctx)
+			do := f.do[during]
+			f.on(during, func(e event) (map[string]any, error) {
+				leave()
+				return do(e)
+			})
+			answer := userpool.AnswerRequest{
+				Caller: tried(home, "g-1", "answer"), ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+				Responses: pairs([]string{"USERNAME", asha, "ANSWER", secretAnswer}),
+			}
+			_, _ = w.s.RespondToAuthChallenge(gone, answer) // nobody sees it
+			f.forget()
+			r, err := w.s.RespondToAuthChallenge(w.ctx, answer)
+			w.must(err)
+			w.tokens(r)
+			w.wantCalls()
+		})
+	}
+}
+
+// Repeats that wait for the first hold nothing that others wait for, and are few.
+func TestTriggers_RepeatsThatWait_StandAside(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{}, func(w *world) {
+		f.on(trigger.DefineAuthChallenge, neverAnswering)
+		var aside atomic.Int64
+		w.stop()
+		w.aside = func(context.Context) func() { aside.Add(1); return func() { aside.Add(-1) } }
+		w.open(nil)
+		w.start()
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range 30 {
+			all.Go(func() {
+				_, err := w.initiate(tried(stranger, "w-1", "InitiateAuth"), "CUSTOM_AUTH", "", "USERNAME", asha)
+				if fault.Is(err, fault.TooManyRequests) {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if aside.Load() != 9 || refused.Load() != 21 { // the first waits for its function
+			t.Errorf("%d stand aside, %d are refused", aside.Load(), refused.Load())
+		}
+		w.pass(4 * time.Minute)
+		all.Wait()
+		if aside.Load() != 0 {
+			t.Errorf("%d did not come back", aside.Load())
 		}
 	})
 }

@@ -207,7 +207,7 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 // takeWorded is take for a step that may send a code.
 func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
 	next, err := worded(ctx, s, w, t.at, func(ctx context.Context) (step, error) {
-		return once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
+		return once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
 	})
 	if err != nil {
 		return AuthResult{}, err
@@ -218,7 +218,7 @@ func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx
 // take runs one step of a sign-in once, and finishes it outside the
 // transaction.
 func (s *Service) take(ctx context.Context, t turn, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
-	next, err := once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
+	next, err := once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -242,7 +242,10 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		}
 	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
-		if err := s.postAuthenticate(ctx, t, next); err != nil {
+		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) error {
+			return s.postAuthenticate(ctx, t, next)
+		})
+		if err != nil {
 			return AuthResult{}, err
 		}
 	}
@@ -254,8 +257,11 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 }
 
 // postAuthenticate tells the pool's function of a sign-in. Where it says no the
-// tokens that were to be are ended, and nobody has seen them.
+// tokens that were to be are ended, and nobody has seen them. The sign-in has used
+// its challenge up, so that its client is gone does not end it.
 func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	var u User
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		u, err = tx.User(ctx, t.pool.ID, next.User)

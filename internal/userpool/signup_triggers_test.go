@@ -90,7 +90,7 @@ func TestSignUpTriggers_OrderAndEvents(t *testing.T) {
 			"request":{"clientMetadata":{"lang":"de"},"userAttributes":{"cognito:user_status":"CONFIRMED","name":"Asha","phone_number":"+919876543210","phone_number_verified":"true","sub":"SUB"}},
 			"response":{}}`)
 		w.must(confirm(code)) // its repeat
-		w.wantCalls(trigger.PostConfirmationConfirmSignUp, trigger.PostConfirmationConfirmSignUp)
+		w.wantCalls(trigger.PostConfirmationConfirmSignUp)
 	})
 }
 
@@ -313,6 +313,27 @@ func TestPostConfirmation_FailureLeavesTheUserConfirmed(t *testing.T) {
 		w.wantCalls()
 		w.must(w.reset(home, asha, code, newPassword))
 		w.wantCalls(trigger.PostConfirmationConfirmForgotPassword)
+	})
+}
+
+// A repeat of what has been done tells a function that failed of it again, as often
+// as an address may begin anything.
+func TestPostConfirmation_RepeatsAreBounded(t *testing.T) {
+	f := newFunctions(trigger.PostConfirmation)
+	inWorld(t, options{functions: f}, func(w *world) {
+		up := w.signUp(stranger, asha, password)
+		c, code := tried(stranger, "p-1", "ConfirmSignUp"), w.code(asha)
+		f.on(trigger.PostConfirmation, throwing("no table"))
+		var err error
+		for range 1001 {
+			if _, err = w.confirm(c, asha, code, up.Session); fault.Is(err, fault.TooManyRequests) {
+				break
+			}
+		}
+		w.want(err, fault.TooManyRequests, "")
+		if n := len(f.sources()); n > 1000 {
+			t.Errorf("%d calls", n)
+		}
 	})
 }
 
