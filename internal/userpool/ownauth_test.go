@@ -712,6 +712,21 @@ func TestPreAuthentication_GuardsEachWayIn(t *testing.T) {
 	})
 }
 
+func TestPreAuthentication_ARepeatAsksNobody(t *testing.T) {
+	f := newFunctions(trigger.PreAuthentication)
+	inTutorial(t, f, options{}, func(w *world) {
+		c := tried(home, "q-1", "InitiateAuth")
+		first, err := w.initiate(c, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		again, err := w.initiate(c, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		if again.Session != first.Session {
+			t.Error("the repeat got another Session")
+		}
+		w.wantCalls(trigger.PreAuthenticationAuthentication)
+	})
+}
+
 func TestPostAuthentication_ThatRefuses_GivesNoTokens(t *testing.T) {
 	f := newFunctions(trigger.PostAuthentication)
 	inTutorial(t, f, options{}, func(w *world) {

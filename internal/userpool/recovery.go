@@ -175,7 +175,7 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 			return Delivery{}, err
 		}
 	}
-	err = migrate[Delivery](ctx, s, migration{
+	err = migrate[Delivery](ctx, s, &migration{
 		pool: p, client: c, login: l, typed: r.Username, source: trigger.UserMigrationForgotPassword,
 		metadata: r.ClientMetadata, at: at,
 	}, &w.caller, nil)

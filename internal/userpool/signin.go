@@ -29,6 +29,7 @@ type start struct {
 	pool    Pool
 	login   login
 	wording *wording // of the code that it sends, nil for none
+	guessed bool     // its password has counted as a wrong one of nobody's: see migrate
 	at      time.Time
 	// metadata is the ClientMetadata of an answer; InitiateAuth's reaches no
 	// function as such.
@@ -77,6 +78,9 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	}
 	t := p.Settings.Triggers
 	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
+		if result, found, err := s.begunBefore(ctx, st); found || err != nil {
+			return result, err
+		}
 		if err := s.preAuthenticate(ctx, &st); err != nil {
 			return AuthResult{}, err
 		}
@@ -280,6 +284,22 @@ func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error
 		s.log.WarnContext(ctx, "the tokens of a sign-in that PostAuthentication refused are not ended; nobody was given them", "error", ended)
 	}
 	return err
+}
+
+// begunBefore is the answer that was kept for an earlier request of the same user
+// action, for which PreAuthentication has been asked.
+func (s *Service) begunBefore(ctx context.Context, st start) (AuthResult, bool, error) {
+	t := st.turn()
+	if st.request.Session == "" {
+		t.caller = t.caller.guessable()
+	}
+	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
+	if err != nil || !found {
+		return AuthResult{}, found, err
+	}
+	t.again = true
+	result, err := s.finish(ctx, t, next)
+	return result, true, err
 }
 
 // preAuthenticate asks the pool's function whether somebody may try to sign in. It
