@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -755,6 +756,25 @@ func TestPostAuthentication_ThatRefuses_GivesNoTokens(t *testing.T) {
 			}
 			return err
 		}))
+	})
+}
+
+// Whoever hangs up ends no function, and none is called for him again.
+func TestTriggers_ClientGone_FunctionGoesOn(t *testing.T) {
+	f := newFunctions(trigger.PreSignUp)
+	inWorld(t, options{functions: f}, func(w *world) {
+		f.on(trigger.PreSignUp, neverAnswering)
+		hangUp, leave := context.WithCancel(w.ctx)
+		defer time.AfterFunc(time.Second, leave).Stop()
+		start := time.Now()
+		_, err := w.s.SignUp(hangUp, userpool.SignUpRequest{Caller: home, ClientID: w.client, Username: asha, Password: password})
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("its function was left alone after %v", took)
+		}
+		w.wantCalls(trigger.PreSignUpSignUp)
 	})
 }
 

@@ -219,7 +219,11 @@ func (s *Service) call(ctx context.Context, pool PoolID, name trigger.Name, arn 
 	defer s.calls.leave(arn)
 	defer s.aside(ctx)()
 	return CallFunction(ctx, s.triggers, arn, event, func(ctx context.Context, attempt int) (context.Context, func(error)) {
-		return s.calling(ctx, TriggerCall{Pool: pool, Trigger: name, Attempt: attempt})
+		// As on Lambda a function that was begun goes on to its end, though nobody waits
+		// for it any more: else whoever hangs up kills its process.
+		ctx, cancel := lasting(ctx)
+		ctx, end := s.calling(ctx, TriggerCall{Pool: pool, Trigger: name, Attempt: attempt})
+		return ctx, func(err error) { end(err); cancel() }
 	})
 }
 
