@@ -174,6 +174,9 @@ func (s *Service) proceed(ctx context.Context, r round, d challenge.Decision) (s
 	case d.Fail:
 		return s.closeRound(ctx, r, func(Tx) (step, *fault.Error, error) { return step{}, errCredentials, nil })
 	case d.Tokens:
+		// The tokens are of this time: what a function has ended while it ran, so that
+		// this sign-in is the only one, was before them.
+		r.start.at = s.now()
 		return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) { return s.grantOwn(ctx, tx, r) })
 	case d.Next == challenge.Custom:
 		return s.createOwn(ctx, r)
@@ -426,11 +429,8 @@ func (s *Service) grantOwn(ctx context.Context, tx Tx, r round) (step, *fault.Er
 	if err != nil {
 		return step{}, nil, notFound(err, errCredentials)
 	}
-	switch {
-	case !u.Enabled:
+	if !u.Enabled {
 		return step{}, errDisabled, nil
-	case u.SignedOutAt.After(r.start.at): // while the functions ran
-		return step{}, errCredentials, nil
 	}
 	if err := s.returnOwn(ctx, tx, r); err != nil {
 		return step{}, nil, err
@@ -519,7 +519,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 	if err != nil {
 		return AuthResult{}, err
 	}
-	t.again = found
+	t.at, t.again = s.now(), found
 	return s.finish(ctx, t, next)
 }
 

@@ -245,16 +245,40 @@ func TestOwnAuth_WhoIsGoneMeanwhile_GetsNoTokens(t *testing.T) {
 		_, err = w.reply(r, secretAnswer)
 		w.want(err, fault.NotAuthorized, "User is disabled.")
 	})
-	f = tutorial()
-	inTutorial(t, f, options{}, func(w *world) {
-		r := w.custom(home, asha)
-		f.on(trigger.VerifyAuthChallenge, func(event) (map[string]any, error) {
-			w.pass(time.Second)
-			return map[string]any{"answerCorrect": true}, w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha)
+}
+
+// A function that ends the user's sign-ins, so that he has one at a time, does not
+// end the one that it is called for.
+func TestTriggers_FunctionThatSignsOut_TokensServe(t *testing.T) {
+	signIn := map[trigger.Name]func(w *world) (userpool.AuthResult, error){
+		trigger.VerifyAuthChallenge: func(w *world) (userpool.AuthResult, error) {
+			return w.reply(w.custom(home, asha), secretAnswer)
+		},
+		trigger.PreAuthentication: func(w *world) (userpool.AuthResult, error) {
+			return w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "PASSWORD", "PASSWORD", password)
+		},
+	}
+	for during, way := range signIn {
+		f := tutorial()
+		f.on(trigger.PreAuthentication, passing)
+		inTutorial(t, f, options{}, func(w *world) {
+			do := f.do[during]
+			f.on(during, func(e event) (map[string]any, error) {
+				<-time.After(2 * time.Second) // of the bubble's time
+				w.must(w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha))
+				return do(e)
+			})
+			r, err := way(w)
+			w.must(err)
+			tokens := w.tokens(r)
+			if _, err := w.s.GetUser(w.ctx, tokens.Access); err != nil {
+				t.Errorf("%s: the tokens are none: %v", during, err)
+			}
+			if _, err := w.refresh(tokens.Refresh); err != nil {
+				t.Errorf("%s: the tokens cannot be refreshed: %v", during, err)
+			}
 		})
-		_, err := w.reply(r, secretAnswer) // of before the sign-out
-		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
-	})
+	}
 }
 
 // In a strict pool a sign-up of a user answers like one of a new number, and so

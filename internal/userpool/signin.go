@@ -84,6 +84,7 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 		if err := s.preAuthenticate(ctx, &st); err != nil {
 			return AuthResult{}, err
 		}
+		st.at = s.now() // the function may have ended what was before
 	}
 	switch r.Flow {
 	case flowSRP:
