@@ -257,10 +257,12 @@ func TestTriggers_FunctionThatSignsOut_TokensServe(t *testing.T) {
 		trigger.PreAuthentication: func(w *world) (userpool.AuthResult, error) {
 			return w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "PASSWORD", "PASSWORD", password)
 		},
+		trigger.PostAuthentication: func(w *world) (userpool.AuthResult, error) { return w.bySRP("USER_SRP_AUTH", asha, password) },
 	}
 	for during, way := range signIn {
 		f := tutorial()
 		f.on(trigger.PreAuthentication, passing)
+		f.on(trigger.PostAuthentication, passing)
 		inTutorial(t, f, options{}, func(w *world) {
 			do := f.do[during]
 			f.on(during, func(e event) (map[string]any, error) {
@@ -799,6 +801,27 @@ func TestTriggers_ClientGone_FunctionGoesOn(t *testing.T) {
 			t.Errorf("its function was left alone after %v", took)
 		}
 		w.wantCalls(trigger.PreSignUpSignUp)
+	})
+}
+
+// Whoever is shut out while PostAuthentication runs gets no tokens of it.
+func TestPostAuthentication_ShutOutMeanwhile_GivesNoTokens(t *testing.T) {
+	f := newFunctions(trigger.PostAuthentication)
+	inTutorial(t, f, options{}, func(w *world) {
+		for name, shutOut := range map[string]func() error{
+			"another password": func() error { return w.s.AdminSetUserPassword(w.ctx, w.pool, asha, newPassword, true) },
+			"disabled":         func() error { return w.s.AdminDisableUser(w.ctx, w.pool, asha) },
+		} {
+			w.must(w.s.AdminEnableUser(w.ctx, w.pool, asha))
+			w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, asha, password, true))
+			f.on(trigger.PostAuthentication, func(event) (map[string]any, error) {
+				w.must(w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha))
+				return nil, shutOut()
+			})
+			if _, err := w.bySRP("USER_SRP_AUTH", asha, password); !fault.Is(err, fault.NotAuthorized) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	})
 }
 

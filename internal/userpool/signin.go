@@ -247,12 +247,14 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		}
 	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
-		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) error {
-			return s.postAuthenticate(ctx, t, next)
+		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) (err error) {
+			next, err = s.postAuthenticate(ctx, t, next)
+			return err
 		})
 		if err != nil {
 			return AuthResult{}, err
 		}
+		t.at = s.now()
 	}
 	tokens, err := s.sign(ctx, t.client, next, issuing{t.source, t.metadata}, t.at)
 	if err != nil {
@@ -264,7 +266,7 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 // postAuthenticate tells the pool's function of a sign-in. Where it says no the
 // tokens that were to be are ended, and nobody has seen them. The sign-in has used
 // its challenge up, so that its client is gone does not end it.
-func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error {
+func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) (step, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	var u User
@@ -273,18 +275,48 @@ func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error
 		return notFound(err, errNoUser)
 	})
 	if err != nil {
-		return err
+		return step{}, err
 	}
 	_, err = ask(ctx, s, occasion{t.pool, t.client.ID, u.Username}, trigger.PostAuthenticationAuthentication,
 		trigger.PostAuthenticationRequest{UserAttributes: u.eventAttributes(t.pool), ClientMetadata: t.metadata}, trigger.None{})
 	if err == nil {
-		return nil
+		return s.outlast(ctx, t, next, u)
 	}
 	ended := s.store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.RevokeFamily(ctx, next.Family, t.at) })
 	if ended != nil {
 		s.log.WarnContext(ctx, "the tokens of a sign-in that PostAuthentication refused are not ended; nobody was given them", "error", ended)
 	}
-	return err
+	return step{}, err
+}
+
+// outlast begins the family anew where it was ended while the function ran: one that
+// lets people be signed in once ends all sign-ins, and on Cognito has no tokens of
+// this one before it. A password that was replaced meanwhile ends it all the same,
+// and what was ended before a repeat came stays so.
+func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (step, error) {
+	var f Family
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		f, err = tx.Family(ctx, next.Family)
+		return notFound(err, errInvalidRefresh)
+	})
+	if err != nil || t.again || f.RevokedAt.IsZero() {
+		return next, err
+	}
+	at := s.now()
+	err = s.store.Update(ctx, func(tx Tx) error {
+		u, err := tx.User(ctx, t.pool.ID, was.ID)
+		switch {
+		case err != nil:
+			return notFound(err, errNoUser)
+		case !u.Enabled:
+			return errDisabled
+		case u.Verifier != was.Verifier:
+			return errRevokedRefresh
+		}
+		next, err = s.grant(ctx, tx, t.client, u, at)
+		return err
+	})
+	return next, err
 }
 
 // begunBefore is the answer that was kept for an earlier request of the same user
