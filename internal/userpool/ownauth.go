@@ -495,7 +495,7 @@ func (s *Service) answerOwnSRP(ctx context.Context, rep reply, st start, claim s
 			return step{}, err
 		}
 		if refusal != nil {
-			return step{}, refusal
+			return s.closeRound(ctx, r, func(Tx) (step, *fault.Error, error) { return step{}, refusal, nil })
 		}
 		r.history = append(slices.Clone(claim.block.History), challenge.Entry{Name: challenge.PasswordVerifier, Result: true})
 		return s.nextRound(ctx, r)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -324,14 +325,22 @@ func TestPostConfirmation_RepeatsAreBounded(t *testing.T) {
 		up := w.signUp(stranger, asha, password)
 		c, code := tried(stranger, "p-1", "ConfirmSignUp"), w.code(asha)
 		f.on(trigger.PostConfirmation, throwing("no table"))
+		w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error { // he has begun much already
+			for range 980 {
+				if err := guard.SpendStart(w.ctx, tx, guard.Party{Address: stranger.Address.String()}, time.Now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
 		var err error
-		for range 1001 {
+		for range 100 {
 			if _, err = w.confirm(c, asha, code, up.Session); fault.Is(err, fault.TooManyRequests) {
 				break
 			}
 		}
 		w.want(err, fault.TooManyRequests, "")
-		if n := len(f.sources()); n > 1000 {
+		if n := len(f.sources()); n < 2 || n > 21 {
 			t.Errorf("%d calls", n)
 		}
 	})
