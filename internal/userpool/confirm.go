@@ -38,7 +38,8 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if r.Session == "" {
 		caller = caller.guessable()
 	}
-	result, err := once(ctx, s, caller, at, nil, func(tx Tx) (signedUp, *fault.Error, error) {
+	again := false
+	result, err := once(ctx, s, caller, at, noticed[signedUp](&again, nil), func(tx Tx) (signedUp, *fault.Error, error) {
 		u, err := s.findSubject(ctx, tx, p, l, at)
 		if err != nil {
 			return signedUp{}, nil, err
@@ -46,8 +47,10 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 		return s.confirm(ctx, tx, confirmation{request: r, client: c, pool: p, subject: u, at: at})
 	})
 	s.wake() // for a notice
-	if err == nil {
-		err = s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)
+	if err == nil && p.Settings.Triggers.has(trigger.PostConfirmation) {
+		err = s.tellOnce(ctx, caller, again, string(result.User), at, func(ctx context.Context) error {
+			return s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)
+		})
 	}
 	if err != nil {
 		return "", err

@@ -11,7 +11,8 @@ import (
 // confirmed tells the pool's PostConfirmation function of a user who is stored:
 // he was confirmed, or has a new password by a code. What it says changes nothing
 // about him, and a client that has gone does not keep it from being told. A repeat
-// of the request tells it again: a function may be told twice, on Cognito too.
+// of the request tells it again where it failed: a function may be told twice, on
+// Cognito too.
 func (s *Service) confirmed(ctx context.Context, p Pool, c ClientID, u User, source trigger.Source, metadata map[string]string) error {
 	if !p.Settings.Triggers.has(trigger.PostConfirmation) {
 		return nil

@@ -1,7 +1,6 @@
 package userpool
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -27,8 +26,9 @@ type migration struct {
 	validation map[string]string
 	metadata   map[string]string
 	session    *Session // that the password answers; nil for none
-	subject    subject  // who is not there
 	at         time.Time
+	guessed    bool   // the password has counted as a wrong one
+	standIn    UserID // of whom, then
 }
 
 // migrateBefore is migrate for a sign-in that tells a password. Session is what the
@@ -43,8 +43,8 @@ func (s *Service) migrateBefore(ctx context.Context, st *start, session *Session
 	if session == nil {
 		caller = caller.guessable()
 	}
-	err := migrate(ctx, s, m, &caller, unused(ctx, st.at))
-	st.request.Caller.counted = caller.counted
+	err := migrate(ctx, s, &m, &caller, unused(ctx, st.at))
+	st.request.Caller.counted, st.guessed = caller.counted, m.guessed
 	return err
 }
 
@@ -66,9 +66,8 @@ func (st start) tellsPassword() bool {
 
 // migrate asks the pool's function for a user who is not there, once for each user
 // action, and stores whom it returns. The caller is counted before the function is
-// called, and while the name is locked for wrong passwords it is not called.
-// Usable is as once has it for the request's answer, a T.
-func migrate[T any](ctx context.Context, s *Service, m migration, caller *Caller, usable func(Tx, T) (bool, error)) error {
+// called. Usable is as once has it for the request's answer, a T.
+func migrate[T any](ctx context.Context, s *Service, m *migration, caller *Caller, usable func(Tx, T) (bool, error)) error {
 	if !m.pool.Settings.Triggers.has(trigger.UserMigration) || m.login.name == "" {
 		return nil
 	}
@@ -85,14 +84,7 @@ func migrate[T any](ctx context.Context, s *Service, m migration, caller *Caller
 				return err
 			}
 		}
-		if m.subject, err = s.findSubject(ctx, tx, m.pool, m.login, m.at); err != nil {
-			return err
-		}
-		if m.subject.known || m.pool.Settings.exact() && !m.subject.nobody() { // who signed up is there on Cognito
-			done = true
-			return nil
-		}
-		done, err = m.locked(ctx, tx)
+		done, _, err = s.migrated(ctx, tx, *m)
 		return err
 	})
 	if done || err != nil {
@@ -101,7 +93,44 @@ func migrate[T any](ctx context.Context, s *Service, m migration, caller *Caller
 	if err := s.countStart(ctx, caller, m.at); err != nil {
 		return err
 	}
-	return s.bringOver(ctx, m)
+	if done, err = s.guess(ctx, m); done || err != nil {
+		return err
+	}
+	return s.bringOver(ctx, *m)
+}
+
+// migrated says that there is nothing to ask, and else who stands in for whoever
+// is asked about.
+func (s *Service) migrated(ctx context.Context, tx Tx, m migration) (done bool, standIn UserID, err error) {
+	if m.session != nil {
+		switch kept, err := tx.Session(ctx, m.session.Hash); {
+		case errors.Is(err, ErrNotFound), err == nil && !kept.UsedAt.IsZero():
+			return true, "", nil // the password answers nothing any more
+		case err != nil:
+			return false, "", err
+		}
+	}
+	u, err := s.findSubject(ctx, tx, m.pool, m.login, m.at)
+	// In a pool that is exact who signed up is there.
+	return u.known || m.pool.Settings.exact() && !u.nobody(), u.id, err
+}
+
+// guess counts the password against the lock of whoever stands in for the user,
+// before the function is asked, as if it were wrong: passwords of another directory
+// are guessed no faster than those of this one, however many are tried at once. Who
+// comes to be has a lock of his own.
+func (s *Service) guess(ctx context.Context, m *migration) (done bool, err error) {
+	if m.password == "" {
+		return false, nil
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if done, m.standIn, err = s.migrated(ctx, tx, *m); done || err != nil {
+			return err
+		}
+		return settlePassword(ctx, tx, m.pool, m.standIn, false, m.at)
+	})
+	m.guessed = err == nil && !done
+	return done, err
 }
 
 func (s *Service) bringOver(ctx context.Context, m migration) error {
@@ -111,7 +140,7 @@ func (s *Service) bringOver(ctx context.Context, m migration) error {
 	}, trigger.UserMigrationResponse{})
 	switch {
 	case fault.Is(err, fault.UserLambdaValidation), fault.Is(err, fault.UnexpectedLambda):
-		return s.countGuess(ctx, m) // nobody, as far as one can tell
+		return nil // nobody, as far as one can tell
 	case err != nil:
 		return err
 	}
@@ -128,27 +157,6 @@ func (s *Service) bringOver(ctx context.Context, m migration) error {
 	}
 	force := said.ForceAliasCreation != nil && *said.ForceAliasCreation
 	return s.store.Update(ctx, func(tx Tx) error { return s.storeMigrated(ctx, tx, m, u, name, force) })
-}
-
-// locked says whether passwords for the name are looked at no more for a while.
-func (m migration) locked(ctx context.Context, tx Tx) (bool, error) {
-	if m.password == "" {
-		return false, nil
-	}
-	lock, err := tx.PasswordLock(ctx, m.pool.ID, string(m.subject.id))
-	return err == nil && lock.locked(m.at), err
-}
-
-// countGuess counts a password that the function did not take against the name,
-// where what goes on with the request counts it against a sign-up that waits.
-func (s *Service) countGuess(ctx context.Context, m migration) error {
-	if m.password == "" || m.subject.nobody() {
-		return nil
-	}
-	return s.store.Update(ctx, func(tx Tx) error {
-		_, err := tx.CountPasswordFailure(ctx, m.pool.ID, string(m.subject.id), m.at, m.at.Add(-lockIdle))
-		return err
-	})
 }
 
 // user is whom the function returned and the name that he is to have, or why that
@@ -205,11 +213,10 @@ func (s *Service) storeMigrated(ctx context.Context, tx Tx, m migration, u User,
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if locked, err := m.locked(ctx, tx); err != nil || locked {
-		return cmp.Or(err, error(errLocked)) // others guessed meanwhile
-	}
-	if err := tx.ClearPasswordLock(ctx, m.pool.ID, string(m.subject.id)); err != nil {
-		return err
+	if m.guessed {
+		if err := tx.ClearPasswordLock(ctx, m.pool.ID, string(m.standIn)); err != nil {
+			return err
+		}
 	}
 	if err := s.freeAliases(ctx, tx, m.pool, u, force, m.at); err != nil {
 		return err

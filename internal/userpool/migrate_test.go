@@ -203,6 +203,7 @@ func TestUserMigration_Answers(t *testing.T) {
 		f := newFunctions(trigger.UserMigration)
 		inWorld(t, options{functions: f, flows: allFlows, legacy: legacy}, func(w *world) {
 			for name, c := range cases {
+				w.pass(16 * time.Minute) // until no password counts as wrong any more
 				f.on(trigger.UserMigration, c.do)
 				_, err := w.plainPassword(home, asha, old)
 				if c.kinds != nil {
@@ -250,6 +251,59 @@ func TestUserMigration_Aliases(t *testing.T) {
 		answer["userAttributes"] = map[string]any{"username": "somebody"}
 		_, err = w.plainPassword(home, "fourth", old)
 		w.want(err, fault.InvalidLambdaResponse, "")
+	})
+}
+
+// Passwords of the other directory cannot be guessed faster than those of this one,
+// whatever the client is told, and whatever is done at once.
+func TestUserMigration_Guessing_IsLocked(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		f := newFunctions(trigger.UserMigration)
+		inWorld(t, options{functions: f, flows: allFlows, legacy: legacy}, func(w *world) {
+			f.on(trigger.UserMigration, func(e event) (map[string]any, error) {
+				<-time.After(100 * time.Millisecond) // of the bubble's time
+				return directory("CONFIRMED", known)(e)
+			})
+			wrong := func() error { _, err := w.plainPassword(stranger, asha, intruders); return err }
+			var crowd sync.WaitGroup
+			for range 20 {
+				crowd.Go(func() { _ = wrong() })
+			}
+			crowd.Wait()
+			if n := len(f.sources()); n != 5 {
+				t.Errorf("%d guesses were looked at", n)
+			}
+			w.want(wrong(), fault.NotAuthorized, "Password attempts exceeded")
+			_, err := w.plainPassword(home, asha, old)
+			w.want(err, fault.NotAuthorized, "Password attempts exceeded")
+			w.pass(time.Second)
+			f.forget()
+			_, err = w.plainPassword(home, asha, old)
+			w.must(err)
+			w.wantCalls(trigger.UserMigrationAuthentication)
+			_, err = w.plainPassword(stranger, asha, intruders)
+			w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		})
+	}
+}
+
+// A Session that is used up lets nobody ask about passwords.
+func TestUserMigration_ASessionThatIsUsed_AsksNobody(t *testing.T) {
+	f := newFunctions(trigger.UserMigration)
+	inWorld(t, options{functions: f, flows: allFlows}, func(w *world) {
+		f.on(trigger.UserMigration, directory("CONFIRMED", known))
+		r, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		choose := func(password string) error {
+			_, err := w.answer(home, "SELECT_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", "PASSWORD", "PASSWORD", password)
+			return err
+		}
+		err = choose(intruders)
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		f.forget()
+		err = choose(old)
+		w.want(err, fault.NotAuthorized, "session can only be used once")
+		w.wantCalls()
 	})
 }
 

@@ -27,6 +27,10 @@ import (
 const (
 	maxWrong   = 10 // wrong answers of a sign-in
 	maxAnswers = 25 // answers of a sign-in
+
+	// What a Session keeps of a function's challenges, and what the app is shown of
+	// one, in bytes of JSON. Whoever can begin a sign-in has one stored.
+	maxKept, maxShown = 64 << 10, 64 << 10
 )
 
 var errNoCustomAuth = fault.New(fault.InvalidParameter, "Custom auth lambda trigger is not configured for the user pool.")
@@ -101,9 +105,15 @@ func (s *Service) beginOwn(ctx context.Context, st start) (u subject, err error)
 		if err := present(st.client, st.pool, u); err != nil {
 			return err
 		}
-		if u.pending || u.waits {
+		switch {
+		case !u.pending && !u.waits:
+			return nil
+		case !hidesSignUps(st.client, st.pool):
 			return errUnconfirmed
 		}
+		// Where a sign-up of a number answers alike whether or not it is a user's, this
+		// must not tell the two apart: it is nobody's sign-in.
+		u.pending, u.waits, u.regs = false, false, nil
 		return nil
 	})
 	return u, err
@@ -164,6 +174,9 @@ func (s *Service) proceed(ctx context.Context, r round, d challenge.Decision) (s
 	case d.Fail:
 		return s.closeRound(ctx, r, func(Tx) (step, *fault.Error, error) { return step{}, errCredentials, nil })
 	case d.Tokens:
+		// The tokens are of this time: what a function has ended while it ran, so that
+		// this sign-in is the only one, was before them.
+		r.start.at = s.now()
 		return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) { return s.grantOwn(ctx, tx, r) })
 	case d.Next == challenge.Custom:
 		return s.createOwn(ctx, r)
@@ -229,7 +242,7 @@ func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 					next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
 					return next, nil, err
 				}
-				next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, r.history)
+				next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, unnoted(r.history))
 				return next, nil, err
 			})
 		})
@@ -250,35 +263,37 @@ func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
+	state := ownState{Private: response.PrivateChallengeParameters, Note: orNone(response.ChallengeMetadata)}
+	for _, e := range r.history {
+		state.Notes = append(state.Notes, e.Metadata)
+	}
+	kept, err := json.Marshal(state)
+	if err != nil {
+		return step{}, fmt.Errorf("keep challenge: %w", err)
+	}
+	shown, err := json.Marshal(response.PublicChallengeParameters)
+	if err != nil {
+		return step{}, fmt.Errorf("show challenge: %w", err)
+	}
+	if len(kept) > maxKept || len(shown) > maxShown {
+		return step{}, s.unusable(ctx, r.start.pool, trigger.CreateAuthChallenge, "its parameters, or they and the notes so far, are too long")
+	}
 	return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) {
-		next, err := s.presentOwn(ctx, tx, r, response)
+		next, err := s.presentOwn(ctx, tx, r, response.PublicChallengeParameters, kept)
 		return next, nil, err
 	})
 }
 
 // presentOwn opens the Session of a function's challenge. What is private of it is
 // sealed into the Session, and goes to Verify alone.
-func (s *Service) presentOwn(ctx context.Context, tx Tx, r round, made trigger.CreateResponse) (step, error) {
+func (s *Service) presentOwn(ctx context.Context, tx Tx, r round, public map[string]string, plain []byte) (step, error) {
 	told := s.told(r.start.client, r.start.pool, r.subject)
 	next := step{Challenge: nameCustom, Parameters: map[string]string{}}
-	maps.Copy(next.Parameters, made.PublicChallengeParameters)
+	maps.Copy(next.Parameters, public)
 	next.Parameters["USERNAME"] = told
 
-	state := ownState{Private: made.PrivateChallengeParameters}
-	if made.ChallengeMetadata != nil {
-		state.Note = *made.ChallengeMetadata
-	}
-	session := s.sessionOf(r.start, r.subject, SessionStep(nameCustom), "", nil)
+	session := s.sessionOf(r.start, r.subject, SessionStep(nameCustom), "", unnoted(r.history))
 	session.Username = told
-	for _, e := range r.history {
-		state.Notes = append(state.Notes, e.Metadata)
-		e.Metadata = ""
-		session.History = append(session.History, e)
-	}
-	plain, err := json.Marshal(state)
-	if err != nil {
-		return step{}, fmt.Errorf("keep challenge: %w", err)
-	}
 	next.Session = newHandle()
 	session.Hash = hashHandle(next.Session)
 	session.Sealed = s.ring.Seal(sealChallenge, []byte(session.Hash), plain)
@@ -286,6 +301,15 @@ func (s *Service) presentOwn(ctx context.Context, tx Tx, r round, made trigger.C
 		return step{}, fmt.Errorf("open session: %w", err)
 	}
 	return next, nil
+}
+
+// unnoted is the history without the functions' notes, which are stored sealed only.
+func unnoted(history []challenge.Entry) []challenge.Entry {
+	list := slices.Clone(history)
+	for i := range list {
+		list[i].Metadata = ""
+	}
+	return list
 }
 
 // ownStateOf reads what presentOwn sealed.
@@ -334,7 +358,7 @@ func (s *Service) answerOwn(ctx context.Context, rep reply) (AuthResult, error) 
 			return s.proceed(ctx, r, challenge.Decision{Fail: true})
 		}
 		if r.answered != nil {
-			r.answered.History = r.history
+			r.answered.History = unnoted(r.history)
 		}
 		return s.nextRound(ctx, r)
 	})
@@ -420,6 +444,12 @@ func (s *Service) returnOwn(ctx context.Context, tx Tx, r round) error {
 	if err := s.returnStart(ctx, tx, r.start.request.Caller, r.start.at); err != nil || s.limitsOff {
 		return err
 	}
+	if slices.ContainsFunc(r.history, func(e challenge.Entry) bool { return e.Name == challenge.PasswordVerifier }) {
+		// That answer counted as a start too: see claimSRP.
+		if err := s.returnStart(ctx, tx, r.start.request.Caller, r.start.at); err != nil {
+			return err
+		}
+	}
 	last := len(r.history) - 1
 	if last < 0 || r.history[last].Name != challenge.Custom || !r.history[last].Result {
 		return nil
@@ -454,14 +484,18 @@ func (s *Service) answerOwnSRP(ctx context.Context, rep reply, st start, claim s
 			if r.subject, err = s.findSubject(ctx, tx, st.pool, st.login, st.at); err != nil {
 				return err
 			}
-			_, refusal, err = s.passwordMatched(ctx, tx, st, a, matches)
+			var u User
+			u, refusal, err = s.passwordMatched(ctx, tx, st, a, matches)
+			if err == nil && refusal == nil && u.Status == StatusResetRequired {
+				refusal = errResetRequired // such a password is good for nothing but to be told so
+			}
 			return err
 		})
 		if err != nil {
 			return step{}, err
 		}
 		if refusal != nil {
-			return step{}, refusal
+			return s.closeRound(ctx, r, func(Tx) (step, *fault.Error, error) { return step{}, refusal, nil })
 		}
 		r.history = append(slices.Clone(claim.block.History), challenge.Entry{Name: challenge.PasswordVerifier, Result: true})
 		return s.nextRound(ctx, r)
@@ -476,6 +510,8 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 		return AuthResult{}, err
 	}
 	defer end()
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
 	if err == nil && !found {
 		next, err = fn(ctx)
@@ -483,6 +519,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 	if err != nil {
 		return AuthResult{}, err
 	}
+	t.at, t.again = s.now(), found
 	return s.finish(ctx, t, next)
 }
 
@@ -494,6 +531,7 @@ type turn struct {
 	at       time.Time
 	metadata map[string]string // ClientMetadata, for the functions that it reaches
 	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
+	again    bool              // it is a repeat, whose outcome was kept
 }
 
 func (st start) turn() turn {

@@ -1,7 +1,9 @@
 package userpool_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -243,6 +247,65 @@ func TestOwnAuth_WhoIsGoneMeanwhile_GetsNoTokens(t *testing.T) {
 	})
 }
 
+// A function that ends the user's sign-ins, so that he has one at a time, does not
+// end the one that it is called for.
+func TestTriggers_FunctionThatSignsOut_TokensServe(t *testing.T) {
+	signIn := map[trigger.Name]func(w *world) (userpool.AuthResult, error){
+		trigger.VerifyAuthChallenge: func(w *world) (userpool.AuthResult, error) {
+			return w.reply(w.custom(home, asha), secretAnswer)
+		},
+		trigger.PreAuthentication: func(w *world) (userpool.AuthResult, error) {
+			return w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "PASSWORD", "PASSWORD", password)
+		},
+		trigger.PostAuthentication: func(w *world) (userpool.AuthResult, error) { return w.bySRP("USER_SRP_AUTH", asha, password) },
+	}
+	for during, way := range signIn {
+		f := tutorial()
+		f.on(trigger.PreAuthentication, passing)
+		f.on(trigger.PostAuthentication, passing)
+		inTutorial(t, f, options{}, func(w *world) {
+			do := f.do[during]
+			f.on(during, func(e event) (map[string]any, error) {
+				<-time.After(2 * time.Second) // of the bubble's time
+				w.must(w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha))
+				return do(e)
+			})
+			r, err := way(w)
+			w.must(err)
+			tokens := w.tokens(r)
+			if _, err := w.s.GetUser(w.ctx, tokens.Access); err != nil {
+				t.Errorf("%s: the tokens are none: %v", during, err)
+			}
+			if _, err := w.refresh(tokens.Refresh); err != nil {
+				t.Errorf("%s: the tokens cannot be refreshed: %v", during, err)
+			}
+		})
+	}
+}
+
+// In a strict pool a sign-up of a user answers like one of a new number, and so
+// does the sign-in that follows it.
+func TestOwnAuth_Strict_ASignUpDoesNotTell(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{behaviour: userpool.Strict}, func(w *world) {
+		for _, number := range []string{asha, ravi} {
+			w.signUp(stranger, number, intruders)
+			r := w.custom(stranger, number)
+			if len(r.Parameters) != 3 {
+				t.Errorf("%+v", r)
+			}
+			_, err := w.answer(stranger, "CUSTOM_CHALLENGE", r.Session, "USERNAME", number, "ANSWER", "000000")
+			w.must(err)
+			_, err = w.bySRP("CUSTOM_AUTH", number, intruders, "CHALLENGE_NAME", "SRP_A")
+			w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		}
+		// Nobody can sign in by what waits, whatever the functions say.
+		f.on(trigger.DefineAuthChallenge, answering(map[string]any{"issueTokens": true}))
+		_, err := w.initiate(stranger, "CUSTOM_AUTH", "", "USERNAME", ravi)
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+	})
+}
+
 func TestOwnAuth_PasswordFirst(t *testing.T) {
 	f := tutorial()
 	inTutorial(t, f, options{}, func(w *world) {
@@ -279,6 +342,21 @@ func TestOwnAuth_WrongPassword_Ends(t *testing.T) {
 	})
 }
 
+// A password that an administrator has ended is no factor for functions either.
+func TestOwnAuth_PasswordThatMustBeReset_EndsTheSignIn(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{}, func(w *world) {
+		w.must(w.s.AdminResetUserPassword(w.ctx, home, w.pool, asha, nil))
+		_, err := w.bySRP("CUSTOM_AUTH", asha, password, "CHALLENGE_NAME", "SRP_A")
+		w.want(err, fault.PasswordResetRequired, "")
+		if want := []trigger.Source{trigger.DefineAuthChallengeAuthentication}; !slices.Equal(f.sources(), want) {
+			t.Errorf("called %v", f.sources())
+		}
+		_, err = w.bySRP("CUSTOM_AUTH", asha, intruders, "CHALLENGE_NAME", "SRP_A")
+		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+	})
+}
+
 // What may go wrong with each function, and what it is called.
 func TestOwnAuth_FunctionsThatFail(t *testing.T) {
 	f := tutorial()
@@ -303,6 +381,8 @@ func failInTurn(t *testing.T, f *functions, w *world) {
 		"Define answers other types":  {define, answering(map[string]any{"issueTokens": "true"}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Define grants and refuses":   {define, answering(map[string]any{"issueTokens": true, "failAuthentication": true}), fault.NotAuthorized, "Incorrect username or password.", 1},
 		"Create answers other types":  {create, answering(map[string]any{"privateChallengeParameters": []any{1}}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
+		"Create keeps too much":       {create, answering(map[string]any{"challengeMetadata": strings.Repeat("n", 70<<10)}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
+		"Create shows too much":       {create, answering(map[string]any{"publicChallengeParameters": map[string]any{"p": strings.Repeat("p", 70<<10)}}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Verify answers other types":  {verify, answering(map[string]any{"answerCorrect": "yes"}), fault.InvalidLambdaResponse, "Unrecognizable lambda output", 1},
 		"Define is not there":         {define, unanswered(trigger.Misconfigured), fault.UnexpectedLambda, functionPrefix + "DefineAuthChallenge invocation failed due to configuration", 1},
 		"Create is throttled":         {create, unanswered(trigger.Throttled), fault.UnexpectedLambda, "Rate Exceeded", 3},
@@ -468,6 +548,66 @@ func TestOwnAuth_Repeats_CallNobodyAgain(t *testing.T) {
 	})
 }
 
+// Whose connection breaks while a function runs sends his answer again and is
+// signed in, though it has used the Session up.
+func TestOwnAuth_ClientGoneMeanwhile_TheRepeatGetsTheOutcome(t *testing.T) {
+	for _, during := range []trigger.Name{trigger.VerifyAuthChallenge, trigger.PostAuthentication} {
+		f := tutorial()
+		f.on(trigger.PostAuthentication, passing)
+		inTutorial(t, f, options{}, func(w *world) {
+			r := w.custom(home, asha)
+			gone, leave := context.WithCancel(w.ctx)
+			do := f.do[during]
+			f.on(during, func(e event) (map[string]any, error) {
+				leave()
+				return do(e)
+			})
+			answer := userpool.AnswerRequest{
+				Caller: tried(home, "g-1", "answer"), ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+				Responses: pairs([]string{"USERNAME", asha, "ANSWER", secretAnswer}),
+			}
+			_, _ = w.s.RespondToAuthChallenge(gone, answer) // nobody sees it
+			f.forget()
+			r, err := w.s.RespondToAuthChallenge(w.ctx, answer)
+			w.must(err)
+			w.tokens(r)
+			w.wantCalls()
+		})
+	}
+}
+
+// Repeats that wait for the first hold nothing that others wait for, and are few.
+func TestTriggers_RepeatsThatWait_StandAside(t *testing.T) {
+	f := tutorial()
+	inTutorial(t, f, options{}, func(w *world) {
+		f.on(trigger.DefineAuthChallenge, neverAnswering)
+		var aside atomic.Int64
+		w.stop()
+		w.aside = func(context.Context) func() { aside.Add(1); return func() { aside.Add(-1) } }
+		w.open(nil)
+		w.start()
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range 30 {
+			all.Go(func() {
+				_, err := w.initiate(tried(stranger, "w-1", "InitiateAuth"), "CUSTOM_AUTH", "", "USERNAME", asha)
+				if fault.Is(err, fault.TooManyRequests) {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if aside.Load() != 9 || refused.Load() != 21 { // the first waits for its function
+			t.Errorf("%d stand aside, %d are refused", aside.Load(), refused.Load())
+		}
+		w.pass(4 * time.Minute)
+		all.Wait()
+		if aside.Load() != 0 {
+			t.Errorf("%d did not come back", aside.Load())
+		}
+	})
+}
+
 // Of answers that race for one Session one is judged.
 func TestOwnAuth_RacingAnswers_HaveOneWinner(t *testing.T) {
 	f := tutorial()
@@ -599,6 +739,21 @@ func TestPreAuthentication_GuardsEachWayIn(t *testing.T) {
 	})
 }
 
+func TestPreAuthentication_ARepeatAsksNobody(t *testing.T) {
+	f := newFunctions(trigger.PreAuthentication)
+	inTutorial(t, f, options{}, func(w *world) {
+		c := tried(home, "q-1", "InitiateAuth")
+		first, err := w.initiate(c, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		again, err := w.initiate(c, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		if again.Session != first.Session {
+			t.Error("the repeat got another Session")
+		}
+		w.wantCalls(trigger.PreAuthenticationAuthentication)
+	})
+}
+
 func TestPostAuthentication_ThatRefuses_GivesNoTokens(t *testing.T) {
 	f := newFunctions(trigger.PostAuthentication)
 	inTutorial(t, f, options{}, func(w *world) {
@@ -627,6 +782,46 @@ func TestPostAuthentication_ThatRefuses_GivesNoTokens(t *testing.T) {
 			}
 			return err
 		}))
+	})
+}
+
+// Whoever hangs up ends no function, and none is called for him again.
+func TestTriggers_ClientGone_FunctionGoesOn(t *testing.T) {
+	f := newFunctions(trigger.PreSignUp)
+	inWorld(t, options{functions: f}, func(w *world) {
+		f.on(trigger.PreSignUp, neverAnswering)
+		hangUp, leave := context.WithCancel(w.ctx)
+		defer time.AfterFunc(time.Second, leave).Stop()
+		start := time.Now()
+		_, err := w.s.SignUp(hangUp, userpool.SignUpRequest{Caller: home, ClientID: w.client, Username: asha, Password: password})
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("its function was left alone after %v", took)
+		}
+		w.wantCalls(trigger.PreSignUpSignUp)
+	})
+}
+
+// Whoever is shut out while PostAuthentication runs gets no tokens of it.
+func TestPostAuthentication_ShutOutMeanwhile_GivesNoTokens(t *testing.T) {
+	f := newFunctions(trigger.PostAuthentication)
+	inTutorial(t, f, options{}, func(w *world) {
+		for name, shutOut := range map[string]func() error{
+			"another password": func() error { return w.s.AdminSetUserPassword(w.ctx, w.pool, asha, newPassword, true) },
+			"disabled":         func() error { return w.s.AdminDisableUser(w.ctx, w.pool, asha) },
+		} {
+			w.must(w.s.AdminEnableUser(w.ctx, w.pool, asha))
+			w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, asha, password, true))
+			f.on(trigger.PostAuthentication, func(event) (map[string]any, error) {
+				w.must(w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha))
+				return nil, shutOut()
+			})
+			if _, err := w.bySRP("USER_SRP_AUTH", asha, password); !fault.Is(err, fault.NotAuthorized) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	})
 }
 

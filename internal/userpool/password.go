@@ -308,8 +308,10 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 // passwordMatched counts a password that was compared, and finds the user whose it
 // is.
 func (s *Service) passwordMatched(ctx context.Context, tx Tx, st start, a account, right bool) (User, *fault.Error, error) {
-	if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
-		return User{}, nil, err
+	if !st.guessed || a.user.ID != "" || a.pending { // else it has counted: see guess
+		if err := settlePassword(ctx, tx, st.pool, a.id, right, st.at); err != nil {
+			return User{}, nil, err
+		}
 	}
 	answeredPassword(ctx, right)
 	if !right {

@@ -25,8 +25,10 @@ func (s *Service) signUpAsked(ctx context.Context, up signingUp) (SignUpResult, 
 			result, err = s.storeSignUp(ctx, up)
 		}
 	}
-	if err == nil && result.Confirmed {
-		err = s.confirmedByID(ctx, up.pool, up.client.ID, result.Sub, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)
+	if err == nil && result.Confirmed && up.pool.Settings.Triggers.has(trigger.PostConfirmation) {
+		err = s.tellOnce(ctx, r.Caller, found, string(result.Sub), up.at, func(ctx context.Context) error {
+			return s.confirmedByID(ctx, up.pool, up.client.ID, result.Sub, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)
+		})
 	}
 	if err != nil {
 		return SignUpResult{}, err

@@ -175,7 +175,7 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 			return Delivery{}, err
 		}
 	}
-	err = migrate[Delivery](ctx, s, migration{
+	err = migrate[Delivery](ctx, s, &migration{
 		pool: p, client: c, login: l, typed: r.Username, source: trigger.UserMigrationForgotPassword,
 		metadata: r.ClientMetadata, at: at,
 	}, &w.caller, nil)
@@ -262,13 +262,16 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, r ConfirmForgotPass
 	if err != nil {
 		return err
 	}
-	result, err := once(ctx, s, r.Caller.guessable(), at, nil, func(tx Tx) (wasReset, *fault.Error, error) {
+	again, caller := false, r.Caller.guessable()
+	result, err := once(ctx, s, caller, at, noticed[wasReset](&again, nil), func(tx Tx) (wasReset, *fault.Error, error) {
 		return s.reset(ctx, tx, resetting{request: r, client: c, pool: p, login: l, made: made, at: at})
 	})
-	if err != nil {
+	if err != nil || !p.Settings.Triggers.has(trigger.PostConfirmation) {
 		return err
 	}
-	return s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmForgotPassword, r.ClientMetadata)
+	return s.tellOnce(ctx, caller, again, string(result.User), at, func(ctx context.Context) error {
+		return s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmForgotPassword, r.ClientMetadata)
+	})
 }
 
 // wasReset is what ConfirmForgotPassword came to.

@@ -95,9 +95,9 @@ type Service struct {
 	readyAt  time.Time
 	readyErr error
 
-	mu       sync.Mutex               // guards the two below
-	keys     map[string]*token.Key    // opened signing keys by kid; a kid's key never changes
-	underWay map[string]chan struct{} // requests that wait for triggers, by repeatKey
+	mu       sync.Mutex            // guards the two below
+	keys     map[string]*token.Key // opened signing keys by kid; a kid's key never changes
+	underWay map[string]*underWay  // requests that wait for triggers, by repeatKey
 }
 
 // Encrypter encrypts a code for a custom sender, by the AWS Encryption SDK, under
@@ -123,7 +123,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
-		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key), underWay: make(map[string]chan struct{}),
+		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared,

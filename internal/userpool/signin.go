@@ -29,6 +29,7 @@ type start struct {
 	pool    Pool
 	login   login
 	wording *wording // of the code that it sends, nil for none
+	guessed bool     // its password has counted as a wrong one of nobody's: see migrate
 	at      time.Time
 	// metadata is the ClientMetadata of an answer; InitiateAuth's reaches no
 	// function as such.
@@ -77,9 +78,13 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	}
 	t := p.Settings.Triggers
 	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
+		if result, found, err := s.begunBefore(ctx, st); found || err != nil {
+			return result, err
+		}
 		if err := s.preAuthenticate(ctx, &st); err != nil {
 			return AuthResult{}, err
 		}
+		st.at = s.now() // the function may have ended what was before
 	}
 	switch r.Flow {
 	case flowSRP:
@@ -207,7 +212,7 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 // takeWorded is take for a step that may send a code.
 func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
 	next, err := worded(ctx, s, w, t.at, func(ctx context.Context) (step, error) {
-		return once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
+		return once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
 	})
 	if err != nil {
 		return AuthResult{}, err
@@ -218,7 +223,7 @@ func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx
 // take runs one step of a sign-in once, and finishes it outside the
 // transaction.
 func (s *Service) take(ctx context.Context, t turn, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
-	next, err := once(ctx, s, t.caller, t.at, unused(ctx, t.at), fn)
+	next, err := once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -242,9 +247,14 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		}
 	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
-		if err := s.postAuthenticate(ctx, t, next); err != nil {
+		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) (err error) {
+			next, err = s.postAuthenticate(ctx, t, next)
+			return err
+		})
+		if err != nil {
 			return AuthResult{}, err
 		}
+		t.at = s.now()
 	}
 	tokens, err := s.sign(ctx, t.client, next, issuing{t.source, t.metadata}, t.at)
 	if err != nil {
@@ -254,26 +264,75 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 }
 
 // postAuthenticate tells the pool's function of a sign-in. Where it says no the
-// tokens that were to be are ended, and nobody has seen them.
-func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) error {
+// tokens that were to be are ended, and nobody has seen them. The sign-in has used
+// its challenge up, so that its client is gone does not end it.
+func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) (step, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	var u User
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		u, err = tx.User(ctx, t.pool.ID, next.User)
 		return notFound(err, errNoUser)
 	})
 	if err != nil {
-		return err
+		return step{}, err
 	}
 	_, err = ask(ctx, s, occasion{t.pool, t.client.ID, u.Username}, trigger.PostAuthenticationAuthentication,
 		trigger.PostAuthenticationRequest{UserAttributes: u.eventAttributes(t.pool), ClientMetadata: t.metadata}, trigger.None{})
 	if err == nil {
-		return nil
+		return s.outlast(ctx, t, next, u)
 	}
 	ended := s.store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.RevokeFamily(ctx, next.Family, t.at) })
 	if ended != nil {
 		s.log.WarnContext(ctx, "the tokens of a sign-in that PostAuthentication refused are not ended; nobody was given them", "error", ended)
 	}
-	return err
+	return step{}, err
+}
+
+// outlast begins the family anew where it was ended while the function ran: one that
+// lets people be signed in once ends all sign-ins, and on Cognito has no tokens of
+// this one before it. A password that was replaced meanwhile ends it all the same,
+// and what was ended before a repeat came stays so.
+func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (step, error) {
+	var f Family
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		f, err = tx.Family(ctx, next.Family)
+		return notFound(err, errInvalidRefresh)
+	})
+	if err != nil || t.again || f.RevokedAt.IsZero() {
+		return next, err
+	}
+	at := s.now()
+	err = s.store.Update(ctx, func(tx Tx) error {
+		u, err := tx.User(ctx, t.pool.ID, was.ID)
+		switch {
+		case err != nil:
+			return notFound(err, errNoUser)
+		case !u.Enabled:
+			return errDisabled
+		case u.Verifier != was.Verifier:
+			return errRevokedRefresh
+		}
+		next, err = s.grant(ctx, tx, t.client, u, at)
+		return err
+	})
+	return next, err
+}
+
+// begunBefore is the answer that was kept for an earlier request of the same user
+// action, for which PreAuthentication has been asked.
+func (s *Service) begunBefore(ctx context.Context, st start) (AuthResult, bool, error) {
+	t := st.turn()
+	if st.request.Session == "" {
+		t.caller = t.caller.guessable()
+	}
+	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
+	if err != nil || !found {
+		return AuthResult{}, found, err
+	}
+	t.again = true
+	result, err := s.finish(ctx, t, next)
+	return result, true, err
 }
 
 // preAuthenticate asks the pool's function whether somebody may try to sign in. It

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -90,7 +91,7 @@ func TestSignUpTriggers_OrderAndEvents(t *testing.T) {
 			"request":{"clientMetadata":{"lang":"de"},"userAttributes":{"cognito:user_status":"CONFIRMED","name":"Asha","phone_number":"+919876543210","phone_number_verified":"true","sub":"SUB"}},
 			"response":{}}`)
 		w.must(confirm(code)) // its repeat
-		w.wantCalls(trigger.PostConfirmationConfirmSignUp, trigger.PostConfirmationConfirmSignUp)
+		w.wantCalls(trigger.PostConfirmationConfirmSignUp)
 	})
 }
 
@@ -313,6 +314,35 @@ func TestPostConfirmation_FailureLeavesTheUserConfirmed(t *testing.T) {
 		w.wantCalls()
 		w.must(w.reset(home, asha, code, newPassword))
 		w.wantCalls(trigger.PostConfirmationConfirmForgotPassword)
+	})
+}
+
+// A repeat of what has been done tells a function that failed of it again, as often
+// as an address may begin anything.
+func TestPostConfirmation_RepeatsAreBounded(t *testing.T) {
+	f := newFunctions(trigger.PostConfirmation)
+	inWorld(t, options{functions: f}, func(w *world) {
+		up := w.signUp(stranger, asha, password)
+		c, code := tried(stranger, "p-1", "ConfirmSignUp"), w.code(asha)
+		f.on(trigger.PostConfirmation, throwing("no table"))
+		w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error { // he has begun much already
+			for range 980 {
+				if err := guard.SpendStart(w.ctx, tx, guard.Party{Address: stranger.Address.String()}, time.Now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		var err error
+		for range 100 {
+			if _, err = w.confirm(c, asha, code, up.Session); fault.Is(err, fault.TooManyRequests) {
+				break
+			}
+		}
+		w.want(err, fault.TooManyRequests, "")
+		if n := len(f.sources()); n < 2 || n > 21 {
+			t.Errorf("%d calls", n)
+		}
 	})
 }
 

@@ -61,6 +61,7 @@ type world struct {
 	functions *functions // of the pool's triggers; nil for none
 	encrypter userpool.Encrypter
 	onlooker  *onlooker
+	aside     func(context.Context) func() // nil for nothing
 }
 
 type options struct {
@@ -146,7 +147,7 @@ func (w *world) open(set *atomic.Int64) {
 	w.t.Helper()
 	cfg := userpool.Config{
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
-		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff,
+		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 	if w.functions != nil {
