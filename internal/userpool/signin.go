@@ -240,8 +240,10 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 			Parameters: next.Parameters, Available: next.Available,
 		}, nil
 	}
-	if next.Confirmed {
-		err := s.confirmedByID(ctx, t.pool, t.client.ID, next.User, trigger.PostConfirmationConfirmSignUp, t.metadata)
+	if next.Confirmed && t.pool.Settings.Triggers.has(trigger.PostConfirmation) {
+		err := s.tellOnce(ctx, t.caller, t.again, string(next.User), t.at, func(ctx context.Context) error {
+			return s.confirmedByID(ctx, t.pool, t.client.ID, next.User, trigger.PostConfirmationConfirmSignUp, t.metadata)
+		})
 		if err != nil {
 			return AuthResult{}, err
 		}
@@ -255,6 +257,11 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 			return AuthResult{}, err
 		}
 		t.at = s.now()
+	}
+	if t.again && t.pool.Settings.Triggers.has(trigger.PreTokenGeneration) { // which is called again
+		if err := s.countStart(ctx, &t.caller, t.at); err != nil {
+			return AuthResult{}, err
+		}
 	}
 	tokens, err := s.sign(ctx, t.client, next, issuing{t.source, t.metadata}, t.at)
 	if err != nil {
