@@ -4,6 +4,7 @@
 package lambda
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -157,10 +158,21 @@ func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 // errTooLong says that an answer is longer than a function may give.
 var errTooLong = errors.New("the answer is longer than 6 MB")
 
-// bounded ends bodies that are longer than an answer may be.
+// bounded ends bodies that are longer than an answer may be. It sends the request's
+// from a copy: the SDK closes its own as soon as there is an answer, and a transport
+// that has not looked for the end of it by then takes that for a failed request and
+// closes the connection in the middle of the answer.
 type bounded struct{ next http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		event, err := io.ReadAll(r.Body)
+		if err := errors.Join(err, r.Body.Close()); err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(event))
+	}
 	res, err := b.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
