@@ -36,12 +36,14 @@ step what deploys bellhop-lambda on AWS
   --test-reporter=tap --test-reporter-destination="$work/cdk" dist/test/*.test.js) || failed=1
 
 step go test -race
-# The longest first, or the last of them would run alone.
-go test -race -json ./internal/userpool ./internal/cognito ./... | node scripts/gotest.mjs "$work/go" || failed=1
+# The longest first, or the last of them would run alone; three at a time, since some
+# wait most of theirs.
+go test -race -p 3 -json ./internal/userpool ./internal/cognito ./... | node scripts/gotest.mjs "$work/go" || failed=1
 
 step what the race detector would make too slow
 go test -run 'AHundredThousandUsers|Simulation|TestExistence_ShowsInNoPublicAnswer' \
   ./internal/sqlstore ./internal/simulation ./internal/cognito || failed=1
+go test ./internal/trigger/kms || failed=1 # nor is its SDK compiled for it
 
 step real clients against the real binary
 CGO_ENABLED=0 go build -trimpath -o "$work/bellhop" ./cmd/bellhop

@@ -95,7 +95,7 @@ func lonely(t *testing.T) (*pgtest.Cluster, *postgres) {
 	cluster := pgtest.Start(t, pgtest.Options{})
 	cluster.SQL(t, "postgres", "create database bellhop")
 	// What an administrator has set for everybody must not end a wait.
-	cluster.SQL(t, "postgres", "alter database bellhop set statement_timeout = '50ms'")
+	cluster.SQL(t, "postgres", "alter database bellhop set statement_timeout = '500ms'")
 	db := openURL(t, cluster.DSN("bellhop"), repeatableRead)
 	cluster.SQL(t, "postgres", "alter system set synchronous_standby_names = 'gone'")
 	cluster.SQL(t, "postgres", "select pg_reload_conf()")

@@ -109,7 +109,7 @@ func TestListUsers_NewestSignUpOfANumber_IsTheUnconfirmedUser(t *testing.T) {
 		if n := len(w.numbers(`name = "Eve"`, 60)); n != 0 {
 			t.Error("a sign-up that does not show is found")
 		}
-		w.pass(8 * 24 * time.Hour)
+		w.passDown(8 * 24 * time.Hour)
 		if users := w.page("", "", 0).Users; len(users) != 0 {
 			t.Errorf("an expired sign-up is listed: %+v", users)
 		}
