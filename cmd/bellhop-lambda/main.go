@@ -23,6 +23,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/pack/directory"
 	"github.com/bellhop-auth/bellhop/internal/pack/dynamo"
 	"github.com/bellhop-auth/bellhop/internal/pack/texts"
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -50,10 +51,11 @@ func start(getenv func(string) string, level *slog.LevelVar, log *slog.Logger) (
 	level.Set(settings.LogLevel)
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
-	c, err := awsconfig.LoadDefaultConfig(ctx)
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient()))
 	if err != nil {
 		return handler{}, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
+	c.HTTPClient = sdkhttp.Whole(c.HTTPClient)
 	key, err := readKey(ctx, c, settings, getenv)
 	if err != nil {
 		return handler{}, err
@@ -72,7 +74,7 @@ const tableTime = time.Second
 
 func table(c aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(tableTime)
+		o.HTTPClient = sdkhttp.Whole(awshttp.NewBuildableClient().WithTimeout(tableTime))
 		o.RetryMaxAttempts = 3
 	})
 }

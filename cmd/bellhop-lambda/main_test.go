@@ -79,8 +79,13 @@ func newRuntime(t *testing.T) *runtime {
 // message.
 func (r *runtime) invoke(source, request string) string {
 	r.t.Helper()
-	r.events <- fmt.Sprintf(`{"version":"1","triggerSource":%q,"region":"eu-central-1","userPoolId":"eu-central-1_AbCdEfGhI","userName":"someone",`+
+	event := fmt.Sprintf(`{"version":"1","triggerSource":%q,"region":"eu-central-1","userPoolId":"eu-central-1_AbCdEfGhI","userName":"someone",`+
 		`"callerContext":{"awsSdkVersion":"aws-sdk-unknown-unknown","clientId":"theclient"},"request":%s,"response":{}}`, source, request)
+	select {
+	case r.events <- event:
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("nobody asks for the event of " + source)
+	}
 	select {
 	case a := <-r.answers:
 		var read struct {

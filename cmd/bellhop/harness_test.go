@@ -15,6 +15,8 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 )
 
 // process is the program under test, running in this one.
@@ -113,12 +115,12 @@ func sdk(t *testing.T, url, credentialsFile string) *cip.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cip.NewFromConfig(cfg, func(o *cip.Options) { o.BaseEndpoint = &url })
+	return cip.NewFromConfig(cfg, func(o *cip.Options) { o.BaseEndpoint, o.HTTPClient = &url, sdkhttp.Whole(http.DefaultClient) })
 }
 
 // sdkWithKey is sdk with a key given here.
 func sdkWithKey(url, id, secret string) *cip.Client {
-	return cip.New(cip.Options{Region: "us-east-1", BaseEndpoint: &url,
+	return cip.New(cip.Options{Region: "us-east-1", BaseEndpoint: &url, HTTPClient: sdkhttp.Whole(http.DefaultClient),
 		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(id, secret, ""))})
 }
 

@@ -301,13 +301,13 @@ func attributesText(pairs []string) string {
 // or sign up. The same of the subs that challenges tell of the names.
 func TestExistence_ShowsInNoPublicAnswer(t *testing.T) {
 	for i, o := range towns {
-		if underRace && i%8 != 0 {
-			continue
-		}
 		for _, behaviour := range []string{"standard", "strict"} {
 			for _, bySub := range []bool{false, true} {
 				if bySub && !o.tellsSub(behaviour) {
 					continue
+				}
+				if underRace && (i > 0 || behaviour != "standard" || bySub) {
+					continue // the whole of it runs without the race detector too
 				}
 				t.Run(fmt.Sprintf("%s/%s/sub=%v", o.name, behaviour, bySub), func(t *testing.T) {
 					inWorld(t, func(w *world) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/lambdatest"
 	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
@@ -128,7 +129,7 @@ func stageWith(tb testing.TB, entries map[string]string) *stage {
 	s.start()
 	tb.Cleanup(s.stop)
 	s.sdk = cip.New(cip.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.base()), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: aws.String(s.base()), Retryer: aws.NopRetryer{}, HTTPClient: sdkhttp.Whole(http.DefaultClient),
 		Credentials: credentials.NewStaticCredentialsProvider(lambdatest.KeyID, lambdatest.Secret, ""),
 	})
 	return s

@@ -19,6 +19,8 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 )
 
 // hung is how long an attempt may be without any answer. A server that is in
@@ -82,7 +84,7 @@ func (s *site) hasty(b *balancer) *cip.Client {
 func (s *site) speak(b *balancer, r aws.Retryer) *cip.Client {
 	id, secret := s.adminKey()
 	return cip.New(cip.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://balancer.test"), Retryer: r, HTTPClient: &http.Client{Transport: b},
+		Region: "us-east-1", BaseEndpoint: aws.String("http://balancer.test"), Retryer: r, HTTPClient: sdkhttp.Whole(&http.Client{Transport: b}),
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 )
@@ -118,7 +120,7 @@ func (s *site) sdkOf(n *node) *cip.Client {
 	s.tb.Helper()
 	id, secret := s.adminKey()
 	return cip.New(cip.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(n.url), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: aws.String(n.url), Retryer: aws.NopRetryer{}, HTTPClient: sdkhttp.Whole(http.DefaultClient),
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/srptest"
 )
@@ -490,7 +491,7 @@ func (p *play) prove(number, password string) answered {
 func (p *play) onABadLine() *cip.Client {
 	o := p.sdk.Options()
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.Backoff = retry.NewExponentialJitterBackoff(time.Millisecond) })
-	o.HTTPClient = &http.Client{Transport: &badLine{lost: map[string]bool{}}}
+	o.HTTPClient = sdkhttp.Whole(&http.Client{Transport: &badLine{lost: map[string]bool{}}})
 	return cip.New(o)
 }
 

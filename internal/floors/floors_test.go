@@ -48,6 +48,7 @@ var floorOf = map[string]int{
 
 	"internal/hook":     2, // what adapters share
 	"internal/netcause": 2,
+	"internal/sdkhttp":  2,
 	"internal/pack":     2, // the domain of bellhop-lambda
 	"internal/userpool": 2, // the domain
 
@@ -186,7 +187,7 @@ func TestFloors_BellhopLambda_StandsOnTheLowestTwo(t *testing.T) {
 		switch {
 		case path == "database/sql":
 			t.Errorf("cmd/bellhop-lambda depends on %s", path)
-		case !ours, name == "cmd/bellhop-lambda", name == "internal/pack", strings.HasPrefix(name, "internal/pack/"):
+		case !ours, name == "cmd/bellhop-lambda", name == "internal/pack", name == "internal/sdkhttp", strings.HasPrefix(name, "internal/pack/"):
 		case floorOf[name] > 1 || floorOf[name] == testsOnly:
 			t.Errorf("cmd/bellhop-lambda depends on %s of floor %d", name, floorOf[name])
 		default:

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -104,6 +105,7 @@ func plain(err error) string { return strings.TrimPrefix(err.Error(), "%!s(*stri
 func (e *Encrypter) options(key string) func(*kms.Options) {
 	return func(o *kms.Options) {
 		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = sdkhttp.Whole(o.HTTPClient)
 		if e.cfg.Endpoint != "" {
 			o.BaseEndpoint = &e.cfg.Endpoint
 		}

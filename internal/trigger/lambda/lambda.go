@@ -4,7 +4,6 @@
 package lambda
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,6 +22,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/bellhop-auth/bellhop/internal/hook"
+	"github.com/bellhop-auth/bellhop/internal/sdkhttp"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -72,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Invoker, error) {
 	i.client = lambda.NewFromConfig(shared, func(o *lambda.Options) {
 		o.Credentials = i.credentials
 		o.Retryer = aws.NopRetryer{}
-		o.HTTPClient = hook.NewClient(bounded{i.transport}, timeout)
+		o.HTTPClient = sdkhttp.Whole(hook.NewClient(bounded{i.transport}, timeout))
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = &cfg.Endpoint
 		}
@@ -158,21 +158,10 @@ func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 // errTooLong says that an answer is longer than a function may give.
 var errTooLong = errors.New("the answer is longer than 6 MB")
 
-// bounded ends bodies that are longer than an answer may be. It sends the request's
-// from a copy: the SDK closes its own as soon as there is an answer, and a transport
-// that has not looked for the end of it by then takes that for a failed request and
-// closes the connection in the middle of the answer.
+// bounded ends bodies that are longer than an answer may be.
 type bounded struct{ next http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		event, err := io.ReadAll(r.Body)
-		if err := errors.Join(err, r.Body.Close()); err != nil {
-			return nil, err
-		}
-		r = r.Clone(r.Context())
-		r.Body = io.NopCloser(bytes.NewReader(event))
-	}
 	res, err := b.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
