@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # What a sign-in and a start cost on this machine, what it costs on SQLite and on
 # PostgreSQL with one to three nodes, and how long it takes to answer about names
-# that have a user and that have none, with the commit that was measured. The figures of one run belong together; compare runs with care.
+# that have a user and that have none, and what a trigger adds by where its function
+# runs, with the commit that was measured. The figures of one run belong together;
+# compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/figures
@@ -23,5 +25,6 @@ measure() {
 measure 'TextedSignIn|Start' 5s >"$out/sign-in.txt"
 measure Existence 300x >"$out/existence.txt"
 measure Nodes 1500x >"$out/nodes.txt"
+measure TriggerCall 300x >"$out/triggers.txt"
 cp "$out"/*.txt docs/figures/
-cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt
+cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt
