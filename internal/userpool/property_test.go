@@ -398,7 +398,7 @@ func drawPlan(t *rapid.T) []deed {
 }
 
 func TestProperty_AnySequence_LeavesADirectoryThatObeysTheInvariants(t *testing.T) {
-	plans := "25"
+	plans := "15"
 	if os.Getenv("SOAK") != "" {
 		plans = "2000"
 	}
