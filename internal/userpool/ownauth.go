@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -500,51 +499,4 @@ func (s *Service) answerOwnSRP(ctx context.Context, rep reply, st start, claim s
 		r.history = append(slices.Clone(claim.block.History), challenge.Entry{Name: challenge.PasswordVerifier, Result: true})
 		return s.nextRound(ctx, r)
 	})
-}
-
-// between runs a request that calls functions between its transactions: apart from
-// a repeat of itself, and not at all where its outcome was kept.
-func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) (step, error)) (AuthResult, error) {
-	end, err := s.alone(ctx, t.caller)
-	if err != nil {
-		return AuthResult{}, err
-	}
-	defer end()
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
-	if err == nil && !found {
-		next, err = fn(ctx)
-	}
-	if err != nil {
-		return AuthResult{}, err
-	}
-	t.at, t.again = s.now(), found
-	return s.finish(ctx, t, next)
-}
-
-// turn is a request of a sign-in, as what ends it needs to know it.
-type turn struct {
-	client   Client
-	pool     Pool
-	caller   Caller
-	at       time.Time
-	metadata map[string]string // ClientMetadata, for the functions that it reaches
-	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
-	again    bool              // it is a repeat, whose outcome was kept
-}
-
-func (st start) turn() turn {
-	return turn{
-		client: st.client, pool: st.pool, caller: st.request.Caller, at: st.at, metadata: st.metadata,
-		source: trigger.TokenGenerationAuthentication,
-	}
-}
-
-func (r reply) turn() turn {
-	t := r.start().turn()
-	if r.request.Challenge == nameNewPassword {
-		t.source = trigger.TokenGenerationNewPasswordChallenge
-	}
-	return t
 }
