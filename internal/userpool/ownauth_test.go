@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -712,7 +713,7 @@ func TestPreAuthentication_GuardsEachWayIn(t *testing.T) {
 				return err
 			},
 			"SRP": func() error {
-				_, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", newSRPClient().bigA.Text(16))
+				_, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", srptest.New(w.t).A())
 				return err
 			},
 		}

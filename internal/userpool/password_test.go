@@ -1,9 +1,6 @@
 package userpool_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"math/big"
 	"strings"
@@ -11,88 +8,29 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// srpClient is the client's half of Cognito's SRP, written from its description
-// with plain big integers, as a JavaScript client computes it.
-type srpClient struct{ n, g, k, a, bigA *big.Int }
-
-// srpPrime is the 3072-bit MODP prime of RFC 3526, group 15.
-var srpPrime = strings.Join([]string{
-	"FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD",
-	"EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED",
-	"EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F",
-	"83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B",
-	"E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510",
-	"15728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB850458DBEF0A8AEA71575D060C7DB3970F85A6E1E4C7",
-	"ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200C",
-	"BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF",
-}, "")
-
-func padded(n *big.Int) []byte {
-	b := n.Bytes()
-	if len(b) == 0 || b[0] >= 0x80 {
-		return append([]byte{0}, b...)
-	}
-	return b
-}
-
-func hashed(parts ...[]byte) *big.Int {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(p)
-	}
-	return new(big.Int).SetBytes(h.Sum(nil))
-}
-
-func newSRPClient() srpClient {
-	n, _ := new(big.Int).SetString(srpPrime, 16)
-	g := big.NewInt(2)
-	a := hashed([]byte("a secret exponent of a test"))
-	return srpClient{n: n, g: g, k: hashed(padded(n), padded(g)), a: a, bigA: new(big.Int).Exp(g, a, n)}
-}
-
-func macOf(key []byte, parts ...[]byte) []byte {
-	m := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		m.Write(p)
-	}
-	return m.Sum(nil)
-}
-
 // prove makes the responses of PASSWORD_VERIFIER.
-func (c srpClient) prove(pool userpool.PoolID, p map[string]string, password string, at time.Time) []string {
-	name := strings.SplitN(string(pool), "_", 2)[1]
-	user := p["USER_ID_FOR_SRP"]
-	bigB, _ := new(big.Int).SetString(p["SRP_B"], 16)
-	salt, _ := new(big.Int).SetString(p["SALT"], 16)
-	u := hashed(padded(c.bigA), padded(bigB))
-	inner := sha256.Sum256([]byte(name + user + ":" + password))
-	x := hashed(padded(salt), inner[:])
-	base := new(big.Int).Sub(bigB, new(big.Int).Mul(c.k, new(big.Int).Exp(c.g, x, c.n)))
-	base.Mod(base, c.n)
-	s := base.Exp(base, new(big.Int).Add(c.a, new(big.Int).Mul(u, x)), c.n)
-	key := macOf(macOf(padded(u), padded(s)), []byte("Caldera Derived Key"), []byte{1})[:16]
-	block, _ := base64.StdEncoding.DecodeString(p["SECRET_BLOCK"])
-	stamp := at.UTC().Format("Mon Jan 2 15:04:05 UTC 2006")
-	signature := macOf(key, []byte(name), []byte(user), block, []byte(stamp))
-	return []string{
-		"USERNAME", user, "PASSWORD_CLAIM_SECRET_BLOCK", p["SECRET_BLOCK"], "TIMESTAMP", stamp,
-		"PASSWORD_CLAIM_SIGNATURE", base64.StdEncoding.EncodeToString(signature),
+func (w *world) prove(c srptest.Client, parameters map[string]string, password string) (responses []string) {
+	w.t.Helper()
+	for key, value := range c.Respond(w.t, string(w.pool), password, parameters) {
+		responses = append(responses, key, value)
 	}
+	return responses
 }
 
 // bySRP signs in with a password by SRP in the flow.
 func (w *world) bySRP(flow, number, password string, extra ...string) (userpool.AuthResult, error) {
 	w.t.Helper()
-	c := newSRPClient()
-	r, err := w.initiate(home, flow, "", append([]string{"USERNAME", number, "SRP_A", c.bigA.Text(16)}, extra...)...)
+	c := srptest.New(w.t)
+	r, err := w.initiate(home, flow, "", append([]string{"USERNAME", number, "SRP_A", c.A()}, extra...)...)
 	w.must(err)
 	if r.Challenge != "PASSWORD_VERIFIER" {
 		w.t.Fatalf("%s gave %s", flow, r.Challenge)
 	}
-	return w.answer(home, "PASSWORD_VERIFIER", r.Session, c.prove(w.pool, r.Parameters, password, time.Now())...)
+	return w.answer(home, "PASSWORD_VERIFIER", r.Session, w.prove(c, r.Parameters, password)...)
 }
 
 func TestSRP_EveryFlow_RightPasswordSignsInWithoutAText(t *testing.T) {
@@ -123,10 +61,10 @@ func TestSRP_EveryFlow_RightPasswordSignsInWithoutAText(t *testing.T) {
 func TestSRP_ProofServesOnceWithAndWithoutSession(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, password)
-		c := newSRPClient()
-		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.bigA.Text(16))
+		c := srptest.New(w.t)
+		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.A())
 		w.must(err)
-		proof := c.prove(w.pool, r.Parameters, password, time.Now())
+		proof := w.prove(c, r.Parameters, password)
 		_, err = w.answer(home, "PASSWORD_VERIFIER", strings.Repeat("y", 43), proof...)
 		w.want(err, fault.NotAuthorized, "Invalid session for the user.")
 		auth, err := w.answer(home, "PASSWORD_VERIFIER", "", proof...) // old clients send none
@@ -140,15 +78,15 @@ func TestSRP_ProofServesOnceWithAndWithoutSession(t *testing.T) {
 func TestSRP_BadInput_IsRefusedByType(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, password)
-		n, _ := new(big.Int).SetString(srpPrime, 16)
-		for _, a := range []string{"", "0", "xyz", srpPrime, n.Text(16) + "00", "-1"} {
+		n, _ := new(big.Int).SetString(srptest.ModulusHex, 16)
+		for _, a := range []string{"", "0", "xyz", srptest.ModulusHex, n.Text(16) + "00", "-1"} {
 			_, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", a)
 			w.want(err, fault.InvalidParameter, "")
 		}
-		c := newSRPClient()
-		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.bigA.Text(16))
+		c := srptest.New(w.t)
+		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.A())
 		w.must(err)
-		proof := pairs(c.prove(w.pool, r.Parameters, password, time.Now()))
+		proof := pairs(w.prove(c, r.Parameters, password))
 		for key, values := range map[string][]string{
 			"PASSWORD_CLAIM_SECRET_BLOCK": {"", "###", hex.EncodeToString([]byte("block")), flip(proof["PASSWORD_CLAIM_SECRET_BLOCK"])},
 			"PASSWORD_CLAIM_SIGNATURE":    {"", "###"},
@@ -169,7 +107,7 @@ func TestSRP_BadInput_IsRefusedByType(t *testing.T) {
 				}
 			}
 		}
-		auth, err := w.answer(home, "PASSWORD_VERIFIER", r.Session, c.prove(w.pool, r.Parameters, password, time.Now())...)
+		auth, err := w.answer(home, "PASSWORD_VERIFIER", r.Session, w.prove(c, r.Parameters, password)...)
 		w.must(err)
 		w.tokens(auth)
 	})
@@ -291,10 +229,10 @@ func TestUserAuth_Choice_EachFactorServes(t *testing.T) {
 		r, err = w.answer(home, "SELECT_CHALLENGE", choose().Session, "USERNAME", asha, "ANSWER", "PASSWORD", "PASSWORD", password)
 		w.must(err)
 		w.tokens(r)
-		c := newSRPClient()
-		r, err = w.answer(home, "SELECT_CHALLENGE", choose().Session, "USERNAME", asha, "ANSWER", "PASSWORD_SRP", "SRP_A", c.bigA.Text(16))
+		c := srptest.New(w.t)
+		r, err = w.answer(home, "SELECT_CHALLENGE", choose().Session, "USERNAME", asha, "ANSWER", "PASSWORD_SRP", "SRP_A", c.A())
 		w.must(err)
-		r, err = w.answer(home, "PASSWORD_VERIFIER", r.Session, c.prove(w.pool, r.Parameters, password, time.Now())...)
+		r, err = w.answer(home, "PASSWORD_VERIFIER", r.Session, w.prove(c, r.Parameters, password)...)
 		w.must(err)
 		w.tokens(r)
 		_, err = w.answer(home, "SELECT_CHALLENGE", choose().Session, "USERNAME", asha, "ANSWER", "WEB_AUTHN")

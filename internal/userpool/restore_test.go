@@ -11,6 +11,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -154,10 +155,10 @@ func TestRestore_UsedProofOfAPassword_StaysDead(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, password)
 		file := w.backUp()
-		c := newSRPClient()
-		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.bigA.Text(16))
+		c := srptest.New(w.t)
+		r, err := w.initiate(home, "USER_SRP_AUTH", "", "USERNAME", asha, "SRP_A", c.A())
 		w.must(err)
-		proof := c.prove(w.pool, r.Parameters, password, time.Now())
+		proof := w.prove(c, r.Parameters, password)
 		give := func() (userpool.AuthResult, error) { return w.answer(home, "PASSWORD_VERIFIER", r.Session, proof...) }
 		used, err := give()
 		w.must(err)
