@@ -58,6 +58,19 @@ func (n Number) Kind() Kind { return n.look().kind }
 // digits do not tell (+15555550100) or no country has it (+883…).
 func (n Number) Region() string { return n.look().region }
 
+// MainRegion is Region, and where the digits do not tell it the main country of
+// the code: US for +15555550100. "" if no country has it.
+func (n Number) MainRegion() string {
+	p := n.look()
+	if p.region != "" {
+		return p.region
+	}
+	if main := phonenumbers.GetRegionCodeForCountryCode(p.country); len(main) == 2 && main != phonenumbers.UNKNOWN_REGION {
+		return main
+	}
+	return ""
+}
+
 // CountryCode returns the country calling code, as 49; 0 for no number.
 func (n Number) CountryCode() int { return n.look().country }
 
