@@ -18,6 +18,7 @@ type Entry struct {
 	Of        string
 	Until     time.Time
 	Levels    []Level
+	Receipt   Receipt   // of one that was sent, as Use and Return want it back
 	StepUp    string    // the way by which a step-up was passed, "" for none
 	UsedAt    time.Time // when the code was used
 	Unsent    bool      // it surely was not sent
