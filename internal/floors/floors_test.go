@@ -56,6 +56,7 @@ var floorOf = map[string]int{
 	"internal/guard":     1,
 	"internal/mail":      1,
 	"internal/sms":       1,
+	"internal/stepup":    1,
 	"internal/srp":       1,
 	"internal/token":     1,
 	"internal/trigger":   1,
