@@ -253,7 +253,7 @@ func setProxies(c *Config, v string) error {
 		if part == "" {
 			continue
 		}
-		proxy, err := parsePrefix(part)
+		proxy, err := ParseNetwork(part)
 		if err != nil {
 			return fmt.Errorf("has %q, which is not a network such as 10.0.0.0/8", part)
 		}
@@ -263,7 +263,9 @@ func setProxies(c *Config, v string) error {
 	return nil
 }
 
-func parsePrefix(v string) (netip.Prefix, error) {
+// ParseNetwork reads a network, or an address as a network of one, as callers'
+// addresses are compared: unmapped.
+func ParseNetwork(v string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(v); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap() // as clients' addresses are
 		return netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -28,7 +28,7 @@ var floorOf = map[string]int{
 	"internal/metrics": 4, // observers of web and userpool
 	"internal/traces":  4,
 
-	"internal/config":          3, // settings of the program
+	"internal/guardfile":       3, // settings of the guard
 	"internal/mail/logmail":    3, // adapters: who takes e-mails
 	"internal/mail/smtp":       3,
 	"internal/mail/webhook":    3,
@@ -46,11 +46,13 @@ var floorOf = map[string]int{
 	"internal/triggerfile":     3, // which function is called by whom
 	"internal/web":             3, // HTTP plumbing for faces
 
+	"internal/config":   2, // settings of the program
 	"internal/hook":     2, // what adapters share
 	"internal/netcause": 2,
 	"internal/sdkhttp":  2,
 	"internal/pack":     2, // the domain of bellhop-lambda
 	"internal/userpool": 2, // the domain
+	"internal/yamlfile": 2, // what the readers of files share
 
 	"internal/challenge": 1, // subjects: pure, with time as an argument
 	"internal/guard":     1,
@@ -61,13 +63,14 @@ var floorOf = map[string]int{
 	"internal/token":     1,
 	"internal/trigger":   1,
 
-	"internal/clock": 0, // vocabulary
-	"internal/email": 0,
-	"internal/fault": 0,
-	"internal/otp":   0,
-	"internal/phone": 0,
-	"internal/seal":  0,
-	"web/demo":       0, // the demo's built page, files alone
+	"internal/clock":           0, // vocabulary
+	"internal/email":           0,
+	"internal/fault":           0,
+	"internal/otp":             0,
+	"internal/guard/pricelist": 0, // what texts cost, a table
+	"internal/phone":           0,
+	"internal/seal":            0,
+	"web/demo":                 0, // the demo's built page, files alone
 
 	"internal/endtoend":      testsOnly,
 	"internal/floors":        testsOnly,
@@ -85,11 +88,12 @@ var floorOf = map[string]int{
 
 // neighbours are the imports on one floor that are allowed.
 var neighbours = map[string]string{
-	"internal/email":       "internal/fault",
-	"internal/phone":       "internal/fault",
-	"internal/mail":        "internal/sms",
-	"internal/hook":        "internal/netcause",
-	"internal/triggerfile": "internal/config",
+	"internal/email":           "internal/fault",
+	"internal/guard/pricelist": "internal/phone",
+	"internal/phone":           "internal/fault",
+	"internal/mail":            "internal/sms",
+	"internal/hook":            "internal/netcause",
+	"internal/yamlfile":        "internal/config",
 }
 
 // outside is what the two lowest floors must not reach for themselves: files,

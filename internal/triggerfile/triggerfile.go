@@ -5,15 +5,12 @@ package triggerfile
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
+	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
 // File is what a triggers file says. Its paths are absolute, or relative to where
@@ -68,18 +65,14 @@ type KMS struct {
 
 // Load reads the file, or returns config.Problems that names everything wrong.
 func Load(path string) (*File, error) {
-	r := &reader{path: path, folder: filepath.Dir(path)}
-	raw, err := os.ReadFile(path)
+	opened, root, err := yamlfile.Open("--triggers", path)
 	if err != nil {
-		return nil, config.Problems{{Where: "--triggers", What: fmt.Sprintf("names a file that cannot be read: %v", err)}}
+		return nil, err
 	}
-	root, err := config.ParseYAML(string(raw))
-	if err != nil {
-		return nil, config.Problems{{Where: path, What: err.Error()}}
-	}
+	r := &reader{opened}
 	file := r.file(root)
-	if len(r.problems) > 0 {
-		return nil, r.problems
+	if len(r.Problems) > 0 {
+		return nil, r.Problems
 	}
 	return file, nil
 }
@@ -87,60 +80,55 @@ func Load(path string) (*File, error) {
 // Where is a function's place, for a reader.
 func (f *File) Where(fn Function) string { return fmt.Sprintf("%s:%d", f.Path, fn.Line) }
 
-func (r *reader) file(root *yaml.Node) *File {
-	f := &File{Path: r.path}
-	if root != nil {
-		r.object(place{r.path, root}, fields{
+func (r *reader) file(root place) *File {
+	f := &File{Path: r.Path}
+	if root.Node != nil {
+		r.Object(root, fields{
 			"functions": func(p place) { f.Functions = r.functions(p) },
 			"kms":       func(p place) { f.KMS = r.kms(p) },
 		})
 	}
-	if len(f.Functions) == 0 && len(r.problems) == 0 {
-		r.problems = append(r.problems, config.Problem{Where: r.path, What: "names no functions"})
+	if len(f.Functions) == 0 && len(r.Problems) == 0 {
+		r.Problem(root, "names no functions")
 	}
 	return f
 }
 
 func (r *reader) functions(p place) []Function {
-	if p.node.Kind != yaml.SequenceNode {
-		r.problem(p, "must be a list")
-		return nil
-	}
 	var all []Function
-	for _, entry := range p.node.Content {
-		entry = resolved(entry)
-		all = append(all, r.function(place{r.at(entry, "the function"), entry}))
+	for _, entry := range r.Elements(p, "the function") {
+		all = append(all, r.function(entry))
 	}
 	r.unreached(all)
 	return all
 }
 
 func (r *reader) function(p place) Function {
-	f := Function{Line: p.node.Line}
+	f := Function{Line: p.Node.Line}
 	callers := 0
 	caller := func(read func(place)) func(place) {
 		return func(p place) { callers++; read(p) }
 	}
-	ok := r.object(p, fields{
+	ok := r.Object(p, fields{
 		"arn":     func(p place) { f.ARN = r.arn(p) },
 		"local":   caller(func(p place) { f.Local = r.local(p) }),
 		"webhook": caller(func(p place) { f.Webhook = r.webhook(p) }),
 		"lambda":  caller(func(p place) { f.Lambda = r.lambda(p) }),
 	}, "arn")
 	if ok && callers != 1 {
-		r.problem(p, "needs one of local, webhook and lambda, and has %d", callers)
+		r.Problem(p, "needs one of local, webhook and lambda, and has %d", callers)
 	}
 	return f
 }
 
 func (r *reader) arn(p place) string {
-	arn := r.text(p)
+	arn := r.Text(p)
 	switch {
 	case arn == "":
 	case !strings.HasPrefix(arn, "arn:") && !strings.HasPrefix(arn, "*"):
-		r.problem(p, "must be a function's ARN, such as arn:aws:lambda:eu-central-1:123456789012:function:NAME, in which * stands for any characters")
+		r.Problem(p, "must be a function's ARN, such as arn:aws:lambda:eu-central-1:123456789012:function:NAME, in which * stands for any characters")
 	case trigger.IsBuiltIn(arn):
-		r.problem(p, "names Bellhop's own challenge, which needs no entry")
+		r.Problem(p, "names Bellhop's own challenge, which needs no entry")
 	}
 	return arn
 }
@@ -152,7 +140,7 @@ func (r *reader) unreached(all []Function) {
 		for _, earlier := range all[:i] {
 			route := trigger.Routes{{Pattern: earlier.ARN}}
 			if _, taken := route.Find(f.ARN); taken && f.ARN != "" && earlier.ARN != "" {
-				r.problems = append(r.problems, config.Problem{Where: fmt.Sprintf("%s:%d: arn", r.path, f.Line),
+				r.Problems = append(r.Problems, config.Problem{Where: fmt.Sprintf("%s:%d: arn", r.Path, f.Line),
 					What: fmt.Sprintf("is never reached: the entry of line %d matches all of it", earlier.Line)})
 				break
 			}
@@ -169,53 +157,53 @@ const (
 
 func (r *reader) local(p place) *Local {
 	var l Local
-	ok := r.object(p, fields{
+	ok := r.Object(p, fields{
 		"folder":      func(p place) { l.Folder = r.existing(p) },
 		"command":     func(p place) { l.Command = r.texts(p) },
-		"handler":     func(p place) { l.Handler = r.text(p) },
-		"node":        func(p place) { l.Node = r.text(p) },
+		"handler":     func(p place) { l.Handler = r.Text(p) },
+		"node":        func(p place) { l.Node = r.Text(p) },
 		"environment": func(p place) { l.Environment = r.environment(p) },
-		"processes":   func(p place) { l.Processes = r.number(p, maxProcesses) },
-		"timeout":     func(p place) { l.Timeout = r.span(p, maxTimeout) },
-		"memory":      func(p place) { l.Memory = r.number(p, maxMemory) },
+		"processes":   func(p place) { l.Processes = r.Number(p, maxProcesses) },
+		"timeout":     func(p place) { l.Timeout = r.Span(p, maxTimeout) },
+		"memory":      func(p place) { l.Memory = r.Number(p, maxMemory) },
 	}, "folder")
 	if _, handler, file := strings.Cut(l.Handler, "."); l.Handler != "" && (!file || handler == "") {
-		r.problem(p, "has a handler that is not FILE.FUNCTION, such as index.handler")
+		r.Problem(p, "has a handler that is not FILE.FUNCTION, such as index.handler")
 	}
 	if ok && (l.Handler == "") == (len(l.Command) == 0) {
-		r.problem(p, "needs either a handler, of Node.js, or a command")
+		r.Problem(p, "needs either a handler, of Node.js, or a command")
 	}
 	if l.Node != "" && l.Handler == "" {
-		r.problem(p, "names a node and no handler that it would run")
+		r.Problem(p, "names a node and no handler that it would run")
 	}
 	return &l
 }
 
 func (r *reader) webhook(p place) *Webhook {
 	var w Webhook
-	r.object(p, fields{
-		"url":           func(p place) { w.URL = config.Secret(r.text(p)) },
+	r.Object(p, fields{
+		"url":           func(p place) { w.URL = config.Secret(r.Text(p)) },
 		"secret-file":   func(p place) { w.Secret = r.secret(p) },
-		"allow-private": func(p place) { w.AllowPrivate = r.boolean(p) },
+		"allow-private": func(p place) { w.AllowPrivate = r.Boolean(p) },
 	}, "url", "secret-file")
 	return &w
 }
 
 func (r *reader) lambda(p place) *Lambda {
 	var l Lambda
-	r.object(p, fields{
-		"endpoint": func(p place) { l.Endpoint = r.text(p) },
-		"region":   func(p place) { l.Region = r.text(p) },
-		"function": func(p place) { l.Function = r.text(p) },
+	r.Object(p, fields{
+		"endpoint": func(p place) { l.Endpoint = r.Text(p) },
+		"region":   func(p place) { l.Region = r.Text(p) },
+		"function": func(p place) { l.Function = r.Text(p) },
 	})
 	return &l
 }
 
 func (r *reader) kms(p place) *KMS {
 	var k KMS
-	r.object(p, fields{
-		"endpoint": func(p place) { k.Endpoint = r.text(p) },
-		"region":   func(p place) { k.Region = r.text(p) },
+	r.Object(p, fields{
+		"endpoint": func(p place) { k.Endpoint = r.Text(p) },
+		"region":   func(p place) { k.Region = r.Text(p) },
 	}, "endpoint", "region")
 	return &k
 }
