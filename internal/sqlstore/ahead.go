@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 //
 // What is held is counted in the database already, so that no limit is ever
 // exceeded. What nobody needs for a while goes back.
+//
+// Payments are spends of several. What is refunded of them is not spent again here:
+// the database alone knows whether a counter has so much to take back. It goes there
+// with the next ask, or soon; until then it is as if it were not refunded.
 type ahead struct {
 	db *postgres
 
@@ -32,7 +37,7 @@ type holding struct {
 	left     int       // to be spent, in the window that closes at resetAt
 	count    int       // the counter as it was when it was last asked
 	resetAt  time.Time // zero: never asked
-	returned int       // given back, and not to be spent here: its window is not known
+	returned int       // given back, and not to be spent here: its window or its counter is not known
 	seen     time.Time // when the last of those came back
 	used     bool      // since the janitor looked
 	asking   chan struct{}
@@ -51,15 +56,19 @@ func newAhead(db *postgres) *ahead {
 	return a
 }
 
-// take spends one. It waits for whoever is asking the database about the same
+// take spends so many. It waits for whoever is asking the database about the same
 // counter.
-func (a *ahead) take(ctx context.Context, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+func (a *ahead) take(ctx context.Context, key string, l guard.Limit, amount int, now time.Time) (guard.Spent, error) {
 	for {
 		a.mu.Lock()
 		h := a.hold(key)
 		h.used = true
-		if h.left > 0 && now.Before(h.resetAt) {
-			h.left--
+		left, open := 0, now.Before(h.resetAt)
+		if open {
+			left = h.left
+		}
+		if open && left >= amount {
+			h.left -= amount
 			s := guard.Spent{OK: true, Count: h.count, ResetAt: h.resetAt}
 			a.mu.Unlock()
 			return s, nil
@@ -75,35 +84,40 @@ func (a *ahead) take(ctx context.Context, key string, l guard.Limit, now time.Ti
 		}
 		h.asking = make(chan struct{})
 		a.mu.Unlock()
-		s, err := a.ask(ctx, h, key, l, now)
+		s, err := a.ask(ctx, h, key, l, amount-left, now)
 		if err != nil || !s.OK {
 			return s, err
 		}
 	}
 }
 
-// ask gets what a limit lets a server have ahead, or near its end the one that is
-// needed.
-func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
-	if n := min(l.Ahead, l.Max); n > 1 {
-		s, err := a.db.spendAhead(ctx, key, l, n, now, func(s guard.Spent, err error) {
-			if err != nil || s.OK {
-				a.got(h, n, s, err)
-			}
-		})
-		if err != nil || s.OK {
-			return s, err
-		}
-	}
-	return a.db.spendAhead(ctx, key, l, 1, now, func(s guard.Spent, err error) { a.got(h, 1, s, err) })
+// ask gets what a limit lets a server have ahead, or near its end what is needed,
+// and brings along what goes back.
+func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, need int, now time.Time) (guard.Spent, error) {
+	a.mu.Lock()
+	back := givenBack{h.returned, h.seen}
+	h.returned = 0
+	a.mu.Unlock()
+	return a.db.spendAhead(ctx, key, l, need, back, now, func(n int, s guard.Spent, err error) { a.got(h, n, s, back, err) })
 }
 
-// got notes what an ask has brought, and lets the next ask.
-func (a *ahead) got(h *holding, n int, s guard.Spent, err error) {
+// givenBack is what goes back to a counter, of the window that is open at seen.
+type givenBack struct {
+	n    int
+	seen time.Time
+}
+
+// got notes what an ask has brought, and lets the next ask. What it gave back and
+// surely did not arrive is kept.
+func (a *ahead) got(h *holding, n int, s guard.Spent, back givenBack, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(h.asking)
 	h.asking = nil
+	if err != nil && !errors.Is(err, errInDoubt) && back.n > 0 {
+		h.returned += back.n
+		h.seen = later(h.seen, back.seen)
+	}
 	if err != nil || !s.OK {
 		return
 	}
@@ -113,16 +127,23 @@ func (a *ahead) got(h *holding, n int, s guard.Spent, err error) {
 	h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // undo takes back what a transaction spent that is not stored.
-func (a *ahead) undo(key string, resetAt time.Time) {
+func (a *ahead) undo(key string, amount int, resetAt time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.hold(key)
 	switch {
 	case h.resetAt.IsZero(): // what was held has been put back meanwhile
-		h.left, h.resetAt = 1, resetAt
+		h.left, h.resetAt = amount, resetAt
 	case h.resetAt.Equal(resetAt): // else its window is over
-		h.left++
+		h.left += amount
 	}
 }
 
@@ -137,6 +158,15 @@ func (a *ahead) give(key string, now time.Time) {
 		return
 	}
 	h.returned++
+	h.seen = now
+}
+
+// refund takes an amount back, which goes to the database.
+func (a *ahead) refund(key string, amount int, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hold(key)
+	h.returned += amount
 	h.seen = now
 }
 
@@ -181,9 +211,14 @@ func (a *ahead) settle(ctx context.Context, all bool) int {
 	back := map[string]*holding{}
 	a.mu.Lock()
 	for key, h := range a.held {
-		if h.asking == nil && (all || !h.used) {
+		switch {
+		case h.asking != nil:
+		case all || !h.used:
 			back[key] = h
 			delete(a.held, key)
+		case h.returned > 0:
+			back[key] = &holding{returned: h.returned, seen: h.seen}
+			h.returned = 0
 		}
 		h.used = false
 	}
@@ -198,8 +233,11 @@ func (a *ahead) settle(ctx context.Context, all bool) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for key, h := range back {
-		if a.held[key] == nil {
+		if now := a.held[key]; now == nil {
 			a.held[key] = h
+		} else {
+			now.returned += h.returned
+			now.seen = later(now.seen, h.seen)
 		}
 	}
 	return len(a.held)
@@ -222,28 +260,30 @@ func (a *ahead) putBackAll() {
 // aheadTx is what one transaction spends and gives back, which counts only if
 // it is stored.
 type aheadTx struct {
-	all   *ahead
-	now   time.Time // of the last that was given back
-	spent []spentAhead
-	given []string
+	all      *ahead
+	now      time.Time // of the last that was given back
+	spent    []spentAhead
+	given    []string
+	refunded []guard.Payment
 }
 
 type spentAhead struct {
 	key     string
+	amount  int
 	resetAt time.Time // of its window
 }
 
-func (t *aheadTx) spend(ctx context.Context, of *tx, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
+func (t *aheadTx) spend(ctx context.Context, of *tx, key string, l guard.Limit, amount int, now time.Time) (guard.Spent, error) {
 	if err := of.usable(ctx); err != nil || l.Max <= 0 {
 		return guard.Spent{}, err
 	}
-	s, err := t.all.take(of.caller, key, l, now)
+	s, err := t.all.take(of.caller, key, l, amount, now)
 	if err != nil {
 		of.failed = err
 		return guard.Spent{}, err
 	}
 	if s.OK {
-		t.spent = append(t.spent, spentAhead{key, s.ResetAt})
+		t.spent = append(t.spent, spentAhead{key, amount, s.ResetAt})
 	}
 	return s, nil
 }
@@ -252,16 +292,23 @@ func (t *aheadTx) giveBack(key string, now time.Time) {
 	t.given, t.now = append(t.given, key), now
 }
 
+func (t *aheadTx) refund(key string, amount int, now time.Time) {
+	t.refunded, t.now = append(t.refunded, guard.Payment{Key: key, Amount: amount}), now
+}
+
 // stored makes what was given back count.
 func (t *aheadTx) stored() {
 	for _, key := range t.given {
 		t.all.give(key, t.now)
+	}
+	for _, p := range t.refunded {
+		t.all.refund(p.Key, p.Amount, t.now)
 	}
 }
 
 // void undoes what was spent.
 func (t *aheadTx) void() {
 	for _, s := range t.spent {
-		t.all.undo(s.key, s.resetAt)
+		t.all.undo(s.key, s.amount, s.resetAt)
 	}
 }

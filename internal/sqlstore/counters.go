@@ -18,7 +18,7 @@ const (
 	// Of the window that it was taken from, and of no later one.
 	sqlPutBack      = `update counters set spent = spent - $3 where name = $1 and spent >= $3 and reset_at = $2`
 	sqlCounter      = `select spent, reset_at from counters where name = $1 and reset_at > $2`
-	sqlGiveBack     = `update counters set spent = spent - $3 where name = $1 and spent >= $3 and reset_at > $2`
+	sqlGiveBack     = `update counters set spent = case when spent > $3 then spent - $3 else 0 end where name = $1 and reset_at > $2`
 	sqlClearCounter = `delete from counters where name = $1`
 )
 
@@ -29,7 +29,7 @@ func scanSpent(r row) (s guard.Spent, err error) {
 
 func (t *tx) Spend(ctx context.Context, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
 	if t.ahead != nil && l.Ahead > 0 {
-		return t.ahead.spend(ctx, t, key, l, now)
+		return t.ahead.spend(ctx, t, key, l, 1, now)
 	}
 	if l.Max > 0 {
 		s, ok, err := maybe(ctx, t, scanSpent, sqlSpend, key, millis(now), millis(now.Add(l.Window)), l.Max, 1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -332,26 +333,36 @@ func whether(ctx context.Context, failed error) again {
 	return never
 }
 
-// spendAhead spends several at once, or none, in a transaction of its own. ended is
-// told the outcome, which may be later than it is returned: whoever asked may go
-// while the commit waits for a standby, and the commit is not given up.
-func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n int, now time.Time, ended func(guard.Spent, error)) (guard.Spent, error) {
+// spendAhead spends what a limit lets a server have ahead, or what is needed, or
+// nothing, in a transaction of its own, after it gave back what is to go back. ended
+// is told how many there were and the outcome, which may be later than it is returned:
+// whoever asked may go while the commit waits for a standby, and the commit is not
+// given up.
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, need int, back givenBack, now time.Time, ended func(int, guard.Spent, error)) (guard.Spent, error) {
 	var s guard.Spent
+	taken := 0
 	scan := func(r row) error {
 		spent, err := scanSpent(r)
 		s.Count, s.ResetAt = spent.Count, spent.ResetAt
 		return err
 	}
 	err := db.apart(ctx, func(conn *pgConn) error {
-		err := conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, func(r row) error {
-			s.OK = true
-			return scan(r)
-		})
-		if err != nil || s.OK {
-			return err
+		if back.n > 0 {
+			if _, err := conn.exec(sqlGiveBack, key, millis(back.seen), back.n); err != nil {
+				return err
+			}
+		}
+		for _, n := range slices.Compact([]int{max(min(l.Ahead, l.Max), need), need}) {
+			err := conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, func(r row) error {
+				s.OK, taken = true, n
+				return scan(r)
+			})
+			if err != nil || s.OK {
+				return err
+			}
 		}
 		return conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
-	}, func(err error) { ended(s, err) })
+	}, func(err error) { ended(taken, s, err) })
 	return s, err
 }
 

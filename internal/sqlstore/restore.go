@@ -33,6 +33,9 @@ func (t *tx) EndPending(ctx context.Context) (p userpool.Pending, err error) {
 		}
 		*s.count = int(n)
 	}
+	if err := t.run(ctx, sqlScoreNoMore); err != nil {
+		return userpool.Pending{}, err
+	}
 	return p, nil
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// statements returns every SQL text of the package: its constants named sql….
+// statements returns every SQL text of the package, its constants named sql… and
+// some of each batch.
 func statements(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -44,6 +45,14 @@ func statements(t *testing.T) map[string]string {
 		c, ok := def.(*types.Const)
 		if ok && strings.HasPrefix(ident.Name, "sql") && c.Val().Kind() == constant.String {
 			texts[ident.Name] = constant.StringVal(c.Val())
+		}
+	}
+	for name, b := range map[string]*batch{
+		"batchCells": &batchCells, "batchPutCells": &batchPutCells, "batchPay": &batchPay, "batchCounters": &batchCounters,
+		"batchRefund": &batchRefund, "batchInsertDecisions": &batchInsertDecisions, "batchMarkUsed": &batchMarkUsed,
+	} {
+		for _, rows := range []int{1, 2, batchMost} {
+			texts[name+strconv.Itoa(rows)] = b.text(rows)
 		}
 	}
 	return texts
@@ -90,7 +99,7 @@ var mayScan = map[string]string{
 	"sqlSchemaVersion": "one row a migration",
 	"sqlAccessKeys":    "a handful of rows, for one person to read",
 	"sqlEndChallenges": restoreEndsAll, "sqlEndSessions": restoreEndsAll, "sqlEndRepeats": restoreEndsAll,
-	"sqlEndMessages": restoreEndsAll, "sqlEndAllFamilies": restoreEndsAll,
+	"sqlEndMessages": restoreEndsAll, "sqlEndAllFamilies": restoreEndsAll, "sqlScoreNoMore": restoreEndsAll,
 }
 
 const restoreEndsAll = "a restore ends them all"

@@ -25,12 +25,26 @@ const (
 		select id from messages where expires_at <= $1 limit $2)`
 	sqlSweepLocks = `delete from password_locks where (pool_id, subject) in (
 		select pool_id, subject from password_locks where failed_at <= $1 limit $2)`
+
+	sqlSweepCells = `delete from guard_cells where name in (
+		select name from guard_cells where changed_at <= $1 limit $2)`
+	sqlSweepKnown = `delete from known_numbers where number_key in (
+		select number_key from known_numbers where signed_in_at <= $1 limit $2)`
 )
 
 // forgetAfter is how long Sweep leaves what has no expiry of its own, or what
 // somebody should have taken away: the lock of a password that nobody has tried
 // since, and an expired text, which its sender drops and gives back the budget.
 const forgetAfter = 24 * time.Hour
+
+// How long the guard remembers. A cell's account is of no use when its texts are
+// older than the longest budget; a number that has not signed in for half a year
+// is a stranger's, and what is noted of it may be a day old.
+const (
+	keepCells     = 40 * 24 * time.Hour
+	keepDecisions = 90 * 24 * time.Hour
+	keepKnown     = 181 * 24 * time.Hour
+)
 
 // Sweep deletes registrations alone, for their challenges and sessions expire
 // before them.
@@ -50,6 +64,9 @@ func (t *tx) Sweep(ctx context.Context, now, late time.Time, limit int) (int, er
 		{sqlSweepCounters, useless},
 		{sqlSweepMessages, forgotten},
 		{sqlSweepLocks, forgotten},
+		{sqlSweepCells, millis(now.Add(-keepCells))},
+		{sqlSweepDecisions, millis(now.Add(-keepDecisions))},
+		{sqlSweepKnown, millis(now.Add(-keepKnown))},
 	} {
 		n, err := t.exec(ctx, s.sql, s.before, limit)
 		if err != nil {

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) userpool.Store) {
 // is not among them, nor is what reads first and writes then.
 var verbRaces = []string{
 	"ClaimAttempt/by many gives each try once",
+	"ClaimMatured/by many gives each line to one",
 	"ClaimMessages/by many gives each message to one",
 	"ClaimStockKey/gives a key to one of many",
 	"ConsumeChallenge/has one winner and keeps the first time",
@@ -39,8 +40,10 @@ var verbRaces = []string{
 	"InsertGroup/of one name by many has one winner",
 	"InsertUser/of one name by many has one winner",
 	"MarkSent/counts a send once",
+	"MarkUnsent/has one winner",
 	"OpenChallenge/by many opens one",
 	"ReplaceSealed/replaces what was read, and that alone",
+	"Pay/by many is exact, all or nothing",
 	"RotateRefresh/has one winner for each generation",
 	"Spend/by many is exact",
 	"UpdateUser/of two who want one free name has one winner",
@@ -75,7 +78,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		sealedCases, accessKeyCases, auditCases, skewCases, restoreCases,
+		sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases,
 	} {
 		all = append(all, group...)
 	}

@@ -43,11 +43,14 @@ type Tx interface {
 	accessKeyTx
 	auditTx
 	restoreTx
-	guard.Counters
+	guardTx
+	guard.State
 	// Sweep deletes at most limit rows of each kind that are over at now
-	// (registrations, nonces, repeats, counters, sent messages) and says how
-	// many rows went. Sessions, challenges and families stay until they were
-	// over at late, so that who comes late is told that they expired.
+	// (registrations, nonces, repeats, counters, sent messages; of the guard, cells
+	// that nothing has changed for 40 days, decisions after 90 days and numbers that
+	// have not signed in for 181) and says how many rows went. Sessions, challenges
+	// and families stay until they were over at late, so that who comes late is told
+	// that they expired.
 	Sweep(ctx context.Context, now, late time.Time, limit int) (int, error)
 }
 
@@ -285,7 +288,8 @@ type auditTx interface {
 type restoreTx interface {
 	// EndPending removes every challenge, Session, kept answer and message, and
 	// says how many there were. Used nonces stay: each is the mark that something
-	// is dead.
+	// is dead. The texts of the decision log count as matured then: nobody can use
+	// their codes, which says nothing of where they went.
 	EndPending(ctx context.Context) (Pending, error)
 	// EndClientFamilies ends the families of the app client that are not over at
 	// now, and says how many.

@@ -1,0 +1,204 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	sqlCellsNotOpen = `select name, standing, data from guard_cells where kind = $1 and standing > 0
+		order by standing desc, changed_at desc, name limit $2`
+	sqlCellsBetween = `select name, standing, data from guard_cells where name > $1 and name < $2 order by name limit $3`
+)
+
+var (
+	batchCells = newBatch(`select name, standing, data from guard_cells where name in (`, `{1}`, `)`, 0, 1)
+
+	batchPutCells = newBatch(`insert into guard_cells (name, kind, standing, data, changed_at) values `,
+		`({1}, {2}, {3}, {4}, {5})`, ` on conflict (name) do update set standing = excluded.standing,
+			data = excluded.data, changed_at = excluded.changed_at`, 0, 5)
+)
+
+// Cells reads all keys with one statement, as PutCells writes them. What comes
+// between is excluded as everywhere: whoever reads a cell and writes it fails if it
+// has changed, and runs again.
+func (t *tx) Cells(ctx context.Context, keys []guard.Key) ([]guard.Cell, error) {
+	cells := make([]guard.Cell, 0, len(keys))
+	for part := range slices.Chunk(keys, batchMost) {
+		args := make([]any, len(part))
+		for i, k := range part {
+			args[i] = cellName(k)
+		}
+		found, err := many(ctx, t, scanCell, batchCells.text(len(args)), args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range part {
+			var cell guard.Cell
+			for _, f := range found {
+				if f.Key == k {
+					cell = f.Cell
+				}
+			}
+			cells = append(cells, cell)
+		}
+	}
+	return cells, nil
+}
+
+// PutCells writes in the order of the keys, so that two transactions never wait for
+// each other crosswise. Of a key that is there twice the last cell stays.
+func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell) error {
+	rows := map[string]int{}
+	for i, k := range keys {
+		rows[cellName(k)] = i
+	}
+	names := make([]string, 0, len(rows))
+	for name := range rows {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for part := range slices.Chunk(names, batchMost) {
+		args := make([]any, 0, 5*len(part))
+		for _, name := range part {
+			key, cell := keys[rows[name]], cells[rows[name]]
+			changed := time.UnixMilli(cell.At).Truncate(time.Hour).UnixMilli()
+			args = append(args, name, int64(key.Kind), int64(cell.Standing), cellText(cell), changed)
+		}
+		if err := t.run(ctx, batchPutCells.text(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) Standings(ctx context.Context, kind guard.CellKind, notOpen bool, limit int) ([]userpool.KeyedCell, error) {
+	if notOpen {
+		return many(ctx, t, scanCell, sqlCellsNotOpen, int64(kind), limit)
+	}
+	of := strconv.Itoa(int(kind))
+	return many(ctx, t, scanCell, sqlCellsBetween, of+"/", of+"0", limit) // 0 comes after the slash
+}
+
+// cellName is the key of a row. What Hi and Lo hold needs all of their 64 bits.
+func cellName(k guard.Key) string {
+	b := strconv.AppendUint(make([]byte, 0, 36), uint64(k.Kind), 10)
+	b = strconv.AppendUint(append(b, '/'), k.Hi, 16)
+	return string(strconv.AppendUint(append(b, '/'), k.Lo, 16))
+}
+
+// cellKey reads what cellName wrote.
+func cellKey(name string) (k guard.Key, err error) {
+	kind, rest, _ := strings.Cut(name, "/")
+	hi, lo, _ := strings.Cut(rest, "/")
+	n, err := strconv.ParseUint(kind, 10, 8)
+	if err == nil {
+		k.Hi, err = strconv.ParseUint(hi, 16, 64)
+	}
+	if err == nil {
+		k.Lo, err = strconv.ParseUint(lo, 16, 64)
+	}
+	if err != nil {
+		return guard.Key{}, fmt.Errorf("a cell is named %q", name)
+	}
+	k.Kind = guard.CellKind(n)
+	return k, nil
+}
+
+func scanCell(r row) (c userpool.KeyedCell, err error) {
+	var name, data string
+	var standing int64
+	if err := r.Scan(&name, &standing, &data); err != nil {
+		return c, err
+	}
+	if c.Key, err = cellKey(name); err != nil {
+		return c, err
+	}
+	c.Cell = cellOf(data)
+	if c.Cell != (guard.Cell{}) {
+		c.Cell.Standing = guard.Standing(standing)
+	}
+	return c, nil
+}
+
+// cellVersion is the form of a cell's text. A field that is added goes to the end of
+// cellFields and is zero in what was kept before; whoever changes what a field means
+// or takes one away raises the version, and what was kept reads as never seen.
+const cellVersion = '1'
+
+// cellFields are the fields that a cell's text has, in their order. The standing is
+// a column of its own.
+func cellFields(c *guard.Cell) []any {
+	return []any{
+		&c.At, &c.Credit, &c.Stepped, &c.Sends, &c.Uses, &c.KnownSends, &c.KnownUses, &c.Score, &c.Flow, &c.Spent,
+		&c.Recent, &c.Since, &c.ProbeAt, &c.ProbeEvery,
+	}
+}
+
+// cellText keeps floats in their four bytes and the others in as many as they need.
+func cellText(c guard.Cell) string {
+	b := make([]byte, 0, 96)
+	for _, field := range cellFields(&c) {
+		switch v := field.(type) {
+		case *float32:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(*v))
+		case *uint64:
+			b = binary.AppendUvarint(b, *v)
+		case *int64:
+			b = binary.AppendVarint(b, *v)
+		case *int32:
+			b = binary.AppendVarint(b, int64(*v))
+		default:
+			panic(fmt.Sprintf("sqlstore: a cell has a field of type %T", field))
+		}
+	}
+	text := base64.RawStdEncoding.AppendEncode(make([]byte, 1, 1+base64.RawStdEncoding.EncodedLen(len(b))), b)
+	text[0] = cellVersion
+	return string(text)
+}
+
+// cellOf reads what cellText wrote. What it does not know is the zero Cell.
+func cellOf(text string) (c guard.Cell) {
+	if text == "" || text[0] != cellVersion {
+		return guard.Cell{}
+	}
+	b, err := base64.RawStdEncoding.DecodeString(text[1:])
+	if err != nil {
+		return guard.Cell{}
+	}
+	for _, field := range cellFields(&c) {
+		if len(b) == 0 {
+			return c // of a time when there were fewer
+		}
+		n := 4
+		switch v := field.(type) {
+		case *float32:
+			if len(b) >= 4 {
+				*v = math.Float32frombits(binary.LittleEndian.Uint32(b))
+			}
+		case *uint64:
+			*v, n = binary.Uvarint(b)
+		case *int64:
+			*v, n = binary.Varint(b)
+		case *int32:
+			var wide int64
+			wide, n = binary.Varint(b)
+			*v = int32(wide)
+		}
+		if n <= 0 || n > len(b) {
+			return guard.Cell{}
+		}
+		b = b[n:]
+	}
+	return c
+}

@@ -1,0 +1,166 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+const (
+	decisionColumns = `id, at, number_key, request_id, challenge_id, verdict, used_at, unsent, matured, detail`
+
+	decisionsBetween = ` id > $1 and id < $2`
+	decisionsOldest  = ` order by id limit $3`
+	decisionsNewest  = ` order by id desc limit $3`
+	selectDecisions  = `select ` + decisionColumns + ` from guard_log where`
+	ofNumber         = ` number_key = $4 and`
+	ofRequest        = ` request_id <> '' and request_id = $4 and`
+
+	sqlDecisions                = selectDecisions + decisionsBetween + decisionsOldest
+	sqlDecisionsNewest          = selectDecisions + decisionsBetween + decisionsNewest
+	sqlDecisionsOfNumber        = selectDecisions + ofNumber + decisionsBetween + decisionsOldest
+	sqlDecisionsOfNumberNewest  = selectDecisions + ofNumber + decisionsBetween + decisionsNewest
+	sqlDecisionsOfRequest       = selectDecisions + ofRequest + decisionsBetween + decisionsOldest
+	sqlDecisionsOfRequestNewest = selectDecisions + ofRequest + decisionsBetween + decisionsNewest
+
+	sqlSentFor = selectDecisions + ` challenge_id <> '' and challenge_id = $1
+		and verdict = 2 and used_at = 0 and unsent = false order by id`
+	sqlMarkUnsent = `update guard_log set unsent = true where id = $1 and verdict = 2 and used_at = 0 and unsent = false`
+
+	unscored = `verdict = 2 and unsent = false and matured = false`
+	// The second look at what is unscored decides between two that chose the same row.
+	sqlClaimMatured = `update guard_log set matured = true where ` + unscored + ` and id in (
+			select id from guard_log where ` + unscored + ` and at <= $1 order by at, id limit $2)
+		returning ` + decisionColumns
+	sqlScoreNoMore = `update guard_log set matured = true where ` + unscored
+
+	sqlSweepDecisions = `delete from guard_log where at <= $1 and id in (
+		select id from guard_log where id > '' order by id limit $2)`
+)
+
+var (
+	batchInsertDecisions = newBatch(`insert into guard_log (`+decisionColumns+`) values `,
+		`({1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10})`, ` on conflict do nothing`, 0, 10)
+	batchMarkUsed = newBatch(`update guard_log set used_at = $1 where used_at = 0 and id in (`, `{1}`, `)`, 1, 1)
+)
+
+// decisionDetail is what of a line is looked up by nothing.
+type decisionDetail struct {
+	Operation string        `json:",omitempty"`
+	Purpose   string        `json:",omitempty"`
+	Ask       guard.Ask     `json:",omitzero"`
+	Rule      guard.Rule    `json:",omitempty"`
+	Of        string        `json:",omitempty"`
+	Until     time.Time     `json:",omitzero"`
+	Levels    []guard.Level `json:",omitempty"`
+	Receipt   guard.Receipt `json:",omitzero"`
+	StepUp    string        `json:",omitempty"`
+}
+
+func detailOf(e guard.Entry) decisionDetail {
+	e.Ask.Party.Number = "" // it has a column
+	e.Receipt.SentAt = kept(e.Receipt.SentAt)
+	d := decisionDetail{e.Operation, e.Purpose, e.Ask, e.Rule, e.Of, kept(e.Until), slices.Clone(e.Levels), e.Receipt, e.StepUp}
+	for i := range d.Levels {
+		l := &d.Levels[i]
+		l.Have, l.Need, l.Limit = finite(l.Have), finite(l.Need), finite(l.Limit)
+	}
+	return d
+}
+
+// kept is a time as the store keeps times.
+func kept(at time.Time) time.Time {
+	if at.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(at.UnixMilli()).UTC()
+}
+
+// finite is a number that JSON has a form for.
+func finite(f float64) float64 {
+	if math.IsNaN(f) {
+		return 0
+	}
+	return max(-math.MaxFloat64, min(f, math.MaxFloat64))
+}
+
+func scanDecision(r row) (e guard.Entry, err error) {
+	var verdict int64
+	var number string
+	var d decisionDetail
+	err = r.Scan(&e.ID, moment{&e.At}, &number, &e.RequestID, &e.Challenge, &verdict, moment{&e.UsedAt}, &e.Unsent,
+		&e.Matured, decoded{&d})
+	e.Operation, e.Purpose, e.Ask, e.Rule, e.Of = d.Operation, d.Purpose, d.Ask, d.Rule, d.Of
+	e.Until, e.Levels, e.Receipt, e.StepUp = d.Until, d.Levels, d.Receipt, d.StepUp
+	e.Verdict, e.Ask.Party.Number = guard.Verdict(verdict), number
+	return e, err
+}
+
+func (t *tx) InsertDecisions(ctx context.Context, lines []guard.Entry) error {
+	for part := range slices.Chunk(lines, batchMost) {
+		args := make([]any, 0, 10*len(part))
+		for _, e := range part {
+			args = append(args, e.ID, millis(e.At), e.Ask.Party.Number, e.RequestID, e.Challenge, int64(e.Verdict),
+				millis(e.UsedAt), e.Unsent, e.Matured, text(detailOf(e)))
+		}
+		if err := t.run(ctx, batchInsertDecisions.text(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Decisions has a statement for each index and direction, so that a page never
+// reads more rows than it returns.
+func (t *tx) Decisions(ctx context.Context, p userpool.DecisionPage) ([]guard.Entry, error) {
+	below := p.Below
+	if below == "" {
+		below = afterEveryID
+	}
+	args := []any{p.Above, below, p.Limit}
+	oldest, newest := sqlDecisions, sqlDecisionsNewest
+	switch {
+	case p.RequestID != "":
+		oldest, newest, args = sqlDecisionsOfRequest, sqlDecisionsOfRequestNewest, append(args, p.RequestID)
+	case p.Number != "":
+		oldest, newest, args = sqlDecisionsOfNumber, sqlDecisionsOfNumberNewest, append(args, p.Number)
+	}
+	if p.Newest {
+		return many(ctx, t, scanDecision, newest, args...)
+	}
+	return many(ctx, t, scanDecision, oldest, args...)
+}
+
+func (t *tx) SentFor(ctx context.Context, id userpool.ChallengeID) ([]guard.Entry, error) {
+	return many(ctx, t, scanDecision, sqlSentFor, id)
+}
+
+func (t *tx) MarkUsed(ctx context.Context, ids []string, at time.Time) error {
+	for part := range slices.Chunk(ids, batchMost) {
+		args := []any{millis(at)}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		if err := t.run(ctx, batchMarkUsed.text(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) MarkUnsent(ctx context.Context, id string) (bool, error) {
+	return t.changed(ctx, sqlMarkUnsent, id)
+}
+
+func (t *tx) ClaimMatured(ctx context.Context, sentBefore time.Time, limit int) ([]guard.Entry, error) {
+	all, err := many(ctx, t, scanDecision, sqlClaimMatured, millis(sentBefore), limit)
+	slices.SortFunc(all, func(a, b guard.Entry) int { // RETURNING promises no order
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	return all, err
+}
