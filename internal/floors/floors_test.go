@@ -38,6 +38,8 @@ var floorOf = map[string]int{
 	"internal/sms/logsms":      3, // adapters: who takes texts
 	"internal/sms/screen":      3,
 	"internal/sms/webhook":     3,
+	"internal/stepup/attest":   3, // adapters: who judges evidence
+	"internal/stepup/captcha":  3,
 	"internal/sqlstore":        3, // adapter: the store
 	"internal/trigger/kms":     3, // adapter: who encrypts codes for custom senders
 	"internal/trigger/lambda":  3, // adapters: who calls triggers

@@ -3,14 +3,50 @@ package hook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 )
 
 // ErrPrivate is what a dialer of PublicDialer says of an address.
 var ErrPrivate = errors.New("private address, which allow-private would permit")
+
+// Target reads the address of somebody's own server, which must be a public one
+// and https unless private ones are allowed. Its errors do not repeat it.
+func Target(raw string, allowPrivate bool) (*url.URL, error) {
+	if err := CheckURL(raw); err != nil {
+		return nil, err
+	}
+	target, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("the URL cannot be parsed")
+	}
+	if allowPrivate {
+		return target, nil
+	}
+	if target.Scheme != "https" {
+		return nil, errors.New("the URL must start with https://; http:// is for private addresses, where those are allowed")
+	}
+	if addr, err := netip.ParseAddr(target.Hostname()); err == nil && Private(addr) {
+		return nil, fmt.Errorf("the URL names a %w", ErrPrivate)
+	}
+	return target, nil
+}
+
+// TargetTransport returns a transport to a Target, with so many connections at most.
+func TargetTransport(allowPrivate bool, connections int) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = connections, connections, maxHeader
+	if !allowPrivate {
+		t.Proxy = nil // a proxy looks names up itself, and connects where it likes
+		t.DialContext = PublicDialer().DialContext
+	}
+	return t
+}
 
 // PublicDialer returns a dialer that refuses private addresses when a socket
 // is about to connect: after the name was looked up, and for each address that it

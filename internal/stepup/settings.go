@@ -34,6 +34,9 @@ type Captcha struct {
 	// MinScore is how sure reCAPTCHA v3 must be of a person, from 0 to 1; its other
 	// version and the other providers give no score.
 	MinScore float64
+	// VerifyURL is where its answers are verified; empty is the provider's own
+	// address. Where Google is not reached, recaptcha.net is.
+	VerifyURL string
 }
 
 // Attester is where attestations are judged.

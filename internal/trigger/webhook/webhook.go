@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -25,8 +24,7 @@ import (
 const (
 	timeout     = 5 * time.Second // for one call, where its context has no earlier end
 	connections = 256             // to the host, at once
-	maxHeader   = 64 << 10
-	maxFailure  = 64 << 10 // read of an answer that is none
+	maxFailure  = 64 << 10        // read of an answer that is none
 )
 
 // Config configures an Invoker.
@@ -48,20 +46,9 @@ type Invoker struct {
 // New returns an Invoker for cfg, or an error that names what is wrong with it
 // without repeating it.
 func New(cfg Config) (*Invoker, error) {
-	if err := hook.CheckURL(cfg.URL); err != nil {
-		return nil, err
-	}
-	target, err := url.Parse(cfg.URL)
+	target, err := hook.Target(cfg.URL, cfg.AllowPrivate)
 	if err != nil {
-		return nil, errors.New("the URL cannot be parsed")
-	}
-	if !cfg.AllowPrivate {
-		if target.Scheme != "https" {
-			return nil, errors.New("the URL must start with https://; http:// is for private addresses, where those are allowed")
-		}
-		if addr, err := netip.ParseAddr(target.Hostname()); err == nil && hook.Private(addr) {
-			return nil, fmt.Errorf("the URL names a %w", hook.ErrPrivate)
-		}
+		return nil, err
 	}
 	signer, err := hook.NewSigner(cfg.Secret)
 	if err != nil {
@@ -70,18 +57,8 @@ func New(cfg Config) (*Invoker, error) {
 	if signer == nil {
 		return nil, errors.New("there is no secret to sign with")
 	}
-	transport := newTransport(cfg.AllowPrivate)
+	transport := hook.TargetTransport(cfg.AllowPrivate, connections)
 	return &Invoker{url: target, signer: signer, transport: transport, client: hook.NewClient(transport, timeout)}, nil
-}
-
-func newTransport(allowPrivate bool) *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = connections, connections, maxHeader
-	if !allowPrivate {
-		t.Proxy = nil // a proxy looks names up itself, and connects where it likes
-		t.DialContext = hook.PublicDialer().DialContext
-	}
-	return t
 }
 
 // Invoke implements trigger.Invoker. The id of trigger.WithInvocation is the
