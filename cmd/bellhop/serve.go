@@ -11,6 +11,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/cognito"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/inbound"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -128,7 +129,8 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 	return nil
 }
 
-// newFace puts the plumbing around the JSON API.
+// newFace puts the plumbing around the JSON API, and around the face for texts that
+// come in where that is open.
 func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, observers ...web.Observer) (http.Handler, error) {
 	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
@@ -136,7 +138,15 @@ func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, ob
 	}
 	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Refuse: api.Refuse}
 	plumbing.Observers = observers
-	return web.Handler(plumbing, api), nil
+	if cfg.InboundTextSecret == "" {
+		return web.Handler(plumbing, api), nil
+	}
+	texts, err := inbound.New(inbound.Config{Secret: string(cfg.InboundTextSecret), Receive: service.TextReceived, Next: api, NextClass: api.Class})
+	if err != nil {
+		return nil, err
+	}
+	plumbing.Class = texts.Class
+	return web.Handler(plumbing, texts), nil
 }
 
 // warn says what an operator would otherwise learn too late.

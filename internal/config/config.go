@@ -29,6 +29,7 @@ type Config struct {
 	Region             string         // of new pools' ids and ARNs
 	SMS                SMS            // who takes texts
 	SMSWebhookSecret   Secret         // empty sends unsigned
+	InboundTextSecret  Secret         // verifies posts of texts that came in; empty takes none
 	Email              Email          // who takes e-mails
 	EmailWebhookSecret Secret         // empty sends unsigned
 	EmailFrom          mail.Address   // whom e-mails by SMTP come from; set if and only if Email is SMTP

@@ -122,7 +122,7 @@ func TestLoad_Precedence_FlagOverEnvironmentOverFileOverDefault(t *testing.T) {
 var everySetting = map[string]string{
 	"listen": "[::1]:1", "data": "/d", "database": "sqlite:/d/b.db", "master-key-file": "/k", "public-url": "https://auth.example.com/",
 	"accept-issuer-change": "true", "region": "eu-central-1", "sms": "webhook:https://u:p@sms.example/send?k=1",
-	"sms-webhook-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
+	"sms-webhook-secret": webhookSecret, "inbound-text-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
 	"audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml",
@@ -145,7 +145,8 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"listen": got.Listen == want.Listen, "data": got.Data == want.Data, "database": got.Database == want.Database,
 		"master-key-file": got.MasterKeyFile == want.MasterKeyFile, "public-url": got.PublicURL == want.PublicURL,
 		"accept-issuer-change": got.AcceptIssuerChange, "region": got.Region == want.Region, "sms": got.SMS == want.SMS,
-		"sms-webhook-secret": got.SMSWebhookSecret == want.SMSWebhookSecret, "limits": got.LimitsOff,
+		"inbound-text-secret": got.InboundTextSecret == webhookSecret,
+		"sms-webhook-secret":  got.SMSWebhookSecret == want.SMSWebhookSecret, "limits": got.LimitsOff,
 		"email": got.Email == want.Email, "email-webhook-secret": got.EmailWebhookSecret == want.EmailWebhookSecret, "email-from": got.EmailFrom == want.EmailFrom,
 		"smtp-username": got.SMTPUsername == want.SMTPUsername, "smtp-password": got.SMTPPassword == want.SMTPPassword,
 		"tls-cert": got.TLSCert == want.TLSCert, "tls-key": got.TLSKey == want.TLSKey,

@@ -39,6 +39,8 @@ func Settings() []Setting {
 			Help: "who takes texts: none, webhook:URL, or log (development: codes appear in the log)"},
 		{Name: "sms-webhook-secret", Secret: true, Shown: "unsigned", Arg: "SECRET", set: setWebhookSecret(func(c *Config) *Secret { return &c.SMSWebhookSecret }),
 			Help: "whsec_ and base64; signs the webhook's posts by the Standard Webhooks convention"},
+		{Name: "inbound-text-secret", Secret: true, Shown: "no text is taken in", Arg: "SECRET", set: setWebhookSecret(func(c *Config) *Secret { return &c.InboundTextSecret }),
+			Help: "whsec_ and base64; takes the texts that users send us as posts to /inbound-text, signed with it by the Standard Webhooks convention"},
 		{Name: "email", Default: "none", Arg: "SENDER", set: setEmail,
 			Help: "who takes e-mails: none, webhook:URL, smtp://HOST:PORT, smtps://HOST:PORT, or log (development: codes appear in the log)"},
 		{Name: "email-webhook-secret", Secret: true, Shown: "unsigned", Arg: "SECRET", set: setWebhookSecret(func(c *Config) *Secret { return &c.EmailWebhookSecret }),

@@ -25,6 +25,7 @@ var floorOf = map[string]int{
 	"cmd/bellhop-lambda": 5,
 
 	"internal/cognito": 4, // face: the JSON API
+	"internal/inbound": 4, // face: texts that users send us
 	"internal/metrics": 4, // observers of web and userpool
 	"internal/traces":  4,
 
