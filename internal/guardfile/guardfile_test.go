@@ -82,7 +82,7 @@ step-up:
   - attestation: { url: "https://u:p@attest.example/judge", secret-file: hook.secret, allow-private: true }
   - turnstile: { site-key: 0x4AAA, secret-env: CAPTCHA_SECRET, hosts: [app.example.com] }
   - hcaptcha: { site-key: a, secret-file: captcha.secret }
-  - recaptcha: { site-key: b, secret-env: CAPTCHA_SECRET, min-score: 0.7 }
+  - recaptcha: { site-key: b, secret-env: CAPTCHA_SECRET, min-score: 0.7, verify-url: "https://captcha.example/verify" }
   - text-us: { number: "+15555550199" }
   - proof-of-work: { least: 16, most: 20 }
 tuning:
@@ -126,7 +126,7 @@ tuning:
 		Captchas: map[stepup.Kind]stepup.Captcha{
 			stepup.Turnstile: {SiteKey: "0x4AAA", Secret: "secret-of-turnstile", Hosts: []string{"app.example.com"}},
 			stepup.HCaptcha:  {SiteKey: "a", Secret: "captcha-secret"},
-			stepup.ReCAPTCHA: {SiteKey: "b", Secret: "secret-of-turnstile", MinScore: 0.7},
+			stepup.ReCAPTCHA: {SiteKey: "b", Secret: "secret-of-turnstile", MinScore: 0.7, VerifyURL: "https://captcha.example/verify"},
 		},
 		Attestation: stepup.Attester{URL: "https://u:p@attest.example/judge", Secret: hookSecret, AllowPrivate: true},
 		Number:      number(t, "+15555550199"),

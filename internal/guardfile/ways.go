@@ -73,6 +73,8 @@ func captchaKind(name stepup.Kind, about string, more ...row[way]) kind {
 			func(r *reader, p place, w *way) {
 				w.captcha.Hosts = list(r, p, func(host string) (string, error) { return host, nil })
 			}},
+		{"verify-url", "URL", "where answers are verified; where Google is not reached, `https://www.recaptcha.net/recaptcha/api/siteverify`", func(way) string { return "the provider's" },
+			func(r *reader, p place, w *way) { w.captcha.VerifyURL = string(r.url(p)) }},
 	}, secretRows(func(w *way) *stepup.Secret { return &w.captcha.Secret }, func(string) error { return nil })...)
 	return kind{name, about, append(rows, more...), []string{"site-key", aSecret}, func(w way, s *stepup.Settings) {
 		if s.Captchas == nil {

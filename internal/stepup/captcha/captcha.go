@@ -26,9 +26,6 @@ const (
 	timeout   = 3 * time.Second // for one answer, connecting included
 	maxAnswer = 16 << 10
 	maxToken  = 8 << 10 // of a client; reCAPTCHA's have some two thousand letters
-	// minScore is what reCAPTCHA v3 must say where the settings do not: Google's own
-	// advice for a start.
-	minScore = 0.5
 )
 
 // endpoints are where the providers verify:
@@ -106,17 +103,10 @@ func (p *Provider) fits(v verdict, e stepup.Evidence) error {
 	case v.Data != "" && v.Data != e.Demand:
 		return fmt.Errorf("%s: %w: it was shown for another demand", p.kind, stepup.ErrWrong)
 	// hCaptcha's score is how sure it is of a machine, and its own verdict has it.
-	case p.kind == stepup.ReCAPTCHA && v.Score != nil && *v.Score < p.least():
+	case p.kind == stepup.ReCAPTCHA && v.Score != nil && *v.Score < p.settings.MinScore:
 		return fmt.Errorf("%s: %w: its score is too low", p.kind, stepup.ErrWrong)
 	}
 	return nil
-}
-
-func (p *Provider) least() float64 {
-	if p.settings.MinScore > 0 {
-		return p.settings.MinScore
-	}
-	return minScore
 }
 
 // ask posts the token. An error says that there is no verdict.

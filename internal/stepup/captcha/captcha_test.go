@@ -47,7 +47,7 @@ func newDouble(t *testing.T) *double {
 
 func provider(t *testing.T, kind stepup.Kind, change func(*stepup.Captcha), transport http.RoundTripper) *captcha.Provider {
 	t.Helper()
-	s := stepup.Captcha{SiteKey: "the-site-key", Secret: secret, Hosts: []string{"app.example.com", "com.example.app"}}
+	s := stepup.Captcha{SiteKey: "the-site-key", Secret: secret, Hosts: []string{"app.example.com", "com.example.app"}, MinScore: 0.5}
 	if change != nil {
 		change(&s)
 	}
