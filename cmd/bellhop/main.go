@@ -64,6 +64,8 @@ func commands() []command {
 		{"admin-keys delete", "end such a key at once", adminKeysDelete, adminKeysDeleteHelp},
 		{"triggers list", "list the functions of the triggers file, and who calls those of the pools", triggersList, triggersListHelp},
 		{"triggers test", "call a function with an event, and say what becomes of it", triggersTest, triggersTestHelp},
+		{"guard replay", "play a trace against the guard in virtual time, and say what it would have cost", guardReplay, guardReplayHelp},
+		{"guard simulate", "play made-up people and attackers against the guard in virtual time", guardSimulate, guardSimulateHelp},
 		{"doctor", "say what is wrong with this installation, and what to do", doctor, doctorHelp},
 		{"migrate", "bring the schema of the database up to date", migrate, migrateHelp},
 		{"backup", "copy the database to a file, also beside a running server", backup, backupHelp},

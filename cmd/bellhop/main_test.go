@@ -48,6 +48,8 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"admin-keys create -h":  {"--name NAME", "--expires TIME", "--operations LIST", "--pools IDS", "--json"},
 		"admin-keys delete -h":  {"admin-keys delete ID"},
 		"triggers test --help":  {"triggers test ARN", "--source SOURCE", "--event FILE", "--set PATH=TEXT", "--triggers FILE"},
+		"guard replay -h":       {"--events FILE", "--settings FILE", "--json"},
+		"guard simulate -h":     {"--scenario NAMES", "S3-0.5-paid", "--seeds N", "--warm-up DAYS", "--events FILE"},
 		"help triggers list":    {"--json", "--triggers FILE", "--data FOLDER"},
 		"serve --data d --help": {"--listen"},
 	} {

@@ -29,6 +29,7 @@ var floorOf = map[string]int{
 	"internal/metrics": 4, // observers of web and userpool
 	"internal/traces":  4,
 
+	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/guardfile":       3, // settings of the guard
 	"internal/mail/logmail":    3, // adapters: who takes e-mails
 	"internal/mail/smtp":       3,
@@ -49,13 +50,15 @@ var floorOf = map[string]int{
 	"internal/triggerfile":     3, // which function is called by whom
 	"internal/web":             3, // HTTP plumbing for faces
 
-	"internal/config":   2, // settings of the program
-	"internal/hook":     2, // what adapters share
-	"internal/netcause": 2,
-	"internal/sdkhttp":  2,
-	"internal/pack":     2, // the domain of bellhop-lambda
-	"internal/userpool": 2, // the domain
-	"internal/yamlfile": 2, // what the readers of files share
+	"internal/config":        2, // settings of the program
+	"internal/guard/memory":  2, // the guard's memory, and its traffic, for runs in virtual time
+	"internal/guard/traffic": 2,
+	"internal/hook":          2, // what adapters share
+	"internal/netcause":      2,
+	"internal/sdkhttp":       2,
+	"internal/pack":          2, // the domain of bellhop-lambda
+	"internal/userpool":      2, // the domain
+	"internal/yamlfile":      2, // what the readers of files share
 
 	"internal/challenge": 1, // subjects: pure, with time as an argument
 	"internal/guard":     1,

@@ -1,0 +1,91 @@
+package rehearse
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/guard/traffic"
+)
+
+// Simulation plays scenarios, each with several seeds.
+type Simulation struct {
+	Settings  guard.Settings
+	Options   traffic.Options // but for the seed
+	Scenarios []traffic.Scenario
+	Seeds     []uint64
+}
+
+// Run is one scenario with one seed.
+type Run struct {
+	Scenario traffic.Scenario
+	Seed     uint64
+	Span     traffic.Span
+	Score    *Score
+}
+
+// Run plays all. Runs come in the order of the scenarios, and of the seeds within.
+func (s Simulation) Run(ctx context.Context) ([]Run, error) {
+	runs := make([]Run, len(s.Scenarios)*len(s.Seeds))
+	errs := make([]error, len(s.Seeds))
+	var work sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for n := range s.Seeds {
+		free <- struct{}{}
+		work.Go(func() {
+			errs[n] = s.seed(ctx, n, runs)
+			<-free
+		})
+	}
+	work.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// seed plays all scenarios with the n-th seed. What came before is played once
+// for those that have it in common.
+func (s Simulation) seed(ctx context.Context, n int, runs []Run) error {
+	o := s.Options
+	o.Seed = s.Seeds[n]
+	engine := guard.NewEngine(s.Settings)
+	histories := map[any]*Player{}
+	for i, scenario := range s.Scenarios {
+		world := scenario.World(o)
+		if histories[world] == nil {
+			p := New(engine, s.Settings.Prices)
+			if err := p.PlayAll(ctx, scenario.History(o), nil); err != nil {
+				return err
+			}
+			histories[world] = p
+		}
+		span := scenario.Span(o)
+		score := NewScore(span.From, span.To)
+		if err := histories[world].Clone().PlayAll(ctx, scenario.Stream(o), score); err != nil {
+			return err
+		}
+		runs[i*len(s.Seeds)+n] = Run{scenario, o.Seed, span, score}
+	}
+	return nil
+}
+
+// PlayAll plays a stream and keeps the score, if there is one to keep.
+func (p *Player) PlayAll(ctx context.Context, s *traffic.Stream, score *Score) error {
+	for e, ok := s.Next(); ok; e, ok = s.Next() {
+		r, err := p.Play(ctx, &e)
+		if err != nil {
+			return err
+		}
+		if score != nil {
+			score.Add(&e, r)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package rehearse
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+)
+
+// Spread is a figure over several seeds.
+type Spread struct {
+	Worst float64 `json:"worst"`
+	Mean  float64 `json:"mean"`
+	n     int
+}
+
+// add takes one seed's figure; sign is -1 where less is worse.
+func (s *Spread) add(v, sign float64) {
+	if s.n == 0 || sign*v > sign*s.Worst {
+		s.Worst = v
+	}
+	s.n++
+	s.Mean += (v - s.Mean) / float64(s.n)
+}
+
+// Summary is one scenario over its seeds. Parts are in percent, money is in
+// dollars, and a figure of what never happened is -1.
+type Summary struct {
+	Scenario        string     `json:"scenario"`
+	About           string     `json:"about"`
+	Seeds           int        `json:"seeds"`
+	AttackRequests  float64    `json:"attack_requests"` // mean
+	AttackSent      Spread     `json:"attack_sent"`
+	SentStepUp      Spread     `json:"attack_sent_stepup"`
+	Blocked         Spread     `json:"spend_blocked_percent"` // of the attack's spend
+	Lost            Spread     `json:"lost_dollars"`
+	LossOfNormal    Spread     `json:"loss_percent_of_normal_spend"` // that of real people meanwhile
+	RestrictedAfter Spread     `json:"first_restricted_after_seconds"`
+	SentBefore      Spread     `json:"sent_before_first_restriction"`
+	Legit           float64    `json:"legit_requests"` // mean
+	Refused         Spread     `json:"legit_refused_percent"`
+	SteppedUp       Spread     `json:"legit_stepped_up_percent"`
+	RefusedKnown    Spread     `json:"legit_refused_known"`
+	RefusedAfter    Spread     `json:"legit_refused_percent_afterwards"`
+	LastAfter       Spread     `json:"last_restriction_seconds_afterwards"`
+	Rules           []RuleMean `json:"rules"`
+}
+
+// RuleMean is how often a rule decided, a seed.
+type RuleMean struct {
+	Rule          guard.Rule `json:"rule"`
+	AttackRefused float64    `json:"attack_refused"`
+	AttackStepped float64    `json:"attack_stepped_up"`
+	LegitRefused  float64    `json:"legit_refused"`
+	LegitStepped  float64    `json:"legit_stepped_up"`
+}
+
+// Summarize puts the seeds of each scenario together.
+func Summarize(runs []Run) []Summary {
+	var all []Summary
+	rules := map[guard.Rule]*[4]int{}
+	for i, r := range runs {
+		if i == 0 || r.Scenario.Name != runs[i-1].Scenario.Name {
+			all = append(all, Summary{Scenario: r.Scenario.Name, About: r.Scenario.About})
+			clear(rules)
+		}
+		s := &all[len(all)-1]
+		s.add(r)
+		for rule, n := range r.Score.ByRule {
+			if rules[rule] == nil {
+				rules[rule] = new([4]int)
+			}
+			for i := range n {
+				rules[rule][i] += n[i]
+			}
+		}
+		s.Rules = nil
+		for _, rule := range slices.Sorted(maps.Keys(rules)) {
+			n, of := rules[rule], float64(s.Seeds)
+			s.Rules = append(s.Rules, RuleMean{rule, float64(n[0]) / of, float64(n[2]) / of, float64(n[1]) / of, float64(n[3]) / of})
+		}
+	}
+	return all
+}
+
+func (s *Summary) add(r Run) {
+	a, l, after := r.Score.Attack, r.Score.Legit, r.Score.After
+	s.Seeds++
+	n := float64(s.Seeds)
+	s.AttackRequests += (float64(a.Requests) - s.AttackRequests) / n
+	s.Legit += (float64(l.Requests) - s.Legit) / n
+	s.AttackSent.add(float64(a.Sent), 1)
+	s.SentStepUp.add(float64(a.SentStepUp), 1)
+	s.Blocked.add(100-percent(a.Spend.Float(), a.SpendOffered.Float()), -1)
+	s.Lost.add(a.Spend.Float(), 1)
+	s.LossOfNormal.add(percent(a.Spend.Float(), l.Offered.Float()), 1)
+	s.RestrictedAfter.add(orNever(a.FirstRestricted-r.Span.From), 1)
+	s.SentBefore.add(float64(a.SentBefore), 1)
+	s.Refused.add(percent(float64(l.Refused), float64(l.Requests)), 1)
+	s.SteppedUp.add(percent(float64(l.SteppedUp), float64(l.Requests)), 1)
+	s.RefusedKnown.add(float64(l.RefusedKnown), 1)
+	s.RefusedAfter.add(percent(float64(after.Refused), float64(after.Requests)), 1)
+	s.LastAfter.add(orNever(after.Last-r.Span.To), 1)
+}
+
+func percent(part, of float64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return 100 * part / of
+}
+
+func orNever(v float64) float64 {
+	if math.IsNaN(v) {
+		return -1
+	}
+	return v
+}
+
+// Headings are those of Cells.
+func Headings() []string {
+	return []string{
+		"SCENARIO", "ATTACK", "SENT", "BLOCKED %", "LOST $", "OF NORMAL %", "FIRST s", "AFTER TEXTS",
+		"PEOPLE", "REFUSED %", "STEP-UP %", "KNOWN REFUSED", "REFUSED % AFTER", "LAST s AFTER",
+	}
+}
+
+// Cells are the summary as a row of a table: the worst seed, and the mean of all
+// where there are several.
+func (s Summary) Cells() []string {
+	attack := func(sp Spread, format string) string {
+		if s.AttackRequests == 0 {
+			return "-"
+		}
+		return s.cell(sp, format)
+	}
+	return []string{
+		s.Scenario, fmt.Sprintf("%.0f", s.AttackRequests), attack(s.AttackSent, "%.0f"), attack(s.Blocked, "%.2f"),
+		attack(s.Lost, "%.2f"), attack(s.LossOfNormal, "%.2f"), attack(s.RestrictedAfter, "%.1f"), attack(s.SentBefore, "%.0f"),
+		fmt.Sprintf("%.0f", s.Legit), s.cell(s.Refused, "%.3f"), s.cell(s.SteppedUp, "%.3f"), s.cell(s.RefusedKnown, "%.0f"),
+		s.cell(s.RefusedAfter, "%.3f"), s.cell(s.LastAfter, "%.0f"),
+	}
+}
+
+func (s Summary) cell(sp Spread, format string) string {
+	show := func(v float64) string {
+		if v == -1 {
+			return "never"
+		}
+		return fmt.Sprintf(format, v)
+	}
+	if s.Seeds < 2 {
+		return show(sp.Worst)
+	}
+	return show(sp.Worst) + " (" + fmt.Sprintf(format, sp.Mean) + ")"
+}
