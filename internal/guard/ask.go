@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -34,10 +35,12 @@ const (
 	CellRange   CellKind = 2 // a hundred thousand: all but the last five
 	CellArea    CellKind = 3 // a million: all but the last six
 	CellCountry CellKind = 4
-	CellAddress CellKind = 5 // one IPv4 address, or an IPv6 /64
-	CellNetwork CellKind = 6 // an IPv4 /24, or an IPv6 /48
-	CellGuesses CellKind = 7 // a user pool's wrong answers
-	CellServer  CellKind = 8 // the whole server
+	CellAddress CellKind = 5  // one IPv4 address, or an IPv6 /64
+	CellNetwork CellKind = 6  // an IPv4 /24, or an IPv6 /48
+	CellGuesses CellKind = 7  // a user pool's wrong answers
+	CellServer  CellKind = 8  // the whole server
+	CellCarrier CellKind = 9  // how an area's known numbers fare
+	CellEntry   CellKind = 10 // the window of a country of which little is known
 )
 
 // Key names a cell. Hi and Lo hold a prefix's digits (Hi their number), a
@@ -90,6 +93,12 @@ func (r Route) keys() [3]Key {
 	}
 }
 
+// carrier is the cell of how the area's known numbers fare.
+func (r Route) carrier() Key { return Key{CellCarrier, uint64(max(r.Digits-2, 0)), r.Block / 100} }
+
+// ServerKey is the cell of the whole server.
+func ServerKey() Key { return Key{Kind: CellServer} }
+
 // CountryKey is the cell of a country.
 func CountryKey(iso string) Key {
 	k := Key{Kind: CellCountry}
@@ -115,6 +124,9 @@ type Ask struct {
 	Pool    string
 	Client  string
 	Price   Money // of one text
+	// Source is the caller's address, for the lists of addresses alone: it is not
+	// to be kept.
+	Source netip.Addr `json:"-"`
 
 	// Known says that the number has signed in on this server before. Strangers'
 	// doings never refuse it a text.
@@ -219,6 +231,7 @@ type Payment struct {
 }
 
 // Purse keeps amounts as Counters keep counts, in windows that open with the first.
+// Counters' Count reads an amount as well.
 type Purse interface {
 	// Pay spends the amounts. Where one of them has no room its Spent is not OK, and
 	// the caller must roll its transaction back: others may have been paid.

@@ -23,16 +23,17 @@ type Cell struct {
 	Stepped    float32 // the same for those who passed a step-up
 	Sends      float32 // texts to strangers, decayed
 	Uses       float32 // those of them whose codes were used, decayed
-	KnownSends float32 // of known numbers, over minutes
+	KnownSends float32 // to known numbers, the last few
 	KnownUses  float32
 	Score      float32 // a test's running sum
-	Flow       float32 // texts to strangers a second, smoothed
-	Spent      float32 // dollars, decayed as Sends
-	Recent     uint64  // the last outcomes, one bit each, the newest lowest
+	Flow       float32 // strangers' codes used a second, smoothed
+	Spent      float32 // dollars, decayed as Flow
+	Usual      float32 // the part of known numbers' codes that are used, in the long run
+	ProbeEvery int32   // milliseconds
+	Recent     uint64  // the last outcomes, one bit each, the newest lowest, below a bit that is set
+	Since      int64   // milliseconds since 1970: when the standing began
+	ProbeAt    int64   // milliseconds since 1970: when the next probe may go
 	Standing   Standing
-	Since      int64 // milliseconds since 1970: when the standing began
-	ProbeAt    int64 // milliseconds since 1970: when the next probe may go
-	ProbeEvery int32 // milliseconds
 }
 
 // moment is a time as cells keep it.

@@ -21,18 +21,11 @@ func Default() Settings {
 		StepUp: []string{"proof-of-work"}, // which needs nobody
 		Prices: ShippedPrices(FallbackPrice),
 		Budgets: Budgets{
-			Server:   Budget{Hour: 100 * Dollar, Day: 300 * Dollar, Month: 1500 * Dollar},
-			Country:  Budget{Hour: 60 * Dollar, Day: 150 * Dollar, Month: 750 * Dollar},
+			Server:   Budget{Hour: 300 * Dollar, Day: 1000 * Dollar, Month: 10000 * Dollar},
+			Country:  Budget{Hour: 100 * Dollar, Day: 400 * Dollar, Month: 4000 * Dollar},
 			EarnBack: 1,
 		},
-		Tuning: Tuning{
-			Prefix: [3]Window{
-				{Initial: Dollars(0.12), AtLeast: 2, AtMost: 6, Cap: 12, Kappa: 0.60, PerHour: 0.5},
-				{Initial: Dollars(0.20), AtLeast: 2, AtMost: 12, Cap: 30, Kappa: 0.65, PerHour: 1},
-				{Initial: Dollars(0.40), AtLeast: 3, AtMost: 30, Cap: 90, Kappa: 0.75, PerHour: 3},
-			},
-			Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 60, Cap: 600, Kappa: 0.75, PerHour: 4},
-		},
+		Tuning: DefaultTuning(),
 	}
 }
 

@@ -3,6 +3,8 @@ package guard
 import (
 	"context"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
 // MatureAfter is how old a text is when its outcome is scored.
@@ -12,10 +14,11 @@ const MatureAfter = 2 * time.Minute
 // State that it is given, so that a decision is stored with what it was made for.
 type Engine struct {
 	settings Settings
+	lists    lists
 }
 
 // NewEngine returns the engine of the settings, which must be valid.
-func NewEngine(s Settings) *Engine { return &Engine{settings: s} }
+func NewEngine(s Settings) *Engine { return &Engine{settings: s, lists: newLists(s)} }
 
 // Settings returns what the engine was made with.
 func (e *Engine) Settings() Settings { return e.settings }
@@ -23,35 +26,118 @@ func (e *Engine) Settings() Settings { return e.settings }
 // Decide says whether the text may be sent, and if so debits it. After any other
 // verdict the caller must roll its transaction back.
 func (e *Engine) Decide(ctx context.Context, s State, a Ask, now time.Time) (Decision, error) {
-	if err := SpendText(ctx, s, a.Party, now); err != nil {
-		return Decision{Verdict: Refuse, Rule: RuleNumber, Fault: err}, nil
+	v := e.view(a, now)
+	if v.checkLists(); v.refused() {
+		return v.decision(), nil
 	}
-	return Decision{Verdict: Send, Receipt: Receipt{
-		Party: a.Party, Route: a.Route, Address: a.Address, Network: a.Network, Pool: a.Pool, Client: a.Client,
-		Price: a.Price, Known: a.Known, Device: a.Device, Stepped: a.Stepped, SentAt: now,
-	}}, nil
+	if err := v.spendNumber(ctx, s); err != nil || v.refused() {
+		return v.decision(), err
+	}
+	if err := v.read(ctx, s); err != nil {
+		return Decision{}, err
+	}
+	v.check()
+	if v.refused() || v.verdict() == StepUp {
+		return v.decision(), nil
+	}
+	if err := v.pay(ctx, s); err != nil {
+		return Decision{}, err
+	}
+	if v.verdict() != Send || a.Silent {
+		return v.decision(), nil
+	}
+	v.debit()
+	return v.decision(), v.store(ctx, s)
 }
 
 // Use credits a text whose code was used.
 func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) error {
-	return ReturnText(ctx, s, r.Party, now)
+	if err := returnNumber(ctx, s, r.Party, r.Device, now); err != nil {
+		return err
+	}
+	if err := s.Refund(ctx, e.payments(r.ask(), earned(r.Price, e.settings.Budgets.EarnBack)), now); err != nil {
+		return err
+	}
+	v := e.view(r.ask(), now)
+	if err := v.readAll(ctx, s); err != nil {
+		return err
+	}
+	v.credit(r)
+	return v.store(ctx, s)
 }
 
 // Return gives back a text that surely was not sent.
 func (e *Engine) Return(ctx context.Context, s State, r Receipt, now time.Time) error {
-	return ReturnText(ctx, s, r.Party, now)
+	if err := returnNumber(ctx, s, r.Party, r.Device, now); err != nil {
+		return err
+	}
+	if err := s.Refund(ctx, e.payments(r.ask(), r.Price), now); err != nil {
+		return err
+	}
+	if !r.Windows {
+		return nil
+	}
+	v := e.view(r.ask(), now)
+	if err := v.readAll(ctx, s); err != nil {
+		return err
+	}
+	v.undo(r)
+	return v.store(ctx, s)
 }
 
-// Mature scores texts that are MatureAfter old.
-func (e *Engine) Mature(ctx context.Context, s State, outcomes []Outcome, now time.Time) error {
-	return nil
+func (r Receipt) ask() Ask {
+	return Ask{
+		Party: r.Party, Route: r.Route, Address: r.Address, Network: r.Network, Pool: r.Pool, Client: r.Client,
+		Price: r.Price, Known: r.Known, Device: r.Device, Stepped: r.Stepped,
+	}
 }
 
-// Guess counts an answer to a code of the user pool before it is compared. A
-// verdict other than Send means that it must not be.
-func (e *Engine) Guess(ctx context.Context, s State, pool string, trusted, stepped bool, now time.Time) (Decision, error) {
-	return Decision{Verdict: Send}, nil
+// trusted asks are for numbers that signed in before, or come from devices that
+// did: what strangers do is not held against them.
+func (a Ask) trusted() bool { return a.Known || a.Device != "" }
+
+// decision sums up what was found.
+func (v *view) decision() Decision {
+	d := Decision{Verdict: v.verdict(), Levels: v.levels}
+	if d.Verdict == Send {
+		a := v.ask
+		d.Receipt = Receipt{
+			Party: a.Party, Route: a.Route, Address: a.Address, Network: a.Network, Pool: a.Pool, Client: a.Client,
+			Price: a.Price, Known: a.Known, Device: a.Device, Stepped: a.Stepped, SentAt: v.now,
+			Windows: !a.trusted() && !a.Silent,
+		}
+		return d
+	}
+	d.Rule, d.Of, d.Until = v.against.rule, v.against.of, v.against.until
+	d.Fault = v.against.fault(d.Verdict, v.now)
+	return d
 }
 
-// Right tells that the answer just counted was right.
-func (e *Engine) Right(ctx context.Context, s State, pool string, now time.Time) error { return nil }
+// objection is the first thing that is against a text.
+type objection struct {
+	verdict Verdict
+	rule    Rule
+	of      string
+	until   time.Time
+	kind    fault.Kind
+}
+
+// fault is what the caller is told. It does not say which rule it was.
+func (o objection) fault(v Verdict, now time.Time) error {
+	kind, message := o.kind, "Too many requests"
+	switch {
+	case v == StepUp:
+		return fault.New(fault.StepUpRequired, "More proof is needed before a code is sent.")
+	case kind == fault.Internal:
+		kind = fault.TooManyRequests
+	case kind == fault.LimitExceeded:
+		message = "Attempt limit exceeded, please try after some time."
+	case kind == fault.InvalidParameter:
+		return fault.New(kind, "Codes are not sent to this phone number.")
+	}
+	wait := time.Minute
+	if !o.until.IsZero() {
+		wait = max(o.until.Sub(now), time.Second)
+	}
+	return fault.New(kind, "%s", message).After(wait)
+}

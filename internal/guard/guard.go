@@ -16,6 +16,9 @@ import (
 // nobody answered count.
 var (
 	numberSends = []Limit{{3, 10 * time.Minute, exact}, {5, time.Hour, exact}, {10, 24 * time.Hour, exact}}
+	// A device that signed in as the number has texts of its own, so that strangers
+	// cannot use up the owner's.
+	deviceSends = []Limit{{5, time.Hour, exact}, {10, 24 * time.Hour, exact}}
 	// NIST SP 800-63B-4 section 3.1.3.2: a new code gives no tries back.
 	numberTries = []Limit{{10, time.Hour, exact}, {20, 24 * time.Hour, exact}}
 	monthTries  = Limit{200, 30 * 24 * time.Hour, exact}

@@ -48,21 +48,3 @@ type Budgets struct {
 	// is what all unused texts of its window may cost.
 	EarnBack float64
 }
-
-// Tuning are the figures of the statistics. docs/guard.md says what each does.
-type Tuning struct {
-	// Of the three widths of prefixes, the narrowest first.
-	Prefix [3]Window
-	// Country is the window of a country without a history of its own.
-	Country Window
-}
-
-// Window is a credit window: how many texts may go out before codes must be used.
-type Window struct {
-	Initial Money   // its first credit is what this buys
-	AtLeast float64 // texts, however dear
-	AtMost  float64 // texts of the first credit, however cheap
-	Cap     float64 // texts that it can earn
-	Kappa   float64 // the part of the usual conversion that keeps it open
-	PerHour float64 // texts that come back by themselves, up to the first credit
-}

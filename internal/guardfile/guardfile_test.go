@@ -114,7 +114,8 @@ tuning:
 		Countries: map[string]guard.Budget{"DE": {Day: 20 * guard.Dollar, Month: 200 * guard.Dollar}},
 		EarnBack:  0.5,
 	}
-	want.Tuning.Prefix[0] = guard.Window{Initial: guard.Dollars(0.1), AtLeast: 1, AtMost: 5, Cap: 10, Kappa: 0.5, PerHour: 0.25}
+	block := &want.Tuning.Prefix[0]
+	block.Initial, block.AtLeast, block.AtMost, block.Cap, block.Kappa, block.PerHour = guard.Dollars(0.1), 1, 5, 10, 0.5, 0.25
 	want.Tuning.Prefix[1].Cap, want.Tuning.Prefix[2].Kappa, want.Tuning.Country.PerHour = 40, 0.8, 0
 	want.StepUp = []string{"attestation", "turnstile", "hcaptcha", "recaptcha", "text-us", "proof-of-work"}
 	if !reflect.DeepEqual(got, want) {
@@ -235,7 +236,7 @@ step-up:
 		"guard.yaml:16: server gives an hour $9 and a day only $8",
 		"guard.yaml:17: hour must be dollars above 0",
 		"guard.yaml:17: week is not known here",
-		"guard.yaml:18: country gives an hour $1000000 and a day only $150 (not set here)",
+		"guard.yaml:18: country gives an hour $1000000 and a day only $400 (not set here)",
 		"guard.yaml:19: here is no id of a user pool",
 		"guard.yaml:20: Germany is no ISO 3166 code",
 		"guard.yaml:20: DE gives an hour $5 and a day only $4",

@@ -1,0 +1,144 @@
+package guard
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	usualHalf   = 14 * 24.0 // hours that halve what is learned of a country
+	countryHalf = 2.0       // hours that halve its flow and its spend
+	usualPrior  = 0.70      // conversion of a country of which nothing is known
+	priorWeight = 20.0      // texts that the guess is worth
+	lastKnown   = 40.0      // how many texts to known numbers are remembered
+)
+
+// usual is the part of strangers' codes that are used in the ask's country.
+func (v *view) usual() float64 { return v.cells[atCountry].usual() }
+
+func (c Cell) usual() float64 {
+	prior, weight := usualPrior, priorWeight
+	if c.Usual > 0 && c.KnownSends > lastKnown/2 {
+		// Strangers' codes fare somewhat worse than known numbers' in the same country.
+		prior, weight = 0.9*float64(c.Usual), 2*priorWeight
+	}
+	return clamp((float64(c.Uses)+weight*prior)/(float64(c.Sends)+weight), 0.2, 0.95)
+}
+
+// flow is how many codes strangers in the country use a second.
+func (v *view) flow() float64 {
+	c, server := &v.cells[atCountry], &v.cells[atServer]
+	if c.Flow == 0 {
+		return 0
+	}
+	// A server that is young has not seen all that its flow would hold.
+	const prior = 1.0 / 6 // hours
+	whole := countryHalf / ln2
+	seen := min(float64(server.Flow)+server.hours(v.at)+prior, whole)
+	return float64(fade(c.Flow, c.hours(v.at), countryHalf)) * whole / seen
+}
+
+// busy says that enough is known of the country to do without a window.
+func (v *view) busy() bool { return v.flow()*3*3600 >= v.settings.Tuning.Busy }
+
+// entryWindow is the window of a country of which little is known. What the
+// country uses in the stretch is its first credit.
+func (v *view) entryWindow() window {
+	t := v.settings.Tuning.Country
+	w := t.at(v.ask.Price, v.usual(), 0, v.faster())
+	w.first = max(w.first, v.flow()*t.Stretch.Seconds())
+	w.Cap, w.Stretch = max(w.first, t.Cap), 0
+	w.PerHour = max(w.PerHour, w.first/8)
+	return w
+}
+
+// checkCountry holds the ask against its country: a window where little is known
+// of it, a test of what came of its last texts, and what a user costs.
+func (v *view) checkCountry() {
+	c, of, t := &v.cells[atCountry], v.ask.Route.Country, v.settings.Tuning
+	if !v.busy() {
+		w, entry := v.entryWindow(), &v.cells[atEntry]
+		v.pardon(w, entry)
+		w.wake(entry, v.at)
+		v.checkWindow(w, entry, RuleWindow, of)
+	}
+	v.level(RuleAlarm, of, float64(c.Score), t.Alarm.At)
+	over, slack := v.over(c), t.Ceiling.Slack.Float()
+	v.level(RuleCeiling, of, over, slack)
+	if v.silent() || v.earnedAddress() {
+		return
+	}
+	if c.Standing == Watched {
+		v.object(objection{verdict: StepUp, rule: RuleAlarm, of: of})
+	}
+	if over > slack {
+		v.object(objection{verdict: Refuse, rule: RuleCeiling, of: of, until: v.now.Add(10 * time.Minute)})
+	}
+}
+
+// over is how many dollars strangers' texts cost beyond what their used codes may.
+func (v *view) over(c *Cell) float64 {
+	hours := c.hours(v.at)
+	uses := float64(fade(c.Flow, hours, countryHalf)) * countryHalf * 3600 / ln2
+	ceiling := max(v.settings.Tuning.Ceiling.AtLeast.Float(), v.settings.Tuning.Ceiling.Times*v.ask.Price.Float())
+	return float64(fade(c.Spent, hours, countryHalf)) - ceiling*uses
+}
+
+// creditEntry: known numbers' codes show that real people are in the country.
+func (v *view) creditEntry(r Receipt) {
+	if v.busy() {
+		return
+	}
+	c, w := &v.cells[atEntry], v.entryWindow()
+	w.wake(c, v.at)
+	if !r.Windows {
+		w.gain = 0.5
+	}
+	stepped := r.Windows && r.Stepped
+	w.credit(c, stepped)
+	if !stepped {
+		v.converted(w, c)
+	}
+	v.dirty[atEntry] = true
+}
+
+// llr is what one outcome adds to the running sum: how much likelier it is with
+// conversion fallen to p1 than with p0.
+func llr(used bool, p0, p1 float64) float64 {
+	if used {
+		return math.Log(p1 / p0)
+	}
+	return math.Log((1 - p1) / (1 - p0))
+}
+
+// score adds one text to a stranger to the country's test.
+func (a Alarm) score(c *Cell, used bool, control float64, at int64) {
+	p0 := c.usual() * control
+	c.Score = float32(clamp(float64(c.Score)+llr(used, p0, a.Ratio*p0), 0, a.Most))
+	c.Recent = push(c.Recent, used)
+	switch {
+	case c.Standing == Open && float64(c.Score) >= a.At:
+		a.raise(c, at)
+	case c.Standing == Watched && at >= c.ProbeAt && (float64(c.Score) < a.Clear || well(c.Recent, 40, p0)):
+		c.Standing, c.Score = Open, 0
+		c.ProbeAt = at // from here on it is quiet
+	}
+}
+
+// raise starts an alarm. One soon after another lasts longer.
+func (a Alarm) raise(c *Cell, at int64) {
+	hold := int64(c.ProbeEvery) * 2
+	switch quiet := at - c.ProbeAt; {
+	case c.Since == 0 || quiet > int64(a.HoldMost/time.Millisecond):
+		hold = 0
+	case hold == 0:
+		hold = int64(a.Hold / time.Millisecond)
+	}
+	hold = min(hold, int64(a.HoldMost/time.Millisecond))
+	c.Standing, c.Since, c.ProbeEvery, c.ProbeAt, c.Recent = Watched, at, int32(hold), at+hold, 1
+}
+
+// well says that of the last n outcomes nine tenths of the usual part were used.
+func well(recent uint64, n int, usual float64) bool {
+	return count(recent) >= n && float64(used(recent, n)) >= 0.9*usual*float64(n)
+}

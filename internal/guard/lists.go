@@ -1,0 +1,103 @@
+package guard
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+)
+
+// lists are what an operator allows and denies, made quick to look up.
+type lists struct {
+	countries, prefixes map[string]bool // true is allowed
+	onlyCountries       bool            // that are allowed by name
+	onlyPrefixes        bool
+}
+
+func newLists(s Settings) lists {
+	return lists{
+		countries: choices(s.Countries), onlyCountries: len(s.Countries.Allow) > 0,
+		prefixes: choices(s.Prefixes), onlyPrefixes: len(s.Prefixes.Allow) > 0,
+	}
+}
+
+func choices(c Choice[string]) map[string]bool {
+	m := make(map[string]bool, len(c.Allow)+len(c.Deny))
+	for _, name := range c.Allow {
+		m[name] = true
+	}
+	for _, name := range c.Deny {
+		m[name] = false
+	}
+	return m
+}
+
+// checkLists asks what takes no memory: what the operator allows.
+func (v *view) checkLists() {
+	r := v.ask.Route
+	prefix, allowed, listed := v.lists.prefix(r)
+	switch {
+	case !allowed:
+		v.deny(RulePrefix, prefix)
+	case listed: // a prefix that is named is allowed wherever its country is not
+	case !v.lists.country(r.Country):
+		v.deny(RuleCountry, r.Country)
+	}
+	if v.settings.Types[v.ask.Kind] {
+		v.deny(RuleType, v.ask.Kind.String())
+	}
+	if !allowedSource(v.settings.Addresses, v.ask.Source) {
+		v.deny(RuleSource, "")
+	}
+}
+
+func (v *view) deny(rule Rule, of string) {
+	v.object(objection{verdict: Refuse, rule: rule, of: of, kind: fault.InvalidParameter})
+	v.level(rule, of, 0, 1)
+}
+
+func (l lists) country(iso string) bool {
+	allowed, listed := l.countries[iso]
+	if listed {
+		return allowed
+	}
+	return !l.onlyCountries
+}
+
+// prefix is the longest prefix of the number that is listed, as far as a route
+// has digits. With none it is allowed where all are.
+func (l lists) prefix(r Route) (of string, allowed, listed bool) {
+	if len(l.prefixes) == 0 {
+		return "", true, false
+	}
+	whole := r.Prefix(0)
+	for n := len(whole); n > 1; n-- {
+		if allowed, listed := l.prefixes[whole[:n]]; listed {
+			return whole[:n], allowed, true
+		}
+	}
+	return whole, !l.onlyPrefixes, false
+}
+
+// allowedSource holds an address against the lists: the longest match decides.
+func allowedSource(c Choice[netip.Prefix], a netip.Addr) bool {
+	if !a.IsValid() {
+		return true
+	}
+	a = a.Unmap()
+	allowed, denied := longest(c.Allow, a), longest(c.Deny, a)
+	return allowed > denied || denied < 0 && len(c.Allow) == 0
+}
+
+func longest(all []netip.Prefix, a netip.Addr) int {
+	bits := -1
+	for _, p := range all {
+		if p.Contains(a) {
+			bits = max(bits, p.Bits())
+		}
+	}
+	return bits
+}
+
+// shown is a prefix or a country as levels name it.
+func shown(parts ...string) string { return strings.Join(parts, "/") }

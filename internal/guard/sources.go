@@ -1,0 +1,78 @@
+package guard
+
+// sourceHalf is how many hours halve what is counted of an address.
+const sourceHalf = 1.0
+
+// addressWindow and networkWindow are the windows of where the ask comes from.
+func (v *view) addressWindow() window {
+	return v.settings.Tuning.Address.at(v.ask.Price, v.usual(), 0, v.faster())
+}
+
+func (v *view) networkWindow() window {
+	return v.settings.Tuning.Network.at(v.ask.Price, v.usual(), 0, v.faster())
+}
+
+// checkSources holds the text against what its address and network have earned.
+func (v *view) checkSources() {
+	if v.ask.Address != (Key{}) {
+		w, c := v.addressWindow(), &v.cells[atAddress]
+		v.wakeSource(w, c)
+		v.checkWindow(w, c, RuleAddress, "")
+	}
+	if v.ask.Network != (Key{}) {
+		w, c := v.networkWindow(), &v.cells[atNetwork]
+		v.wakeSource(w, c)
+		if !v.earnedAddress() {
+			v.checkWindow(w, c, RuleNetwork, "")
+		}
+	}
+}
+
+func (v *view) wakeSource(w window, c *Cell) {
+	hours := c.hours(v.at)
+	if c.At != 0 {
+		c.Sends, c.Uses = fade(c.Sends, hours, sourceHalf), fade(c.Uses, hours, sourceHalf)
+	}
+	w.wake(c, v.at)
+}
+
+// earnedAddress says that codes sent for the address are used about as often as
+// usual: real people are behind it.
+func (v *view) earnedAddress() bool {
+	c := &v.cells[atAddress]
+	return c.Uses >= 4 && float64(c.Uses) >= v.settings.Tuning.Alarm.Trusted*v.usual()*float64(c.Sends)
+}
+
+func (v *view) debitSources() {
+	if v.ask.Address != (Key{}) {
+		v.debitWindow(v.addressWindow(), atAddress)
+	}
+	if v.ask.Network != (Key{}) {
+		v.debitWindow(v.networkWindow(), atNetwork)
+	}
+}
+
+// creditSources: known numbers' codes earn for their address too, though their
+// texts cost it nothing.
+func (v *view) creditSources(r Receipt) {
+	if v.ask.Address != (Key{}) {
+		v.creditSource(r, v.addressWindow(), atAddress)
+	}
+	if v.ask.Network != (Key{}) {
+		v.creditSource(r, v.networkWindow(), atNetwork)
+	}
+}
+
+func (v *view) creditSource(r Receipt, w window, i int) {
+	c := &v.cells[i]
+	v.wakeSource(w, c)
+	if r.Windows {
+		v.creditWindow(w, i)
+		return
+	}
+	w.gain = 0.5
+	w.credit(c, false)
+	c.Sends, c.Uses = c.Sends+1, c.Uses+1
+	v.reopen(w, c)
+	v.dirty[i] = true
+}
