@@ -2,10 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +70,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 		for _, name := range part {
 			key, cell := keys[rows[name]], cells[rows[name]]
 			changed := time.UnixMilli(cell.At).Truncate(time.Hour).UnixMilli()
-			args = append(args, name, int64(key.Kind), int64(cell.Standing), cellText(cell), changed)
+			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), changed)
 		}
 		if err := t.run(ctx, batchPutCells.text(len(part)), args...); err != nil {
 			return err
@@ -124,81 +121,6 @@ func scanCell(r row) (c userpool.KeyedCell, err error) {
 	if c.Key, err = cellKey(name); err != nil {
 		return c, err
 	}
-	c.Cell = cellOf(data)
-	if c.Cell != (guard.Cell{}) {
-		c.Cell.Standing = guard.Standing(standing)
-	}
+	c.Cell = guard.CellOf(data, guard.Standing(standing))
 	return c, nil
-}
-
-// cellVersion is the form of a cell's text. A field that is added goes to the end of
-// cellFields and is zero in what was kept before; whoever changes what a field means
-// or takes one away raises the version, and what was kept reads as never seen.
-const cellVersion = '1'
-
-// cellFields are the fields that a cell's text has, in their order. The standing is
-// a column of its own.
-func cellFields(c *guard.Cell) []any {
-	return []any{
-		&c.At, &c.Credit, &c.Stepped, &c.Sends, &c.Uses, &c.KnownSends, &c.KnownUses, &c.Score, &c.Flow, &c.Spent,
-		&c.Recent, &c.Since, &c.ProbeAt, &c.ProbeEvery,
-	}
-}
-
-// cellText keeps floats in their four bytes and the others in as many as they need.
-func cellText(c guard.Cell) string {
-	b := make([]byte, 0, 96)
-	for _, field := range cellFields(&c) {
-		switch v := field.(type) {
-		case *float32:
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(*v))
-		case *uint64:
-			b = binary.AppendUvarint(b, *v)
-		case *int64:
-			b = binary.AppendVarint(b, *v)
-		case *int32:
-			b = binary.AppendVarint(b, int64(*v))
-		default:
-			panic(fmt.Sprintf("sqlstore: a cell has a field of type %T", field))
-		}
-	}
-	text := base64.RawStdEncoding.AppendEncode(make([]byte, 1, 1+base64.RawStdEncoding.EncodedLen(len(b))), b)
-	text[0] = cellVersion
-	return string(text)
-}
-
-// cellOf reads what cellText wrote. What it does not know is the zero Cell.
-func cellOf(text string) (c guard.Cell) {
-	if text == "" || text[0] != cellVersion {
-		return guard.Cell{}
-	}
-	b, err := base64.RawStdEncoding.DecodeString(text[1:])
-	if err != nil {
-		return guard.Cell{}
-	}
-	for _, field := range cellFields(&c) {
-		if len(b) == 0 {
-			return c // of a time when there were fewer
-		}
-		n := 4
-		switch v := field.(type) {
-		case *float32:
-			if len(b) >= 4 {
-				*v = math.Float32frombits(binary.LittleEndian.Uint32(b))
-			}
-		case *uint64:
-			*v, n = binary.Uvarint(b)
-		case *int64:
-			*v, n = binary.Varint(b)
-		case *int32:
-			var wide int64
-			wide, n = binary.Varint(b)
-			*v = int32(wide)
-		}
-		if n <= 0 || n > len(b) {
-			return guard.Cell{}
-		}
-		b = b[n:]
-	}
-	return c
 }

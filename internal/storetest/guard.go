@@ -14,7 +14,7 @@ import (
 )
 
 // fill gives every field of a struct, and of those in it, a value that is not zero
-// and that no other field of its type has.
+// and that no other field of its type has. Those that are not to be kept stay zero.
 func fill(v reflect.Value, n *int) {
 	*n++
 	switch v.Kind() {
@@ -24,7 +24,9 @@ func fill(v reflect.Value, n *int) {
 			return
 		}
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if v.Type().Field(i).Tag.Get("json") != "-" {
+				fill(v.Field(i), n)
+			}
 		}
 	case reflect.String:
 		v.SetString(fmt.Sprint("text ", *n))
