@@ -36,6 +36,10 @@ func ShippedPrices(fallback Money) *PriceTable { return PricesOf(pricelist.Shipp
 func PricesOf(list []pricelist.Row, fallback Money) *PriceTable {
 	date, rows := "", make(map[string]Money, len(list))
 	for _, row := range list {
+		if row.Unknown {
+			rows[row.Prefix] = fallback
+			continue
+		}
 		rows[row.Prefix] = Money(row.Micros)
 		date = max(date, row.Date)
 	}

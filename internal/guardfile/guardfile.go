@@ -9,6 +9,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/guard/pricelist"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
@@ -18,6 +19,8 @@ type File struct {
 	Path     string
 	Settings guard.Settings
 	StepUp   stepup.Settings // whose kinds are those of Settings.StepUp
+
+	Prices []pricelist.Row // what Settings.Prices was made of
 
 	tests []string // where Settings.Tests stand
 }
@@ -44,7 +47,7 @@ func load(path string, getenv func(string) string) (*File, error) {
 		return nil, err
 	}
 	r := &reader{opened, getenv}
-	f := &File{Path: path, Settings: guard.Default(), StepUp: stepup.Default()}
+	f := &File{Path: path, Settings: guard.Default(), StepUp: stepup.Default(), Prices: pricelist.Shipped()}
 	if root.Node != nil {
 		r.contradictions(f, read(r, root, rows(), f))
 	}

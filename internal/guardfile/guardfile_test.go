@@ -24,7 +24,7 @@ func written(t testing.TB, text string) string {
 	folder := t.TempDir()
 	for name, content := range map[string]string{
 		"guard.yaml":     text,
-		"prices.csv":     "prefix,country,usd,source,date\n+49,DE,0.08,our contract,2026-09-01\n",
+		"prices.csv":     "prefix,country,usd,source,date\n+49,DE,0.08,our contract,2026-09-01\n+1876,JM,fallback,unknown,2026-09-02\n",
 		"broken.csv":     "prefix,country,usd,source,date\n+49,DE,-1,x,2026-09-01\n+49,FR,0.1,,soon\n49,,11,x,2026-09-01\n\"+1,US\n",
 		"captcha.secret": "captcha-secret\n",
 		"empty.secret":   "\n",
@@ -104,7 +104,7 @@ tuning:
 		Deny:  []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
 	}
 	want.Tests = []guard.TestNumber{{Number: number(t, "+15555550100"), Code: "012345", Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}
-	want.Prices = guard.NewPriceTable("2026-09-01", guard.Dollars(0.3), map[string]guard.Money{"+49": guard.Dollars(0.08)})
+	want.Prices = guard.NewPriceTable("2026-09-01", guard.Dollars(0.3), map[string]guard.Money{"+49": guard.Dollars(0.08), "+1876": guard.Dollars(0.3)})
 	want.Budgets = guard.Budgets{
 		Server: guard.Budget{Hour: 5 * guard.Dollar, Day: guard.Dollars(50.5), Month: 500 * guard.Dollar},
 		Pool:   guard.Budget{Hour: 4 * guard.Dollar, Day: 40 * guard.Dollar}, Client: guard.Budget{Hour: 3 * guard.Dollar},

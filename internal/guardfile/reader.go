@@ -292,16 +292,17 @@ func (r *reader) priceFile(p place, f *File) {
 	if len(wrong) == 0 && len(list) == 0 {
 		r.Problem(p, "names a file without a price")
 	}
+	f.Prices = list
 	f.Settings.Prices = guard.PricesOf(list, f.Settings.Prices.Fallback)
 }
 
-// fallback is read after the list, which it belongs to.
+// fallback is read after the list, for which it counts.
 func (r *reader) fallback(p place, f *File) {
 	price := r.money(p)
 	if price > 10*guard.Dollar {
 		r.Problem(p, "is more than any text costs: $10 at most")
 	}
-	f.Settings.Prices.Fallback = price
+	f.Settings.Prices = guard.PricesOf(f.Prices, price)
 }
 
 func texts[T fmt.Stringer](all []T) []string {

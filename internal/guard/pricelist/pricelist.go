@@ -22,6 +22,7 @@ type Row struct {
 	Prefix  string // with the +
 	Country string // ISO 3166 code; "" for networks of no country
 	Micros  int64  // millionths of a US dollar
+	Unknown bool   // no price is known, and the one of a shorter prefix is not it
 	Source  string // who asks this price
 	Date    string // when he did, YYYY-MM-DD
 }
@@ -111,7 +112,7 @@ func (p *parser) row(line int, record []string) {
 		p.problem(line, "%v", err)
 	}
 	var err error
-	if row.Micros, err = micros(record[colUSD]); err != nil {
+	if row.Micros, row.Unknown, err = price(record[colUSD]); err != nil {
 		p.problem(line, "has a price that %v", err)
 	}
 	if row.Source == "" {
@@ -160,10 +161,16 @@ func checkCountry(row Row) error {
 // dearest is more than any text costs.
 const dearest = 10
 
-func micros(text string) (int64, error) {
+// unknown stands where a price would.
+const unknown = "fallback"
+
+func price(text string) (micros int64, isUnknown bool, err error) {
+	if text == unknown {
+		return 0, true, nil
+	}
 	usd, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(usd >= 0 && usd <= dearest) {
-		return 0, fmt.Errorf("must be dollars from 0 to %d, such as 0.0464", dearest)
+		return 0, false, fmt.Errorf("must be dollars from 0 to %d, such as 0.0464, or %s", dearest, unknown)
 	}
-	return int64(math.Round(usd * 1e6)), nil
+	return int64(math.Round(usd * 1e6)), false, nil
 }
