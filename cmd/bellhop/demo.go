@@ -25,7 +25,7 @@ const (
 	demoClient = "bellhopdemo"
 )
 
-var demoSettings = []string{"listen", "data", "triggers"}
+var demoSettings = []string{"listen", "data", "triggers", "guard"}
 
 func demoHelp() string {
 	return config.Help(nil, demoSettings) + "\nWithout --data everything lies in a temporary folder that is removed at the end.\n"
@@ -50,12 +50,16 @@ func demo(ctx context.Context, in invocation) (err error) {
 		return err
 	}
 	defer closeFunctions(f, log)
+	g, err := openGuard(cfg, in.env)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log)
-	v.functions = f
+	v.functions, v.guard = f, g
 	d, taken, err := openDemoDoor(cfg)
 	if err != nil {
 		return err

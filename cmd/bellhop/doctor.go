@@ -61,6 +61,7 @@ func checks() []check {
 		{"texts", checkTexts},
 		{"e-mail", checkMail},
 		{"triggers", checkTriggers},
+		{"guard", checkGuard},
 		{"clock", checkClock},
 	}
 }
@@ -88,6 +89,7 @@ func engineOf(cfg *config.Config) engine {
 // patient is the installation. What a check has opened the later ones use.
 type patient struct {
 	cfg     *config.Config
+	env     []string
 	began   time.Time
 	engine  engine
 	vault   *vault            // nil where the database does not open
@@ -110,7 +112,7 @@ func doctor(ctx context.Context, in invocation) error {
 	} else if err != nil {
 		return err
 	} else {
-		found = examine(ctx, cfg)
+		found = examine(ctx, cfg, in.env)
 	}
 	if err := printFindings(in.stdout, found, asJSON); err != nil {
 		return err
@@ -128,8 +130,8 @@ func doctor(ctx context.Context, in invocation) error {
 }
 
 // examine makes every check, in order.
-func examine(ctx context.Context, cfg *config.Config) []finding {
-	p := &patient{cfg: cfg, began: time.Now(), engine: engineOf(cfg)}
+func examine(ctx context.Context, cfg *config.Config, env []string) []finding {
+	p := &patient{cfg: cfg, env: env, began: time.Now(), engine: engineOf(cfg)}
 	var all []finding
 	for _, c := range checks() {
 		for _, f := range c.run(ctx, p) {

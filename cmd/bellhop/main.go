@@ -66,6 +66,8 @@ func commands() []command {
 		{"triggers test", "call a function with an event, and say what becomes of it", triggersTest, triggersTestHelp},
 		{"guard replay", "play a trace against the guard in virtual time, and say what it would have cost", guardReplay, guardReplayHelp},
 		{"guard simulate", "play made-up people and attackers against the guard in virtual time", guardSimulate, guardSimulateHelp},
+		{"guard check", "say what is wrong with a file of the guard's settings", guardCheck, guardCheckHelp},
+		{"guard prices", "print what texts are taken to cost", guardPrices, guardPricesHelp},
 		{"doctor", "say what is wrong with this installation, and what to do", doctor, doctorHelp},
 		{"migrate", "bring the schema of the database up to date", migrate, migrateHelp},
 		{"backup", "copy the database to a file, also beside a running server", backup, backupHelp},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/guardfile"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
 	"github.com/bellhop-auth/bellhop/internal/mail/smtp"
@@ -33,6 +34,7 @@ type vault struct {
 	clock *clock.Clock // of the service
 
 	functions *functions // of a server's pools
+	guard     *guardfile.File
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -82,7 +84,7 @@ func (v *vault) keepTime(ctx context.Context) error {
 
 // unlock reads the master key of an opened database.
 func unlock(ctx context.Context, cfg *config.Config, store *sqlstore.DB, exclusive bool) (*vault, error) {
-	v := &vault{store: store}
+	v := &vault{store: store, guard: guardfile.Shipped()}
 	var err error
 	if v.file, err = masterKey(ctx, cfg, store); err != nil {
 		return nil, err

@@ -41,12 +41,16 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer closeFunctions(f, log) // after all that calls them has ended
+	g, err := openGuard(cfg, in.env)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch, v.functions = watch, f
+	v.watch, v.functions, v.guard = watch, f, g
 	service, err := openService(ctx, cfg, v, d, log)
 	if err != nil {
 		return explainWrite(cfg, err)
@@ -57,6 +61,7 @@ func serve(ctx context.Context, in invocation) error {
 	}
 	defer watch.serve(service, v.clock, log)()
 	warn(cfg, d, log)
+	warnOfGuard(g, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}
 	handler := web.Health(h.ready, face)
 	announce := func() {

@@ -36,6 +36,7 @@ type Config struct {
 	SMTPUsername       string         // empty: without authentication
 	SMTPPassword       Secret         // set if and only if SMTPUsername is
 	Triggers           string         // path of the triggers file; empty: no function can be called
+	Guard              string         // path of the file of the guard's settings; empty: the shipped ones
 	LimitsOff          bool           // lifts limits that count requests or money
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	MetricsListen      string         // host:port of the metrics; empty serves none

@@ -125,7 +125,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "inbound-text-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml",
+	"audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml", "guard": "/g.yaml",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -155,6 +155,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"drain-delay":         got.DrainDelay == 10*time.Second,
 		"auto-migrate":        !got.AutoMigrate,
 		"triggers":            got.Triggers == "/t.yaml",
+		"guard":               got.Guard == "/g.yaml",
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,
 	} {
 		if !equal {

@@ -53,6 +53,8 @@ func Settings() []Setting {
 			Help: "password at the SMTP server"},
 		{Name: "triggers", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Triggers }),
 			Help: "YAML file that says who calls the functions of a pool's LambdaConfig"},
+		{Name: "guard", Shown: "the shipped settings", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Guard }),
+			Help: "YAML file of the guard's settings: countries, prices, budgets, step-ups, test numbers"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,

@@ -16,13 +16,18 @@ import (
 
 // File is what a file of the guard's settings says.
 type File struct {
-	Path     string
+	Path     string // "" for none
 	Settings guard.Settings
 	StepUp   stepup.Settings // whose kinds are those of Settings.StepUp
 
 	Prices []pricelist.Row // what Settings.Prices was made of
 
 	tests []string // where Settings.Tests stand
+}
+
+// Shipped is what counts where there is no file.
+func Shipped() *File {
+	return &File{Settings: guard.Default(), StepUp: stepup.Default(), Prices: pricelist.Shipped()}
 }
 
 // Load reads the file, or returns config.Problems that names everything wrong.
@@ -47,7 +52,8 @@ func load(path string, getenv func(string) string) (*File, error) {
 		return nil, err
 	}
 	r := &reader{opened, getenv}
-	f := &File{Path: path, Settings: guard.Default(), StepUp: stepup.Default(), Prices: pricelist.Shipped()}
+	f := Shipped()
+	f.Path = path
 	if root.Node != nil {
 		r.contradictions(f, read(r, root, rows(), f))
 	}

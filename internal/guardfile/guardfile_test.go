@@ -340,3 +340,27 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestDocumentation_HoldsTheTables(t *testing.T) {
+	if page := documentation(t); !strings.Contains(page, guardfile.Markdown()) {
+		t.Errorf("docs/guard-settings.md must hold these tables:\n%s", guardfile.Markdown())
+	}
+}
+
+// The file that the documentation shows is one.
+func TestDocumentation_TheExample_IsFine(t *testing.T) {
+	_, after, _ := strings.Cut(documentation(t), "```yaml\n")
+	example, _, found := strings.Cut(after, "```")
+	if _, err := guardfile.Read(written(t, example)); err != nil || !found {
+		t.Error(err)
+	}
+}
+
+func documentation(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/guard-settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}

@@ -161,16 +161,16 @@ func checkCountry(row Row) error {
 // dearest is more than any text costs.
 const dearest = 10
 
-// unknown stands where a price would.
-const unknown = "fallback"
+// Unknown stands where a price would.
+const Unknown = "fallback"
 
 func price(text string) (micros int64, isUnknown bool, err error) {
-	if text == unknown {
+	if text == Unknown {
 		return 0, true, nil
 	}
 	usd, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(usd >= 0 && usd <= dearest) {
-		return 0, false, fmt.Errorf("must be dollars from 0 to %d, such as 0.0464, or %s", dearest, unknown)
+		return 0, false, fmt.Errorf("must be dollars from 0 to %d, such as 0.0464, or %s", dearest, Unknown)
 	}
 	return int64(math.Round(usd * 1e6)), false, nil
 }
