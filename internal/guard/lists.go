@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // lists are what an operator allows and denies, made quick to look up.
@@ -34,14 +35,8 @@ func choices(c Choice[string]) map[string]bool {
 
 // checkLists asks what takes no memory: what the operator allows.
 func (v *view) checkLists() {
-	r := v.ask.Route
-	prefix, allowed, listed := v.lists.prefix(r)
-	switch {
-	case !allowed:
-		v.deny(RulePrefix, prefix)
-	case listed: // a prefix that is named is allowed wherever its country is not
-	case !v.lists.country(r.Country):
-		v.deny(RuleCountry, r.Country)
+	if rule, of := v.lists.refuses(v.ask.Route); rule != RuleNone {
+		v.deny(rule, of)
 	}
 	if v.settings.Types[v.ask.Kind] {
 		v.deny(RuleType, v.ask.Kind.String())
@@ -49,6 +44,35 @@ func (v *view) checkLists() {
 	if !allowedSource(v.settings.Addresses, v.ask.Source) {
 		v.deny(RuleSource, "")
 	}
+}
+
+// Refuses says which of the lists of countries, prefixes and types refuses the number
+// texts, and what it names.
+func (s Settings) Refuses(n phone.Number) (rule Rule, of string) {
+	if rule, of := newLists(s).refuses(RouteOf(n)); rule != RuleNone {
+		return rule, of
+	}
+	if kind := n.Kind(); s.Types[kind] {
+		return RuleType, kind.String()
+	}
+	return RuleNone, ""
+}
+
+// refuses asks the lists of prefixes and countries. A prefix that is named decides,
+// whatever its country; where only prefixes are allowed by name, no country is.
+func (l lists) refuses(r Route) (rule Rule, of string) {
+	prefix, allowed, listed := l.prefix(r)
+	switch {
+	case listed && allowed:
+		return RuleNone, ""
+	case listed:
+		return RulePrefix, prefix
+	case l.onlyPrefixes && !l.countries[r.Country]:
+		return RulePrefix, prefix
+	case !l.country(r.Country):
+		return RuleCountry, r.Country
+	}
+	return RuleNone, ""
 }
 
 func (v *view) deny(rule Rule, of string) {
@@ -64,11 +88,11 @@ func (l lists) country(iso string) bool {
 	return !l.onlyCountries
 }
 
-// prefix is the longest prefix of the number that is listed, as far as a route
-// has digits. With none it is allowed where all are.
+// prefix is the longest prefix of the number that is listed, as far as a route has
+// digits, or all of those where none is.
 func (l lists) prefix(r Route) (of string, allowed, listed bool) {
 	if len(l.prefixes) == 0 {
-		return "", true, false
+		return "", false, false
 	}
 	whole := r.Prefix(0)
 	for n := len(whole); n > 1; n-- {
@@ -76,7 +100,7 @@ func (l lists) prefix(r Route) (of string, allowed, listed bool) {
 			return whole[:n], allowed, true
 		}
 	}
-	return whole, !l.onlyPrefixes, false
+	return whole, false, false
 }
 
 // allowedSource holds an address against the lists: the longest match decides.

@@ -2,6 +2,7 @@ package guardfile_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -86,10 +87,19 @@ step-up:
   - text-us: { number: "+15555550199" }
   - proof-of-work: { least: 16, most: 20 }
 tuning:
-  block: { initial: $0.10, at-least: 1, at-most: 5, cap: 10, kappa: 0.5, per-hour: 0.25 }
-  range: { cap: 40 }
-  area: { kappa: 80% }
-  country: { per-hour: 0 }
+  block: { initial: $0.10, at-least: 1, at-most: 5, cap: 10, kappa: 0.5, per-hour: 0.25, stepped: 10%, stretch: 10s, share: 1s }
+  range: { initial: $0.11, at-least: 1.5, at-most: 8, cap: 40, kappa: 51%, per-hour: 2, stepped: 0, stretch: 1m, share: 0s }
+  area: { initial: $0.12, at-least: 2, at-most: 7, cap: 50, kappa: 52%, per-hour: 4, stepped: 100%, stretch: 2m, share: 2m }
+  country: { initial: $0.13, at-least: 3, at-most: 6, cap: 60, kappa: 53%, per-hour: 0, stepped: 11%, stretch: 4h, share: 1h }
+  address: { initial: $0.14, at-least: 4, at-most: 9, cap: 70, kappa: 54%, per-hour: 5, stepped: 12%, stretch: 3m, share: 3s }
+  network: { initial: $0.15, at-least: 5, at-most: 10, cap: 80, kappa: 55%, per-hour: 6, stepped: 13%, stretch: 4m, share: 4s }
+  busy: 100
+  soft: 70%
+  alarm: { ratio: 0.8, at: 9, clear: 3, most: 12, hold: 5m, hold-most: 1h, trusted: 60% }
+  probes: { first: 1m, most: 20m, part: 10%, last: 1d, fast: 30s }
+  ceiling: { at-least: $1, times: 5, slack: $3 }
+  feedback: { known: 20, all: 200, faster: 10 }
+  guesses: { per-day: 3000, alarm: 100, earn: 0.2 }
 `)
 	f, err := guardfile.Load(path, environment)
 	if err != nil {
@@ -114,9 +124,26 @@ tuning:
 		Countries: map[string]guard.Budget{"DE": {Day: 20 * guard.Dollar, Month: 200 * guard.Dollar}},
 		EarnBack:  0.5,
 	}
-	block := &want.Tuning.Prefix[0]
-	block.Initial, block.AtLeast, block.AtMost, block.Cap, block.Kappa, block.PerHour = guard.Dollars(0.1), 1, 5, 10, 0.5, 0.25
-	want.Tuning.Prefix[1].Cap, want.Tuning.Prefix[2].Kappa, want.Tuning.Country.PerHour = 40, 0.8, 0
+	want.Tuning = guard.Tuning{
+		Prefix: [3]guard.Window{
+			{Initial: guard.Dollars(0.10), AtLeast: 1, AtMost: 5, Cap: 10, Kappa: 0.5, PerHour: 0.25, Stepped: 0.1, Stretch: 10 * time.Second, Share: time.Second},
+			{Initial: guard.Dollars(0.11), AtLeast: 1.5, AtMost: 8, Cap: 40, Kappa: 0.51, PerHour: 2, Stretch: time.Minute},
+			{Initial: guard.Dollars(0.12), AtLeast: 2, AtMost: 7, Cap: 50, Kappa: 0.52, PerHour: 4, Stepped: 1, Stretch: 2 * time.Minute, Share: 2 * time.Minute},
+		},
+		Country:  guard.Window{Initial: guard.Dollars(0.13), AtLeast: 3, AtMost: 6, Cap: 60, Kappa: 0.53, Stepped: 0.11, Stretch: 4 * time.Hour, Share: time.Hour},
+		Address:  guard.Window{Initial: guard.Dollars(0.14), AtLeast: 4, AtMost: 9, Cap: 70, Kappa: 0.54, PerHour: 5, Stepped: 0.12, Stretch: 3 * time.Minute, Share: 3 * time.Second},
+		Network:  guard.Window{Initial: guard.Dollars(0.15), AtLeast: 5, AtMost: 10, Cap: 80, Kappa: 0.55, PerHour: 6, Stepped: 0.13, Stretch: 4 * time.Minute, Share: 4 * time.Second},
+		Busy:     100,
+		Soft:     0.7,
+		Alarm:    guard.Alarm{Ratio: 0.8, At: 9, Clear: 3, Most: 12, Hold: 5 * time.Minute, HoldMost: time.Hour, Trusted: 0.6},
+		Probes:   guard.Probes{First: time.Minute, Most: 20 * time.Minute, Part: 0.1, Last: 24 * time.Hour, Fast: 30 * time.Second},
+		Ceiling:  guard.Ceiling{AtLeast: guard.Dollar, Times: 5, Slack: 3 * guard.Dollar},
+		Feedback: guard.Feedback{Known: 20, All: 200, Faster: 10},
+		Guesses:  guard.Guesses{PerDay: 3000, Alarm: 100, Earn: 0.2},
+	}
+	for _, figure := range unchanged(reflect.ValueOf(got.Tuning), reflect.ValueOf(guard.Default().Tuning), "Tuning") {
+		t.Errorf("no key of the file sets %s", figure)
+	}
 	want.StepUp = []string{"attestation", "turnstile", "hcaptcha", "recaptcha", "text-us", "proof-of-work"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant\n%+v", got, want)
@@ -144,6 +171,25 @@ tuning:
 	}
 }
 
+// unchanged are the figures that are alike in both.
+func unchanged(a, b reflect.Value, path string) (alike []string) {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			alike = append(alike, unchanged(a.Field(i), b.Field(i), path+"."+a.Type().Field(i).Name)...)
+		}
+	case reflect.Array:
+		for i := range a.Len() {
+			alike = append(alike, unchanged(a.Index(i), b.Index(i), fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	default:
+		if a.Equal(b) {
+			alike = append(alike, path)
+		}
+	}
+	return alike
+}
+
 func TestLoad_NoWaysSet_AreTheDefaultOnes(t *testing.T) {
 	f, err := guardfile.Load(written(t, "{}"), environment)
 	if err != nil || !reflect.DeepEqual(f.StepUp, stepup.Default()) || !slices.Equal(f.Settings.StepUp, []string{string(stepup.Work)}) {
@@ -160,7 +206,7 @@ func TestLoad_NoWaysSet_AreTheDefaultOnes(t *testing.T) {
 func TestLoad_WhatIsWrong_IsAllReported(t *testing.T) {
 	path := written(t, `countries: { allow: [DE, UK, de, XX, DE], deny: [DE] }
 prefixes:
-  allow: [+44, 49, +4915123456789, []]
+  allow: [+44, 49, +4915123456789, +49151234, []]
   deny: [+44, +44]
 number-types: { deny: [premium, mobile, unknown] }
 adresses: {}
@@ -184,6 +230,9 @@ tuning:
   range: { at-least: 100, kappa: 0, initial: free }
   area: { per-hour: -3 }
   region: {}
+  alarm: { at: 20, hold: 3h }
+  probes: { first: 7h, fast: soon, most: 90d }
+  guesses: { per-day: 10, earn: -1 }
 budgets: {}
 step-up:
   - turnstile: { site-key: a, secret-env: NOWHERE, secret-file: captcha.secret }
@@ -208,11 +257,11 @@ step-up:
 		`guard.yaml:1: allow has "DE", which is given twice`,
 		"guard.yaml:1: deny denies DE, which is allowed too",
 		`guard.yaml:3: allow has "49", which must be + and the first digits`,
+		`guard.yaml:3: allow has "+49151234", which has more than 7 digits`,
 		"guard.yaml:3: allow must be a text",
 		`guard.yaml:3: allow has "+4915…", which has more than 9 digits`,
 		"guard.yaml:4: deny denies +44, which is allowed too",
 		`guard.yaml:4: deny has "+44", which is given twice`,
-		"guard.yaml:3: allow allows +44, whose country GB, GG, IM, JE the settings of countries refuse",
 		`guard.yaml:5: deny has "premium", which is no type of numbers`,
 		`guard.yaml:5: deny has "mobile", which cannot be denied`,
 		`guard.yaml:5: deny has "unknown", which cannot be denied`,
@@ -223,7 +272,7 @@ step-up:
 		"guard.yaml:9: until must be a day",
 		"guard.yaml:10: number is no phone number: Invalid phone number format.",
 		"guard.yaml:12: the test number is the number of an earlier one",
-		"guard.yaml:13: the test number is of US, whose numbers the settings of countries refuse",
+		"guard.yaml:13: the test number is refused by the settings themselves, by the rule prefix: +1555555",
 		"broken.csv:2: has a price that must be dollars from 0 to 10",
 		"broken.csv:3: prices +49 a second time, after line 2",
 		"broken.csv:3: names no source",
@@ -245,29 +294,36 @@ step-up:
 		"guard.yaml:24: kappa must be a part from 1% to 100%",
 		"guard.yaml:24: initial must be dollars above 0",
 		"guard.yaml:24: range has at-least 100 above at-most",
-		"guard.yaml:25: per-hour must be a number of texts, 0 or more",
+		"guard.yaml:25: per-hour must be a number, 0 or more",
 		"guard.yaml:26: region is not known here",
-		"guard.yaml:27: budgets is given twice",
-		"guard.yaml:29: secret-env names the variable NOWHERE, which is not set",
-		"guard.yaml:29: secret-file is set together with secret-env",
-		"guard.yaml:30: hcaptcha has no site-key",
-		"guard.yaml:30: min-score is not known here",
-		"guard.yaml:30: secret-file names an empty file",
-		"guard.yaml:31: turnstile is offered twice",
-		"guard.yaml:32: secret-env names a variable that begins as Bellhop's own do",
-		"guard.yaml:32: min-score must be a part from 0% to 100%",
-		"guard.yaml:33: url must be a whole URL",
-		"guard.yaml:33: secret-env names a secret that must be whsec_ followed by base64",
-		"guard.yaml:34: number is no phone number",
-		"guard.yaml:35: proof-of-works is not known here; did you mean proof-of-work?",
-		"guard.yaml:36: proof-of-work asks for 20 bits at first and for 18 at most",
-		"guard.yaml:37: the step-up must name one kind",
+		"guard.yaml:27: alarm must have clear below at, and at not above most; they are 4, 20 and 15",
+		"guard.yaml:27: alarm has hold 3h above hold-most 2h",
+		"guard.yaml:28: probes has first 7h above last 6h",
+		"guard.yaml:28: fast must be a length of time",
+		"guard.yaml:28: most must be a length of time",
+		"guard.yaml:29: guesses has an alarm at 150 in an hour, above the 10 of a day",
+		"guard.yaml:29: earn must be a number, 0 or more",
+		"guard.yaml:30: budgets is given twice",
+		"guard.yaml:32: secret-env names the variable NOWHERE, which is not set",
+		"guard.yaml:32: secret-file is set together with secret-env",
+		"guard.yaml:33: hcaptcha has no site-key",
+		"guard.yaml:33: min-score is not known here",
+		"guard.yaml:33: secret-file names an empty file",
+		"guard.yaml:34: turnstile is offered twice",
+		"guard.yaml:35: secret-env names a variable that begins as Bellhop's own do",
+		"guard.yaml:35: min-score must be a part from 0% to 100%",
+		"guard.yaml:36: url must be a whole URL",
+		"guard.yaml:36: secret-env names a secret that must be whsec_ followed by base64",
+		"guard.yaml:37: number is no phone number",
+		"guard.yaml:38: proof-of-works is not known here; did you mean proof-of-work?",
+		"guard.yaml:39: proof-of-work asks for 20 bits at first and for 18 at most",
+		"guard.yaml:40: the step-up must name one kind",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in:\n%s", want, said)
 		}
 	}
-	for _, told := range []string{"5555550", "1511234567", "49151234", "12345,", "secret-of", "5550199"} {
+	for _, told := range []string{"5555550", "1511234567", "491512345", "12345,", "secret-of", "5550199"} {
 		if strings.Contains(said, told) {
 			t.Errorf("it tells %s:\n%s", told, said)
 		}

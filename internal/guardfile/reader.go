@@ -150,7 +150,19 @@ func checkCountry(text string) error {
 	return errors.New("is no ISO 3166 code of a country that has numbers, such as DE")
 }
 
-func (r *reader) prefix(text string) (string, error) { return text, pricelist.CheckPrefix(text) }
+// narrowest is how many digits a choice of prefixes may look at. The guard knows a
+// number without its last four digits, and the short ones have eleven.
+const narrowest = 7
+
+func (r *reader) prefix(text string) (string, error) {
+	if err := pricelist.CheckPrefix(text); err != nil {
+		return "", err
+	}
+	if len(text) > len("+")+narrowest {
+		return "", fmt.Errorf("has more than %d digits", narrowest)
+	}
+	return text, nil
+}
 
 func (r *reader) network(text string) (netip.Prefix, error) {
 	p, err := config.ParseNetwork(text)
@@ -267,7 +279,7 @@ func (r *reader) part(p place, least, most float64) float64 {
 func (r *reader) count(p place) float64 {
 	n, err := strconv.ParseFloat(p.Node.Value, 64)
 	if !p.Scalar() || err != nil || !(n >= 0 && n <= most) {
-		r.Problem(p, "must be a number of texts, 0 or more")
+		r.Problem(p, "must be a number, 0 or more")
 		return 0
 	}
 	return n

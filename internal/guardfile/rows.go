@@ -22,16 +22,16 @@ type row[T any] struct {
 // reading: what is inherited stands before those who inherit it.
 func rows() []row[File] {
 	all := []row[File]{
-		{"countries.allow", "`all`, or a list of ISO 3166 codes", "countries whose numbers are texted; no others are",
+		{"countries.allow", "`all`, or a list of ISO 3166 codes", "countries whose numbers are texted; no others are, but those that `prefixes.allow` has",
 			func(f File) string { return orAll(f.Settings.Countries.Allow) },
 			func(r *reader, p place, f *File) { f.Settings.Countries.Allow = r.allowed(p, (*reader).country) }},
 		{"countries.deny", "list of ISO 3166 codes", "countries whose numbers are not texted",
 			func(f File) string { return orNone(f.Settings.Countries.Deny) },
 			func(r *reader, p place, f *File) { f.Settings.Countries.Deny = list(r, p, r.country) }},
-		{"prefixes.allow", "`all`, or a list of prefixes", "first digits of numbers that are texted, such as `\"+4915\"`; of several that match the longest decides",
+		{"prefixes.allow", "`all`, or a list of prefixes", "first digits of numbers that are texted, such as `\"+4915\"`, whatever their country; no others are, but those of `countries.allow`",
 			func(f File) string { return orAll(f.Settings.Prefixes.Allow) },
 			func(r *reader, p place, f *File) { f.Settings.Prefixes.Allow = r.allowed(p, (*reader).prefix) }},
-		{"prefixes.deny", "list of prefixes", "first digits of numbers that are not texted",
+		{"prefixes.deny", "list of prefixes", "first digits of numbers that are not texted; of several that match, here and above, the longest decides",
 			func(f File) string { return orNone(f.Settings.Prefixes.Deny) },
 			func(r *reader, p place, f *File) { f.Settings.Prefixes.Deny = list(r, p, r.prefix) }},
 		{"number-types.deny", "list of types", "sorts of lines that are not texted: `" + strings.Join(deniable(), "`, `") + "`. A list replaces the default one",
@@ -77,9 +77,9 @@ func budgetRows() []row[File] {
 		{"country", "each country", func(b *guard.Budgets) *guard.Budget { return &b.Country }},
 	} {
 		for _, span := range spans {
-			all = append(all, row[File]{"budgets." + of.name + "." + span.key, span.takes, "what " + of.whose + " may spend " + span.help + " on texts whose codes are not used",
-				func(f File) string { return span.shown(*of.field(&f.Settings.Budgets)) },
-				func(r *reader, p place, f *File) { span.set(r, p, of.field(&f.Settings.Budgets)) }})
+			r := under("budgets."+of.name, span, func(f *File) *guard.Budget { return of.field(&f.Settings.Budgets) })
+			r.help = "what " + of.whose + " may spend " + span.help + " on texts whose codes are not used"
+			all = append(all, r)
 		}
 	}
 	for _, of := range []struct {
@@ -108,39 +108,6 @@ var spans = []row[guard.Budget]{
 	{"hour", "dollars, or `none`", "an hour", func(b guard.Budget) string { return bound(b.Hour) }, func(r *reader, p place, b *guard.Budget) { b.Hour = r.bound(p) }},
 	{"day", "dollars, or `none`", "a day", func(b guard.Budget) string { return bound(b.Day) }, func(r *reader, p place, b *guard.Budget) { b.Day = r.bound(p) }},
 	{"month", "dollars, or `none`", "in 30 days", func(b guard.Budget) string { return bound(b.Month) }, func(r *reader, p place, b *guard.Budget) { b.Month = r.bound(p) }},
-}
-
-// windows are those of guard.Tuning by the file's names.
-var windows = []struct {
-	name, of string
-	field    func(*guard.Tuning) *guard.Window
-}{
-	{"block", "ten thousand numbers", func(t *guard.Tuning) *guard.Window { return &t.Prefix[0] }},
-	{"range", "a hundred thousand numbers", func(t *guard.Tuning) *guard.Window { return &t.Prefix[1] }},
-	{"area", "a million numbers", func(t *guard.Tuning) *guard.Window { return &t.Prefix[2] }},
-	{"country", "a country without a history", func(t *guard.Tuning) *guard.Window { return &t.Country }},
-}
-
-func tuningRows() []row[File] {
-	var all []row[File]
-	for _, w := range windows {
-		for _, part := range windowRows {
-			all = append(all, row[File]{"tuning." + w.name + "." + part.key, part.takes, part.help + ", for " + w.of,
-				func(f File) string { return part.shown(*w.field(&f.Settings.Tuning)) },
-				func(r *reader, p place, f *File) { part.set(r, p, w.field(&f.Settings.Tuning)) }})
-		}
-	}
-	return all
-}
-
-// windowRows are a credit window's keys.
-var windowRows = []row[guard.Window]{
-	{"initial", "dollars", "the first credit is what this buys", func(w guard.Window) string { return w.Initial.String() }, func(r *reader, p place, w *guard.Window) { w.Initial = r.money(p) }},
-	{"at-least", "texts", "the first credit, however dear they are", func(w guard.Window) string { return number(w.AtLeast) }, func(r *reader, p place, w *guard.Window) { w.AtLeast = r.count(p) }},
-	{"at-most", "texts", "the first credit, however cheap they are", func(w guard.Window) string { return number(w.AtMost) }, func(r *reader, p place, w *guard.Window) { w.AtMost = r.count(p) }},
-	{"cap", "texts", "the credit that used codes can earn", func(w guard.Window) string { return number(w.Cap) }, func(r *reader, p place, w *guard.Window) { w.Cap = r.count(p) }},
-	{"kappa", "part above 0% to 100%", "of the usual conversion, which keeps it open", func(w guard.Window) string { return percent(w.Kappa) }, func(r *reader, p place, w *guard.Window) { w.Kappa = r.part(p, 0.01, 1) }},
-	{"per-hour", "texts", "which come back by themselves, up to the first credit", func(w guard.Window) string { return number(w.PerHour) }, func(r *reader, p place, w *guard.Window) { w.PerHour = r.count(p) }},
 }
 
 // Markdown returns the tables of all keys for the documentation: the file's, a test
