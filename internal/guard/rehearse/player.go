@@ -187,7 +187,7 @@ func (p *Player) Play(ctx context.Context, e *traffic.Event) (Result, error) {
 	}
 	ask := guard.Ask{
 		Party: guard.Party{Number: number, Address: party}, Route: route, Kind: kind,
-		Address: address, Network: network, Pool: "pool", Client: "client",
+		Address: address, Network: network, Source: e.IP, Pool: "pool", Client: "client",
 		Price: p.price(e, number), Known: e.Known,
 	}
 	device := p.device(number, e.Device)

@@ -16,8 +16,11 @@ type Score struct {
 
 	// From and To are the seconds that Attack and Legit speak of; both zero for all.
 	From, To float64
-	After    AfterScore
-	ByRule   map[guard.Rule]*[4]int // attack and legit refused, attack and legit stepped up first
+	// Near and After are of people near what a scenario is about, in those seconds
+	// and after them.
+	Near   LegitScore
+	After  AfterScore
+	ByRule map[guard.Rule]*[4]int // attack and legit refused, attack and legit stepped up first
 }
 
 // AttackScore is of attack lines.
@@ -31,15 +34,21 @@ type AttackScore struct {
 
 // LegitScore is of the lines of real people.
 type LegitScore struct {
-	Requests, Refused, SteppedUp, Known, RefusedKnown int
-	Offered                                           dollars // the price of all
+	Requests, Refused, SteppedUp, RefusedKnown int
+	OthersKnown                                int     // known, refused for another thing than how often they asked
+	Offered                                    dollars // the price of all
 }
 
-// AfterScore is of the lines of real people after To.
+// AfterScore is of lines of real people after To. Who is refused because he himself
+// has asked too often is not counted as restricted.
 type AfterScore struct {
-	Requests, Refused, SteppedUp int
-	Last                         float64 // the t of the last that was restricted, NaN for none
+	Requests, Restricted int
+	Late                 int     // restricted later than ten minutes after
+	Last                 float64 // the t of the last that was restricted, NaN for none
 }
+
+// soon is for how long an end may be felt.
+const soon = 600.0
 
 // NewScore returns a score of the seconds, all of them if both are zero.
 func NewScore(from, to float64) *Score {
@@ -57,8 +66,11 @@ func (s *Score) Add(e *traffic.Event, r Result) {
 		s.Attack.add(e, r)
 	case within:
 		s.Legit.add(e, r)
-	case !e.Attack && e.T >= s.To:
-		s.After.add(e, r)
+		if e.Near {
+			s.Near.add(e, r)
+		}
+	case e.Near && e.T >= s.To:
+		s.After.add(e, r, e.T >= s.To+soon)
 	}
 	if !within {
 		return
@@ -116,9 +128,6 @@ func (a *AttackScore) add(e *traffic.Event, r Result) {
 func (l *LegitScore) add(e *traffic.Event, r Result) {
 	l.Requests++
 	l.Offered.add(e.Price)
-	if e.Known {
-		l.Known++
-	}
 	if !r.Waited && r.First.Verdict == guard.StepUp {
 		l.SteppedUp++
 	}
@@ -126,23 +135,22 @@ func (l *LegitScore) add(e *traffic.Event, r Result) {
 		l.Refused++
 		if e.Known {
 			l.RefusedKnown++
+			if r.Last.Rule != guard.RuleNumber {
+				l.OthersKnown++
+			}
 		}
 	}
 }
 
-func (a *AfterScore) add(e *traffic.Event, r Result) {
+func (a *AfterScore) add(e *traffic.Event, r Result, late bool) {
 	a.Requests++
-	if r.Waited {
+	if r.Waited || !r.Restricted() || r.Last.Rule == guard.RuleNumber {
 		return
 	}
-	if r.Refused() {
-		a.Refused++
-	}
-	if r.First.Verdict == guard.StepUp {
-		a.SteppedUp++
-	}
-	if r.Restricted() {
-		a.Last = e.T
+	a.Restricted++
+	a.Last = e.T
+	if late {
+		a.Late++
 	}
 }
 

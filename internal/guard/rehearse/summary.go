@@ -42,9 +42,11 @@ type Summary struct {
 	Legit           float64    `json:"legit_requests"` // mean
 	Refused         Spread     `json:"legit_refused_percent"`
 	SteppedUp       Spread     `json:"legit_stepped_up_percent"`
-	RefusedKnown    Spread     `json:"legit_refused_known"`
-	RefusedAfter    Spread     `json:"legit_refused_percent_afterwards"`
-	LastAfter       Spread     `json:"last_restriction_seconds_afterwards"`
+	RefusedKnown    Spread     `json:"legit_refused_known"`  // but for asking too often themselves
+	NearRefused     Spread     `json:"near_refused_percent"` // people whom it concerns most
+	NearSteppedUp   Spread     `json:"near_stepped_up_percent"`
+	LateAfter       Spread     `json:"near_restricted_percent_after_ten_minutes"`
+	LastAfter       Spread     `json:"near_last_restriction_seconds_afterwards"`
 	Rules           []RuleMean `json:"rules"`
 }
 
@@ -86,7 +88,7 @@ func Summarize(runs []Run) []Summary {
 }
 
 func (s *Summary) add(r Run) {
-	a, l, after := r.Score.Attack, r.Score.Legit, r.Score.After
+	a, l, near, after := r.Score.Attack, r.Score.Legit, r.Score.Near, r.Score.After
 	s.Seeds++
 	n := float64(s.Seeds)
 	s.AttackRequests += (float64(a.Requests) - s.AttackRequests) / n
@@ -100,8 +102,10 @@ func (s *Summary) add(r Run) {
 	s.SentBefore.add(float64(a.SentBefore), 1)
 	s.Refused.add(percent(float64(l.Refused), float64(l.Requests)), 1)
 	s.SteppedUp.add(percent(float64(l.SteppedUp), float64(l.Requests)), 1)
-	s.RefusedKnown.add(float64(l.RefusedKnown), 1)
-	s.RefusedAfter.add(percent(float64(after.Refused), float64(after.Requests)), 1)
+	s.RefusedKnown.add(float64(l.OthersKnown), 1)
+	s.NearRefused.add(percent(float64(near.Refused), float64(near.Requests)), 1)
+	s.NearSteppedUp.add(percent(float64(near.SteppedUp), float64(near.Requests)), 1)
+	s.LateAfter.add(percent(float64(after.Late), float64(after.Requests)), 1)
 	s.LastAfter.add(orNever(after.Last-r.Span.To), 1)
 }
 
@@ -123,7 +127,7 @@ func orNever(v float64) float64 {
 func Headings() []string {
 	return []string{
 		"SCENARIO", "ATTACK", "SENT", "BLOCKED %", "LOST $", "OF NORMAL %", "FIRST s", "AFTER TEXTS",
-		"PEOPLE", "REFUSED %", "STEP-UP %", "KNOWN REFUSED", "REFUSED % AFTER", "LAST s AFTER",
+		"PEOPLE", "REFUSED %", "STEP-UP %", "KNOWN REFUSED", "NEAR REFUSED %", "NEAR STEP-UP %", "LATE %", "LAST s",
 	}
 }
 
@@ -140,7 +144,7 @@ func (s Summary) Cells() []string {
 		s.Scenario, fmt.Sprintf("%.0f", s.AttackRequests), attack(s.AttackSent, "%.0f"), attack(s.Blocked, "%.2f"),
 		attack(s.Lost, "%.2f"), attack(s.LossOfNormal, "%.2f"), attack(s.RestrictedAfter, "%.1f"), attack(s.SentBefore, "%.0f"),
 		fmt.Sprintf("%.0f", s.Legit), s.cell(s.Refused, "%.3f"), s.cell(s.SteppedUp, "%.3f"), s.cell(s.RefusedKnown, "%.0f"),
-		s.cell(s.RefusedAfter, "%.3f"), s.cell(s.LastAfter, "%.0f"),
+		s.cell(s.NearRefused, "%.2f"), s.cell(s.NearSteppedUp, "%.2f"), s.cell(s.LateAfter, "%.3f"), s.cell(s.LastAfter, "%.0f"),
 	}
 }
 

@@ -49,9 +49,12 @@ func (e *Event) aim(p *place, in string, last int) {
 	e.Phone, e.Price, e.Priced = p.number(in, last), p.price, true
 }
 
+// within is the range that the event's number is of.
+func (e *Event) within() string { return e.Phone[1 : len(e.Phone)-6] }
+
 // sequence is every number of four blocks, one after the other, from one address.
-func sequence(p *place, r *rand.Rand) func(*Event, int) {
-	in, first, from := p.any(r), r.IntN(96)*10000, p.homeAddress(r)
+func sequence(p *place, in string, r *rand.Rand) func(*Event, int) {
+	first, from := r.IntN(96)*10000, p.homeAddress(r)
 	return func(e *Event, n int) {
 		e.aim(p, in, first+n%40000)
 		e.IP = from

@@ -24,6 +24,9 @@ type Event struct {
 	Converts bool    // the code, if one comes, is entered
 	After    float64 // so many seconds later
 	Passes   bool    // a step-up
+	// Near says that an attack or an outage concerns the number's range, or where it
+	// is about countries, its country. It is for scoring, and in no trace.
+	Near bool
 }
 
 // AppendJSON appends the event as a line of a trace, with its end of line.

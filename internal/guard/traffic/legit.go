@@ -31,6 +31,7 @@ type people struct {
 	count int
 	known int                     // numbers that have signed in before
 	bend  func(*Event) bool       // what befalls a request; true where people ask twice as often again
+	near  func(*Event) bool       // whether it is near what happens
 	level func(t float64) float64 // how many more there are at a time; nil for the day's course
 	most  float64                 // the highest of those
 	fresh bool                    // all are new
@@ -150,6 +151,7 @@ func (g *people) person() Event {
 	} else {
 		g.regular(&e, g.r.IntN(g.known))
 	}
+	e.Near = g.near != nil && g.near(&e)
 	g.answer(&e)
 	return e
 }

@@ -3,6 +3,7 @@ package traffic
 import (
 	"iter"
 	"math"
+	"slices"
 )
 
 // Options are what all scenarios share.
@@ -78,6 +79,25 @@ type plan struct {
 	Span
 	people  []*people
 	sources []source
+}
+
+// nearRange and nearCountries say which people it is near to.
+func (p *plan) nearRange(in string) {
+	p.near(func(e *Event) bool { return e.within() == in })
+}
+
+func (p *plan) nearCountries(places []*place) {
+	for _, g := range p.people {
+		if slices.ContainsFunc(places, func(c *place) bool { return c.iso == g.iso }) {
+			g.near = func(*Event) bool { return true }
+		}
+	}
+}
+
+func (p *plan) near(is func(*Event) bool) {
+	for _, g := range p.people {
+		g.near = is
+	}
 }
 
 type source interface {
@@ -192,8 +212,7 @@ func lasting(seconds float64) func(Options) float64 {
 	return func(Options) float64 { return seconds }
 }
 
-// dear are the countries of S4, costly those where a text costs three cents or
-// more and real people live.
+// dear are the countries of S4.
 var dear = []string{"UZ", "AZ", "DZ", "TN", "ML", "GP", "NC"}
 
 func (p *plan) costly() (all []*place) {
@@ -219,6 +238,7 @@ func (p *plan) inRange(iso string, fullest bool) func(*Event, int) {
 	if fullest {
 		in = at.ranges[0]
 	}
+	p.nearRange(in)
 	return oneRange(at, in, r, newBots(p.world, r, 20000))
 }
 
@@ -234,9 +254,10 @@ func (p *plan) steady(rate float64, paid bool, strike func(*Event, int)) {
 // less for half an hour.
 func (p *plan) crowd() {
 	at := p.place("BR")
+	p.nearCountries([]*place{at})
 	flash := &people{
 		place: at, r: p.random("crowd", 0), rate: 100, most: 1, at: p.From, end: p.From + 1800,
-		fresh: true, name: "crowd",
+		fresh: true, name: "crowd", near: func(*Event) bool { return true },
 		level: func(t float64) float64 {
 			if t -= p.From; t < 90 {
 				return t / 90
@@ -259,8 +280,9 @@ func (p *plan) outage() {
 		if g.iso != "IN" {
 			continue
 		}
+		g.near = func(e *Event) bool { return out[e.within()] }
 		g.bend = func(e *Event) bool {
-			hit := e.T >= p.From && e.T < p.To && out[e.Phone[1:len(e.Phone)-6]]
+			hit := e.T >= p.From && e.T < p.To && out[e.within()]
 			e.Converts = e.Converts && !hit
 			return hit
 		}
@@ -269,6 +291,7 @@ func (p *plan) outage() {
 
 // silence has no code that is entered heard of.
 func (p *plan) silence() {
+	p.near(func(*Event) bool { return true })
 	for _, g := range p.people {
 		g.bend = func(e *Event) bool {
 			hit := e.T >= p.From && e.T < p.To
@@ -337,11 +360,13 @@ func attacks(paid bool) []Scenario {
 	s2Home := func(p *plan) { p.bounded(5, paid, p.inRange("GB", false)) }
 	s4 := func(p *plan) {
 		r := p.random("dear", 0)
+		p.nearCountries(p.named(dear))
 		p.bounded(20, paid, spread(p.named(dear), r, newBots(p.world, r, 20000)))
 	}
 	slow := func(rate float64) func(*plan) {
 		return func(p *plan) {
 			r := p.random("slow", 0)
+			p.nearCountries(p.costly())
 			p.steady(rate, paid, spread(p.costly(), r, newBots(p.world, r, 50000)))
 		}
 	}
@@ -351,7 +376,10 @@ func attacks(paid bool) []Scenario {
 		}
 	}
 	add(Scenario{Name: "S1", About: "36,000 numbers of four blocks one after the other, from one address", length: burst(5), build: func(p *plan) {
-		p.bounded(5, paid, sequence(p.place("ID"), p.random("range", 0)))
+		r, at := p.random("range", 0), p.place("ID")
+		in := at.any(r)
+		p.nearRange(in)
+		p.bounded(5, paid, sequence(at, in, r))
 	}})
 	add(Scenario{Name: "S2", About: "a botnet on one range, five a second", length: burst(5), build: s2})
 	add(Scenario{Name: "S3-0.025", About: "slow, over thirteen countries, 0.025 a second for twelve hours", length: lasting(12 * 3600), build: slow(.025)})
@@ -360,6 +388,7 @@ func attacks(paid bool) []Scenario {
 	add(Scenario{Name: "S3-0.5", About: "slow, 0.5 a second", length: lasting(12 * 3600), build: slow(.5)})
 	add(Scenario{Name: "S3m", About: "slow, 0.5 a second, countries and ranges as real people's", length: lasting(12 * 3600), build: func(p *plan) {
 		r := p.random("slow", 0)
+		p.near(func(*Event) bool { return true })
 		p.steady(.5, paid, mimic(p.places, r, newBots(p.world, r, 50000)))
 	}})
 	add(Scenario{Name: "S4", About: "seven dear countries, twenty a second", length: burst(20), build: s4})
