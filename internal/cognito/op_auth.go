@@ -14,16 +14,28 @@ type authenticationResultType struct {
 	RefreshToken string `json:",omitzero"`
 	ExpiresIn    int
 	TokenType    string
+
+	NewDeviceMetadata *newDeviceMetadataType `json:",omitzero"`
+}
+
+// newDeviceMetadataType names a device that signs in for the first time.
+type newDeviceMetadataType struct {
+	DeviceKey      string
+	DeviceGroupKey string
 }
 
 func tokensOut(t *userpool.Tokens) *authenticationResultType {
 	if t == nil {
 		return nil
 	}
-	return &authenticationResultType{
+	out := &authenticationResultType{
 		AccessToken: t.Access, IdToken: t.ID, RefreshToken: t.Refresh,
 		ExpiresIn: t.ExpiresIn, TokenType: "Bearer",
 	}
+	if d := t.NewDevice; d != nil {
+		out.NewDeviceMetadata = &newDeviceMetadataType{DeviceKey: d.Key, DeviceGroupKey: d.Group}
+	}
+	return out
 }
 
 type initiateAuthInput struct {
@@ -128,7 +140,7 @@ type getTokensFromRefreshTokenInput struct {
 	ClientId       *string
 	ClientSecret   *string
 	RefreshToken   *string
-	DeviceKey      *string // devices are not remembered
+	DeviceKey      *string
 	ClientMetadata textMap
 }
 
@@ -144,6 +156,7 @@ type getTokensFromRefreshTokenOutput struct {
 }
 
 func (a *API) getTokensFromRefreshToken(ctx context.Context, c userpool.Caller, in *getTokensFromRefreshTokenInput) (*getTokensFromRefreshTokenOutput, error) {
+	c.Device = value(in.DeviceKey)
 	tokens, err := a.service.GetTokensFromRefreshToken(ctx, userpool.RefreshRequest{
 		Caller:         c,
 		ClientID:       userpool.ClientID(value(in.ClientId)),

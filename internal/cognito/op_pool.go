@@ -124,6 +124,9 @@ func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 	if u := in.UserAttributeUpdateSettings; u != nil {
 		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate
 	}
+	if d := in.DeviceConfiguration; d != nil {
+		s.Devices = &userpool.DeviceSettings{ChallengeNew: d.ChallengeRequiredOnNewDevice, OnPrompt: d.DeviceOnlyRememberedOnUserPrompt}
+	}
 	s.Tags = in.UserPoolTags
 	triggers, err := in.LambdaConfig.triggers()
 	if err != nil {

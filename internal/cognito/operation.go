@@ -65,6 +65,8 @@ func op[In any, P request[In], Out any](name string, who access, fn func(context
 			return nil, err
 		}
 		noteRequest(ctx, in)
+		c.Told = takeTold(in)
+		c.Device = deviceOf(in, c.Told)
 		out, err := fn(ctx, c, in)
 		noteSubject(web.EventOf(ctx), in, err)
 		if err != nil {

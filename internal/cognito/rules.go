@@ -16,6 +16,9 @@ var (
 	session          = rule{min: 20, max: 2048, secret: true}
 	jwtOrHandle      = rule{min: 1, pattern: whole(`[A-Za-z0-9-_=.]+`), secret: true}
 	deviceKey        = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)}
+	deviceName       = rule{min: 1, max: 1024}
+	// deviceSecret is base64 of an SRP verifier or salt; the bound is ours.
+	deviceSecret = rule{max: 2048, secret: true}
 
 	userPoolID       = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
 	resourceName     = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
@@ -58,6 +61,7 @@ var (
 		"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}}
 	messageAction     = rule{enum: []string{"RESEND", "SUPPRESS"}}
 	deliveryMedium    = rule{enum: []string{"SMS", "EMAIL"}}
+	deviceRemembered  = rule{enum: []string{isRemembered, notRemembered}}
 	verifiedAttribute = rule{enum: []string{"phone_number", "email"}}
 	aliasAttribute    = rule{enum: []string{"phone_number", "email", "preferred_username"}}
 	firstFactor       = rule{enum: []string{"PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "SOFTWARE_TOKEN"}}

@@ -144,7 +144,7 @@ func TestAudit_SignIn_IsToldAsAnOperatorThinksOfIt(t *testing.T) {
 		check("RespondToAuthChallenge", `anonymous refused CodeMismatch {"answered":"CUSTOM_CHALLENGE","challenge":"CUSTOM_CHALLENGE"}`)
 		done, err := w.respond("CUSTOM_CHALLENGE", again.Session, map[string]string{"USERNAME": *up.UserSub, "ANSWER": w.code(asha)})
 		w.must(err)
-		signedIn := check("RespondToAuthChallenge", `user success  {"answered":"CUSTOM_CHALLENGE","signed_in":true}`)
+		signedIn := check("RespondToAuthChallenge", `user success  {"answered":"CUSTOM_CHALLENGE","device":"new","signed_in":true}`)
 		if signedIn.Actor != *up.UserSub || string(signedIn.UserID) != *up.UserSub || string(signedIn.ClientID) != w.client || string(signedIn.PoolID) != w.pool ||
 			signedIn.NameHash != signUp.NameHash || signedIn.NameHash == "" || signedIn.Masked != "+********3210" || signedIn.Address != "203.0.113.7" {
 			t.Errorf("the row of a sign-in: %+v, of its sign-up: %+v", signedIn, signUp)

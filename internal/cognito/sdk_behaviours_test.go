@@ -182,6 +182,30 @@ var plays = []play{
 	{name: "ConfirmSignUp with somebody else's verified alias", pool: aliasPool, run: func(w *world) string { return w.alias(false, 0) }},
 	{name: "ConfirmSignUp with ForceAliasCreation and somebody else's verified alias", pool: aliasPool, run: func(w *world) string { return w.alias(true, 0) }},
 	{name: "ConfirmSignUp with ForceAliasCreation, the owner's last sign-in 91 days ago", pool: aliasPool, run: func(w *world) string { return w.alias(true, 91*24*time.Hour) }},
+	{name: "The tokens of a sign-in, DeviceConfiguration unset", run: func(w *world) string {
+		return newDevice(w.member(asha, ""))
+	}},
+	{name: "The tokens of a sign-in, DeviceConfiguration set", pool: devicePool, run: func(w *world) string {
+		return newDevice(w.member(asha, ""))
+	}},
+	{name: "A right code with a DEVICE_KEY that is nobody's", pool: devicePool, run: func(w *world) string {
+		w.member(asha, "")
+		auth, err := w.initiate("CUSTOM_AUTH", nil, map[string]string{"USERNAME": asha, "DEVICE_KEY": noDevice})
+		w.must(err)
+		done, err := w.respond("CUSTOM_CHALLENGE", auth.Session, map[string]string{"USERNAME": asha, "ANSWER": w.code(asha), "DEVICE_KEY": noDevice})
+		if err != nil {
+			return said(err, "")
+		}
+		return newDevice(done.AuthenticationResult)
+	}},
+	{name: "A refresh without the DEVICE_KEY of its sign-in", pool: devicePool, run: func(w *world) string {
+		_, err := w.initiate("REFRESH_TOKEN_AUTH", nil, map[string]string{"REFRESH_TOKEN": *w.member(asha, "").RefreshToken})
+		return said(err, "tokens")
+	}},
+	{name: "ListDevices, DeviceConfiguration unset", run: func(w *world) string {
+		_, err := w.sdk.ListDevices(w.ctx, &cip.ListDevicesInput{AccessToken: w.member(asha, "").AccessToken})
+		return said(err, "200")
+	}},
 	{name: "Codes of two InitiateAuth calls of one device", run: func(w *world) string {
 		w.member(asha, "")
 		var codes []string
@@ -289,6 +313,20 @@ var plays = []play{
 		w.must(err)
 		return fmt.Sprint(len(w.codeAt("asha@example.com")))
 	}},
+}
+
+const noDevice = "us-east-1_8cf2fd77-987c-470e-9934-7cde10246676"
+
+func devicePool(in *cip.CreateUserPoolInput) {
+	in.DeviceConfiguration = &types.DeviceConfigurationType{}
+}
+
+// newDevice says whether tokens came with a new device.
+func newDevice(r *types.AuthenticationResultType) string {
+	if r.NewDeviceMetadata == nil {
+		return "tokens"
+	}
+	return "tokens, with NewDeviceMetadata"
 }
 
 func (w *world) changeNumber(tokens *types.AuthenticationResultType, to string) error {

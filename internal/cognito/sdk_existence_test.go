@@ -41,10 +41,11 @@ func respond(challenge, responses string) ask {
 
 var (
 	srpA        = `,"SRP_A":"` + strings.Repeat("4a", 300) + `"`
+	device      = `,"DEVICE_KEY":"us-east-1_8cf2fd77-987c-470e-9934-7cde10246676"`
 	choose      = initiate("USER_AUTH", "")
 	wrongSignUp = named("ConfirmSignUp", `,"ConfirmationCode":"000000"`)
 	wrongReset  = named("ConfirmForgotPassword", `,"ConfirmationCode":"000000","Password":"`+otherPass+`"`)
-	wrongAnswer = respond("CUSTOM_CHALLENGE", `,"ANSWER":"000000"`)
+	wrongAnswer = respond("CUSTOM_CHALLENGE", `,"ANSWER":"000000"`+device)
 	wrongSMS    = respond("SMS_OTP", `,"SMS_OTP_CODE":"000000"`)
 	wrongEmail  = respond("EMAIL_OTP", `,"EMAIL_OTP_CODE":"000000"`)
 	wrongProof  = respond("PASSWORD_VERIFIER", `,"PASSWORD_CLAIM_SECRET_BLOCK":"BLOCK","PASSWORD_CLAIM_SIGNATURE":"`+strings.Repeat("A", 43)+`=","TIMESTAMP":"CLOCK"`)
@@ -55,19 +56,19 @@ var questions = []question{
 	{"SignUp of another name", []ask{{"SignUp", `{"ClientId":"CLIENT","Username":"other-SOMEBODY","Password":"` + pass + `"ATTRS}`}}},
 	{"ConfirmSignUp", []ask{wrongSignUp, wrongSignUp}},
 	{"ResendConfirmationCode", []ask{named("ResendConfirmationCode", "")}},
-	{"ForgotPassword", []ask{named("ForgotPassword", ""), named("ForgotPassword", ""), wrongReset, wrongReset, wrongReset, wrongReset, wrongReset, wrongReset}},
+	{"ForgotPassword", []ask{named("ForgotPassword", `,"ClientMetadata":{"bellhop:device":"us-east-1_0"}`), named("ForgotPassword", ""), wrongReset, wrongReset, wrongReset, wrongReset, wrongReset, wrongReset}},
 	{"ConfirmForgotPassword", []ask{wrongReset, wrongReset}},
-	{"CUSTOM_AUTH", []ask{initiate("CUSTOM_AUTH", ""), wrongAnswer, wrongAnswer, wrongAnswer}},
+	{"CUSTOM_AUTH", []ask{initiate("CUSTOM_AUTH", device), wrongAnswer, wrongAnswer, wrongAnswer}},
 	{"CUSTOM_AUTH with a password", []ask{initiate("CUSTOM_AUTH", `,"CHALLENGE_NAME":"SRP_A"`+srpA), wrongProof}},
 	{"SMS_OTP chosen", []ask{choose, respond("SELECT_CHALLENGE", `,"ANSWER":"SMS_OTP"`), wrongSMS}},
 	{"EMAIL_OTP chosen", []ask{choose, respond("SELECT_CHALLENGE", `,"ANSWER":"EMAIL_OTP"`), wrongEmail}},
 	{"PASSWORD chosen", []ask{choose, respond("SELECT_CHALLENGE", `,"ANSWER":"PASSWORD","PASSWORD":"wrong-Pass-1"`)}},
 	{"PASSWORD_SRP chosen", []ask{choose, respond("SELECT_CHALLENGE", `,"ANSWER":"PASSWORD_SRP"`+srpA), wrongProof}},
-	{"SMS_OTP", []ask{initiate("USER_AUTH", `,"PREFERRED_CHALLENGE":"SMS_OTP"`), wrongSMS, wrongSMS, wrongSMS, wrongSMS, wrongSMS, wrongSMS}},
+	{"SMS_OTP", []ask{initiate("USER_AUTH", `,"PREFERRED_CHALLENGE":"SMS_OTP"`+device), wrongSMS, wrongSMS, wrongSMS, wrongSMS, wrongSMS, wrongSMS}},
 	{"EMAIL_OTP", []ask{initiate("USER_AUTH", `,"PREFERRED_CHALLENGE":"EMAIL_OTP"`), wrongEmail}},
 	{"PASSWORD", []ask{initiate("USER_AUTH", `,"PREFERRED_CHALLENGE":"PASSWORD","PASSWORD":"wrong-Pass-1"`)}},
 	{"USER_PASSWORD_AUTH", []ask{initiate("USER_PASSWORD_AUTH", `,"PASSWORD":"wrong-Pass-1"`)}},
-	{"USER_SRP_AUTH", []ask{initiate("USER_SRP_AUTH", srpA), wrongProof}},
+	{"USER_SRP_AUTH", []ask{initiate("USER_SRP_AUTH", srpA+device), wrongProof}},
 }
 
 // person is somebody, or nobody: what he would be called by. Names of one

@@ -41,7 +41,10 @@ func TestSDK_ClientMetadata_ReachesTheFunctions(t *testing.T) {
 			w.functions.events = nil
 			<-time.NewTimer(time.Minute).C // of the bubble's time: past the resend gap
 		}
-		meta := func(operation string) map[string]string { return map[string]string{"from": operation} }
+		// What is for Bellhop itself reaches no function.
+		meta := func(operation string) map[string]string {
+			return map[string]string{"from": operation, "bellhop:device": "us-east-1_0", "bellhop:step-up": "proof"}
+		}
 
 		_, err = w.sdk.SignUp(w.ctx, &cip.SignUpInput{
 			ClientId: &w.client, Username: new(asha), Password: new(pass), ClientMetadata: meta("SignUp"),

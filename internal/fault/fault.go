@@ -16,37 +16,39 @@ type Kind uint8
 
 // The kinds. Where Amazon Cognito has a name for the fact, it is Cognito's.
 const (
-	Internal              Kind = iota // our fault; the message is never shown
-	Unavailable                       // overloaded or stopping; the same call may succeed later
-	InvalidParameter                  // a value that breaks a rule of shape or of the pool
-	NotAuthorized                     // wrong credentials, session, token, or not permitted
-	ResourceNotFound                  // unknown pool, client or other configured thing
-	UserNotFound                      // no such user, where the caller may know
-	UsernameExists                    // sign-up or creation with a taken name
-	GroupExists                       // a group of that name is there
-	AliasExists                       // a sign-in value that another user holds
-	UserNotConfirmed                  // the user has not confirmed the sign-up
-	PasswordResetRequired             // an administrator asked for a new password
-	CodeMismatch                      // wrong code
-	ExpiredCode                       // code expired, used, or never sent
-	CodeDeliveryFailure               // the message cannot be handed to a sender
-	InvalidPassword                   // the password breaks the pool's policy
-	PasswordHistory                   // the password is one that the user had before
-	LimitExceeded                     // a budget of this user or number is spent
-	TooManyRequests                   // a budget of an address, prefix or purse is spent
-	StepUpRequired                    // more proof is wanted before a text is sent
-	UnsupportedUserState              // the user's status does not allow the operation
-	RefreshTokenReuse                 // a rotated refresh token was used after its grace
-	UnsupportedTokenType              // RevokeToken got something else than a refresh token
-	UnsupportedOperation              // the client or this server does not do that
-	Unauthorized                      // RevokeToken by another client
-	UserPoolTagging                   // tags beyond what a pool may carry
-	Conflict                          // an id that is taken, two writes at once
-	InvalidOAuthFlow                  // OAuth flows that a client cannot have together
-	ScopeDoesNotExist                 // a client asks for an OAuth scope that nobody knows
-	UserLambdaValidation              // a trigger of the pool says no
-	UnexpectedLambda                  // a trigger could not be called, or did not answer in time
-	InvalidLambdaResponse             // a trigger answered what is no answer
+	Internal                     Kind = iota // our fault; the message is never shown
+	Unavailable                              // overloaded or stopping; the same call may succeed later
+	InvalidParameter                         // a value that breaks a rule of shape or of the pool
+	NotAuthorized                            // wrong credentials, session, token, or not permitted
+	ResourceNotFound                         // unknown pool, client or other configured thing
+	UserNotFound                             // no such user, where the caller may know
+	UsernameExists                           // sign-up or creation with a taken name
+	GroupExists                              // a group of that name is there
+	DeviceKeyExists                          // a device that was confirmed before
+	AliasExists                              // a sign-in value that another user holds
+	UserNotConfirmed                         // the user has not confirmed the sign-up
+	PasswordResetRequired                    // an administrator asked for a new password
+	CodeMismatch                             // wrong code
+	ExpiredCode                              // code expired, used, or never sent
+	CodeDeliveryFailure                      // the message cannot be handed to a sender
+	InvalidPassword                          // the password breaks the pool's policy
+	PasswordHistory                          // the password is one that the user had before
+	LimitExceeded                            // a budget of this user or number is spent
+	TooManyRequests                          // a budget of an address, prefix or purse is spent
+	StepUpRequired                           // more proof is wanted before a text is sent
+	UnsupportedUserState                     // the user's status does not allow the operation
+	RefreshTokenReuse                        // a rotated refresh token was used after its grace
+	UnsupportedTokenType                     // RevokeToken got something else than a refresh token
+	UnsupportedOperation                     // the client or this server does not do that
+	Unauthorized                             // RevokeToken by another client
+	UserPoolTagging                          // tags beyond what a pool may carry
+	Conflict                                 // an id that is taken, two writes at once
+	InvalidUserPoolConfiguration             // the pool is not set up for what is asked
+	InvalidOAuthFlow                         // OAuth flows that a client cannot have together
+	ScopeDoesNotExist                        // a client asks for an OAuth scope that nobody knows
+	UserLambdaValidation                     // a trigger of the pool says no
+	UnexpectedLambda                         // a trigger could not be called, or did not answer in time
+	InvalidLambdaResponse                    // a trigger answered what is no answer
 
 	kinds // their number
 )
@@ -64,7 +66,7 @@ func Kinds() []Kind {
 var names = [kinds]string{
 	Internal: "Internal", Unavailable: "Unavailable", InvalidParameter: "InvalidParameter",
 	NotAuthorized: "NotAuthorized", ResourceNotFound: "ResourceNotFound", UserNotFound: "UserNotFound",
-	UsernameExists: "UsernameExists", GroupExists: "GroupExists", PasswordHistory: "PasswordHistory", AliasExists: "AliasExists", UserNotConfirmed: "UserNotConfirmed",
+	UsernameExists: "UsernameExists", GroupExists: "GroupExists", DeviceKeyExists: "DeviceKeyExists", PasswordHistory: "PasswordHistory", AliasExists: "AliasExists", UserNotConfirmed: "UserNotConfirmed",
 	PasswordResetRequired: "PasswordResetRequired", CodeMismatch: "CodeMismatch", ExpiredCode: "ExpiredCode",
 	CodeDeliveryFailure: "CodeDeliveryFailure", InvalidPassword: "InvalidPassword", LimitExceeded: "LimitExceeded",
 	TooManyRequests: "TooManyRequests", StepUpRequired: "StepUpRequired", UnsupportedUserState: "UnsupportedUserState",
@@ -72,7 +74,7 @@ var names = [kinds]string{
 	UnsupportedOperation: "UnsupportedOperation", Unauthorized: "Unauthorized", UserPoolTagging: "UserPoolTagging",
 	Conflict: "Conflict", InvalidOAuthFlow: "InvalidOAuthFlow", ScopeDoesNotExist: "ScopeDoesNotExist",
 	UserLambdaValidation: "UserLambdaValidation", UnexpectedLambda: "UnexpectedLambda",
-	InvalidLambdaResponse: "InvalidLambdaResponse",
+	InvalidLambdaResponse: "InvalidLambdaResponse", InvalidUserPoolConfiguration: "InvalidUserPoolConfiguration",
 }
 
 // String returns the kind's name, for logs and the audit trail.

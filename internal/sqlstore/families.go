@@ -9,10 +9,10 @@ import (
 
 const (
 	familyColumns = `id, pool_id, client_id, user_id, generation, auth_time, created_at, expires_at,
-		rotated_at, revoked_at`
+		rotated_at, revoked_at, device_key`
 
 	sqlInsertFamily = `insert into families (` + familyColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`
 	sqlFamily        = `select ` + familyColumns + ` from families where id = $1`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
 		where id = $1 and generation = $2 and revoked_at = 0 and expires_at > $3`
@@ -25,7 +25,7 @@ const (
 
 func scanFamily(r row) (f userpool.Family, err error) {
 	err = r.Scan(&f.ID, &f.PoolID, &f.ClientID, &f.UserID, &f.Generation, moment{&f.AuthTime},
-		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt})
+		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt}, &f.DeviceKey)
 	return f, err
 }
 
@@ -35,7 +35,7 @@ func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
 		return err
 	}
 	return t.insert(ctx, sqlInsertFamily, f.ID, f.PoolID, f.ClientID, f.UserID, f.Generation, millis(f.AuthTime),
-		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt))
+		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt), f.DeviceKey)
 }
 
 func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family, error) {

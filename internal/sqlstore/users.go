@@ -156,6 +156,7 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		t.DeleteSessions(ctx, pool, string(id)),
 		t.DeleteChallenges(ctx, pool, string(id)),
 		t.deleteFamilies(ctx, pool, id),
+		t.DeleteDevices(ctx, pool, id),
 		t.ClearPasswordLock(ctx, pool, string(id)),
 		t.run(ctx, sqlForgetMasks, id, pool),
 		t.run(ctx, sqlRetireUser, pool, id),

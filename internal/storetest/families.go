@@ -10,7 +10,7 @@ import (
 
 func (e *env) newFamily(id userpool.FamilyID, user userpool.UserID) userpool.Family {
 	return userpool.Family{
-		ID: id, PoolID: e.pool, ClientID: e.client, UserID: user, Generation: 7,
+		ID: id, PoolID: e.pool, ClientID: e.client, UserID: user, DeviceKey: "us-east-1_device", Generation: 7,
 		AuthTime: e.in(-time.Second), CreatedAt: e.now, ExpiresAt: e.in(720 * time.Hour),
 	}
 }

@@ -41,8 +41,11 @@ func (e *env) sealedWorld() {
 	key.Private = "old key"
 	access := e.newAccessKey("access")
 	access.Secret = "old access"
+	device := e.newDevice("device", "sub")
+	device.Verifier = "old device"
 	e.insertUser(user)
 	e.insertAccessKeys(access)
+	e.insertDevices(device, e.freshDevice("not confirmed", "sub"))
 	for _, insert := range []func(tx userpool.Tx) error{
 		func(tx userpool.Tx) error { return tx.InsertRegistration(e.ctx, reg) },
 		func(tx userpool.Tx) error { return tx.InsertClient(e.ctx, client) },
@@ -66,6 +69,7 @@ var sealedTexts = map[userpool.SealedKind][]string{
 	userpool.SealedSignUpPasswords:  {"sub of reg", "old sign-up"},
 	userpool.SealedPasswords:        {"sub", "old verifier"},
 	userpool.SealedEarlierPasswords: {"sub", "old first", "old second"},
+	userpool.SealedDevices:          {"device", "old device"},
 }
 
 func anew(texts []string) []string {

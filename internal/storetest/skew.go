@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
@@ -52,6 +53,20 @@ var endings = []ending{
 		func(e *env, tx userpool.Tx, id string) bool {
 			f, err := tx.Family(e.ctx, userpool.FamilyID(id))
 			return err == nil && f.RevokedAt.IsZero()
+		},
+	},
+	{
+		"devices",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			return tx.InsertDevice(e.ctx, e.newDevice(id, sub))
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeleteDevices(e.ctx, e.pool, sub)
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			sub, _, _ := strings.Cut(id, "-")
+			_, err := tx.Device(e.ctx, e.pool, userpool.UserID(sub), id)
+			return err == nil
 		},
 	},
 	sessions("sessions", userpool.Session{History: []challenge.Entry{{}}}),

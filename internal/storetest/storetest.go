@@ -33,10 +33,12 @@ var verbRaces = []string{
 	"ClaimMatured/by many gives each line to one",
 	"ClaimMessages/by many gives each message to one",
 	"ClaimStockKey/gives a key to one of many",
+	"ConfirmDevice/has one winner, of the user's own",
 	"ConsumeChallenge/has one winner and keeps the first time",
 	"ConsumeSession/has one winner, who is seen to have used it",
 	"CountPasswordFailure/by many counts each",
 	"DeleteAccessKey/removes the one, once",
+	"DeleteDevice/removes the one, once",
 	"InsertGroup/of one name by many has one winner",
 	"InsertUser/of one name by many has one winner",
 	"MarkSent/counts a send once",
@@ -78,7 +80,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases,
+		deviceCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases,
 	} {
 		all = append(all, group...)
 	}

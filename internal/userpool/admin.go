@@ -433,6 +433,9 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			if err := tx.RevokeFamilies(ctx, pool, u.ID, at); err != nil {
 				return fmt.Errorf("end families: %w", err)
 			}
+			if err := tx.DeleteDevices(ctx, pool, u.ID); err != nil {
+				return fmt.Errorf("forget devices: %w", err)
+			}
 		}
 		u.setPassword(t.pool, verifier, at)
 		u.Pending = nil

@@ -206,7 +206,7 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 	if err := s.returnStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
 		return step{}, nil, err
 	}
-	next, err := s.grant(ctx, tx, rep.client, u, rep.at)
+	next, err := s.grant(ctx, tx, rep.turn(), u)
 	next.Confirmed = made
 	return next, nil, err
 }
@@ -240,6 +240,9 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 		u = u.bare(to)
 		if err := signOut(ctx, tx, u, at); err != nil {
 			return u, err
+		}
+		if err := tx.DeleteDevices(ctx, u.PoolID, u.ID); err != nil { // somebody else's, for all that is known
+			return u, fmt.Errorf("forget devices: %w", err)
 		}
 		u.SignedOutAt = at
 	}

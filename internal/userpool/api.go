@@ -18,6 +18,12 @@ type Caller struct {
 	// Body is a hash over operation and body, so that only an identical
 	// request can be a repeat.
 	Body string
+	// Device is the device key that the request gives, "" for none. It may be
+	// anybody's and made up: what it is worth knownDevice says.
+	Device string
+	// Told is what the request's ClientMetadata tells Bellhop itself, by its keys
+	// without their "bellhop:". No function of a pool is given any of it.
+	Told map[string]string
 
 	counted bool // the start of what is asked for has been counted
 }
@@ -139,7 +145,15 @@ type AuthResult struct {
 // the client keeps the one it has.
 type Tokens struct {
 	ID, Access, Refresh string
-	ExpiresIn           int // seconds, of the access token
+	ExpiresIn           int        // seconds, of the access token
+	NewDevice           *NewDevice // of a sign-in from a device that had no key, else nil
+}
+
+// NewDevice names a device that signs in for the first time (Cognito's
+// NewDeviceMetadata).
+type NewDevice struct {
+	Key   string `json:"key"`
+	Group string `json:"group"`
 }
 
 // RefreshRequest exchanges a refresh token (GetTokensFromRefreshToken).
@@ -257,6 +271,12 @@ type NewUser struct {
 //	ConfirmForgotPassword(ctx, ConfirmForgotPasswordRequest) error
 //	DeleteUser(ctx, accessToken string) error
 //
+//	ConfirmDevice(ctx, DeviceConfirmation) (askUser bool, err error)
+//	GetDevice(ctx, accessToken, key string) (Device, error)
+//	ListDevices(ctx, accessToken string, limit int, token string) (DevicePage, error)
+//	UpdateDeviceStatus(ctx, accessToken, key string, remembered *bool) error
+//	ForgetDevice(ctx, accessToken, key string) error
+//
 //	CreateUserPool(ctx, NewPool) (Pool, error)
 //	DescribeUserPool(ctx, PoolID) (Pool, error)
 //	UpdateUserPool(ctx, PoolUpdate) error
@@ -286,6 +306,10 @@ type NewUser struct {
 //	AdminDisableUser(ctx, PoolID, username string) error
 //	AdminEnableUser(ctx, PoolID, username string) error
 //	AdminDeleteUser(ctx, PoolID, username string) error
+//	AdminGetDevice(ctx, PoolID, username, key string) (Device, error)
+//	AdminListDevices(ctx, PoolID, username string, limit int, token string) (DevicePage, error)
+//	AdminUpdateDeviceStatus(ctx, PoolID, username, key string, remembered *bool) error
+//	AdminForgetDevice(ctx, PoolID, username, key string) error
 //
 //	JWKS(ctx, PoolID) ([]byte, error)  the pool's key set document
 //	Issuer(PoolID) string

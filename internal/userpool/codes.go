@@ -46,6 +46,7 @@ type codeRequest struct {
 	client       Client
 	subject      string
 	registration RegistrationID
+	existing     UserID // of a sign-up that signs a user in, "" else
 	purpose      Purpose
 	to           Contact
 	caller       Caller
@@ -60,6 +61,9 @@ type codeRequest struct {
 	source  trigger.Source
 	user    User
 }
+
+// owner is the user whose device may ask for the code, if he is one.
+func (r codeRequest) owner() UserID { return orElse(r.existing, UserID(r.subject)) }
 
 // tries and digits follow from the purpose and the pool's behaviour.
 func (r codeRequest) tries() int {
@@ -239,9 +243,13 @@ func (s *Service) canSend(r codeRequest) error {
 // sent a code of its own, and the ones before live on. A spent budget is an error, which must
 // roll the transaction back.
 func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge, error) {
+	requester, err := s.requesterOf(ctx, tx, r.pool.ID, r.owner(), r.caller, r.at)
+	if err != nil {
+		return Challenge{}, err
+	}
 	fresh := Challenge{
 		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
-		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: r.caller.requester(),
+		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: requester,
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: s.after(r.at, codeTTL),
 	}
@@ -324,7 +332,8 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
-	if err := s.spendTry(ctx, tx, ch.To, c, at); err != nil {
+	party, err := s.countTry(ctx, tx, ch, c, at)
+	if err != nil {
 		return Challenge{}, dead, err
 	}
 	code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
@@ -335,7 +344,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		refuse(ctx, fault.CodeMismatch.String())
 		return ch, wrong, nil
 	}
-	return ch, right, s.settle(ctx, tx, ch, s.party(ch.To, c.requester()), at)
+	return ch, right, s.settle(ctx, tx, ch, party, at)
 }
 
 // spendStart counts a request that leaves something in the store, or that asks
@@ -356,12 +365,18 @@ func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time
 	return guard.ReturnStart(ctx, tx, guard.Party{Address: c.requester()}, at)
 }
 
-// spendTry counts a try of the number and of the address that makes it.
-func (s *Service) spendTry(ctx context.Context, tx Tx, to Contact, c Caller, at time.Time) error {
-	if s.limitsOff {
-		return nil
+// countTry counts a try of the challenge's number, and of the known device or the
+// address that makes it, and says against whom.
+func (s *Service) countTry(ctx context.Context, tx Tx, ch Challenge, c Caller, at time.Time) (guard.Party, error) {
+	requester, err := s.requesterOf(ctx, tx, ch.PoolID, UserID(ch.Subject), c, at)
+	if err != nil {
+		return guard.Party{}, err
 	}
-	return guard.SpendTry(ctx, tx, s.party(to, c.requester()), at)
+	p := s.party(ch.To, requester)
+	if s.limitsOff {
+		return p, nil
+	}
+	return p, guard.SpendTry(ctx, tx, p, at)
 }
 
 // settle ends a challenge whose code was given: it is used up, its texts and

@@ -93,7 +93,7 @@ func (s *Service) confirm(ctx context.Context, tx Tx, k confirmation) (signedUp,
 	if matched.verdict != right {
 		return signedUp{}, matched.verdict.refusal(), nil
 	}
-	if err := s.settle(ctx, tx, matched.challenge, s.party(matched.challenge.To, caller.requester()), k.at); err != nil {
+	if err := s.settle(ctx, tx, matched.challenge, matched.party, k.at); err != nil {
 		return signedUp{}, nil, err
 	}
 	result, err := s.win(ctx, tx, k, matched.challenge, live, bearer)

@@ -164,10 +164,10 @@ func playHijack(w *world, plan hijackPlan, from userpool.Caller) {
 		moves[s.move].do(w, a)
 		w.pass(time.Second)
 	}
-	strangerStaysOut(w, bad, from == home)
+	strangerStaysOut(w, bad, from.Address == home.Address)
 	w.pass(11 * time.Minute)
-	ownerGetsIn(w, from == home)
-	strangerStaysOut(w, bad, from == home)
+	ownerGetsIn(w, from.Address == home.Address)
+	strangerStaysOut(w, bad, from.Address == home.Address)
 }
 
 // strangerStaysOut tries all that the stranger has. Behind the owner's own

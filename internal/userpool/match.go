@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 )
 
 // codeMatch is what an answer to several live challenges was worth, and which of
@@ -13,6 +14,7 @@ import (
 type codeMatch struct {
 	verdict   verdict
 	challenge Challenge
+	party     guard.Party // whom the try on it counted against
 }
 
 // match counts one try on each of the challenges and looks for the one whose
@@ -21,7 +23,7 @@ type codeMatch struct {
 // matches is not yet used up: see settle.
 func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer string, c Caller, at time.Time) (codeMatch, error) {
 	result := codeMatch{verdict: dead}
-	counted := map[string]bool{}
+	counted := map[string]guard.Party{}
 	for _, ch := range live {
 		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, at)
 		if err != nil {
@@ -30,18 +32,19 @@ func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer str
 		if !ok {
 			continue
 		}
-		if to := claimed.To.Text(); !counted[to] {
-			if err := s.spendTry(ctx, tx, claimed.To, c, at); err != nil {
+		party, before := counted[claimed.To.Text()]
+		if !before {
+			if party, err = s.countTry(ctx, tx, claimed, c, at); err != nil {
 				return result, err
 			}
-			counted[to] = true
+			counted[claimed.To.Text()] = party
 		}
 		code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
 		if err != nil {
 			return result, err
 		}
 		if code.Matches(answer) {
-			result = codeMatch{verdict: right, challenge: claimed}
+			result = codeMatch{verdict: right, challenge: claimed, party: party}
 		} else if result.verdict == dead {
 			result.verdict = wrong
 		}

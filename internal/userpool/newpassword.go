@@ -100,7 +100,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return step{}, nil, fmt.Errorf("set new password: %w", nameTaken(err, errAliasExists(attrPreferred)))
 		}
-		next, err := s.grant(ctx, tx, rep.client, u, rep.at)
+		next, err := s.grant(ctx, tx, rep.turn(), u)
 		return next, nil, err
 	})
 }

@@ -434,7 +434,7 @@ func (s *Service) grantOwn(ctx context.Context, tx Tx, r round) (step, *fault.Er
 	if err := s.returnOwn(ctx, tx, r); err != nil {
 		return step{}, nil, err
 	}
-	next, err := s.grant(ctx, tx, r.start.client, u, r.start.at)
+	next, err := s.grant(ctx, tx, r.start.turn(), u)
 	return next, nil, err
 }
 

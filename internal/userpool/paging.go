@@ -14,6 +14,7 @@ const (
 	listUsers   = "ListUsers"
 	listGroups  = "groups" // of a pool, or of a user
 	listMembers = "ListUsersInGroup"
+	listDevices = "ListDevices"
 )
 
 // MaxPage is how much of a list one answer holds at most.

@@ -301,7 +301,7 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 	case u.Status == StatusForceChangePassword:
 		return s.demandNewPassword(ctx, tx, st, u)
 	}
-	next, err := s.grant(ctx, tx, st.client, u, st.at)
+	next, err := s.grant(ctx, tx, st.turn(), u)
 	return next, nil, err
 }
 

@@ -176,7 +176,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:token-alg (RS256, ES256, EdDSA) and bellhop:second-factor (off)."
+const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off) and bellhop:devices (on, off)."
 
 func tagServed(key, value string) bool {
 	switch key {
@@ -188,6 +188,8 @@ func tagServed(key, value string) bool {
 		return value == "RS256" || value == "ES256" || value == "EdDSA"
 	case tagSecondFactor:
 		return value == "off"
+	case tagDevices:
+		return value == "on" || value == "off"
 	}
 	return false
 }

@@ -92,13 +92,14 @@ const (
 	SealedSignUpPasswords  SealedKind = "passwords of sign-ups"
 	SealedPasswords        SealedKind = "passwords of users"
 	SealedEarlierPasswords SealedKind = "earlier passwords"
+	SealedDevices          SealedKind = "verifiers of devices"
 )
 
 // SealedRow is the sealed texts of one row. Pool and ID are its place in the
 // kind's order; Was is the column as it was read.
 type SealedRow struct {
 	Kind  SealedKind
-	Pool  PoolID // of users alone
+	Pool  PoolID // of users and devices alone
 	ID    string
 	Owner string // whom the texts are bound to, ID where it is nobody else
 	Texts []string
@@ -311,12 +312,33 @@ type Family struct {
 	PoolID     PoolID
 	ClientID   ClientID
 	UserID     UserID
+	DeviceKey  string // of the device that signed in, "" for none
 	Generation uint32
 	AuthTime   time.Time
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	RotatedAt  time.Time
 	RevokedAt  time.Time
+}
+
+// Device is a device that signed in as the user: tokens were given with its key.
+// The key is no credential. Whoever shows it may be told apart from strangers, and
+// gets nothing else for it.
+type Device struct {
+	PoolID   PoolID
+	Key      string
+	UserID   UserID
+	GroupKey string
+	Name     string // as its client calls it
+	// Verifier is what the client made of a password of the device's own, sealed, ""
+	// before ConfirmDevice. It is kept and not used.
+	Verifier        string
+	Remembered      bool
+	Address         string // of the last sign-in, "" if it is not known
+	CreatedAt       time.Time
+	ModifiedAt      time.Time
+	ConfirmedAt     time.Time // zero before ConfirmDevice
+	AuthenticatedAt time.Time // last sign-in
 }
 
 // OutboxDepth is how much the outbox holds.

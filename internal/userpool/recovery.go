@@ -344,7 +344,7 @@ func (s *Service) reset(ctx context.Context, tx Tx, r resetting) (wasReset, *fau
 	case matched.verdict != right:
 		return wasReset{}, matched.verdict.refusal(), nil
 	}
-	if err := s.settle(ctx, tx, code, s.party(code.To, caller.requester()), r.at); err != nil {
+	if err := s.settle(ctx, tx, code, matched.party, r.at); err != nil {
 		return wasReset{}, nil, err
 	}
 	if err := s.replaceForgotten(ctx, tx, r, u.user, code.To); err != nil {

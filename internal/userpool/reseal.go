@@ -24,6 +24,7 @@ var sealedKinds = []struct {
 	{SealedSignUpPasswords, sealVerifier},
 	{SealedPasswords, sealVerifier},
 	{SealedEarlierPasswords, sealVerifier},
+	{SealedDevices, sealDevice},
 }
 
 // resealBatch is how many rows are read, and at most written, at once.

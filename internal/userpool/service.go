@@ -216,6 +216,7 @@ const (
 	stableNumber     = "number"
 	stableSRPSession = "srp session"
 	stableAudit      = "audit name"
+	stableDevices    = "device group"
 
 	sealServer    = "server secret"
 	sealVerifier  = "srp verifier"
@@ -228,6 +229,7 @@ const (
 	sealChallenge = "challenge"
 	sealAccessKey = "admin access key"
 	sealPages     = "page"
+	sealDevice    = "device verifier"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

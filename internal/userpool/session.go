@@ -93,4 +93,5 @@ type step struct {
 	Family     FamilyID          `json:"family,omitempty"`
 	Generation uint32            `json:"generation,omitempty"`
 	Confirmed  bool              `json:"confirmed,omitempty"` // the sign-in made a sign-up the user
+	NewDevice  *NewDevice        `json:"device,omitempty"`    // that the tokens come with
 }

@@ -24,6 +24,8 @@ type PoolSettings struct {
 	// Recovery are the ways of ForgotPassword in order (verified_phone_number,
 	// verified_email, admin_only); nil means the phone number, else the address.
 	Recovery []string `json:"recovery,omitempty"`
+	// Devices is DeviceConfiguration; nil where the pool has none.
+	Devices *DeviceSettings `json:"devices,omitempty"`
 	// VerifyFirst are AttributesRequireVerificationBeforeUpdate.
 	VerifyFirst []string          `json:"verify_first,omitempty"`
 	Required    []string          `json:"required,omitempty"`  // required attributes
@@ -45,6 +47,14 @@ type MailTemplates struct {
 	InvitationSubject     string `json:"invitation_subject,omitempty"`
 	Authentication        string `json:"authentication,omitempty"`
 	AuthenticationSubject string `json:"authentication_subject,omitempty"`
+}
+
+// DeviceSettings is Cognito's DeviceConfigurationType. ChallengeNew asks for a
+// device's proof in the place of a second factor, of which there is none yet.
+type DeviceSettings struct {
+	ChallengeNew bool `json:"challenge_new,omitempty"`
+	// OnPrompt lets a device be remembered only when its user says so.
+	OnPrompt bool `json:"on_prompt,omitempty"`
 }
 
 // Bounds limit an attribute's value: the characters of a text, or the number
@@ -142,6 +152,7 @@ const (
 	tagAppHost      = "bellhop:app-host"
 	tagTokenAlg     = "bellhop:token-alg"
 	tagSecondFactor = "bellhop:second-factor"
+	tagDevices      = "bellhop:devices"
 )
 
 // Behaviour is the pool's, Standard where it has no tag.
@@ -169,6 +180,17 @@ func (s PoolSettings) TokenAlg() string {
 
 // SecondFactor says whether a texted code must follow a right password.
 func (s PoolSettings) SecondFactor() bool { return s.Tags[tagSecondFactor] == "required" }
+
+// tracksDevices says whether sign-ins from new devices are given a device key. On
+// Cognito that is for pools with a DeviceConfiguration. Elsewhere it is for all but
+// those whose tag says no: the key is what tells a user's own device from a
+// stranger's.
+func (s PoolSettings) tracksDevices() bool {
+	if s.exact() {
+		return s.Devices != nil
+	}
+	return s.Tags[tagDevices] != "off"
+}
 
 // Passwordless says whether a user may be created without a password: Cognito
 // allows it where a one-time code is an allowed first factor.

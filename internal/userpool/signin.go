@@ -425,7 +425,7 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if err := s.returnStart(ctx, tx, st.request.Caller, st.at); err != nil {
 			return step{}, nil, err
 		}
-		next, err := s.grant(ctx, tx, st.client, u, st.at)
+		next, err := s.grant(ctx, tx, st.turn(), u)
 		return next, nil, err
 	})
 }

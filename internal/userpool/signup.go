@@ -194,7 +194,7 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 	switch {
 	case err == nil && hidesNames(want.pool):
 		reg.Existing, reg.Verifier = u.ID, ""
-		want.decoy = !u.Enabled
+		want.decoy, want.existing = !u.Enabled, u.ID
 	case err == nil:
 		return SignUpResult{}, nameExists(want.pool, reg.Name, errUserExists)
 	case !errors.Is(err, ErrNotFound):
@@ -363,7 +363,7 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 			return want, fault.New(fault.InvalidParameter, "The sign-up waits for an administrator: it has nothing that the pool verifies.")
 		}
 		want.subject, want.registration, want.user = string(reg.ID), reg.ID, reg.asUser(want.pool)
-		want.decoy = reg.Existing != "" && !u.user.Enabled
+		want.decoy, want.existing = reg.Existing != "" && !u.user.Enabled, reg.Existing
 		return want.veiled(want.client, u), nil
 	}
 	if !want.client.Settings.PreventExistence {

@@ -38,6 +38,7 @@ type Tx interface {
 	groupTx
 	challengeTx
 	tokenTx
+	deviceTx
 	outboxTx
 	sealedTx
 	accessKeyTx
@@ -101,8 +102,8 @@ type userTx interface {
 	UserByName(ctx context.Context, pool PoolID, name string) (User, error)
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
-	// DeleteUser removes the user, its names, sessions, challenges, families
-	// and memberships, the masked name in the user's audit rows, and retires the
+	// DeleteUser removes the user, its names, sessions, challenges, families,
+	// devices and memberships, the masked name in the user's audit rows, and retires the
 	// id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
@@ -232,6 +233,29 @@ type tokenTx interface {
 	// LastFamilyEnd is when the last of the families expires that began before
 	// the time and are not revoked; zero if there is none.
 	LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error)
+}
+
+type deviceTx interface {
+	// InsertDevice stores a device. Its key is taken if any user of the pool has it.
+	InsertDevice(ctx context.Context, d Device) error
+	// Device finds a device of that user's, confirmed or not.
+	Device(ctx context.Context, pool PoolID, user UserID, key string) (Device, error)
+	// UpdateDevice replaces all but key, group, owner, creation and confirmation.
+	UpdateDevice(ctx context.Context, d Device) error
+	// ConfirmDevice sets name, verifier, remembered and the times of change and of
+	// confirmation, in one statement, if the device is its user's and not confirmed;
+	// false if not.
+	ConfirmDevice(ctx context.Context, d Device) (bool, error)
+	// Devices returns at most limit confirmed devices of the user, ordered by key,
+	// those after the key.
+	Devices(ctx context.Context, pool PoolID, user UserID, after string, limit int) ([]Device, error)
+	// DeleteDevice removes a device of the user; false if there was none.
+	DeleteDevice(ctx context.Context, pool PoolID, user UserID, key string) (bool, error)
+	// DeleteDevices removes all of the user's.
+	DeleteDevices(ctx context.Context, pool PoolID, user UserID) error
+	// TrimDevices leaves the user at most so many confirmed devices and so many that
+	// are not: those remembered before the others, then those that signed in last.
+	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed, unconfirmed int) error
 }
 
 type sealedTx interface {

@@ -29,13 +29,19 @@ var (
 // that not every sign-in writes the user.
 const activeEvery = 24 * time.Hour
 
-// grant starts the family of tokens of a finished sign-in.
-func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Time) (step, error) {
+// grant starts the family of tokens of a finished sign-in, for the device that it
+// came from.
+func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error) {
+	c, at := t.client, t.at
 	if _, err := tx.Client(ctx, c.ID); err != nil { // it may be deleted since it was read
 		return step{}, notFound(err, errNoClient(c.ID))
 	}
+	key, made, err := s.signInDevice(ctx, tx, t, u)
+	if err != nil {
+		return step{}, err
+	}
 	f := Family{
-		ID: FamilyID(newID()), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID,
+		ID: FamilyID(newID()), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID, DeviceKey: key,
 		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()),
 	}
 	if err := tx.InsertFamily(ctx, f); err != nil {
@@ -47,7 +53,7 @@ func (s *Service) grant(ctx context.Context, tx Tx, c Client, u User, at time.Ti
 			return step{}, fmt.Errorf("note sign-in: %w", err)
 		}
 	}
-	return step{User: u.ID, Family: f.ID}, nil
+	return step{User: u.ID, Family: f.ID, NewDevice: made}, nil
 }
 
 // sign makes the tokens of a granted step, from the user and the family as they
@@ -106,6 +112,7 @@ func (s *Service) issue(c Client, r recipient, granted step, wanted token.Change
 		Sub: string(u.ID), Username: u.Username, Attributes: readable(c, u.Attributes),
 		Groups: r.groups.names, Roles: r.groups.roles, PreferredRole: r.groups.preferred,
 		AuthTime: r.family.AuthTime, EventID: newID(), Scope: token.ScopeUserAdmin, Changes: wanted,
+		DeviceKey: r.family.DeviceKey,
 	}
 	if !c.Settings.NoRevocation {
 		subject.OriginJTI = string(r.family.ID)
@@ -116,7 +123,7 @@ func (s *Service) issue(c Client, r recipient, granted step, wanted token.Change
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	return Tokens{ID: t.ID, Access: t.Access, Refresh: s.refreshToken(r.family.ID, granted.Generation), ExpiresIn: t.ExpiresIn}, nil
+	return Tokens{ID: t.ID, Access: t.Access, Refresh: s.refreshToken(r.family.ID, granted.Generation), ExpiresIn: t.ExpiresIn, NewDevice: granted.NewDevice}, nil
 }
 
 // readable are the attributes that go into the client's ID tokens.
@@ -209,6 +216,9 @@ func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, w
 	}
 	if err := serves(r.family, r.user, at); err != nil {
 		return Tokens{}, err
+	}
+	if !r.family.isFor(caller.Device, r.pool) {
+		return Tokens{}, errInvalidRefresh
 	}
 	ctx, cancel := r.pool.patient(ctx)
 	defer cancel()

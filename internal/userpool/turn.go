@@ -130,8 +130,10 @@ func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) (step
 	if err != nil {
 		return step{}, err
 	}
-	_, err = ask(ctx, s, occasion{t.pool, t.client.ID, u.Username}, trigger.PostAuthenticationAuthentication,
-		trigger.PostAuthenticationRequest{UserAttributes: u.eventAttributes(t.pool), ClientMetadata: t.metadata}, trigger.None{})
+	_, err = ask(ctx, s, occasion{t.pool, t.client.ID, u.Username}, trigger.PostAuthenticationAuthentication, trigger.PostAuthenticationRequest{
+		UserAttributes: u.eventAttributes(t.pool), ClientMetadata: t.metadata,
+		NewDeviceUsed: next.NewDevice != nil && t.pool.Settings.Devices != nil, // said of pools that are to remember devices
+	}, trigger.None{})
 	if err == nil {
 		return s.outlast(ctx, t, next, u)
 	}
@@ -155,7 +157,8 @@ func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (ste
 	if err != nil || t.again || f.RevokedAt.IsZero() {
 		return next, err
 	}
-	at := s.now()
+	t.at, t.caller.Device = s.now(), f.DeviceKey // the one that it began with
+	made := next.NewDevice
 	err = s.store.Update(ctx, func(tx Tx) error {
 		u, err := tx.User(ctx, t.pool.ID, was.ID)
 		switch {
@@ -166,7 +169,9 @@ func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (ste
 		case u.Verifier != was.Verifier:
 			return errRevokedRefresh
 		}
-		next, err = s.grant(ctx, tx, t.client, u, at)
+		if next, err = s.grant(ctx, tx, t, u); next.NewDevice == nil {
+			next.NewDevice = made
+		}
 		return err
 	})
 	return next, err

@@ -191,7 +191,7 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, c Caller, accessToken
 		if matched.verdict != right {
 			return struct{}{}, matched.verdict.refusal(), nil
 		}
-		if err := s.settle(ctx, tx, matched.challenge, s.party(matched.challenge.To, c.requester()), at); err != nil {
+		if err := s.settle(ctx, tx, matched.challenge, matched.party, at); err != nil {
 			return struct{}{}, nil, err
 		}
 		return struct{}{}, nil, s.moveIn(ctx, tx, b, matched.challenge.To, at)
