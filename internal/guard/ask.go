@@ -236,7 +236,8 @@ type Purse interface {
 	// Pay spends the amounts. Where one of them has no room its Spent is not OK, and
 	// the caller must roll its transaction back: others may have been paid.
 	Pay(ctx context.Context, payments []Payment, now time.Time) ([]Spent, error)
-	// Refund takes amounts back, never below zero.
+	// Refund takes amounts back, never below zero. Of a limit with Ahead a refund may
+	// count some seconds later; what servers hold it does not take away.
 	Refund(ctx context.Context, payments []Payment, now time.Time) error
 }
 

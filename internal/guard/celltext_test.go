@@ -1,6 +1,9 @@
 package guard
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
 	"reflect"
 	"testing"
 )
@@ -26,5 +29,13 @@ func TestCellText_EveryField_ComesBack(t *testing.T) {
 		if got := CellOf(other, Closed); got != (Cell{}) {
 			t.Errorf("%q is read as %+v", other, got)
 		}
+	}
+}
+
+func TestCellText_OfATimeWithFewerFields_HasThoseAndZeroes(t *testing.T) {
+	bytes := binary.LittleEndian.AppendUint32(binary.AppendVarint(nil, 1_800_000_000_000), math.Float32bits(3.5))
+	text := string(cellVersion) + base64.RawStdEncoding.EncodeToString(bytes)
+	if got, want := CellOf(text, Watched), (Cell{At: 1_800_000_000_000, Credit: 3.5, Standing: Watched}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

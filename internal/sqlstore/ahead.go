@@ -19,7 +19,8 @@ import (
 //
 // Payments are spends of several. What is refunded of them is not spent again here:
 // the database alone knows whether a counter has so much to take back. It goes there
-// with the next ask, or soon; until then it is as if it were not refunded.
+// with the next ask, or soon; until then it is as if it were not refunded. Nor does a
+// refund take away there what servers hold: for that they say what they have spent.
 type ahead struct {
 	db *postgres
 
@@ -35,6 +36,7 @@ type ahead struct {
 // holding is what is held of one counter.
 type holding struct {
 	left     int       // to be spent, in the window that closes at resetAt
+	gone     int       // spent in it by what is stored, and not yet reported
 	count    int       // the counter as it was when it was last asked
 	resetAt  time.Time // zero: never asked
 	returned int       // given back, and not to be spent here: its window or its counter is not known
@@ -95,34 +97,40 @@ func (a *ahead) take(ctx context.Context, key string, l guard.Limit, amount int,
 // and brings along what goes back.
 func (a *ahead) ask(ctx context.Context, h *holding, key string, l guard.Limit, need int, now time.Time) (guard.Spent, error) {
 	a.mu.Lock()
-	back := givenBack{h.returned, h.seen}
-	h.returned = 0
+	back := report{gone: h.gone, resetAt: h.resetAt, returned: h.returned, seen: h.seen}
+	h.gone, h.returned = 0, 0
 	a.mu.Unlock()
 	return a.db.spendAhead(ctx, key, l, need, back, now, func(n int, s guard.Spent, err error) { a.got(h, n, s, back, err) })
 }
 
-// givenBack is what goes back to a counter, of the window that is open at seen.
-type givenBack struct {
-	n    int
-	seen time.Time
+// report is what a counter is told: how much of what is held was spent in the window
+// that closes at resetAt, and what comes back, of the window that is open at seen.
+type report struct {
+	gone     int
+	resetAt  time.Time
+	returned int
+	seen     time.Time
 }
 
-// got notes what an ask has brought, and lets the next ask. What it gave back and
+// got notes what an ask has brought, and lets the next ask. What it reported and
 // surely did not arrive is kept.
-func (a *ahead) got(h *holding, n int, s guard.Spent, back givenBack, err error) {
+func (a *ahead) got(h *holding, n int, s guard.Spent, back report, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(h.asking)
 	h.asking = nil
-	if err != nil && !errors.Is(err, errInDoubt) && back.n > 0 {
-		h.returned += back.n
+	if err != nil && !errors.Is(err, errInDoubt) {
+		h.returned += back.returned
 		h.seen = later(h.seen, back.seen)
+		if h.resetAt.Equal(back.resetAt) {
+			h.gone += back.gone
+		}
 	}
 	if err != nil || !s.OK {
 		return
 	}
 	if !s.ResetAt.Equal(h.resetAt) {
-		h.left = 0 // of a window that is over
+		h.left, h.gone = 0, 0 // of a window that is over
 	}
 	h.left, h.count, h.resetAt = h.left+n, s.Count, s.ResetAt
 }
@@ -147,6 +155,19 @@ func (a *ahead) undo(key string, amount int, resetAt time.Time) {
 	}
 }
 
+// spent notes that what was taken is spent: its transaction is stored.
+func (a *ahead) spent(key string, amount int, resetAt time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hold(key)
+	if h.resetAt.IsZero() {
+		h.resetAt = resetAt
+	}
+	if h.resetAt.Equal(resetAt) {
+		h.gone += amount
+	}
+}
+
 // give takes back what was spent, perhaps in an earlier window and by another
 // server.
 func (a *ahead) give(key string, now time.Time) {
@@ -155,6 +176,7 @@ func (a *ahead) give(key string, now time.Time) {
 	h := a.hold(key)
 	if now.Before(h.resetAt) {
 		h.left++
+		h.gone--
 		return
 	}
 	h.returned++
@@ -217,8 +239,8 @@ func (a *ahead) settle(ctx context.Context, all bool) int {
 			back[key] = h
 			delete(a.held, key)
 		case h.returned > 0:
-			back[key] = &holding{returned: h.returned, seen: h.seen}
-			h.returned = 0
+			back[key] = &holding{gone: h.gone, resetAt: h.resetAt, returned: h.returned, seen: h.seen}
+			h.gone, h.returned = 0, 0
 		}
 		h.used = false
 	}
@@ -238,6 +260,9 @@ func (a *ahead) settle(ctx context.Context, all bool) int {
 		} else {
 			now.returned += h.returned
 			now.seen = later(now.seen, h.seen)
+			if now.resetAt.Equal(h.resetAt) {
+				now.left, now.gone = now.left+h.left, now.gone+h.gone
+			}
 		}
 	}
 	return len(a.held)
@@ -296,8 +321,11 @@ func (t *aheadTx) refund(key string, amount int, now time.Time) {
 	t.refunded, t.now = append(t.refunded, guard.Payment{Key: key, Amount: amount}), now
 }
 
-// stored makes what was given back count.
+// stored makes what was spent and given back count.
 func (t *aheadTx) stored() {
+	for _, s := range t.spent {
+		t.all.spent(s.key, s.amount, s.resetAt)
+	}
 	for _, key := range t.given {
 		t.all.give(key, t.now)
 	}

@@ -73,6 +73,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), changed)
 		}
 		if err := t.run(ctx, batchPutCells.text(len(part)), args...); err != nil {
+			t.crowded = true
 			return err
 		}
 	}

@@ -9,16 +9,19 @@ import (
 
 const (
 	// A conflict that the last condition refuses changes and returns nothing.
-	sqlSpend = `insert into counters (name, spent, reset_at) values ($1, $5, $3)
+	sqlSpend = `insert into counters (name, spent, reset_at, held) values ($1, $5, $3, $6)
 		on conflict (name) do update set
 			spent    = case when counters.reset_at <= $2 then excluded.spent else counters.spent + excluded.spent end,
+			held     = case when counters.reset_at <= $2 then excluded.held else counters.held + excluded.held end,
 			reset_at = case when counters.reset_at <= $2 then excluded.reset_at else counters.reset_at end
 		where counters.reset_at <= $2 or counters.spent + excluded.spent <= $4
 		returning spent, reset_at`
 	// Of the window that it was taken from, and of no later one.
-	sqlPutBack      = `update counters set spent = spent - $3 where name = $1 and spent >= $3 and reset_at = $2`
-	sqlCounter      = `select spent, reset_at from counters where name = $1 and reset_at > $2`
-	sqlGiveBack     = `update counters set spent = case when spent > $3 then spent - $3 else 0 end where name = $1 and reset_at > $2`
+	sqlPutBack = `update counters set spent = spent - $3, held = held - $4 where name = $1 and spent >= $3 and reset_at = $2`
+	sqlReport  = `update counters set held = held - $3 where name = $1 and reset_at = $2`
+	sqlCounter = `select spent, reset_at from counters where name = $1 and reset_at > $2`
+	// Never below what servers hold: they spend that without asking.
+	sqlGiveBack     = `update counters set spent = case when spent - $3 > held then spent - $3 else held end where name = $1 and reset_at > $2`
 	sqlClearCounter = `delete from counters where name = $1`
 )
 
@@ -32,7 +35,7 @@ func (t *tx) Spend(ctx context.Context, key string, l guard.Limit, now time.Time
 		return t.ahead.spend(ctx, t, key, l, 1, now)
 	}
 	if l.Max > 0 {
-		s, ok, err := maybe(ctx, t, scanSpent, sqlSpend, key, millis(now), millis(now.Add(l.Window)), l.Max, 1)
+		s, ok, err := maybe(ctx, t, scanSpent, sqlSpend, key, millis(now), millis(now.Add(l.Window)), l.Max, 1, 0)
 		if s.OK = ok; err != nil || ok {
 			return s, err
 		}

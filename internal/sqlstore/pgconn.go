@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func newPgConn(ctx context.Context, c *pgx.Conn) *pgConn {
 func (c *pgConn) engine() *dialect { return &postgresDialect }
 
 // begin opens a transaction with the next statement.
-func (c *pgConn) begin(text string) { c.lead = []string{text, sqlSchemaVersion} }
+func (c *pgConn) begin(leads ...string) { c.lead = append(slices.Clone(leads), sqlSchemaVersion) }
 
 // begun says whether a statement has run, and with it a transaction is open.
 func (c *pgConn) begun() bool { return c.lead == nil }

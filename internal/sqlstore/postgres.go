@@ -210,9 +210,9 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err := db.awaitPlace(ctx); err != nil {
 		return err
 	}
-	broken := 0
+	broken, leads := 0, []string{db.isolation.begin()}
 	for try := 1; ; try++ {
-		again, err := db.attempt(ctx, fn)
+		again, err := db.attempt(ctx, leads, fn)
 		switch again {
 		case never:
 			return err
@@ -220,9 +220,12 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 			if broken++; broken > reconnects {
 				return err
 			}
-		case conflicted:
+		case conflicted, crowded:
 			if try == tries {
 				return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
+			}
+			if again == crowded {
+				leads = []string{db.isolation.begin(), pgOwnCells}
 			}
 		}
 		if err := backOff(ctx, try); err != nil {
@@ -265,19 +268,26 @@ type again int
 const (
 	never again = iota
 	conflicted
+	crowded // conflicted over cells
 	reconnected
 )
 
-// attempt runs fn in a transaction, once. It gives its place back when the commit
+// pgOwnCells waits until nobody writes cells, and lets nobody do so before the end of
+// the transaction. It comes before the snapshot, so that no cell in it is old: of many
+// who write the cell of one country each runs twice or thrice, and not until it has
+// luck.
+const pgOwnCells = "lock table guard_cells in share row exclusive mode"
+
+// attempt runs fn in a transaction that the leads begin, once. It gives its place back when the commit
 // has ended, which may be later than it returns.
-func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (_ again, err error) {
+func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpool.Tx) error) (_ again, err error) {
 	c, err := db.acquire(ctx)
 	if err != nil {
 		<-db.writes
 		return never, err
 	}
 	conn := newPgConn(ctx, c.Conn())
-	conn.begin(db.isolation.begin())
+	conn.begin(leads...)
 	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true}
 	returned := false
 	defer func() {
@@ -301,7 +311,11 @@ func (db *postgres) attempt(ctx context.Context, fn func(userpool.Tx) error) (_ 
 		release(c, rollbackErr)
 		<-db.writes
 		t.ahead.void()
-		return whether(ctx, failed), err
+		why := whether(ctx, failed)
+		if why == conflicted && t.crowded {
+			why = crowded
+		}
+		return why, err
 	}
 	if !conn.begun() {
 		release(c, nil)
@@ -334,11 +348,11 @@ func whether(ctx context.Context, failed error) again {
 }
 
 // spendAhead spends what a limit lets a server have ahead, or what is needed, or
-// nothing, in a transaction of its own, after it gave back what is to go back. ended
+// nothing, in a transaction of its own, after it reported what is to be. ended
 // is told how many there were and the outcome, which may be later than it is returned:
 // whoever asked may go while the commit waits for a standby, and the commit is not
 // given up.
-func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, need int, back givenBack, now time.Time, ended func(int, guard.Spent, error)) (guard.Spent, error) {
+func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, need int, back report, now time.Time, ended func(int, guard.Spent, error)) (guard.Spent, error) {
 	var s guard.Spent
 	taken := 0
 	scan := func(r row) error {
@@ -347,13 +361,11 @@ func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n
 		return err
 	}
 	err := db.apart(ctx, func(conn *pgConn) error {
-		if back.n > 0 {
-			if _, err := conn.exec(sqlGiveBack, key, millis(back.seen), back.n); err != nil {
-				return err
-			}
+		if err := back.to(conn, key); err != nil {
+			return err
 		}
 		for _, n := range slices.Compact([]int{max(min(l.Ahead, l.Max), need), need}) {
-			err := conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n}, func(r row) error {
+			err := conn.query(sqlSpend, []any{key, millis(now), millis(now.Add(l.Window)), l.Max, n, n}, func(r row) error {
 				s.OK, taken = true, n
 				return scan(r)
 			})
@@ -364,6 +376,21 @@ func (db *postgres) spendAhead(ctx context.Context, key string, l guard.Limit, n
 		return conn.query(sqlCounter, []any{key, millis(now)}, scan) // until when it is refused
 	}, func(err error) { ended(taken, s, err) })
 	return s, err
+}
+
+// to tells the counter.
+func (r report) to(c conn, key string) error {
+	if r.gone != 0 {
+		if _, err := c.exec(sqlReport, key, millis(r.resetAt), r.gone); err != nil {
+			return err
+		}
+	}
+	if r.returned > 0 {
+		if _, err := c.exec(sqlGiveBack, key, millis(r.seen), r.returned); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // apart runs fn in a transaction beside that of an Update, whose outcome ended is
@@ -421,17 +448,12 @@ func (db *postgres) putBack(ctx context.Context, key string, h *holding) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	_ = db.apart(ctx, func(conn *pgConn) error {
-		if h.left > 0 {
-			if _, err := conn.exec(sqlPutBack, key, millis(h.resetAt), h.left); err != nil {
+		if h.left > 0 || h.gone != 0 {
+			if _, err := conn.exec(sqlPutBack, key, millis(h.resetAt), h.left, h.left+h.gone); err != nil {
 				return err
 			}
 		}
-		if h.returned > 0 {
-			if _, err := conn.exec(sqlGiveBack, key, millis(h.seen), h.returned); err != nil {
-				return err
-			}
-		}
-		return nil
+		return report{returned: h.returned, seen: h.seen}.to(conn, key)
 	}, func(error) {})
 }
 

@@ -17,11 +17,12 @@ var (
 		` on conflict (name) do update set
 			spent    = case when counters.reset_at <= $1 then excluded.spent else counters.spent + excluded.spent end,
 			reset_at = case when counters.reset_at <= $1 then excluded.reset_at else counters.reset_at end,
+			held     = case when counters.reset_at <= $1 then 0 else counters.held end,
 			most     = excluded.most
 		where counters.reset_at <= $1 or counters.spent + excluded.spent <= excluded.most
 		returning name, spent, reset_at`, 1, 4)
 	batchCounters = newBatch(`select name, spent, reset_at from counters where reset_at > $1 and name in (`, `{1}`, `)`, 1, 1)
-	batchRefund   = newBatch(`update counters set spent = case when spent > r.column2 then spent - r.column2 else 0 end
+	batchRefund   = newBatch(`update counters set spent = case when spent - r.column2 > held then spent - r.column2 else held end
 		from (values `, `(cast({1} as text), cast({2} as bigint))`, `) as r
 		where counters.name = r.column1 and counters.reset_at > $1`, 1, 2)
 )

@@ -27,6 +27,7 @@ type tx struct {
 	// snapshot says that the transaction sees the database as it was at its begin,
 	// and that of two that write one row the second fails; see touch.
 	snapshot bool
+	crowded  bool // what failed is a write of cells
 }
 
 var _ userpool.Tx = (*tx)(nil)

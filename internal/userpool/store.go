@@ -48,8 +48,8 @@ type Tx interface {
 	guard.State
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages; of the guard, cells
-	// that nothing has changed for 40 days, decisions after 90 days and numbers that
-	// have not signed in for 181) and says how many rows went. Sessions, challenges
+	// whose At is 40 days ago, decisions after 90 days and numbers that have not
+	// signed in for 181) and says how many rows went. Sessions, challenges
 	// and families stay until they were over at late, so that who comes late is told
 	// that they expired.
 	Sweep(ctx context.Context, now, late time.Time, limit int) (int, error)

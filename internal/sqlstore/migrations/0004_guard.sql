@@ -1,8 +1,10 @@
 -- What the guard remembers: cells, payments beside counts, the decision log, and
 -- the numbers that have signed in. Rows outlive the pools that they came from.
 
--- What the last payment allowed in all. A count has 0.
+-- What the last payment allowed in all (a count has 0), and how much of what is
+-- spent servers have taken in advance and may not have used.
 alter table counters add column most bigint not null default 0;
+alter table counters add column held bigint not null default 0;
 
 create table guard_cells (
   name       text   {bytes} not null primary key, -- kind/hi/lo, the latter in hexadecimal
