@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/phone"
@@ -122,6 +121,3 @@ func longest(all []netip.Prefix, a netip.Addr) int {
 	}
 	return bits
 }
-
-// shown is a prefix or a country as levels name it.
-func shown(parts ...string) string { return strings.Join(parts, "/") }

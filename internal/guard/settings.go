@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
@@ -29,7 +30,7 @@ type Choice[T any] struct{ Allow, Deny []T }
 // nothing.
 type TestNumber struct {
 	Number phone.Number
-	Code   string
+	Code   otp.Code
 	Until  time.Time
 }
 

@@ -73,7 +73,7 @@ func article(span string) string {
 func (r *reader) testsThatAreRefused(f *File) {
 	for i, test := range f.Settings.Tests {
 		if rule, of := f.Settings.Refuses(test.Number); rule != guard.RuleNone {
-			r.Problem(place{Where: f.tests[i]}, "is refused by the settings themselves, by the rule %s: %s", rule, of)
+			r.Problem(place{Where: f.tests[i].where}, "is refused by the settings themselves, by the rule %s: %s", rule, of)
 		}
 	}
 }

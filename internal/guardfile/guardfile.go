@@ -22,7 +22,13 @@ type File struct {
 
 	Prices []pricelist.Row // what Settings.Prices was made of
 
-	tests []string // where Settings.Tests stand
+	tests []testPlace // of Settings.Tests
+}
+
+// testPlace is where a test number stands, and whether its code is a weak one.
+type testPlace struct {
+	where string
+	weak  bool
 }
 
 // Shipped is what counts where there is no file.
@@ -74,7 +80,7 @@ func (f *File) Warnings(now time.Time) []config.Problem {
 	var all []config.Problem
 	for i, test := range f.Settings.Tests {
 		warn := func(format string, args ...any) {
-			all = append(all, config.Problem{Where: f.tests[i], What: fmt.Sprintf(format, args...)})
+			all = append(all, config.Problem{Where: f.tests[i].where, What: fmt.Sprintf(format, args...)})
 		}
 		last := test.Until.Add(-time.Second).Format(time.DateOnly)
 		switch left := test.Until.Sub(now); {
@@ -86,24 +92,9 @@ func (f *File) Warnings(now time.Time) []config.Problem {
 		case left > long:
 			warn("works until %s, more than a year from now", last)
 		}
-		if guessable(test.Code) {
+		if f.tests[i].weak {
 			warn("has a code that anybody would try first")
 		}
 	}
 	return all
-}
-
-// guessable says that a code is one digit again and again, or digits that count up
-// or down.
-func guessable(code string) bool {
-	for step := -1; step <= 1; step++ {
-		even := true
-		for i := 1; i < len(code); i++ {
-			even = even && int(code[i])-int(code[i-1]) == step
-		}
-		if even {
-			return true
-		}
-	}
-	return false
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
+	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 )
@@ -113,7 +114,8 @@ tuning:
 		Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		Deny:  []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
 	}
-	want.Tests = []guard.TestNumber{{Number: number(t, "+15555550100"), Code: "012345", Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}
+	code, _ := otp.Fixed("012345")
+	want.Tests = []guard.TestNumber{{Number: number(t, "+15555550100"), Code: code, Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	want.Prices = guard.NewPriceTable("2026-09-01", guard.Dollars(0.3), map[string]guard.Money{"+49": guard.Dollars(0.08), "+1876": guard.Dollars(0.3)})
 	want.Budgets = guard.Budgets{
 		Server: guard.Budget{Hour: 5 * guard.Dollar, Day: guard.Dollars(50.5), Month: 500 * guard.Dollar},
@@ -145,6 +147,9 @@ tuning:
 		t.Errorf("no key of the file sets %s", figure)
 	}
 	want.StepUp = []string{"attestation", "turnstile", "hcaptcha", "recaptcha", "text-us", "proof-of-work"}
+	if told := fmt.Sprintf("%+v", f); strings.Contains(told, "012345") || strings.Contains(told, "secret-of") {
+		t.Error("printing the file tells a code or a secret")
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant\n%+v", got, want)
 	}

@@ -2,18 +2,19 @@ package guardfile
 
 import (
 	"errors"
-	"regexp"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // test is a test number as the file has it.
 type test struct {
 	number phone.Number
-	code   string
+	code   otp.Code
+	weak   bool // the code is one that anybody would try first
 	until  time.Time
 }
 
@@ -24,7 +25,7 @@ var testRows = []row[test]{
 	{"number", "phone number", "in quotes, + and digits. It must be one that the settings let be texted", required,
 		func(r *reader, p place, t *test) { t.number = r.phone(p) }},
 	{"code", "six digits", "in quotes. Whoever knows it can sign in as this number", required,
-		func(r *reader, p place, t *test) { t.code = r.code(p) }},
+		func(r *reader, p place, t *test) { t.code, t.weak = r.code(p) }},
 	{"until", "date, `YYYY-MM-DD`", "the last day on which it works, in UTC", required,
 		func(r *reader, p place, t *test) { t.until = r.lastDay(p) }},
 }
@@ -41,12 +42,12 @@ func (r *reader) testNumbers(p place, f *File) {
 		}
 		for i, earlier := range f.Settings.Tests {
 			if earlier.Number == t.number && !t.number.IsZero() {
-				r.Problem(e, "is the number of an earlier one, at %s", f.tests[i])
+				r.Problem(e, "is the number of an earlier one, at %s", f.tests[i].where)
 			}
 		}
 		if len(r.Problems) == before {
 			f.Settings.Tests = append(f.Settings.Tests, guard.TestNumber{Number: t.number, Code: t.code, Until: t.until})
-			f.tests = append(f.tests, e.Where)
+			f.tests = append(f.tests, testPlace{e.Where, t.weak})
 		}
 	}
 }
@@ -64,13 +65,28 @@ func (r *reader) phone(p place) phone.Number {
 	return n
 }
 
-var sixDigits = regexp.MustCompile(`^[0-9]{6}$`)
-
-func (r *reader) code(p place) string {
-	if !p.Scalar() || !sixDigits.MatchString(p.Node.Value) {
+func (r *reader) code(p place) (code otp.Code, weak bool) {
+	code, ok := otp.Fixed(p.Node.Value)
+	if !p.Scalar() || !ok {
 		r.Problem(p, "must be six digits")
+		return otp.Code{}, false
 	}
-	return p.Node.Value
+	return code, guessable(p.Node.Value)
+}
+
+// guessable says that a code is one digit again and again, or digits that count up
+// or down.
+func guessable(code string) bool {
+	for step := -1; step <= 1; step++ {
+		even := true
+		for i := 1; i < len(code); i++ {
+			even = even && int(code[i])-int(code[i-1]) == step
+		}
+		if even {
+			return true
+		}
+	}
+	return false
 }
 
 // lastDay reads a day and returns its end.

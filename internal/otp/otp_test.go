@@ -251,3 +251,14 @@ func TestDerivePassword_MeetsThePolicyAndIsUniform(t *testing.T) {
 		t.Error("two keys give the same password")
 	}
 }
+
+func TestFixed_SixDigitsAndNothingElse(t *testing.T) {
+	if code, ok := otp.Fixed("001234"); !ok || !code.Matches("001234") || code.Matches("1234") {
+		t.Error("001234 was not taken as it is")
+	}
+	for _, digits := range []string{"", "12345", "1234567", "12345a", "１23456", " 12345"} {
+		if code, ok := otp.Fixed(digits); ok || code.Matches(digits) {
+			t.Errorf("%q is a code", digits)
+		}
+	}
+}
