@@ -73,6 +73,7 @@ func (d *Desk) Offers() bool { return len(d.settings.Ways) > 0 }
 type demanded struct {
 	Demand  string `json:"demand"`
 	Expires string `json:"expires"`
+	Seconds int    `json:"seconds"` // until then, for clients whose clock is wrong
 	Ways    []way  `json:"ways"`
 }
 
@@ -84,6 +85,7 @@ type way struct {
 	Number    string `json:"number,omitempty"`
 	Text      string `json:"text,omitempty"`
 	Expires   string `json:"expires,omitempty"` // where it is not the demand's
+	Seconds   int    `json:"seconds,omitempty"`
 }
 
 // Issue makes a demand of who and returns the message that tells the client of it.
@@ -91,14 +93,15 @@ type way struct {
 // work is asked for.
 func (d *Desk) Issue(who Who, asked int, now time.Time) string {
 	demand := d.keys.Issue(who, d.settings.Work.Bits(asked), now)
-	out := demanded{Demand: demand.Token, Expires: until(demand, Life), Ways: []way{}}
+	out := demanded{Demand: demand.Token, Expires: until(demand, Life), Seconds: int(Life.Seconds()), Ways: []way{}}
 	for _, kind := range d.offered(now) {
 		w := way{Kind: kind}
 		switch kind {
 		case Work:
 			w.Algorithm, w.Bits = "SHA-256", demand.Bits
 		case TextUs:
-			w.Number, w.Text, w.Expires = d.settings.Number.E164(), demand.text(), until(demand, TextLife)
+			w.Number, w.Text = d.settings.Number.E164(), demand.text()
+			w.Expires, w.Seconds = until(demand, TextLife), int(TextLife.Seconds())
 		default:
 			w.SiteKey = d.settings.Captchas[kind].SiteKey
 		}

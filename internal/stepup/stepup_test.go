@@ -84,10 +84,11 @@ func newWorld(t *testing.T) *world {
 type demand struct {
 	Demand  string
 	Expires time.Time
+	Seconds int
 	Ways    []struct {
 		Kind                             stepup.Kind
 		Algorithm, SiteKey, Number, Text string
-		Bits                             int
+		Bits, Seconds                    int
 		Expires                          time.Time
 	}
 }
@@ -152,11 +153,11 @@ func TestIssue_TheMessage_HasAllWaysInTheirOrder(t *testing.T) {
 	for _, way := range d.Ways {
 		kinds = append(kinds, way.Kind)
 	}
-	if !slices.Equal(kinds, stepup.Kinds()) || !d.Expires.Equal(noon.Add(2*time.Minute)) || len(d.Demand) != 80 {
+	if !slices.Equal(kinds, stepup.Kinds()) || !d.Expires.Equal(noon.Add(2*time.Minute)) || d.Seconds != 120 || len(d.Demand) != 80 {
 		t.Errorf("%s", message)
 	}
 	text := d.Ways[1]
-	if text.Number != "+447700900123" || !strings.HasPrefix(text.Text, "BELLHOP ") || len(text.Text) != 16 || !text.Expires.Equal(noon.Add(10*time.Minute)) {
+	if text.Number != "+447700900123" || !strings.HasPrefix(text.Text, "BELLHOP ") || len(text.Text) != 16 || !text.Expires.Equal(noon.Add(10*time.Minute)) || text.Seconds != 600 {
 		t.Errorf("text-us: %+v", text)
 	}
 	if work := d.Ways[5]; work.Algorithm != "SHA-256" || work.Bits != 4 {
