@@ -18,7 +18,7 @@ let opened;
 before(async () => {
   server = await Server.start();
   phones = server.phones;
-  site = await Site.start('amplify-v5', await server.folder('site'), {
+  site = await Site.start('examples/amplify-v5', await server.folder('site'), {
     region: 'us-east-1',
     userPoolId: server.poolId,
     userPoolWebClientId: server.clientId,

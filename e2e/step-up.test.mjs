@@ -11,6 +11,8 @@ const work12 = { kind: 'proof-of-work', algorithm: 'SHA-256', bits: 12 };
 const captcha = { kind: 'turnstile', siteKey: 'site-1' };
 const textUs = { kind: 'text-us', number: '+447700900123', text: 'BELLHOP 7KQ2MX9D', seconds: 600 };
 
+const limit = { timeout: 30_000 };
+
 const server = new Demands();
 before(() => server.open());
 after(() => server.close());
@@ -24,7 +26,7 @@ const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 
 const signUp = { method: 'POST', headers, body: JSON.stringify({ Username: '+14155550123', ClientMetadata: { mine: 'kept' } }) };
 const kindOf = ({ proof }) => proof?.kind;
 
-test('the hash is SHA-256, whatever the length of what it is of', async () => {
+test('the hash is SHA-256, whatever the length of what it is of', limit, async () => {
   for (let length = 0; length < 140; length++) {
     const token = 'x'.repeat(length);
     const counter = await work(token, 6);
@@ -33,7 +35,7 @@ test('the hash is SHA-256, whatever the length of what it is of', async () => {
   }
 });
 
-test('a request is proved and sent once more, with an invocation of its own', async () => {
+test('a request is proved and sent once more, with an invocation of its own', limit, async () => {
   const fetch = stepUpFetch(globalThis.fetch, { endpoint: server.address });
   for (const [input, init] of [
     [server.address, signUp],
@@ -57,7 +59,7 @@ test('a request is proved and sent once more, with an invocation of its own', as
   }
 });
 
-test('installed and taken away again', async () => {
+test('installed and taken away again', limit, async () => {
   const before = globalThis.fetch;
   const undo = installStepUp({ endpoint: server.address.replace(/\/$/, '') });
   assert.equal((await globalThis.fetch(server.address, signUp)).status, 200);
@@ -65,7 +67,7 @@ test('installed and taken away again', async () => {
   assert.equal(globalThis.fetch, before);
 });
 
-test('all else passes as it is', async () => {
+test('all else passes as it is', limit, async () => {
   const calls = [];
   const answer = new Response('{"__type":"ForbiddenException","message":"Step-up required: {}"}', { status: 400 });
   const fetch = stepUpFetch((...args) => (calls.push(args), Promise.resolve(answer)), { endpoint: server.address });
@@ -105,7 +107,7 @@ test('all else passes as it is', async () => {
   await assert.rejects(broken(server.address, signUp), { message: 'fetch failed' });
 });
 
-test('the ways are gone in the order of the server, as far as the app can go them', async () => {
+test('the ways are gone in the order of the server, as far as the app can go them', limit, async () => {
   server.ways = [{ kind: 'attestation' }, captcha, work12];
   const tasks = [];
   const failures = [];
@@ -134,7 +136,7 @@ test('the ways are gone in the order of the server, as far as the app can go the
   assert.ok(signal.aborted, 'it is over');
 });
 
-test('a text on its way is waited for with the same proof', async () => {
+test('a text on its way is waited for with the same proof', limit, async () => {
   server.ways = [textUs, work12];
   let looks = 0;
   server.judge = ({ kind, answer }) => kind === 'text-us' && answer === '' && ++looks > 2;
@@ -168,7 +170,7 @@ test('a text on its way is waited for with the same proof', async () => {
   assert.deepEqual(server.requests.map(kindOf), [undefined, 'proof-of-work']);
 });
 
-test('a request that is aborted is given up at once', async () => {
+test('a request that is aborted is given up at once', limit, async () => {
   const stop = new AbortController();
   const reason = new Error('the visitor left');
   server.ways = [captcha, { ...work12, bits: 28 }];
@@ -193,7 +195,7 @@ test('a request that is aborted is given up at once', async () => {
   await assert.rejects(sent, reason);
 });
 
-test('the work leaves others their turn, and ends in time', async () => {
+test('the work leaves others their turn, and ends in time', limit, async () => {
   const stop = new AbortController();
   const working = work('token', 28, { signal: stop.signal });
   for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setTimeout(resolve)); // while it works
@@ -202,7 +204,7 @@ test('the work leaves others their turn, and ends in time', async () => {
   await assert.rejects(work('token', 28, { until: Date.now() }), /too long/);
 });
 
-test('without fetch: what is to be added to the metadata', async () => {
+test('without fetch: what is to be added to the metadata', limit, async () => {
   const first = await fetch(server.address, signUp);
   const { message } = await first.json();
   const metadata = await answerStepUp(message);

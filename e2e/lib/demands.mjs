@@ -1,5 +1,6 @@
-// A server that demands a proof for each request, by the contract of docs/step-up.md,
-// and answers what is proved with what it was sent.
+// A server that demands a proof of each request, by the contract of docs/step-up.md.
+// What is proved it answers, or hands to the server behind it; that one is handed all
+// that asks for no text, too.
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -13,6 +14,11 @@ export class Demands {
   requests = [];
   /** Says whether a proof is good; for other kinds than proof of work. */
   judge = () => false;
+
+  /** The endpoint of the server behind, undefined for none. */
+  behind;
+  /** The operations that were proved. */
+  proved = [];
 
   #made = new Set();
   #server = createServer((request, response) => this.#answer(request, response));
@@ -32,12 +38,28 @@ export class Demands {
   async #answer(request, response) {
     const raw = await text(request);
     const body = raw.startsWith('{') ? JSON.parse(raw) : raw;
+    const operation = request.headers['x-amz-target']?.split('.').at(-1);
     const proof = body.ClientMetadata?.['bellhop:step-up'] && JSON.parse(body.ClientMetadata['bellhop:step-up']);
+    if (this.behind && !asksForText(operation, body)) return await this.#handOn(request, raw, response);
     this.requests.push({ headers: request.headers, body, proof });
-    const good = proof && this.#made.has(proof.demand) && (proof.kind === 'proof-of-work' ? this.#worked(proof) : this.judge(proof));
-    const status = good || request.headers['x-plain'] ? 200 : 400;
-    const answer = status === 200 ? { UserSub: 'sub-1', UserConfirmed: false, Session: 's' } : { __type: 'ForbiddenException', message: this.#demand() };
-    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer));
+    // A demand is met once, and a text may be on its way.
+    if (!proof || !this.#made.has(proof.demand) || !this.#good(proof) || !this.#made.delete(proof.demand)) {
+      const refused = { __type: 'ForbiddenException', message: this.#demand() };
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1', 'access-control-allow-origin': '*' }).end(JSON.stringify(refused));
+      return;
+    }
+    this.proved.push(operation);
+    if (this.behind) return await this.#handOn(request, raw, response);
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end('{"UserSub":"sub-1"}');
+  }
+
+  async #handOn({ method, headers: { host, connection, 'content-length': length, ...headers } }, raw, response) {
+    const answer = await fetch(this.behind, { method, headers, body: raw === '' ? undefined : raw });
+    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+  }
+
+  #good(proof) {
+    return proof.kind === 'proof-of-work' ? this.#worked(proof) : this.judge(proof);
   }
 
   #demand() {
@@ -50,4 +72,8 @@ export class Demands {
     const hash = createHash('sha256').update(`${demand}:${answer}`).digest();
     return hash.readUInt32BE(0) >>> (32 - this.ways.at(-1).bits) === 0;
   }
+}
+
+function asksForText(operation, { AuthFlow, Session }) {
+  return operation === 'SignUp' || operation === 'ResendConfirmationCode' || (operation === 'InitiateAuth' && AuthFlow !== 'REFRESH_TOKEN_AUTH' && Session === undefined);
 }

@@ -1,4 +1,4 @@
-// The built page of an example on an address of its own, as a web server has it.
+// A built page on an address of its own, as a web server has it.
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const vite = join(repository, 'examples/amplify-v5/node_modules/vite/bin/vite.js');
 const buildLimit = 60_000; // milliseconds
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json' };
 
@@ -17,12 +19,10 @@ export class Site {
   #config;
   #server = createServer((request, response) => this.#answer(request, response));
 
-  /** Builds an example into a folder and serves it, with what its config.json is to hold. */
-  static async start(name, folder, config) {
-    const example = fileURLToPath(new URL(`../../examples/${name}/`, import.meta.url));
-    const vite = join(example, 'node_modules/vite/bin/vite.js');
-    const args = [vite, 'build', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn'];
-    await run(process.execPath, args, { cwd: example, timeout: buildLimit });
+  /** Builds the page of a folder of the repository and serves it, with what its config.json is to hold. */
+  static async start(page, folder, config) {
+    const args = [vite, 'build', '--outDir', folder, '--emptyOutDir', '--target', 'es2022', '--logLevel', 'warn'];
+    await run(process.execPath, args, { cwd: join(repository, page), timeout: buildLimit });
     const site = new Site();
     site.#folder = folder;
     site.#config = config;

@@ -1,3 +1,5 @@
+import { installStepUp } from '../../../web/step-up/index.js'; // a copy, or npm install, does as well
+
 import { answer, configure, enter, leave, whoIsIn } from './auth.js';
 
 const { phone, code, guest } = document.forms;
@@ -54,9 +56,12 @@ const sentences = {
   CodeMismatchException: 'That is not the code. Try again.',
   ExpiredCodeException: 'This code is no longer good. Start again with your number.',
   NotAuthorizedException: 'This sign-in has ended. Start again with your number.',
+  ForbiddenException: 'No code can be sent to this number now. Try again later.',
   LimitExceededException: 'That was too often for this number. Wait a while, then try again.',
 };
 
-const config = await fetch('config.json');
-configure(await config.json());
+const answered = await fetch('config.json');
+const config = await answered.json();
+installStepUp(config); // a proof where the server asks for one before it texts
+configure(config);
 await showGuest();
