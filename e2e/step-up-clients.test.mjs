@@ -1,6 +1,7 @@
 // Real clients with web/step-up pass demands of proof of work: sign up by one text,
 // and in again by another.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 
 import * as sdk from '@aws-sdk/client-cognito-identity-provider';
@@ -52,7 +53,14 @@ async function assertTexts(number, count) {
   assert.equal(phones.to(number).length, count, `texts to ${number}`);
 }
 
-test('aws-amplify 6 in Node', limit, async () => {
+test('aws-amplify 6 in Node, by the lines of the documentation', limit, async (t) => {
+  undo();
+  const plain = globalThis.fetch;
+  t.after(() => (globalThis.fetch = plain));
+  const page = await readFile(new URL('../docs/step-up.md', import.meta.url), 'utf8');
+  const lines = /```js\n([^]*?)```/.exec(page)[1].replace('bellhop-step-up', import.meta.resolve('../web/step-up/index.js'));
+  await import(`data:text/javascript,${encodeURIComponent(lines.replace('https://auth.example.com/', gate.address))}`);
+
   Amplify.configure({ Auth: { Cognito: { userPoolId: server.poolId, userPoolClientId: server.clientId, userPoolEndpoint: gate.address } } });
   const number = freshNumber();
   await auth.signUp({ username: number, options: { userAttributes: { phone_number: number } } });

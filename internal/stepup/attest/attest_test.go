@@ -51,7 +51,7 @@ func TestVerify_TheOperatorsServiceDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	down := errors.New("no verdict")
+	errNone := errors.New("no verdict")
 	for _, c := range []struct {
 		status int
 		answer string
@@ -60,18 +60,18 @@ func TestVerify_TheOperatorsServiceDecides(t *testing.T) {
 		{200, `{"ok":true}`, nil},
 		{202, `{"ok":true,"more":1}`, nil},
 		{200, `{"ok":false}`, stepup.ErrWrong},
-		{200, `{}`, down},
-		{200, `{"ok":"yes"}`, down},
-		{200, `{"ok":true` + strings.Repeat(" ", 20_000) + `}`, down},
-		{200, ``, down},
-		{204, ``, down},
-		{307, `{"ok":true}`, down},
-		{403, `{"ok":true}`, down},
-		{500, `{"ok":true}`, down},
+		{200, `{}`, errNone},
+		{200, `{"ok":"yes"}`, errNone},
+		{200, `{"ok":true` + strings.Repeat(" ", 20_000) + `}`, errNone},
+		{200, ``, errNone},
+		{204, ``, errNone},
+		{307, `{"ok":true}`, errNone},
+		{403, `{"ok":true}`, errNone},
+		{500, `{"ok":true}`, errNone},
 	} {
 		status, answer = c.status, c.answer
 		err := h.Verify(t.Context(), evidence)
-		if c.want == down && (err == nil || errors.Is(err, stepup.ErrWrong)) || c.want != down && !errors.Is(err, c.want) {
+		if c.want == errNone && (err == nil || errors.Is(err, stepup.ErrWrong)) || c.want != errNone && !errors.Is(err, c.want) {
 			t.Errorf("%d %.20q: %v, want %v", c.status, c.answer, err, c.want)
 		}
 		for _, told := range []string{"pass-of-hook", "127.0.0.1", "integrity-token", secret} {

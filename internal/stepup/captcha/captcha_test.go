@@ -58,8 +58,8 @@ func provider(t *testing.T, kind stepup.Kind, change func(*stepup.Captcha), tran
 	return p
 }
 
-// down stands for an error that is no verdict.
-var down = errors.New("no verdict")
+// errNone stands for an error that is no verdict.
+var errNone = errors.New("no verdict")
 
 // The answers are of the shapes that the providers document, one of each.
 func TestVerify_WhatTheProvidersAnswer(t *testing.T) {
@@ -79,16 +79,16 @@ func TestVerify_WhatTheProvidersAnswer(t *testing.T) {
 		"turnstile, no host":               {stepup.Turnstile, 200, `{"success":true}`, stepup.ErrWrong},
 		"turnstile, made up":               {stepup.Turnstile, 200, `{"success":false,"error-codes":["invalid-input-response"],"messages":[]}`, stepup.ErrWrong},
 		"turnstile, late or again":         {stepup.Turnstile, 200, `{"success":false,"error-codes":["timeout-or-duplicate"],"messages":[]}`, stepup.ErrSpent},
-		"turnstile, a wrong secret":        {stepup.Turnstile, 400, `{"success":false,"error-codes":["invalid-input-secret"],"messages":[]}`, down},
-		"turnstile, its own fault":         {stepup.Turnstile, 200, `{"success":false,"error-codes":["internal-error"]}`, down},
-		"turnstile, both at fault":         {stepup.Turnstile, 200, `{"success":false,"error-codes":["invalid-input-response","invalid-input-secret"]}`, down},
-		"turnstile, a yes with 400":        {stepup.Turnstile, 400, `{"success":true,"hostname":"app.example.com"}`, down},
+		"turnstile, a wrong secret":        {stepup.Turnstile, 400, `{"success":false,"error-codes":["invalid-input-secret"],"messages":[]}`, errNone},
+		"turnstile, its own fault":         {stepup.Turnstile, 200, `{"success":false,"error-codes":["internal-error"]}`, errNone},
+		"turnstile, both at fault":         {stepup.Turnstile, 200, `{"success":false,"error-codes":["invalid-input-response","invalid-input-secret"]}`, errNone},
+		"turnstile, a yes with 400":        {stepup.Turnstile, 400, `{"success":true,"hostname":"app.example.com"}`, errNone},
 		"hcaptcha, good":                   {stepup.HCaptcha, 200, `{"success":true,` + at + `,"hostname":"app.example.com","credit":false,"score":0.9,"score_reason":[]}`, nil},
 		"hcaptcha, seen":                   {stepup.HCaptcha, 200, `{"success":false,"error-codes":["already-seen-response"]}`, stepup.ErrSpent},
 		"hcaptcha, seen, in other words":   {stepup.HCaptcha, 200, `{"success":false,"error-codes":["invalid-or-already-seen-response"]}`, stepup.ErrSpent},
 		"hcaptcha, expired":                {stepup.HCaptcha, 200, `{"success":false,"error-codes":["expired-input-response"]}`, stepup.ErrSpent},
 		"hcaptcha, made up":                {stepup.HCaptcha, 200, `{"success":false,"error-codes":["invalid-input-response"]}`, stepup.ErrWrong},
-		"hcaptcha, of another site key":    {stepup.HCaptcha, 200, `{"success":false,"error-codes":["sitekey-secret-mismatch"]}`, down},
+		"hcaptcha, of another site key":    {stepup.HCaptcha, 200, `{"success":false,"error-codes":["sitekey-secret-mismatch"]}`, errNone},
 		"recaptcha v2, good":               {stepup.ReCAPTCHA, 200, `{"success":true,` + at + `,"hostname":"app.example.com"}`, nil},
 		"recaptcha v2, on Android":         {stepup.ReCAPTCHA, 200, `{"success":true,` + at + `,"apk_package_name":"com.example.app"}`, nil},
 		"recaptcha v2, of another app":     {stepup.ReCAPTCHA, 200, `{"success":true,` + at + `,"apk_package_name":"com.example.evil"}`, stepup.ErrWrong},
@@ -96,15 +96,15 @@ func TestVerify_WhatTheProvidersAnswer(t *testing.T) {
 		"recaptcha v3, sure":               {stepup.ReCAPTCHA, 200, `{"success":true,` + at + `,"hostname":"app.example.com","score":0.5,"action":"sign_in"}`, nil},
 		"recaptcha v3, unsure":             {stepup.ReCAPTCHA, 200, `{"success":true,` + at + `,"hostname":"app.example.com","score":0.49,"action":"sign_in"}`, stepup.ErrWrong},
 		"recaptcha v3, its browser failed": {stepup.ReCAPTCHA, 200, `{"success":false,"score":0.0,"error-codes":["browser-error"]}`, stepup.ErrSpent},
-		"recaptcha, a wrong secret":        {stepup.ReCAPTCHA, 200, `{"success":false,"error-codes":["invalid-input-secret"]}`, down},
-		"a code of tomorrow":               {stepup.ReCAPTCHA, 200, `{"success":false,"error-codes":["` + secret + `"]}`, down},
-		"no, and no code":                  {stepup.HCaptcha, 200, `{"success":false}`, down},
-		"garbage":                          {stepup.HCaptcha, 200, `<html>` + secret, down},
-		"an endless answer":                {stepup.HCaptcha, 200, `{"success":true,"hostname":"app.example.com","more":"` + strings.Repeat("x", 20_000) + `"}`, down},
-		"an empty answer":                  {stepup.HCaptcha, 200, ``, down},
-		"overloaded":                       {stepup.HCaptcha, 503, `{"success":true,"hostname":"app.example.com"}`, down},
-		"forbidden":                        {stepup.HCaptcha, 403, `{"success":true,"hostname":"app.example.com"}`, down},
-		"a redirect":                       {stepup.HCaptcha, 307, ``, down},
+		"recaptcha, a wrong secret":        {stepup.ReCAPTCHA, 200, `{"success":false,"error-codes":["invalid-input-secret"]}`, errNone},
+		"a code of tomorrow":               {stepup.ReCAPTCHA, 200, `{"success":false,"error-codes":["` + secret + `"]}`, errNone},
+		"no, and no code":                  {stepup.HCaptcha, 200, `{"success":false}`, errNone},
+		"garbage":                          {stepup.HCaptcha, 200, `<html>` + secret, errNone},
+		"an endless answer":                {stepup.HCaptcha, 200, `{"success":true,"hostname":"app.example.com","more":"` + strings.Repeat("x", 20_000) + `"}`, errNone},
+		"an empty answer":                  {stepup.HCaptcha, 200, ``, errNone},
+		"overloaded":                       {stepup.HCaptcha, 503, `{"success":true,"hostname":"app.example.com"}`, errNone},
+		"forbidden":                        {stepup.HCaptcha, 403, `{"success":true,"hostname":"app.example.com"}`, errNone},
+		"a redirect":                       {stepup.HCaptcha, 307, ``, errNone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.status, d.body, d.asked = c.status, c.body, 0
@@ -112,7 +112,7 @@ func TestVerify_WhatTheProvidersAnswer(t *testing.T) {
 			err := p.Verify(t.Context(), evidence)
 			verdict := errors.Is(err, stepup.ErrWrong) || errors.Is(err, stepup.ErrSpent)
 			switch {
-			case c.want == down && (err == nil || verdict), c.want != down && !errors.Is(err, c.want):
+			case c.want == errNone && (err == nil || verdict), c.want != errNone && !errors.Is(err, c.want):
 				t.Errorf("%v, want %v", err, c.want)
 			case d.asked != 1:
 				t.Errorf("asked %d times", d.asked)
