@@ -62,7 +62,10 @@ type Route struct {
 }
 
 // RouteOf is the route of a number.
-func RouteOf(n phone.Number) Route {
+func RouteOf(n phone.Number) Route { return RouteIn(n, n.MainRegion()) }
+
+// RouteIn is RouteOf a number whose country is looked up already.
+func RouteIn(n phone.Number, country string) Route {
 	digits := n.E164()
 	if len(digits) < 6 {
 		return Route{}
@@ -72,7 +75,7 @@ func RouteOf(n phone.Number) Route {
 	if err != nil {
 		return Route{}
 	}
-	return Route{Country: n.MainRegion(), Block: block, Digits: len(digits)}
+	return Route{Country: country, Block: block, Digits: len(digits)}
 }
 
 // Prefix is the route's digits without the last cut ones of the block, as "+91987".

@@ -15,30 +15,31 @@ import "strings"
 //
 // A merge of two lines into one would be harmless, if a nuisance: the text
 // goes to the canonical form, so only its holder can prove it.
-func canonical(s string) (string, error) {
+func canonical(s string) (parsed, error) {
 	// A rule or the library may uncover something for the next round, a
 	// prefix behind a prefix; what is not at rest soon is no number.
 	for range 4 {
-		next, err := canonicalOnce(s)
+		p, next, err := canonicalOnce(s)
 		if err != nil || next == s {
-			return next, err
+			return p, err
 		}
 		s = next
 	}
-	return "", refuse(hintUnusable)
+	return parsed{}, refuse(hintUnusable)
 }
 
-func canonicalOnce(s string) (string, error) {
-	p, err := look(withoutMexicanPrefix(s))
+// canonicalOnce returns what the library makes of s, and what may be better.
+func canonicalOnce(s string) (p parsed, next string, err error) {
+	p, err = look(withoutMexicanPrefix(s))
 	if err != nil {
-		return "", parseRefusal(err)
+		return p, "", parseRefusal(err)
 	}
 	for _, rule := range []func(parsed) (string, bool){argentina, brazil, benin} {
 		if better, ok := rule(p); ok {
-			return better, nil
+			return p, better, nil
 		}
 	}
-	return p.e164, p.refusal()
+	return p, p.e164, p.refusal()
 }
 
 // withoutMexicanPrefix takes off what stood between +52 and the ten digits of

@@ -60,8 +60,9 @@ func (n Number) Region() string { return n.look().region }
 
 // MainRegion is Region, and where the digits do not tell it the main country of
 // the code: US for +15555550100. "" if no country has it.
-func (n Number) MainRegion() string {
-	p := n.look()
+func (n Number) MainRegion() string { return n.look().mainRegion() }
+
+func (p parsed) mainRegion() string {
 	if p.region != "" {
 		return p.region
 	}

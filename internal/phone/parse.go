@@ -37,14 +37,29 @@ const (
 // of that length. The error is a fault.InvalidParameter that says what is
 // wrong and never shows the number.
 func Parse(s string) (Number, error) {
-	if hint := misshapen(s); hint != "" {
-		return Number{}, refuse(hint)
-	}
-	e164, err := canonical(s)
+	p, err := read(s)
 	if err != nil {
 		return Number{}, err
 	}
-	return FromCanonical(e164), nil
+	return FromCanonical(p.e164), nil
+}
+
+// ParseLine is Parse, MainRegion and Kind at the cost of one. The country and the
+// sort of line are those of s as it stands where it is refused.
+func ParseLine(s string) (Number, string, Kind, error) {
+	p, err := read(s)
+	if err != nil {
+		p = FromCanonical(s).look()
+		return Number{}, p.mainRegion(), p.kind, err
+	}
+	return FromCanonical(p.e164), p.mainRegion(), p.kind, nil
+}
+
+func read(s string) (parsed, error) {
+	if hint := misshapen(s); hint != "" {
+		return parsed{}, refuse(hint)
+	}
+	return canonical(s)
 }
 
 func refuse(hint string) error {

@@ -154,6 +154,22 @@ func TestParse_EverySpelling_HasOneCanonicalForm(t *testing.T) {
 	}
 }
 
+func TestParseLine_IsParseAndWhatItsNumberIs(t *testing.T) {
+	for _, c := range spellings {
+		n, region, kind, err := phone.ParseLine(c.in)
+		want := mustParse(t, c.in)
+		if err != nil || n != want || region != want.MainRegion() || kind != want.Kind() {
+			t.Errorf("ParseLine(%q) = %s, %s, %s, %v", c.in, n.E164(), region, kind, err)
+		}
+	}
+	for _, c := range refusals {
+		as := phone.FromCanonical(c.in)
+		if n, region, kind, err := phone.ParseLine(c.in); err == nil || !n.IsZero() || region != as.MainRegion() || kind != as.Kind() {
+			t.Errorf("ParseLine(%.40q) = %s, %s, %s, %v", c.in, n.E164(), region, kind, err)
+		}
+	}
+}
+
 // refusals maps spellings that are not taken to a word of the hint.
 var refusals = []struct{ in, hint string }{
 	{"+490000000000000", "country code and the national number alone"},

@@ -171,7 +171,7 @@ func (s *State) PutCells(_ context.Context, keys []guard.Key, cells []guard.Cell
 			continue
 		}
 		s.cellsBefore = append(s.cellsBefore, cellBefore{key: k})
-		*t.put(k) = cells[i]
+		*t.add(k) = cells[i]
 	}
 	return nil
 }
@@ -211,7 +211,10 @@ func (s *State) pay(key string, l guard.Limit, amount int, now time.Time) guard.
 	}
 	s.before(n, was)
 	w.spent += int64(amount)
-	*s.counters.put(n) = w
+	if was == nil {
+		was = s.counters.add(n)
+	}
+	*was = w
 	return spentOf(w, true, true)
 }
 

@@ -31,24 +31,22 @@ const families = 1 << 17
 // cannot be a number is taken as it is.
 func (n *numbers) canonical(number string) (string, guard.Route, phone.Kind) {
 	if len(number) < len("+")+2*tail {
-		p := parse(number)
-		return p.E164(), guard.RouteOf(p), p.Kind()
+		p, f := look(number)
+		return p.E164(), f.route, f.kind
 	}
 	prefix, last := number[:len(number)-tail], number[len(number)-tail:]
 	f, ok := n.of[prefix]
 	if !ok {
-		p := parse(number)
+		var p phone.Number
+		p, f = look(number)
 		front, same := strings.CutSuffix(p.E164(), last)
 		if !same {
-			return p.E164(), guard.RouteOf(p), p.Kind()
+			return p.E164(), f.route, f.kind
 		}
-		f = family{front, guard.RouteOf(p), p.Kind()}
 		if len(n.of) >= families || n.of == nil {
 			n.of = map[string]family{}
 		}
-		if f.front == prefix {
-			f.front = strings.Clone(prefix)
-		}
+		f.front = strings.Clone(front)
 		n.of[strings.Clone(prefix)] = f
 	}
 	if f.front == prefix {
@@ -57,11 +55,13 @@ func (n *numbers) canonical(number string) (string, guard.Route, phone.Kind) {
 	return f.front + last, f.route, f.kind
 }
 
-func parse(number string) phone.Number {
-	if p, err := phone.Parse(number); err == nil {
-		return p
+// look asks the library.
+func look(number string) (phone.Number, family) {
+	n, region, kind, err := phone.ParseLine(number)
+	if err != nil {
+		n = phone.FromCanonical(number)
 	}
-	return phone.FromCanonical(number)
+	return n, family{route: guard.RouteIn(n, region), kind: kind}
 }
 
 // nowhere stands for the country of numbers that have none.

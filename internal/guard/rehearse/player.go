@@ -119,11 +119,11 @@ func New(engine Engine, prices *guard.PriceTable) *Player {
 // defaultPrice is what a text costs where no table says.
 const defaultPrice = guard.Dollar / 20
 
-// Clone returns a player of its own with the same behind it.
+// Clone returns a player with the same behind it. The two share what the library
+// knows of numbers, so they must not play at the same time.
 func (p *Player) Clone() *Player {
 	c := *p
 	c.state = p.state.Clone()
-	c.numbers = &numbers{of: maps.Clone(p.numbers.of)}
 	copies := map[*sending]*sending{}
 	c.sent, c.credits, c.expires = slices.Clone(p.sent), slices.Clone(p.credits), slices.Clone(p.expires)
 	for i, s := range c.sent {
