@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -58,11 +57,8 @@ func guardReplay(ctx context.Context, in invocation) error {
 	defer trace.Close()
 	began := time.Now()
 	score, err := rehearse.Replay(ctx, guard.NewEngine(settings), settings.Prices, trace)
-	if _, bad := errors.AsType[*rehearse.LineError](err); bad {
-		return usageError(fmt.Sprintf("%s, %v", o.events, err))
-	}
 	if err != nil {
-		return err
+		return inFile(o.events, err)
 	}
 	took := time.Since(began).Seconds()
 	if !o.asJSON {

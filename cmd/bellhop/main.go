@@ -65,6 +65,7 @@ func commands() []command {
 		{"triggers list", "list the functions of the triggers file, and who calls those of the pools", triggersList, triggersListHelp},
 		{"triggers test", "call a function with an event, and say what becomes of it", triggersTest, triggersTestHelp},
 		{"guard replay", "play a trace against the guard in virtual time, and say what it would have cost", guardReplay, guardReplayHelp},
+		{"guard rehearse", "play a log of texts with other settings of the guard, and say what they would have saved", guardRehearse, guardRehearseHelp},
 		{"guard simulate", "play made-up people and attackers against the guard in virtual time", guardSimulate, guardSimulateHelp},
 		{"guard check", "say what is wrong with a file of the guard's settings", guardCheck, guardCheckHelp},
 		{"guard prices", "print what texts are taken to cost", guardPrices, guardPricesHelp},

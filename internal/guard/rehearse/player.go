@@ -170,35 +170,55 @@ func at(seconds float64) time.Time {
 	return time.Unix(epoch.Unix()+int64(whole), int64((seconds-whole)*1e9)).UTC()
 }
 
+// request is one ask for a text, and what its maker will do.
+type request struct {
+	at     time.Time
+	ask    guard.Ask
+	slot   slot
+	device uint64 // with its number; 0 for none
+	passes bool   // a step-up
+	uses   bool   // the code
+	useAt  time.Time
+}
+
 // Play decides an event. Events must come in the order of their time.
 func (p *Player) Play(ctx context.Context, e *traffic.Event) (Result, error) {
-	now := at(e.T)
-	if err := p.advance(ctx, now); err != nil {
+	q := request{at: at(e.T), passes: e.Passes, uses: e.Converts}
+	if q.uses {
+		q.useAt = at(e.T + e.After)
+	}
+	if err := p.advance(ctx, q.at); err != nil { // a code that is due may make a device known
 		return Result{}, err
 	}
 	number, route, kind := p.numbers.canonical(e.Phone)
 	address, network, party := source(e.IP)
-	r := Result{Country: country(route)}
-	s := slot{number, address}
-	ch, lives := p.live[s]
-	if lives && now.Before(ch.sentAt.Add(guard.ResendGap(ch.sends))) {
-		r.Waited = true
-		return r, nil
-	}
-	ask := guard.Ask{
+	q.slot, q.device = slot{number, address}, p.device(number, e.Device)
+	q.ask = guard.Ask{
 		Party: guard.Party{Number: number, Address: party}, Route: route, Kind: kind,
 		Address: address, Network: network, Source: e.IP, Pool: "pool", Client: "client",
 		Price: p.price(e, number), Known: e.Known,
 	}
-	device := p.device(number, e.Device)
-	if p.hasConverted(device) {
-		ask.Device = e.Device
+	if p.hasConverted(q.device) {
+		q.ask.Device = e.Device
 	}
-	if err := p.decide(ctx, e, ask, now, &r); err != nil || !r.Sent {
+	return p.serve(ctx, q)
+}
+
+// serve decides a request and notes what is sent.
+func (p *Player) serve(ctx context.Context, q request) (Result, error) {
+	r := Result{Country: country(q.ask.Route)}
+	if err := p.advance(ctx, q.at); err != nil {
 		return r, err
 	}
-	p.note(e, r, s, device, now)
-	return r, nil
+	if ch, lives := p.live[q.slot]; lives && q.at.Before(ch.sentAt.Add(guard.ResendGap(ch.sends))) {
+		r.Waited = true
+		return r, nil
+	}
+	err := p.decide(ctx, q, &r)
+	if err == nil && r.Sent {
+		p.note(q, r.Last.Receipt)
+	}
+	return r, err
 }
 
 func (p *Player) price(e *traffic.Event, number string) guard.Money {
@@ -208,14 +228,13 @@ func (p *Player) price(e *traffic.Event, number string) guard.Money {
 	return p.prices.Price(number)
 }
 
-// decide asks the engine, and once more where it wants a step-up that the event
-// passes.
-func (p *Player) decide(ctx context.Context, e *traffic.Event, ask guard.Ask, now time.Time, r *Result) (err error) {
-	r.First, err = p.ask(ctx, ask, now)
+// decide asks the engine, and once more where it wants a step-up that is passed.
+func (p *Player) decide(ctx context.Context, q request, r *Result) (err error) {
+	r.First, err = p.ask(ctx, q.ask, q.at)
 	r.Last = r.First
-	if err == nil && r.First.Verdict == guard.StepUp && e.Passes {
-		ask.Stepped = true
-		r.Last, err = p.ask(ctx, ask, now)
+	if err == nil && r.First.Verdict == guard.StepUp && q.passes {
+		q.ask.Stepped = true
+		r.Last, err = p.ask(ctx, q.ask, q.at)
 		r.Stepped = r.Last.Verdict == guard.Send
 	}
 	r.Sent = r.Last.Verdict == guard.Send
@@ -236,21 +255,21 @@ func (p *Player) ask(ctx context.Context, ask guard.Ask, now time.Time) (guard.D
 }
 
 // note remembers what was sent.
-func (p *Player) note(e *traffic.Event, r Result, s slot, device uint64, now time.Time) {
-	ch, lives := p.live[s]
+func (p *Player) note(q request, receipt guard.Receipt) {
+	ch, lives := p.live[q.slot]
 	if !lives {
 		p.opened++
 		ch.id = p.opened
-		p.expires = append(p.expires, expiry{now.Add(life), s, ch.id})
+		p.expires = append(p.expires, expiry{q.at.Add(life), q.slot, ch.id})
 	}
-	ch.sentAt = now
+	ch.sentAt = q.at
 	ch.sends++
-	p.live[s] = ch
-	sent := &sending{receipt: r.Last.Receipt, slot: s, challenge: ch.id, device: device}
+	p.live[q.slot] = ch
+	sent := &sending{receipt: receipt, slot: q.slot, challenge: ch.id, device: q.device}
 	p.sent = append(p.sent, sent)
-	if e.Converts {
+	if q.uses {
 		p.order++
-		heap.Push(&p.credits, credit{at(e.T + e.After), p.order, sent})
+		heap.Push(&p.credits, credit{q.useAt, p.order, sent})
 	}
 }
 
