@@ -2,23 +2,28 @@
 # What a sign-in and a start cost on this machine, what it costs on SQLite and on
 # PostgreSQL with one to three nodes, and how long it takes to answer about names
 # that have a user and that have none, and what a trigger adds by where its function
-# runs, with the commit that was measured. The figures of one run belong together;
-# compare runs with care.
+# runs, and what attacks cost and whom they hurt, with the commit that was measured.
+# The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/figures
 out=$(mktemp -d) # until all is measured: a changed file would be said to be a change
 trap 'rm -rf "$out"' EXIT
 
-# measure runs the benchmarks of a pattern, each so long, and says on what.
-measure() {
-  echo "Made by: make figures (go test -bench $1 -benchtime $2 ./internal/endtoend)"
+# about says by what and on what something is measured.
+about() {
+  echo "Made by: make figures ($1)"
   echo "Commit:  $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' with changes')"
   echo "Date:    $(date -u +%Y-%m-%d)"
   echo "Machine: $(nproc) CPUs, $(awk -F': ' '/model name/{print $2; exit}' /proc/cpuinfo), $(awk '/MemTotal/{printf "%d GiB", $2/1048576+0.5}' /proc/meminfo), $(go env GOVERSION)"
   make --silent build
   echo "Binary:  $(stat -c %s bin/bellhop | awk '{printf "%.1f MiB", $1/1048576}')"
   echo
+}
+
+# measure runs the benchmarks of a pattern, each so long, and says on what.
+measure() {
+  about "go test -bench $1 -benchtime $2 ./internal/endtoend"
   go test -run '^$' -bench "$1" -benchtime "$2" -timeout 10m ./internal/endtoend | grep '^Benchmark'
 }
 
@@ -26,5 +31,11 @@ measure 'TextedSignIn|Start' 5s >"$out/sign-in.txt"
 measure Existence 300x >"$out/existence.txt"
 measure Nodes 1500x >"$out/nodes.txt"
 measure TriggerCall 300x >"$out/triggers.txt"
-cp "$out"/*.txt docs/figures/
-cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt
+# The worst of twenty seeds; the same on every machine.
+simulate=(bin/bellhop guard simulate --seeds 20)
+about "${simulate[*]}" >"$out/guard.txt"
+"${simulate[@]}" --chart "$out/guard.svg" >>"$out/guard.txt"
+about 'go test -bench Replay -benchtime 3x ./internal/guard/rehearse' >"$out/guard-speed.txt"
+go test -run '^$' -bench Replay -benchtime 3x ./internal/guard/rehearse | grep '^Benchmark' >>"$out/guard-speed.txt"
+cp "$out"/*.txt "$out"/*.svg docs/figures/
+cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt

@@ -25,6 +25,7 @@ type guardSimulateOptions struct {
 	requests     uint64
 	settings     string
 	events       string
+	chart        string
 	rules        bool
 	asJSON       bool
 }
@@ -42,8 +43,9 @@ func (o *guardSimulateOptions) flags() []config.Flag {
 		{Name: "warm-up", Arg: "DAYS", Set: setCount(&o.warmUp, 0), Help: "days of real people before a scenario, but of a fresh installation (default 3)"},
 		{Name: "requests", Arg: "N", Set: setCount(&o.requests, 1), Help: "requests of a burst (default 36000)"},
 		guardSettingsFlag(&o.settings),
-		{Name: "rules", Set: switchFlag("rules", "", &o.rules).Set, Help: "print also which rules refused and asked for more"},
+		switchFlag("rules", "print also which rules refused, and which asked for more", &o.rules),
 		jsonFlag(&o.asJSON),
+		textFlag("chart", "FILE", "write a picture of the table too, as SVG", &o.chart),
 		textFlag("events", "FILE", "write the requests as a trace for guard replay, and play nothing; - for standard output", &o.events),
 	}
 }
@@ -127,6 +129,11 @@ func guardSimulate(ctx context.Context, in invocation) error {
 		return err
 	}
 	report := rehearse.Summarize(runs)
+	if o.chart != "" {
+		if err := os.WriteFile(o.chart, rehearse.Chart(report), 0o644); err != nil {
+			return err
+		}
+	}
 	if o.asJSON {
 		return printJSON(in.stdout, report)
 	}

@@ -16,8 +16,21 @@ type Spread struct {
 	n     int
 }
 
-// add takes one seed's figure; sign is -1 where less is worse.
+// never is the figure of what did not happen with any seed.
+const never = -1
+
+// add takes one seed's figure, NaN for what did not happen; sign is -1 where less
+// is worse.
 func (s *Spread) add(v, sign float64) {
+	switch {
+	case math.IsNaN(v) && s.n == 0:
+		s.Worst, s.Mean = never, never
+		return
+	case math.IsNaN(v):
+		return
+	case s.n == 0:
+		s.Mean = 0
+	}
 	if s.n == 0 || sign*v > sign*s.Worst {
 		s.Worst = v
 	}
@@ -98,7 +111,7 @@ func (s *Summary) add(r Run) {
 	s.Blocked.add(100-percent(a.Spend.Float(), a.SpendOffered.Float()), -1)
 	s.Lost.add(a.Spend.Float(), 1)
 	s.LossOfNormal.add(percent(a.Spend.Float(), l.Offered.Float()), 1)
-	s.RestrictedAfter.add(orNever(a.FirstRestricted-r.Span.From), 1)
+	s.RestrictedAfter.add(a.FirstRestricted-r.Span.From, 1)
 	s.SentBefore.add(float64(a.SentBefore), 1)
 	s.Refused.add(percent(float64(l.Refused), float64(l.Requests)), 1)
 	s.SteppedUp.add(percent(float64(l.SteppedUp), float64(l.Requests)), 1)
@@ -106,7 +119,7 @@ func (s *Summary) add(r Run) {
 	s.NearRefused.add(percent(float64(near.Refused), float64(near.Requests)), 1)
 	s.NearSteppedUp.add(percent(float64(near.SteppedUp), float64(near.Requests)), 1)
 	s.LateAfter.add(percent(float64(after.Late), float64(after.Requests)), 1)
-	s.LastAfter.add(orNever(after.Last-r.Span.To), 1)
+	s.LastAfter.add(after.Last-r.Span.To, 1)
 }
 
 func percent(part, of float64) float64 {
@@ -114,13 +127,6 @@ func percent(part, of float64) float64 {
 		return 0
 	}
 	return 100 * part / of
-}
-
-func orNever(v float64) float64 {
-	if math.IsNaN(v) {
-		return -1
-	}
-	return v
 }
 
 // Headings are those of Cells.
@@ -150,12 +156,12 @@ func (s Summary) Cells() []string {
 
 func (s Summary) cell(sp Spread, format string) string {
 	show := func(v float64) string {
-		if v == -1 {
+		if v == never {
 			return "never"
 		}
 		return fmt.Sprintf(format, v)
 	}
-	if s.Seeds < 2 {
+	if s.Seeds < 2 || sp.Worst == never {
 		return show(sp.Worst)
 	}
 	return show(sp.Worst) + " (" + fmt.Sprintf(format, sp.Mean) + ")"
