@@ -203,3 +203,52 @@ func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, 
 	}
 	return fault.New(over, "%s", message).After(spent.ResetAt.Sub(now))
 }
+
+// Proofs that are none, and demands for proof, of one address.
+var (
+	wrongProofs = Limit{10, time.Hour, exact}
+	demands     = Limit{1 << 20, 10 * time.Minute, exact}
+)
+
+// MayProve says whether the address may still have its proofs looked at: not after
+// many that were forged, replayed or wrong. TooManyRequests says until when.
+func MayProve(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range p.perAddress([]Limit{wrongProofs}) {
+		n, err := c.Count(ctx, p.address("proofs", l), now)
+		if err != nil {
+			return fmt.Errorf("count: %w", err)
+		}
+		if n >= l.Max {
+			return fault.New(fault.TooManyRequests, "Too many requests").After(l.Window)
+		}
+	}
+	return nil
+}
+
+// SpendProof counts a proof that was forged, replayed or wrong.
+func SpendProof(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range p.perAddress([]Limit{wrongProofs}) {
+		if _, err := c.Spend(ctx, p.address("proofs", l), l, now); err != nil {
+			return fmt.Errorf("spend: %w", err)
+		}
+	}
+	return nil
+}
+
+// SpendDemand counts a demand for proof.
+func SpendDemand(ctx context.Context, c Counters, p Party, now time.Time) error {
+	for _, l := range p.perAddress([]Limit{demands}) {
+		if _, err := c.Spend(ctx, p.address("demands", l), l, now); err != nil {
+			return fmt.Errorf("spend: %w", err)
+		}
+	}
+	return nil
+}
+
+// Demanded is how many demands for proof the address has had lately.
+func Demanded(ctx context.Context, c Counters, p Party, now time.Time) (int, error) {
+	for _, l := range p.perAddress([]Limit{demands}) {
+		return c.Count(ctx, p.address("demands", l), now)
+	}
+	return 0, nil
+}

@@ -53,6 +53,9 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 	if username == "" {
 		return AuthResult{}, missing("USERNAME")
 	}
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
+		return AuthResult{}, err
+	}
 	rep := reply{request: r, client: c, pool: p, at: at}
 	if r.Challenge == namePasswordVerifier {
 		return s.answerSRP(ctx, rep)

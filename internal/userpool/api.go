@@ -3,6 +3,8 @@ package userpool
 import (
 	"net/netip"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/stepup"
 )
 
 // Caller is who makes a request, as far as the network tells.
@@ -25,7 +27,8 @@ type Caller struct {
 	// without their "bellhop:". No function of a pool is given any of it.
 	Told map[string]string
 
-	counted bool // the start of what is asked for has been counted
+	proof   *stepup.Proof // more proof that the request carries; nil for none
+	counted bool          // the start of what is asked for has been counted
 }
 
 // requester is the address block that stands for the caller where no device is

@@ -289,7 +289,7 @@ func TestStarts_OneAddress_ThousandAnHour(t *testing.T) {
 func (w *world) starts() (n int) {
 	w.pass(15 * time.Second)
 	w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
-		n, err = tx.Count(w.ctx, "address/starts/1h0m0s/203.0.113.7", time.Now())
+		n, err = tx.Count(w.ctx, "address/starts/1h0m0s/"+w.s.PartyOf(userpool.Contact{}, home).Address, time.Now())
 		return err
 	}))
 	return n

@@ -18,6 +18,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/email"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
@@ -98,6 +99,9 @@ type entry struct {
 	committed bool    // a row is in the store
 	told      Outcome // by that row
 
+	forged   string       // the key of an address whose proof was none, "" for none
+	decision *guard.Entry // of the guard, where it is no text; a rollback does not undo it
+
 	inStore time.Duration // spent in transactions so far
 	reason  string        // of the row, once the call has ended
 }
@@ -147,6 +151,9 @@ func (s *Service) End(ctx context.Context, err error) {
 	if e == nil {
 		return
 	}
+	if e.decision != nil { // the rule alone: a prefix beside a masked number is too much of it
+		e.note("guard", string(e.decision.Rule))
+	}
 	row := s.auditRow(e)
 	if err != nil {
 		row.Outcome = outcomeOf(err)
@@ -157,6 +164,10 @@ func (s *Service) End(ctx context.Context, err error) {
 	e.reason = row.Reason
 	for _, o := range s.observers {
 		o.CallEnded(ctx, e.report(row))
+	}
+	if e.decision != nil || e.forged != "" {
+		s.trail.put(lateRow{row: row, amends: e.committed, decision: e.decision, forged: e.forged})
+		return
 	}
 	switch {
 	case e.committed && row.Outcome == e.told:

@@ -34,6 +34,9 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if err != nil {
 		return "", err
 	}
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
+		return "", err
+	}
 	caller := r.Caller
 	if r.Session == "" {
 		caller = caller.guessable()

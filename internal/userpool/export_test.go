@@ -1,6 +1,12 @@
 package userpool
 
-import "github.com/bellhop-auth/bellhop/internal/phone"
+import (
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+)
 
 // NumberKey is what the number is counted by.
 func NumberKey(s *Service, n phone.Number) string { return s.party(Contact{Number: n}, "").Number }
+
+// PartyOf is whom texts to the contact, asked for by the caller, count against.
+func (s *Service) PartyOf(to Contact, c Caller) guard.Party { return s.party(to, c.requester()) }

@@ -39,11 +39,11 @@ func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer str
 			}
 			counted[claimed.To.Text()] = party
 		}
-		code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
+		match, err := s.matches(ctx, ch, answer, at)
 		if err != nil {
 			return result, err
 		}
-		if code.Matches(answer) {
+		if match {
 			result = codeMatch{verdict: right, challenge: claimed, party: party}
 		} else if result.verdict == dead {
 			result.verdict = wrong

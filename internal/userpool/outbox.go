@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
@@ -276,7 +275,7 @@ func (s *Service) unsend(ctx context.Context, tx Tx, m Message, at time.Time) er
 	if err != nil || !counted {
 		return err
 	}
-	return guard.ReturnText(ctx, tx, s.party(m.To, m.Requester), at)
+	return s.giveBack(ctx, tx, m.Challenge, at)
 }
 
 // logResult tells the operator of texts that did not leave.

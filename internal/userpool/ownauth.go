@@ -47,6 +47,8 @@ type round struct {
 	code     Challenge
 	verdict  verdict
 	byCode   bool // the last answer was to it
+
+	text string // under which the guard knows the text that Create is taken to have sent
 }
 
 // ownState is what a Session keeps of a function's challenge, sealed: Create's
@@ -55,6 +57,7 @@ type ownState struct {
 	Private trigger.Texts `json:"p,omitempty"`
 	Note    string        `json:"n,omitempty"`
 	Notes   []string      `json:"h,omitempty"` // of the entries of the history, in order
+	Text    string        `json:"t,omitempty"` // under which the guard knows the sign-in's text
 }
 
 // startOwn begins CUSTOM_AUTH where the pool's functions decide.
@@ -228,6 +231,29 @@ func (s *Service) ownParty(r round) guard.Party {
 	return p
 }
 
+// permitOwn asks the guard for the text that Create may send: to the user's number,
+// which it most likely goes to.
+func (s *Service) permitOwn(ctx context.Context, tx Tx, r round) error {
+	to, real := s.destination(r.start.pool, r.subject, r.start.request.Caller.requester(), anyMedium)
+	lane, err := s.ownDevice(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	return s.permitText(ctx, tx, codeRequest{
+		pool: r.start.pool, client: r.start.client, purpose: PurposeSignIn, to: to, user: r.subject.user,
+		caller: r.start.request.Caller, device: lane, decoy: !real, at: r.start.at,
+	}, s.ownParty(r), r.text)
+}
+
+// ownDevice is the known device of the round's user that asks, "" for none.
+func (s *Service) ownDevice(ctx context.Context, tx Tx, r round) (string, error) {
+	lane, err := s.knownDevice(ctx, tx, r.start.pool.ID, r.subject.user.ID, r.start.request.Caller.Device, r.start.at)
+	if err != nil || lane == "" {
+		return "", err
+	}
+	return s.addressKey(lane), nil
+}
+
 // createOwn makes the next challenge and opens the Session that answers it. The
 // first of a sign-in counts as a text, since most functions send one then.
 func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
@@ -248,9 +274,8 @@ func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 	}
 	first := !slices.ContainsFunc(r.history, func(e challenge.Entry) bool { return e.Name == challenge.Custom })
 	if first && !s.limitsOff {
-		err := s.store.Update(ctx, func(tx Tx) error {
-			return guard.SpendText(ctx, tx, s.ownParty(r), r.start.at)
-		})
+		r.text = newID()
+		err := s.store.Update(ctx, func(tx Tx) error { return s.permitOwn(ctx, tx, r) })
 		if err != nil {
 			return step{}, err
 		}
@@ -262,7 +287,7 @@ func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	state := ownState{Private: response.PrivateChallengeParameters, Note: orNone(response.ChallengeMetadata)}
+	state := ownState{Private: response.PrivateChallengeParameters, Note: orNone(response.ChallengeMetadata), Text: r.text}
 	for _, e := range r.history {
 		state.Notes = append(state.Notes, e.Metadata)
 	}
@@ -347,6 +372,7 @@ func (s *Service) answerOwn(ctx context.Context, rep reply) (AuthResult, error) 
 		for i := range r.history {
 			r.history[i].Metadata = state.Notes[i]
 		}
+		r.text = state.Text
 		if !r.byCode {
 			if r.verdict, err = s.verifyOwn(ctx, r, state, answer); err != nil {
 				return step{}, err
@@ -390,13 +416,26 @@ func (s *Service) claimOwn(ctx context.Context, rep reply, answer string) (r rou
 			if s.limitsOff {
 				return nil
 			}
-			return guard.SpendTry(ctx, tx, s.ownParty(r), rep.at)
+			return s.countOwnTry(ctx, tx, r)
 		}
 		r.byCode, r.answered = true, &session
 		r.code, r.verdict, err = s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
 		return err
 	})
 	return r, session, err
+}
+
+// countOwnTry counts an answer to a function's challenge.
+func (s *Service) countOwnTry(ctx context.Context, tx Tx, r round) error {
+	lane, err := s.ownDevice(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	p := s.ownParty(r)
+	if err := s.permitTry(ctx, tx, answering{r.start.pool.ID, r.start.client.ID, r.start.request.Caller, p, lane != "", r.start.at}); err != nil {
+		return err
+	}
+	return guard.SpendTry(ctx, tx, p, r.start.at)
 }
 
 // verifyOwn asks whether the answer is right. Only true says so.
@@ -453,11 +492,10 @@ func (s *Service) returnOwn(ctx context.Context, tx Tx, r round) error {
 	if last < 0 || r.history[last].Name != challenge.Custom || !r.history[last].Result {
 		return nil
 	}
-	p := s.ownParty(r)
-	if err := guard.RightTry(ctx, tx, p, r.start.at); err != nil {
+	if err := s.rightTry(ctx, tx, r.start.pool.ID, s.ownParty(r), r.start.at); err != nil || r.text == "" {
 		return err
 	}
-	return guard.ReturnText(ctx, tx, p, r.start.at)
+	return s.credit(ctx, tx, ChallengeID(r.text), r.start.at)
 }
 
 // reply is the answer that the round came by, for what the built-in challenge does

@@ -165,6 +165,9 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 	}
 	ctx, cancel := p.patient(ctx)
 	defer cancel()
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
+		return Delivery{}, err
+	}
 	w := &wording{caller: r.Caller.guessable(), metadata: r.ClientMetadata}
 	want := codeRequest{
 		pool: p, client: c, purpose: PurposeReset, to: l.contact, caller: r.Caller, at: at,
@@ -256,6 +259,9 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, r ConfirmForgotPass
 	}
 	l, err := parseLogin(p, r.Username)
 	if err != nil {
+		return err
+	}
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
 		return err
 	}
 	made, err := s.resetPassword(ctx, p, l, r.Password, at)

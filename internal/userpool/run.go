@@ -32,6 +32,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return s.every(ctx, sweepEvery, nil, "audit retention", s.onceFor("audit", s.sweepTrail))
 	})
+	g.Go(func() error { return s.every(ctx, matureEvery, nil, "guard outcomes", s.mature) })
 	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()
 }

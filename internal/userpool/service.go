@@ -21,9 +21,11 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/token"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
@@ -53,6 +55,8 @@ type Config struct {
 	// lifetimes, single use and the password lock stay.
 	LimitsOff bool
 	AdminKey  AdminKey
+	Guard     *guard.Engine // nil for one with the shipped settings
+	StepUp    *StepUp       // how more proof is asked for; nil for proof of work alone
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
 	AuditRetention time.Duration
 	Observers      []Observer // told in this order
@@ -82,6 +86,9 @@ type Service struct {
 	clock     Clock
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
+
+	guard  *guard.Engine
+	stepUp *stepup.Desk
 
 	auditRetention time.Duration
 	trail          trail
@@ -126,7 +133,10 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
-		observers: c.Observers, shared: c.Shared,
+		observers: c.Observers, shared: c.Shared, guard: c.Guard,
+	}
+	if s.guard == nil {
+		s.guard = guard.NewEngine(guard.Default())
 	}
 	if s.mailer == nil {
 		s.mailer = mail.None{}
@@ -141,6 +151,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		s.clock = clock.New(clock.Config{Log: log})
 	}
 	s.store = watched{c.Store, s}
+	s.stepUp = s.newDesk(c.StepUp)
 	if err := s.openSecrets(ctx); err != nil {
 		return nil, err
 	}
@@ -211,9 +222,11 @@ func (s *Service) after(at time.Time, d time.Duration) time.Time {
 const (
 	keyCodes   = "bellhop codes"
 	keyRefresh = "bellhop refresh tokens"
+	keyStepUp  = "bellhop step-ups"
 
 	stableDecoy      = "decoy"
 	stableNumber     = "number"
+	stableAddress    = "address"
 	stableSRPSession = "srp session"
 	stableAudit      = "audit name"
 	stableDevices    = "device group"

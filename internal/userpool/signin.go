@@ -59,6 +59,9 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	ctx, cancel := p.patient(ctx)
 	defer cancel()
 	st := start{request: r, client: c, pool: p, at: at}
+	if err := s.proven(ctx, &st.request.Caller, c, at); err != nil {
+		return AuthResult{}, err
+	}
 	if r.Flow == flowRefresh || r.Flow == flowRefreshOlder {
 		return s.refreshFlow(ctx, st)
 	}

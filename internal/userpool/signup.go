@@ -57,6 +57,9 @@ func (s *Service) SignUp(ctx context.Context, r SignUpRequest) (SignUpResult, er
 	}
 	ctx, cancel := p.patient(ctx)
 	defer cancel()
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
+		return SignUpResult{}, err
+	}
 	up := signingUp{request: r, client: c, pool: p, reg: reg, at: at}
 	if p.Settings.Triggers.has(trigger.PreSignUp) {
 		return s.signUpAsked(ctx, up)
@@ -308,6 +311,9 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 	}
 	ctx, cancel := p.patient(ctx)
 	defer cancel()
+	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
+		return Delivery{}, err
+	}
 	w := &wording{caller: r.Caller.guessable(), metadata: r.ClientMetadata}
 	want := codeRequest{
 		pool: p, client: c, purpose: PurposeSignUp, to: l.contact, caller: r.Caller, at: at,

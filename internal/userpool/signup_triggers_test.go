@@ -327,7 +327,7 @@ func TestPostConfirmation_RepeatsAreBounded(t *testing.T) {
 		f.on(trigger.PostConfirmation, throwing("no table"))
 		w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error { // he has begun much already
 			for range 980 {
-				if err := guard.SpendStart(w.ctx, tx, guard.Party{Address: stranger.Address.String()}, time.Now()); err != nil {
+				if err := guard.SpendStart(w.ctx, tx, w.s.PartyOf(userpool.Contact{}, stranger), time.Now()); err != nil {
 					return err
 				}
 			}

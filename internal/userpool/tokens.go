@@ -52,6 +52,9 @@ func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return step{}, fmt.Errorf("note sign-in: %w", err)
 		}
+		if err := s.signedInBy(ctx, tx, u, at); err != nil {
+			return step{}, fmt.Errorf("note sign-in: %w", err)
+		}
 	}
 	return step{User: u.ID, Family: f.ID, NewDevice: made}, nil
 }

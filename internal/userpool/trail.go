@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 )
 
 // The bounds of what is written later. Anybody can be refused as often as he
@@ -34,6 +35,9 @@ const (
 type lateRow struct {
 	row    AuditRow
 	amends bool
+
+	decision *guard.Entry // of the guard, which refused; nil for none
+	forged   string       // the key of an address whose proof was none
 }
 
 // trail is what a Service keeps of the audit trail in memory. The zero trail
@@ -184,9 +188,30 @@ func (s *Service) storeLate(ctx context.Context, batch []lateRow) error {
 			if err := store(ctx, r.row); err != nil {
 				return err
 			}
+			if err := s.storeDecided(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+}
+
+// storeDecided writes what the guard decided in a transaction that was rolled back.
+func (s *Service) storeDecided(ctx context.Context, tx Tx, r lateRow) error {
+	if r.forged != "" {
+		if err := guard.SpendProof(ctx, tx, guard.Party{Address: r.forged}, r.row.At); err != nil {
+			return err
+		}
+	}
+	if r.decision == nil {
+		return nil
+	}
+	if r.decision.Verdict == guard.StepUp {
+		if err := guard.SpendDemand(ctx, tx, r.decision.Ask.Party, r.decision.At); err != nil {
+			return err
+		}
+	}
+	return tx.InsertDecisions(ctx, []guard.Entry{*r.decision})
 }
 
 // tellOfDropped writes one row that says how many there are not, and logs it.

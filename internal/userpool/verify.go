@@ -14,6 +14,9 @@ import (
 // deletes. It says where codes went for what changes only when they are given.
 func (s *Service) UpdateUserAttributes(ctx context.Context, c Caller, accessToken string, list []Attribute, metadata map[string]string) ([]Delivery, error) {
 	at := s.now()
+	if err := s.provenBearer(ctx, &c, accessToken, at); err != nil {
+		return nil, err
+	}
 	w := &wording{caller: c.guessable(), metadata: metadata}
 	sent, err := worded(ctx, s, w, at, func(ctx context.Context) ([]Delivery, error) {
 		return once(ctx, s, w.caller, at, nil, func(tx Tx) ([]Delivery, *fault.Error, error) {
@@ -135,6 +138,9 @@ func checkVerifiable(attr string) error {
 func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, c Caller, accessToken, attr string, metadata map[string]string) (Delivery, error) {
 	at := s.now()
 	if err := checkVerifiable(attr); err != nil {
+		return Delivery{}, err
+	}
+	if err := s.provenBearer(ctx, &c, accessToken, at); err != nil {
 		return Delivery{}, err
 	}
 	w := &wording{caller: c.guessable(), metadata: metadata}

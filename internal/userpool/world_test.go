@@ -15,6 +15,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
@@ -58,6 +59,7 @@ type world struct {
 	keyFile []byte // the ring's text
 
 	limitsOff bool
+	guard     guard.Settings
 	functions *functions // of the pool's triggers; nil for none
 	encrypter userpool.Encrypter
 	onlooker  *onlooker
@@ -69,7 +71,8 @@ type options struct {
 	flows     []string
 	legacy    bool // PreventUserExistenceErrors LEGACY
 	limitsOff bool
-	noVerify  bool // no AutoVerifiedAttributes
+	guard     *guard.Settings // nil for the shipped ones with roomy windows
+	noVerify  bool            // no AutoVerifiedAttributes
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
@@ -125,7 +128,10 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
-		w.encrypter = o.encrypter
+		w.encrypter, w.guard = o.encrypter, roomy()
+		if o.guard != nil {
+			w.guard = *o.guard
+		}
 		w.open(o.set)
 		worldtest.Stock(t, store, ring)
 		w.makePool(o)
@@ -148,7 +154,7 @@ func (w *world) open(set *atomic.Int64) {
 	cfg := userpool.Config{
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard),
 	}
 	if w.functions != nil {
 		cfg.Encrypter = w.encrypter
@@ -161,6 +167,21 @@ func (w *world) open(set *atomic.Int64) {
 	if w.s, err = userpool.Open(w.ctx, cfg); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// roomy are the shipped settings where nothing but the exact limits holds up the
+// few people of a test.
+func roomy() guard.Settings {
+	s := guard.Default()
+	windows := []*guard.Window{&s.Tuning.Address, &s.Tuning.Network, &s.Tuning.Country}
+	for i := range s.Tuning.Prefix {
+		windows = append(windows, &s.Tuning.Prefix[i])
+	}
+	for _, w := range windows {
+		w.AtLeast, w.AtMost, w.Cap = 1e6, 1e6, 1e6
+	}
+	s.Tuning.Alarm.At, s.Tuning.Ceiling.Slack = 1e6, 1000*guard.Dollar
+	return s
 }
 
 // start and stop are the background work's.

@@ -1,0 +1,77 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// For people who ask how the guard stands.
+
+var cellNames = map[CellKind]string{
+	CellBlock: "prefix (10,000 numbers)", CellRange: "prefix (100,000 numbers)", CellArea: "prefix (1,000,000 numbers)",
+	CellCountry: "country", CellAddress: "address", CellNetwork: "network", CellGuesses: "wrong answers",
+	CellServer: "server", CellCarrier: "carrier range", CellEntry: "country window",
+}
+
+func (k CellKind) String() string { return cellNames[k] }
+
+// Of is what the key's cell speaks of, for a reader: a prefix, a country; "" for
+// what goes by a hash.
+func (k Key) Of() string {
+	switch k.Kind {
+	case CellBlock, CellRange, CellArea, CellCarrier:
+		return "+" + strconv.FormatUint(k.Lo, 10)
+	case CellCountry, CellEntry:
+		return k.country()
+	}
+	return ""
+}
+
+func (k Key) country() string {
+	if k.Lo == 0 {
+		return "no country"
+	}
+	var letters []byte
+	for lo := k.Lo; lo > 0; lo >>= 8 {
+		letters = append([]byte{byte(lo)}, letters...)
+	}
+	return string(letters)
+}
+
+// Conversion is the part of strangers' codes that are used, as far as the cell has
+// learned it.
+func (c Cell) Conversion() float64 { return c.usual() }
+
+// Exposure is how much of its budgets the server and the countries have spent on
+// texts whose codes are not used, in dollars: of strangers, and of known numbers.
+func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now time.Time) ([]Level, error) {
+	asks := []Ask{{}, {Known: true}}
+	for _, iso := range countries {
+		asks = append(asks, Ask{Route: Route{Country: iso}})
+	}
+	var all []Level
+	seen := map[string]bool{}
+	for _, a := range asks {
+		for _, b := range e.budgets(a) {
+			if seen[b.Key] {
+				continue
+			}
+			seen[b.Key] = true
+			n, err := s.Count(ctx, b.Key, now)
+			if err != nil {
+				return nil, fmt.Errorf("exposure: %w", err)
+			}
+			of := b.of
+			if a.Known {
+				of += " (known numbers)"
+			}
+			if a.Route.Country != "" && n == 0 {
+				continue
+			}
+			all = append(all, Level{Rule: RuleBudget, Of: of, Have: Money(n).Float(), Limit: b.max.Float()})
+		}
+	}
+	return all, nil
+}

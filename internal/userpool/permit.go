@@ -1,0 +1,212 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
+)
+
+// The guard is asked in the transaction that sends: what it debits is stored with
+// the challenge and the message that it is for, or not at all. What it decided is
+// written in the decision log: of a text that is sent in that same transaction, of
+// a refusal a moment later, since its own transaction is rolled back.
+
+// knownFor is how long a number counts as known after it last signed in.
+const knownFor = 180 * 24 * time.Hour
+
+// permit asks the guard for a text of the challenge. A verdict other than to send
+// is a fault, which must roll the transaction back.
+func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge) error {
+	if c.Requester != r.caller.requester() {
+		r.device = s.addressKey(c.Requester)
+	}
+	return s.permitText(ctx, tx, r, s.party(r.to, c.Requester), string(c.ID))
+}
+
+// permitText is permit for a text that counts against the party. Its line of the
+// decision log is found by the challenge.
+func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) error {
+	a, err := s.asks(ctx, tx, r, party)
+	if err != nil {
+		return err
+	}
+	p, err := s.stepped(ctx, tx, r.caller, r.client, a.Party, r.at)
+	if err != nil {
+		return err
+	}
+	a.Stepped = p != ""
+	d, err := s.guard.Decide(ctx, tx, a, r.at)
+	if err != nil {
+		return fmt.Errorf("guard: %w", err)
+	}
+	e := guard.Entry{
+		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Ask: a, StepUp: p,
+		Verdict: d.Verdict, Rule: d.Rule, Of: d.Of, Until: d.Until, Levels: d.Levels, Receipt: d.Receipt,
+	}
+	if call := entryOf(ctx); call != nil {
+		e.Operation, e.RequestID = call.call.Operation, call.call.RequestID
+	}
+	if d.Verdict != guard.Send {
+		decided(ctx, e)
+		return s.refusal(ctx, tx, d, r, a.Party)
+	}
+	e.Challenge = challenge
+	return tx.InsertDecisions(ctx, []guard.Entry{e})
+}
+
+func newDecisionID(s *Service, at time.Time) string { return string(s.newAuditID(at)) }
+
+// asks are the facts that the guard decides on.
+func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party) (guard.Ask, error) {
+	a := guard.Ask{
+		Party: p, Pool: string(r.pool.ID), Client: string(r.client.ID),
+		Device: r.device, Silent: r.decoy,
+	}
+	a.Address, a.Network = s.sources(r.caller)
+	if !r.caller.Backend {
+		a.Source = r.caller.Address.Unmap()
+	}
+	known, err := tx.KnownNumber(ctx, a.Party.Number, r.at.Add(-knownFor))
+	if err != nil {
+		return a, err
+	}
+	// The numbers of users whose last sign-in is older than the log of numbers.
+	a.Known = known || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
+	if r.to.Number.IsZero() {
+		return a, nil
+	}
+	a.Route, a.Kind = guard.RouteOf(r.to.Number), r.to.Number.Kind()
+	a.Price = s.guard.Settings().Prices.Price(r.to.Number.E164())
+	return a, nil
+}
+
+// sources are the cells of the caller's address and of the network around it: the
+// /24 of an IPv4 address, the /48 of an IPv6 one.
+func (s *Service) sources(c Caller) (address, network guard.Key) {
+	if c.Backend || !c.Address.IsValid() {
+		return guard.Key{}, guard.Key{}
+	}
+	bits := 24
+	if c.Address.Unmap().Is6() {
+		bits = 48
+	}
+	around, err := c.Address.Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		around = netip.Prefix{} // impossible: the address has so many bits
+	}
+	return guard.HashKey(guard.CellAddress, s.stable(stableAddress, c.requester())), // as in party
+		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, around.String()))
+}
+
+// credit tells the guard that the code of the challenge was used.
+func (s *Service) credit(ctx context.Context, tx Tx, challenge ChallengeID, at time.Time) error {
+	sent, err := tx.SentFor(ctx, challenge)
+	if err != nil || len(sent) == 0 {
+		return err
+	}
+	ids := make([]string, len(sent))
+	for i, e := range sent {
+		ids[i] = e.ID
+		if err := s.guard.Use(ctx, tx, e.Receipt, at); err != nil {
+			return fmt.Errorf("guard: %w", err)
+		}
+	}
+	return tx.MarkUsed(ctx, ids, at)
+}
+
+// giveBack tells the guard that the last text of the challenge surely was not sent.
+func (s *Service) giveBack(ctx context.Context, tx Tx, challenge ChallengeID, at time.Time) error {
+	sent, err := tx.SentFor(ctx, challenge)
+	if err != nil || len(sent) == 0 {
+		return err
+	}
+	last := sent[len(sent)-1]
+	marked, err := tx.MarkUnsent(ctx, last.ID)
+	if err != nil || !marked {
+		return err
+	}
+	if err := s.guard.Return(ctx, tx, last.Receipt, at); err != nil {
+		return fmt.Errorf("guard: %w", err)
+	}
+	return nil
+}
+
+// signedInBy notes that the numbers and addresses that the user is reached by have
+// signed in.
+func (s *Service) signedInBy(ctx context.Context, tx Tx, u User, at time.Time) error {
+	for _, attr := range contactAttributes {
+		to := attributeContact(u.Attributes, attr)
+		if to.IsZero() || u.Attributes[to.verified()] != "true" {
+			continue
+		}
+		if err := tx.TouchNumber(ctx, s.party(to, "").Number, at, at.Add(-activeEvery)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matureEvery and matureBatch are how the outcomes of texts are scored.
+const (
+	matureEvery = 5 * time.Second
+	matureBatch = 256
+)
+
+// mature scores the texts that are old enough.
+func (s *Service) mature(ctx context.Context) error {
+	for {
+		var n int
+		at := s.now()
+		err := s.store.Update(ctx, func(tx Tx) error {
+			due, err := tx.ClaimMatured(ctx, at.Add(-guard.MatureAfter), matureBatch)
+			if err != nil || len(due) == 0 {
+				n = 0
+				return err
+			}
+			n = len(due)
+			outcomes := make([]guard.Outcome, len(due))
+			for i, e := range due {
+				outcomes[i] = guard.Outcome{Receipt: e.Receipt, Used: !e.UsedAt.IsZero()}
+			}
+			return s.guard.Mature(ctx, tx, outcomes, at)
+		})
+		if err != nil || n < matureBatch {
+			return err
+		}
+	}
+}
+
+// testCode is the fixed code of a number that is sent nothing, "" for every other.
+func (s *Service) testCode(to Contact, at time.Time) string {
+	if to.Number.IsZero() {
+		return ""
+	}
+	for _, t := range s.guard.Settings().Tests {
+		if t.Number == to.Number && at.Before(t.Until) {
+			return t.Code
+		}
+	}
+	return ""
+}
+
+// decided leaves a decision that is no text to the decision log.
+func decided(ctx context.Context, e guard.Entry) {
+	if call := entryOf(ctx); call != nil {
+		call.decision = &e
+	}
+}
+
+// refusal is what the caller is told.
+func (s *Service) refusal(ctx context.Context, tx Tx, d guard.Decision, r codeRequest, p guard.Party) error {
+	if d.Verdict == guard.StepUp {
+		return s.demand(ctx, tx, r.caller, r.client, p, r.at)
+	}
+	if d.Fault != nil {
+		return d.Fault
+	}
+	return fault.New(fault.TooManyRequests, "Too many requests").After(max(d.Until.Sub(r.at), 0))
+}

@@ -1,0 +1,158 @@
+package userpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
+)
+
+// StepUp is how more proof is asked for before a text is sent.
+type StepUp struct {
+	Settings  stepup.Settings
+	Verifiers map[stepup.Kind]stepup.Verifier
+}
+
+// newDesk makes the desk of the settings. Its keys are of the master keys, so that
+// any node takes what another has demanded.
+func (s *Service) newDesk(c *StepUp) *stepup.Desk {
+	settings := stepup.Default()
+	var verifiers map[stepup.Kind]stepup.Verifier
+	if c != nil {
+		settings, verifiers = c.Settings, c.Verifiers
+	}
+	keys := stepup.Keys{s.ring.Current().Derive(keyStepUp)}
+	for _, id := range s.ring.IDs() {
+		if key, ok := s.ring.ByID(id); ok && id != s.ring.Current().ID() {
+			keys = append(keys, key.Derive(keyStepUp))
+		}
+	}
+	return stepup.NewDesk(settings, keys, verifiers)
+}
+
+// toldStepUp is where a request tells its proof: stepup.Metadata of its
+// ClientMetadata.
+var toldStepUp = strings.TrimPrefix(stepup.Metadata, "bellhop:")
+
+// whose is whom a demand is made of.
+func whose(c Caller, client Client, p guard.Party) stepup.Who {
+	who := stepup.Who{Pool: string(client.PoolID), Client: string(client.ID), NumberKey: p.Number}
+	if !c.Backend {
+		who.Address = stepup.AddressClass(c.Address)
+	}
+	return who
+}
+
+// proven judges the proof that a request carries in its ClientMetadata, before its
+// transaction, since a judge of captchas is asked over the network. What is no
+// proof leaves the request as one without, and counts against its sender; one who
+// has sent too many of those is refused.
+func (s *Service) proven(ctx context.Context, c *Caller, client Client, at time.Time) error {
+	raw := c.Told[toldStepUp]
+	if raw == "" || s.limitsOff {
+		return nil
+	}
+	sender := guard.Party{Address: s.addressKey(c.requester())}
+	err := s.store.View(ctx, func(tx Tx) error { return guard.MayProve(ctx, tx, sender, at) })
+	if err != nil {
+		return err
+	}
+	proof, err := s.stepUp.Check(ctx, raw, whose(*c, client, guard.Party{}), c.Address, at)
+	switch {
+	case err == nil:
+		c.proof = &proof
+		return nil
+	case !stepup.Faulty(err):
+		return err
+	}
+	s.log.InfoContext(ctx, "a step-up proof is none", "pool", client.PoolID, "error", err)
+	if !stepup.Blames(err) {
+		return nil
+	}
+	return s.store.Update(apart(ctx), func(tx Tx) error { return guard.SpendProof(ctx, tx, sender, at) })
+}
+
+// provenBearer is proven where the app client is that of an access token.
+func (s *Service) provenBearer(ctx context.Context, c *Caller, accessToken string, at time.Time) error {
+	if c.Told[toldStepUp] == "" {
+		return nil
+	}
+	var b bearer
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		b, err = s.authenticate(ctx, tx, accessToken, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.proven(ctx, c, b.client, at)
+}
+
+// stepped takes the caller's proof for the number, and says by which way it was
+// proved; "" for none. What it takes is taken once, if the transaction stands.
+func (s *Service) stepped(ctx context.Context, tx Tx, c Caller, client Client, p guard.Party, at time.Time) (string, error) {
+	if c.proof == nil {
+		return "", nil
+	}
+	err := c.proof.Use(ctx, tx, whose(c, client, p), at)
+	switch {
+	case err == nil:
+		return string(c.proof.Kind), nil
+	case !stepup.Faulty(err):
+		return "", err
+	}
+	if e := entryOf(ctx); e != nil && stepup.Blames(err) {
+		e.forged = p.Address
+	}
+	return "", s.demand(ctx, tx, c, client, p, at)
+}
+
+// demand is the fault that asks for more proof.
+func (s *Service) demand(ctx context.Context, tx Tx, c Caller, client Client, p guard.Party, at time.Time) error {
+	if !s.stepUp.Offers() {
+		return fault.New(fault.TooManyRequests, "Too many requests")
+	}
+	asked, err := guard.Demanded(ctx, tx, p, at)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.StepUpRequired, "%s", s.stepUp.Issue(whose(c, client, p), asked, at))
+}
+
+// answering is an answer to a code.
+type answering struct {
+	pool    PoolID
+	client  ClientID
+	caller  Caller
+	party   guard.Party
+	trusted bool // it comes from a device that signed in as the user before
+	at      time.Time
+}
+
+// permitTry asks the guard before an answer is compared.
+func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) error {
+	of := Client{ID: a.client, PoolID: a.pool}
+	way, err := s.stepped(ctx, tx, a.caller, of, a.party, a.at)
+	if err != nil {
+		return err
+	}
+	d, err := s.guard.Guess(ctx, tx, string(a.pool), a.trusted, way != "", a.at)
+	if err != nil {
+		return fmt.Errorf("guard: %w", err)
+	}
+	switch d.Verdict {
+	case guard.Send:
+		return nil
+	case guard.StepUp:
+		return s.demand(ctx, tx, a.caller, of, a.party, a.at)
+	}
+	if d.Fault == nil {
+		return errors.New("guard: a refusal without a fault")
+	}
+	return d.Fault
+}
