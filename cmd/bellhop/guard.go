@@ -10,6 +10,10 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
+	"github.com/bellhop-auth/bellhop/internal/stepup/attest"
+	"github.com/bellhop-auth/bellhop/internal/stepup/captcha"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // openGuard reads the guard's settings, or says everything that is wrong with them.
@@ -18,6 +22,27 @@ func openGuard(cfg *config.Config, env []string) (*guardfile.File, error) {
 		return guardfile.Shipped(), nil
 	}
 	return guardfile.Load(cfg.Guard, variable(env))
+}
+
+// newStepUp wires up who judges the proofs of step-ups.
+func newStepUp(g *guardfile.File) (*userpool.StepUp, error) {
+	s := &userpool.StepUp{Settings: g.StepUp, Verifiers: map[stepup.Kind]stepup.Verifier{}}
+	for kind, c := range g.StepUp.Captchas {
+		provider, err := captcha.New(kind, c, nil)
+		if err != nil {
+			return nil, err
+		}
+		s.Verifiers[kind] = provider
+	}
+	if g.StepUp.Attestation.URL == "" {
+		return s, nil
+	}
+	judge, err := attest.New(g.StepUp.Attestation)
+	if err != nil {
+		return nil, err
+	}
+	s.Verifiers[stepup.Attestation] = judge
+	return s, nil
 }
 
 // variable reads an environment as os.Getenv does the process's.

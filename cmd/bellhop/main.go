@@ -67,6 +67,8 @@ func commands() []command {
 		{"guard replay", "play a trace against the guard in virtual time, and say what it would have cost", guardReplay, guardReplayHelp},
 		{"guard rehearse", "play a log of texts with other settings of the guard, and say what they would have saved", guardRehearse, guardRehearseHelp},
 		{"guard simulate", "play made-up people and attackers against the guard in virtual time", guardSimulate, guardSimulateHelp},
+		{"guard explain", "say what is decided of a number, by which rule, until when, and what would change it", guardExplain, guardExplainHelp},
+		{"guard status", "say how the guard stands: budgets, alarms, closed prefixes, worst countries", guardStatus, guardStatusHelp},
 		{"guard check", "say what is wrong with a file of the guard's settings", guardCheck, guardCheckHelp},
 		{"guard prices", "print what texts are taken to cost", guardPrices, guardPricesHelp},
 		{"doctor", "say what is wrong with this installation, and what to do", doctor, doctorHelp},

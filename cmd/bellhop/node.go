@@ -10,6 +10,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
@@ -118,6 +119,10 @@ func explainMasterKey(cfg *config.Config, err error) error {
 
 // service opens the domain on the vault.
 func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, publicURL string, log *slog.Logger) (*userpool.Service, error) {
+	proofs, err := newStepUp(v.guard)
+	if err != nil {
+		return nil, err
+	}
 	v.clock = clock.New(clock.Config{Elapsed: uptime(), Log: log})
 	if err := v.setClock(ctx); err != nil {
 		return nil, err
@@ -140,6 +145,9 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		AuditRetention: cfg.AuditRetention,
 		Observers:      v.watch.calls(),
 		Aside:          web.Aside,
+
+		Guard:  guard.NewEngine(v.guard.Settings),
+		StepUp: proofs,
 	})
 	return s, explainMasterKey(cfg, err)
 }

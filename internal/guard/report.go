@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -55,8 +56,9 @@ func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now 
 	seen := map[string]bool{}
 	for _, a := range asks {
 		for _, b := range e.budgets(a) {
-			if seen[b.Key] {
-				continue
+			whose, _, _ := strings.Cut(b.of, "/")
+			if seen[b.Key] || (a.Route.Country == "") != (whose == "server") || whose == "pool" || whose == "client" {
+				continue // those of pools and apps are looked at by name
 			}
 			seen[b.Key] = true
 			n, err := s.Count(ctx, b.Key, now)

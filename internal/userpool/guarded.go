@@ -105,8 +105,12 @@ func (s *Service) GuardStatus(ctx context.Context) (GuardStatus, error) {
 			return err
 		}
 		st.Countries = countries
+		young, err := tx.Standings(ctx, guard.CellEntry, false, statusCountries)
+		if err != nil {
+			return err
+		}
 		var names []string
-		for _, c := range countries {
+		for _, c := range slices.Concat(countries, young) {
 			names = append(names, c.Key.Of())
 		}
 		st.Budgets, err = s.guard.Exposure(ctx, tx, names, st.At)
