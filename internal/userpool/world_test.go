@@ -181,6 +181,7 @@ func roomy() guard.Settings {
 		w.AtLeast, w.AtMost, w.Cap = 1e6, 1e6, 1e6
 	}
 	s.Tuning.Alarm.At, s.Tuning.Ceiling.Slack = 1e6, 1000*guard.Dollar
+	s.Tuning.Guesses.PerDay, s.Tuning.Guesses.Alarm = 1e6, 1e6
 	return s
 }
 
