@@ -178,7 +178,7 @@ func (s *Service) made(ctx context.Context, tx Tx, k *change) ([]Delivery, error
 	for _, to := range k.codes {
 		d, err := s.sendVerification(ctx, tx, codeRequest{
 			pool: k.pool, client: k.client, subject: string(u.ID), to: to, caller: k.wording.caller, at: k.at,
-			wording: k.wording, source: trigger.CustomMessageUpdateUserAttribute, user: u,
+			wording: k.wording, source: trigger.CustomMessageUpdateUserAttribute, user: u, byAdmin: k.byAdmin,
 		})
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package userpool
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -53,6 +52,7 @@ type codeRequest struct {
 	caller       Caller
 	device       string // known to have signed in as the subject; see guard.Ask
 	decoy        bool
+	byAdmin      bool // an administrator asks for it by name, nobody through him
 	hideMask     bool // how the destination is shown, see veiled
 	evenMask     bool
 	at           time.Time
@@ -271,7 +271,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	if err != nil || !marked {
 		return c, err
 	}
-	if s.testCode(r.to, r.at) != "" {
+	if _, test := s.testCode(r.to, r.at); test {
 		Note(ctx, "test_number", true)
 		return c, nil // its code is known: nothing is sent, and nothing spent
 	}
@@ -326,9 +326,9 @@ func (s *Service) code(id ChallengeID, purpose Purpose, to Contact, keyID string
 // matches compares an answer with the challenge's code, or with the fixed one of a
 // test number.
 func (s *Service) matches(ctx context.Context, ch Challenge, answer string, at time.Time) (bool, error) {
-	if fixed := s.testCode(ch.To, at); fixed != "" {
+	if fixed, test := s.testCode(ch.To, at); test {
 		Note(ctx, "test_number", true)
-		return subtle.ConstantTimeCompare([]byte(fixed), []byte(answer)) == 1, nil
+		return fixed.Matches(answer), nil
 	}
 	code, err := s.code(ch.ID, ch.Purpose, ch.To, ch.KeyID, ch.Digits)
 	return err == nil && code.Matches(answer), err

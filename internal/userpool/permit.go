@@ -8,6 +8,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/otp"
 )
 
 // The guard is asked in the transaction that sends: what it debits is stored with
@@ -75,7 +76,7 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 		return a, err
 	}
 	// The numbers of users whose last sign-in is older than the log of numbers.
-	a.Known = known || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
+	a.Known = known || r.byAdmin || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
 	if r.to.Number.IsZero() {
 		return a, nil
 	}
@@ -180,17 +181,18 @@ func (s *Service) mature(ctx context.Context) error {
 	}
 }
 
-// testCode is the fixed code of a number that is sent nothing, "" for every other.
-func (s *Service) testCode(to Contact, at time.Time) string {
+// testCode is the fixed code of a number that is sent nothing; false for every
+// other.
+func (s *Service) testCode(to Contact, at time.Time) (otp.Code, bool) {
 	if to.Number.IsZero() {
-		return ""
+		return otp.Code{}, false
 	}
 	for _, t := range s.guard.Settings().Tests {
 		if t.Number == to.Number && at.Before(t.Until) {
-			return t.Code
+			return t.Code, true
 		}
 	}
-	return ""
+	return otp.Code{}, false
 }
 
 // decided leaves a decision that is no text to the decision log.

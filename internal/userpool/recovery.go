@@ -437,7 +437,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, 
 	u := t.user
 	want := codeRequest{
 		pool: t.pool, purpose: PurposeReset, subject: string(u.ID), to: u.provedContact(t.pool, media), caller: w.caller, at: at,
-		wording: w, source: trigger.CustomMessageForgotPassword,
+		wording: w, source: trigger.CustomMessageForgotPassword, byAdmin: true,
 	}
 	if want.to.IsZero() {
 		return errNoRecovery
