@@ -15,6 +15,7 @@ const MatureAfter = 2 * time.Minute
 type Engine struct {
 	settings Settings
 	lists    lists
+	cache    lineCache
 }
 
 // NewEngine returns the engine of the settings, which must be valid.
@@ -132,8 +133,8 @@ func (o objection) fault(v Verdict, now time.Time) error {
 		kind = fault.TooManyRequests
 	case kind == fault.LimitExceeded:
 		message = "Attempt limit exceeded, please try after some time."
-	case kind == fault.InvalidParameter:
-		return fault.New(kind, "Codes are not sent to this phone number.")
+	case kind == fault.CodeDeliveryFailure:
+		return errNotTexted
 	}
 	wait := time.Minute
 	if !o.until.IsZero() {

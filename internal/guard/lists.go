@@ -75,7 +75,7 @@ func (l lists) refuses(r Route) (rule Rule, of string) {
 }
 
 func (v *view) deny(rule Rule, of string) {
-	v.object(objection{verdict: Refuse, rule: rule, of: of, kind: fault.InvalidParameter})
+	v.object(objection{verdict: Refuse, rule: rule, of: of, kind: fault.CodeDeliveryFailure})
 	v.level(rule, of, 0, 1)
 }
 

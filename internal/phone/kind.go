@@ -62,6 +62,12 @@ func (n Number) Region() string { return n.look().region }
 // the code: US for +15555550100. "" if no country has it.
 func (n Number) MainRegion() string { return n.look().mainRegion() }
 
+// Describe returns MainRegion and Kind at the cost of one.
+func (n Number) Describe() (region string, kind Kind) {
+	p := n.look()
+	return p.mainRegion(), p.kind
+}
+
 func (p parsed) mainRegion() string {
 	if p.region != "" {
 		return p.region

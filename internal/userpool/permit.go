@@ -80,8 +80,8 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	if r.to.Number.IsZero() {
 		return a, nil
 	}
-	a.Route, a.Kind = guard.RouteOf(r.to.Number), r.to.Number.Kind()
-	a.Price = s.guard.Settings().Prices.Price(r.to.Number.E164())
+	l := s.guard.Line(r.to.Number)
+	a.Route, a.Kind, a.Price = l.Route, l.Kind, l.Price
 	return a, nil
 }
 
