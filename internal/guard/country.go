@@ -63,25 +63,25 @@ func (v *view) checkCountry() {
 		v.checkWindow(w, entry, RuleWindow, of)
 	}
 	v.level(RuleAlarm, of, float64(c.Score), t.Alarm.At)
-	over, slack := v.over(c), t.Ceiling.Slack.Float()
-	v.level(RuleCeiling, of, over, slack)
+	cheap, stepped := t.Ceiling.left(c, v.at)
+	left := cheap
+	if v.ask.Stepped {
+		left = stepped
+	}
+	v.level(RuleCeiling, of, left, 0)
 	if v.silent() || v.earnedAddress() {
 		return
 	}
 	if c.Standing == Watched {
 		v.object(objection{verdict: StepUp, rule: RuleAlarm, of: of})
 	}
-	if over > slack {
-		v.object(objection{verdict: Refuse, rule: RuleCeiling, of: of, until: v.now.Add(10 * time.Minute)})
+	if left < 0 {
+		o := objection{verdict: StepUp, rule: RuleCeiling, of: of, until: v.now.Add(t.Ceiling.wait(left))}
+		if stepped < 0 {
+			o.verdict = Refuse
+		}
+		v.object(o)
 	}
-}
-
-// over is how many dollars strangers' texts cost beyond what their used codes may.
-func (v *view) over(c *Cell) float64 {
-	hours := c.hours(v.at)
-	uses := float64(fade(c.Flow, hours, countryHalf)) * countryHalf * 3600 / ln2
-	ceiling := max(v.settings.Tuning.Ceiling.AtLeast.Float(), v.settings.Tuning.Ceiling.Times*v.ask.Price.Float())
-	return float64(fade(c.Spent, hours, countryHalf)) - ceiling*uses
 }
 
 // creditEntry: known numbers' codes show that real people are in the country.
@@ -96,9 +96,10 @@ func (v *view) creditEntry(r Receipt) {
 	}
 	stepped := r.Windows && r.Stepped
 	w.credit(c, stepped)
-	if !stepped {
+	if r.Windows && !stepped {
 		v.converted(w, c)
 	}
+	v.reopen(w, c)
 	v.dirty[atEntry] = true
 }
 
@@ -116,11 +117,15 @@ func (a Alarm) score(c *Cell, used bool, control float64, at int64) {
 	p0 := c.usual() * control
 	c.Score = float32(clamp(float64(c.Score)+llr(used, p0, a.Ratio*p0), 0, a.Most))
 	c.Recent = push(c.Recent, used)
+	need := a.At
+	if c.Since != 0 && at-c.ProbeAt < int64(a.HoldMost/time.Millisecond) {
+		need = a.Again
+	}
 	switch {
-	case c.Standing == Open && float64(c.Score) >= a.At:
+	case c.Standing == Open && float64(c.Score) >= need:
 		a.raise(c, at)
 	case c.Standing == Watched && at >= c.ProbeAt && (float64(c.Score) < a.Clear || well(c.Recent, 40, p0)):
-		c.Standing, c.Score = Open, 0
+		c.Standing, c.Score = Open, min(c.Score, float32(a.Again/2))
 		c.ProbeAt = at // from here on it is quiet
 	}
 }
@@ -136,6 +141,7 @@ func (a Alarm) raise(c *Cell, at int64) {
 	}
 	hold = min(hold, int64(a.HoldMost/time.Millisecond))
 	c.Standing, c.Since, c.ProbeEvery, c.ProbeAt, c.Recent = Watched, at, int32(hold), at+hold, 1
+	c.Score = float32(max(float64(c.Score), a.At))
 }
 
 // well says that of the last n outcomes nine tenths of the usual part were used.

@@ -97,6 +97,8 @@ func (r Receipt) ask() Ask {
 // did: what strangers do is not held against them.
 func (a Ask) trusted() bool { return a.Known || a.Device != "" }
 
+func (r Receipt) trusted() bool { return r.ask().trusted() }
+
 // decision sums up what was found.
 func (v *view) decision() Decision {
 	d := Decision{Verdict: v.verdict(), Levels: v.levels}

@@ -8,7 +8,7 @@ package guard
 // holds them; Since and ProbeAt are when a silence was noticed and when it ended.
 
 // score notes one outcome of the whole server.
-func (f Feedback) score(c *Cell, o Outcome, at int64) {
+func (f Feedback) score(c *Cell, o Outcome, owner bool, at int64) {
 	if c.At != 0 {
 		hours := c.hours(at)
 		// So that a flow of one a second, seen from the start, is Flow / whole.
@@ -24,7 +24,7 @@ func (f Feedback) score(c *Cell, o Outcome, at int64) {
 		return
 	}
 	c.Sends++
-	if !o.Receipt.Windows {
+	if owner {
 		c.KnownSends++
 	}
 	if c.Standing == Open && (float64(c.KnownSends) >= f.Known || float64(c.Sends) >= f.All) {

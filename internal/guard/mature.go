@@ -33,12 +33,13 @@ func (e *Engine) ledger(ctx context.Context, s State, outcomes []Outcome, now ti
 	m.want(ServerKey())
 	for _, o := range outcomes {
 		m.want(CountryKey(o.Receipt.Route.Country))
-		if !o.Receipt.Windows {
+		if o.Receipt.trusted() {
 			m.want(o.Receipt.Route.carrier())
 		}
 	}
 	m.own = len(m.keys)
 	for _, o := range outcomes {
+		m.want(o.Receipt.Address)
 		if o.Receipt.Windows {
 			for _, k := range o.Receipt.Route.keys() {
 				m.want(k)
@@ -62,13 +63,19 @@ func (m *ledger) cell(k Key) *Cell { return &m.cells[m.place[k]] }
 
 func (m *ledger) score(o Outcome) {
 	server, country := m.cell(ServerKey()), m.cell(CountryKey(o.Receipt.Route.Country))
-	m.settings.Tuning.Feedback.score(server, o, m.at)
+	owner := o.Receipt.trusted() && m.owner(o.Receipt)
+	m.settings.Tuning.Feedback.score(server, o, owner, m.at)
+	m.settings.Tuning.Ceiling.forget(country, country.hours(m.at))
 	country.age(m.at)
-	if !o.Receipt.Windows {
+	if owner {
 		country.scoreKnown(o.Used)
 		m.cell(o.Receipt.Route.carrier()).scoreCarrier(o.Used, country.control() < 0.8, m.at)
+	}
+	if !o.Receipt.Windows {
 		return
 	}
+	t := m.settings.Tuning
+	t.Ceiling.charge(country, o)
 	country.Spent += float32(o.Receipt.Price.Float())
 	if o.Used {
 		country.Flow += ln2 / (countryHalf * 3600)
@@ -79,13 +86,34 @@ func (m *ledger) score(o Outcome) {
 	if server.Standing != Open || control < 0.3 || m.closed(o.Receipt.Route) {
 		return
 	}
-	if o.Receipt.Stepped || country.Standing == Open && country.Score < float32(m.settings.Tuning.Alarm.Clear) {
+	if o.Receipt.Stepped || country.Standing == Open && float64(country.Score) < t.Alarm.Clear {
 		country.Sends++
 		if o.Used {
 			country.Uses++
 		}
 	}
-	m.settings.Tuning.Alarm.score(country, o.Used, control, m.at)
+	// Whoever is spared the step-up would only hide those who are not.
+	if !m.earned(o.Receipt, country.usual()) {
+		t.Alarm.score(country, o.Used, control, m.at)
+	}
+}
+
+// earned says that the text's address is one with real people behind it.
+func (m *ledger) earned(r Receipt, usual float64) bool {
+	if r.Address == (Key{}) {
+		return false
+	}
+	return m.cell(r.Address).earned(m.settings.Tuning.Alarm.Trusted*usual, m.at)
+}
+
+// owner says that a text to a known number was asked for where codes are used: who
+// has a list of known numbers and asks for their codes must not pass for them.
+func (m *ledger) owner(r Receipt) bool {
+	if r.Address == (Key{}) || r.Device != "" {
+		return true
+	}
+	c := m.cell(r.Address)
+	return fade(c.Uses, c.hours(m.at), sourceHalf) >= 1
 }
 
 // closed says that the route's prefixes are closed, or its carrier is out.

@@ -26,7 +26,11 @@ func (c *Cell) control() float64 {
 		return 1
 	}
 	usual := float64(c.Usual)
-	return min(1, (float64(c.KnownUses)+prior*usual)/(float64(c.KnownSends)+prior)/usual)
+	part := (float64(c.KnownUses) + prior*usual) / (float64(c.KnownSends) + prior) / usual
+	if part > 0.85 { // chance
+		return 1
+	}
+	return part
 }
 
 // scoreCarrier counts what came of a text to a known number of an area. Several
@@ -77,17 +81,15 @@ func (v *view) creditCarrier(r Receipt) {
 // before is how long before an outage or a silence was noticed it may have begun.
 const before = 10 * minute
 
-// pardon opens a window that was closed because texts did not arrive, or because
-// nobody reported what became of them: that says nothing of its numbers.
+// pardon gives a window back what it lost because texts did not arrive, or because
+// nobody reported what became of them: that says nothing of its numbers. It does so
+// once, when the window is first looked at after that.
 func (v *view) pardon(w window, c *Cell) {
-	if c.ProbeEvery == 0 {
-		return
-	}
 	for _, cause := range []*Cell{&v.cells[atCarrier], &v.cells[atServer]} {
-		if cause.ProbeAt != 0 && c.Since >= cause.Since-before && c.Since <= cause.ProbeAt {
-			c.Credit, c.Stepped = max(c.Credit, float32(w.first)), max(c.Stepped, float32(w.first*w.Window.Stepped))
-			v.reopen(w, c)
-			return
+		if cause.ProbeAt == 0 || c.At > cause.ProbeAt || c.At < cause.Since-before || c.ProbeEvery != 0 && c.Since < cause.Since-before {
+			continue
 		}
+		c.Credit, c.Stepped = max(c.Credit, float32(w.first)), max(c.Stepped, float32(w.first*w.Window.Stepped))
+		v.reopen(w, c)
 	}
 }

@@ -15,12 +15,16 @@ type budget struct {
 }
 
 // budgets are those that bear the ask. Known numbers have a purse of their own, so
-// that strangers cannot empty it.
+// that strangers cannot empty it, and so have known devices, for somebody may have
+// a list of known numbers.
 func (e *Engine) budgets(a Ask) []budget {
 	b := e.settings.Budgets
 	all := make([]budget, 0, 12)
 	lane := "strangers"
-	if a.trusted() {
+	switch {
+	case a.Device != "":
+		lane = "devices"
+	case a.Known:
 		lane = "known"
 	}
 	add := func(what, id string, b Budget) {
@@ -116,7 +120,7 @@ func (v *view) checkBudget(b budget, count int, ok bool, reset time.Time) {
 	switch {
 	case !ok:
 		v.object(objection{verdict: Refuse, rule: RuleBudget, of: b.of, until: reset})
-	case !v.ask.trusted() && float64(count) > v.settings.Tuning.Soft*float64(b.Limit.Max):
+	case v.ask.Device == "" && float64(count) > v.settings.Tuning.Soft*float64(b.Limit.Max):
 		v.object(objection{verdict: StepUp, rule: RuleBudget, of: b.of, until: reset})
 	}
 }

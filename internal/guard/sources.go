@@ -29,6 +29,7 @@ func (v *view) checkSources() {
 }
 
 func (v *view) wakeSource(w window, c *Cell) {
+	v.pardon(w, c)
 	hours := c.hours(v.at)
 	if c.At != 0 {
 		c.Sends, c.Uses = fade(c.Sends, hours, sourceHalf), fade(c.Uses, hours, sourceHalf)
@@ -36,11 +37,18 @@ func (v *view) wakeSource(w window, c *Cell) {
 	w.wake(c, v.at)
 }
 
-// earnedAddress says that codes sent for the address are used about as often as
-// usual: real people are behind it.
+// earnedAddress says that real people are behind the ask's address.
 func (v *view) earnedAddress() bool {
-	c := &v.cells[atAddress]
-	return c.Uses >= 4 && float64(c.Uses) >= v.settings.Tuning.Alarm.Trusted*v.usual()*float64(c.Sends)
+	if v.ask.Address == (Key{}) {
+		return false
+	}
+	return v.cells[atAddress].earned(v.settings.Tuning.Alarm.Trusted*v.usual(), v.at)
+}
+
+// earned says that of the codes that an address asked for at least such a part is
+// used, and that this is not chance.
+func (c Cell) earned(part float64, at int64) bool {
+	return fade(c.Uses, c.hours(at), sourceHalf) >= 4 && float64(c.Uses) >= part*float64(c.Sends)
 }
 
 func (v *view) debitSources() {

@@ -44,6 +44,7 @@ type Window struct {
 type Alarm struct {
 	Ratio float64 // the fall of conversion that it looks for: 0.75 is by a quarter
 	At    float64 // the sum at which strangers must step up
+	Again float64 // the same for a country that had an alarm not long ago
 	Clear float64 // the sum at which they need not any more
 	Most  float64 // the sum stops here, so that it clears in time
 	// Hold is how long a second alarm lasts at least; each further one twice as long,
@@ -93,7 +94,7 @@ func DefaultTuning() Tuning {
 			{Initial: Dollars(0.20), AtLeast: 2, AtMost: 12, Cap: 30, Kappa: 0.65, PerHour: 1, Stepped: 0.6, Stretch: 90 * time.Second, Share: 12 * time.Second},
 			{Initial: Dollars(0.40), AtLeast: 3, AtMost: 24, Cap: 90, Kappa: 0.75, PerHour: 3, Stepped: 0.6, Stretch: 90 * time.Second, Share: 30 * time.Second},
 		},
-		Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 40, Cap: 40, Kappa: 0.75, PerHour: 3, Stepped: 0.5, Stretch: 3 * time.Hour},
+		Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 40, Cap: 40, Kappa: 0.75, PerHour: 3, Stepped: 0.5, Stretch: 2 * time.Hour},
 		Address: Window{Initial: Dollars(0.60), AtLeast: 8, AtMost: 20, Cap: 400, Kappa: 0.60, PerHour: 4, Stepped: 1, Stretch: 2 * time.Minute},
 		Network: Window{Initial: Dollars(3), AtLeast: 40, AtMost: 100, Cap: 2000, Kappa: 0.60, PerHour: 20, Stepped: 1, Stretch: 2 * time.Minute},
 		Busy:    200,

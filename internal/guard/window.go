@@ -58,17 +58,19 @@ func (w window) most(c *Cell) float32 {
 	return float32(max(w.Cap, w.first, float64(c.Flow)*w.Stretch.Seconds()))
 }
 
-// has is what may go out now, with a step-up or without.
+// has is what may go out now, with a step-up or without. Those who passed one may
+// take what others leave.
 func (w window) has(c *Cell, stepped bool) float64 {
+	cheap := float64(c.Credit) + w.extra
 	if stepped {
-		return float64(c.Stepped)
+		return max(float64(c.Stepped), cheap)
 	}
-	return float64(c.Credit) + w.extra
+	return cheap
 }
 
 // debit takes one text.
 func (w window) debit(c *Cell, stepped bool) {
-	if stepped {
+	if stepped && c.Stepped >= 1 {
 		c.Stepped--
 		return
 	}
