@@ -84,7 +84,9 @@ func (r Route) Prefix(cut int) string {
 	for range min(cut, r.Digits) {
 		block /= 10
 	}
-	return "+" + strconv.FormatUint(block, 10)
+	var b [21]byte
+	b[0] = '+'
+	return string(strconv.AppendUint(b[:1], block, 10))
 }
 
 // keys are the route's cells, the narrowest first.

@@ -94,12 +94,8 @@ func (v *view) creditEntry(r Receipt) {
 	if !r.Windows {
 		w.gain = 0.5
 	}
-	stepped := r.Windows && r.Stepped
-	w.credit(c, stepped)
-	if r.Windows && !stepped {
-		v.converted(w, c)
-	}
-	v.reopen(w, c)
+	w.credit(c, r.Windows && r.Stepped)
+	w.reopen(c)
 	v.dirty[atEntry] = true
 }
 

@@ -15,11 +15,14 @@ const MatureAfter = 2 * time.Minute
 type Engine struct {
 	settings Settings
 	lists    lists
+	purses   purses
 	cache    lineCache
 }
 
 // NewEngine returns the engine of the settings, which must be valid.
-func NewEngine(s Settings) *Engine { return &Engine{settings: s, lists: newLists(s)} }
+func NewEngine(s Settings) *Engine {
+	return &Engine{settings: s, lists: newLists(s), purses: newPurses(s.Budgets)}
+}
 
 // Settings returns what the engine was made with.
 func (e *Engine) Settings() Settings { return e.settings }
@@ -48,7 +51,8 @@ func (e *Engine) Decide(ctx context.Context, s State, a Ask, now time.Time) (Dec
 		return v.decision(), nil
 	}
 	v.debit()
-	return v.decision(), v.store(ctx, s)
+	d := v.decision()
+	return d, v.store(ctx, s)
 }
 
 // Use credits a text whose code was used.
@@ -56,7 +60,7 @@ func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) err
 	if err := returnNumber(ctx, s, r.Party, r.Device, now); err != nil {
 		return err
 	}
-	if err := s.Refund(ctx, e.payments(r.ask(), earned(r.Price, e.settings.Budgets.EarnBack)), now); err != nil {
+	if err := e.refund(ctx, s, r, earned(r.Price, e.settings.Budgets.EarnBack), now); err != nil {
 		return err
 	}
 	v := e.view(r.ask(), now)
@@ -72,7 +76,7 @@ func (e *Engine) Return(ctx context.Context, s State, r Receipt, now time.Time) 
 	if err := returnNumber(ctx, s, r.Party, r.Device, now); err != nil {
 		return err
 	}
-	if err := s.Refund(ctx, e.payments(r.ask(), r.Price), now); err != nil {
+	if err := e.refund(ctx, s, r, r.Price, now); err != nil {
 		return err
 	}
 	if !r.Windows {

@@ -8,20 +8,40 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
-// numberLimits are the exact limits of texts to one number, with their counters'
-// keys.
-func numberLimits(p Party, device string) ([]Limit, func(Limit) string) {
-	if device == "" {
-		return numberSends, func(l Limit) string { return p.number("texts", l) }
+// numberLimit is one of the exact limits of texts to a number.
+type numberLimit struct {
+	Limit
+	of, key string // the key's first part
+}
+
+// named gives limits their names, as counters of a Party have them.
+func named(limits []Limit, of, what string) []numberLimit {
+	all := make([]numberLimit, len(limits))
+	for i, l := range limits {
+		all[i] = numberLimit{l, of + "/" + l.Window.String(), Party{}.number(what, l)}
 	}
-	return deviceSends, func(l Limit) string { return p.number("device/"+device, l) }
+	return all
+}
+
+var (
+	textsOfNumber = named(numberSends, "number", "texts")
+	textsOfDevice = named(deviceSends, "device", "texts/device")
+)
+
+// numberLimits are the exact limits of texts to one number, and what their counters'
+// keys end with.
+func numberLimits(p Party, device string) ([]numberLimit, string) {
+	if device == "" {
+		return textsOfNumber, p.Number
+	}
+	return textsOfDevice, p.Number + "/" + device
 }
 
 // spendNumber counts the text against its number, or its device with that number.
 func (v *view) spendNumber(ctx context.Context, s State) error {
-	limits, key := numberLimits(v.ask.Party, v.ask.Device)
+	limits, whose := numberLimits(v.ask.Party, v.ask.Device)
 	for _, l := range limits {
-		spent, err := s.Spend(ctx, key(l), l, v.now)
+		spent, err := s.Spend(ctx, l.key+whose, l.Limit, v.now)
 		if err != nil {
 			return fmt.Errorf("spend: %w", err)
 		}
@@ -35,9 +55,9 @@ func (v *view) spendNumber(ctx context.Context, s State) error {
 
 // lookAtNumber decides as spendNumber does, and counts nothing.
 func (v *view) lookAtNumber(ctx context.Context, s State) error {
-	limits, key := numberLimits(v.ask.Party, v.ask.Device)
+	limits, whose := numberLimits(v.ask.Party, v.ask.Device)
 	for _, l := range limits {
-		n, err := s.Count(ctx, key(l), v.now)
+		n, err := s.Count(ctx, l.key+whose, v.now)
 		if err != nil {
 			return fmt.Errorf("count: %w", err)
 		}
@@ -46,23 +66,18 @@ func (v *view) lookAtNumber(ctx context.Context, s State) error {
 	return nil
 }
 
-func (v *view) checkNumber(l Limit, count int, ok bool, reset time.Time) {
-	of := "number/"
-	if v.ask.Device != "" {
-		of = "device/"
-	}
-	of += l.Window.String()
-	v.levels = append(v.levels, Level{Rule: RuleNumber, Of: of, Have: float64(l.Max - count), Need: 0, Limit: float64(l.Max)})
+func (v *view) checkNumber(l numberLimit, count int, ok bool, reset time.Time) {
+	v.noteLevel(Level{Rule: RuleNumber, Of: l.of, Have: float64(l.Max - count), Limit: float64(l.Max)})
 	if !ok {
-		v.object(objection{verdict: Refuse, rule: RuleNumber, of: of, until: reset, kind: fault.LimitExceeded})
+		v.object(objection{verdict: Refuse, rule: RuleNumber, of: l.of, until: reset, kind: fault.LimitExceeded})
 	}
 }
 
 // returnNumber gives the text back: its code was used, or it surely was not sent.
 func returnNumber(ctx context.Context, c Counters, p Party, device string, now time.Time) error {
-	limits, key := numberLimits(p, device)
+	limits, whose := numberLimits(p, device)
 	for _, l := range limits {
-		if err := c.GiveBack(ctx, key(l), l, now); err != nil {
+		if err := c.GiveBack(ctx, l.key+whose, l.Limit, now); err != nil {
 			return err
 		}
 	}

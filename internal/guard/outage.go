@@ -86,10 +86,10 @@ const before = 10 * minute
 // once, when the window is first looked at after that.
 func (v *view) pardon(w window, c *Cell) {
 	for _, cause := range []*Cell{&v.cells[atCarrier], &v.cells[atServer]} {
-		if cause.ProbeAt == 0 || c.At > cause.ProbeAt || c.At < cause.Since-before || c.ProbeEvery != 0 && c.Since < cause.Since-before {
+		if cause.ProbeAt == 0 || v.at <= cause.ProbeAt || c.At >= cause.ProbeAt || c.At < cause.Since-before || c.ProbeEvery != 0 && c.Since < cause.Since-before {
 			continue
 		}
 		c.Credit, c.Stepped = max(c.Credit, float32(w.first)), max(c.Stepped, float32(w.first*w.Window.Stepped))
-		v.reopen(w, c)
+		w.reopen(c)
 	}
 }

@@ -69,14 +69,14 @@ func (v *view) debit() {
 
 func (v *view) debitWindow(w window, i int) {
 	c := &v.cells[i]
-	probe := !v.ask.Stepped && w.has(c, false) < 1
-	w.debit(c, v.ask.Stepped)
+	probe := c.ProbeEvery > 0 && !v.ask.Stepped && w.has(c, false) < 1
 	c.Sends++
-	switch {
+	switch w.debit(c, v.ask.Stepped); {
 	case probe:
-		v.probed(w, c)
-	case !v.ask.Stepped && w.has(c, false) < 1:
-		v.shut(w, c)
+		c.Credit++ // probes are beside the credit
+		v.probed(c)
+	case c.ProbeEvery == 0 && w.has(c, false) < 1:
+		v.shut(c)
 	}
 	v.dirty[i] = true
 }
@@ -101,9 +101,7 @@ func (v *view) creditWindow(w window, i int) {
 	w.wake(c, v.at)
 	w.credit(c, v.ask.Stepped)
 	c.Uses++
-	if !v.ask.Stepped {
-		v.converted(w, c)
-	}
+	w.reopen(c)
 	v.dirty[i] = true
 }
 
@@ -119,7 +117,7 @@ func (v *view) undo(r Receipt) {
 			c.Stepped = raise(c.Stepped, 1, w.most(c))
 		} else {
 			c.Credit = raise(c.Credit, 1, w.most(c))
-			v.reopen(w, c)
+			w.reopen(c)
 		}
 		c.Sends = max(0, c.Sends-1)
 		v.dirty[i] = true

@@ -3,65 +3,49 @@ package guard
 import "time"
 
 // A window without credit is closed: nothing comes back by itself. Instead single
-// texts go out, probes, at first often, then seldom. What a closed prefix costs
-// is what its probes cost.
+// texts go out, probes, more and more seldom. A used code opens it with what it
+// earns. So while nothing is used a closed prefix costs what its probes cost.
 
 // shut closes a window that has just spent its last credit.
-func (v *view) shut(w window, c *Cell) {
-	every := int64(v.settings.Tuning.Probes.First / time.Millisecond)
+func (v *view) shut(c *Cell) {
+	p := v.settings.Tuning.Probes
+	every := p.First
 	if v.outage() {
-		every = int64(v.settings.Tuning.Probes.Fast / time.Millisecond)
+		every = p.Fast
 	}
-	c.Standing, c.Since = Closed, v.at
-	c.ProbeEvery, c.ProbeAt, c.Recent = int32(every), v.at+every, 1
+	c.Standing, c.Since, c.Recent = Closed, v.at, 1
+	c.ProbeEvery = int32(every / time.Millisecond)
+	c.ProbeAt = v.at + int64(c.ProbeEvery)
 }
 
 // probing says that a probe may go now.
 func (v *view) probing(c *Cell) bool { return c.ProbeEvery > 0 && v.at >= c.ProbeAt }
 
-// probed notes that one goes. Where somebody took the chance at once, others are
-// waiting too, and the next comes later; where nobody wanted it for long, the
-// pressure is over.
-func (v *view) probed(w window, c *Cell) {
+// patient is how many probes may fail before the time between them grows, if
+// nobody else was waiting for them.
+const patient = 3
+
+// probed notes that one goes. The next comes later where somebody took this one at
+// once, for then others are waiting too, and after several that failed.
+func (v *view) probed(c *Cell) {
 	p := v.settings.Tuning.Probes
-	if c.ProbeEvery == 0 { // a window that was never shut: its credit was lowered
-		v.shut(w, c)
-	}
 	every := int64(c.ProbeEvery)
-	switch idle := v.at - c.ProbeAt; {
+	c.Recent = push(c.Recent, false)
+	switch waited := v.at - c.ProbeAt; {
 	case v.outage():
 		every = int64(p.Fast / time.Millisecond)
-	case idle < every/8:
+	case waited < every/8, count(c.Recent) > patient:
 		every *= 2
-	default:
-		every = max(every/2, int64(p.Fast/time.Millisecond))
 	}
+	// A range that was long closed may be so for long again.
 	most := max(int64(p.Most/time.Millisecond), int64(p.Part*float64(v.at-c.Since)))
 	every = min(every, most, int64(p.Last/time.Millisecond))
 	c.ProbeEvery, c.ProbeAt = int32(every), v.at+every
-	c.Recent = push(c.Recent, false)
-}
-
-// converted notes that a text's code was used. While the window is closed, that
-// was a probe or one that went before it: three of the last five open it.
-func (v *view) converted(w window, c *Cell) {
-	if c.ProbeEvery == 0 {
-		return
-	}
-	c.ProbeEvery = max(c.ProbeEvery/2, int32(v.settings.Tuning.Probes.Fast/time.Millisecond))
-	c.ProbeAt = min(c.ProbeAt, v.at+int64(c.ProbeEvery))
-	if c.Recent > 1 {
-		c.Recent |= 1
-	}
-	if used(c.Recent, 5) >= 3 {
-		c.Credit = max(c.Credit, float32(w.first))
-	}
-	v.reopen(w, c)
 }
 
 // reopen ends the closing of a window that has credit again.
-func (v *view) reopen(w window, c *Cell) {
-	if c.ProbeEvery > 0 && c.Credit >= 1 {
+func (w window) reopen(c *Cell) {
+	if c.ProbeEvery > 0 && w.has(c, false) >= 1 {
 		c.Standing, c.Since, c.ProbeEvery, c.ProbeAt, c.Recent = Open, 0, 0, 0, 0
 	}
 }

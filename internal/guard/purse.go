@@ -9,49 +9,58 @@ import (
 
 // budget is one bound on money and whose it is.
 type budget struct {
-	of  string // "server/hour"
-	max Money
-	Payment
+	of    string // "server/hour"
+	key   string
+	limit Limit
 }
 
-// budgets are those that bear the ask. Known numbers have a purse of their own, so
-// that strangers cannot empty it, and so have known devices, for somebody may have
-// a list of known numbers.
-func (e *Engine) budgets(a Ask) []budget {
-	b := e.settings.Budgets
-	all := make([]budget, 0, 12)
-	lane := "strangers"
+// purses are the server's budgets, by lane.
+type purses [lanes][]budget
+
+// Known numbers have a purse of their own, so that strangers cannot empty it, and so
+// have known devices, for somebody may have a list of known numbers.
+const lanes = 3
+
+var laneNames = [lanes]string{"strangers", "known", "devices"}
+
+func (a Ask) lane() int {
 	switch {
 	case a.Device != "":
-		lane = "devices"
+		return 2
 	case a.Known:
-		lane = "known"
+		return 1
 	}
-	add := func(what, id string, b Budget) {
-		name := what
-		if id != "" {
-			name += "/" + id
-		}
-		for _, w := range [...]struct {
-			name   string
-			max    Money
-			window time.Duration
-		}{{"hour", b.Hour, time.Hour}, {"day", b.Day, 24 * time.Hour}, {"month", b.Month, 30 * 24 * time.Hour}} {
-			if w.max > 0 {
-				of := name + "/" + w.name
-				all = append(all, budget{of, w.max, Payment{
-					Key:    "money/" + lane + "/" + of,
-					Limit:  Limit{Max: int(w.max), Window: w.window, Ahead: int(w.max / 64)},
-					Amount: int(a.Price),
-				}})
-			}
+	return 0
+}
+
+func newPurses(b Budgets) (p purses) {
+	for lane := range p {
+		p[lane] = appendBudgets(nil, lane, "server", b.Server)
+	}
+	return p
+}
+
+// appendBudgets adds what bounds one lane of one owner.
+func appendBudgets(all []budget, lane int, owner string, b Budget) []budget {
+	add := func(max Money, name string, window time.Duration) {
+		if max > 0 {
+			of := owner + name
+			all = append(all, budget{of, "money/" + laneNames[lane] + "/" + of, Limit{Max: int(max), Window: window, Ahead: int(max / 64)}})
 		}
 	}
-	add("server", "", b.Server)
-	add("pool", a.Pool, own(b.Pools, a.Pool, b.Pool))
-	add("client", a.Client, own(b.Clients, a.Client, b.Client))
-	add("country", a.Route.Country, own(b.Countries, a.Route.Country, b.Country))
+	add(b.Hour, "/hour", time.Hour)
+	add(b.Day, "/day", 24*time.Hour)
+	add(b.Month, "/month", 30*24*time.Hour)
 	return all
+}
+
+// budgets are those that bear the ask.
+func (e *Engine) budgets(a Ask) []budget {
+	b, lane := e.settings.Budgets, a.lane()
+	all := append(make([]budget, 0, 12), e.purses[lane]...)
+	all = appendBudgets(all, lane, "pool/"+a.Pool, own(b.Pools, a.Pool, b.Pool))
+	all = appendBudgets(all, lane, "client/"+a.Client, own(b.Clients, a.Client, b.Client))
+	return appendBudgets(all, lane, "country/"+a.Route.Country, own(b.Countries, a.Route.Country, b.Country))
 }
 
 func own(named map[string]Budget, name string, otherwise Budget) Budget {
@@ -61,15 +70,17 @@ func own(named map[string]Budget, name string, otherwise Budget) Budget {
 	return otherwise
 }
 
-// payments are the ask's budgets with an amount of each.
-func (e *Engine) payments(a Ask, amount Money) []Payment {
-	budgets := e.budgets(a)
+// payments are an amount of each budget.
+func payments(budgets []budget, amount Money) []Payment {
 	all := make([]Payment, len(budgets))
 	for i, b := range budgets {
-		all[i] = b.Payment
-		all[i].Amount = int(amount)
+		all[i] = Payment{Key: b.key, Limit: b.limit, Amount: int(amount)}
 	}
 	return all
+}
+
+func (e *Engine) refund(ctx context.Context, s State, r Receipt, amount Money, now time.Time) error {
+	return s.Refund(ctx, payments(e.budgets(r.ask()), amount), now)
 }
 
 // earned is what a used code gives back.
@@ -86,11 +97,7 @@ func (v *view) pay(ctx context.Context, s State) error {
 	if v.ask.Silent || v.all {
 		return v.lookAtBudgets(ctx, s, budgets)
 	}
-	payments := make([]Payment, len(budgets))
-	for i, b := range budgets {
-		payments[i] = b.Payment
-	}
-	spent, err := s.Pay(ctx, payments, v.now)
+	spent, err := s.Pay(ctx, payments(budgets, v.ask.Price), v.now)
 	if err != nil {
 		return fmt.Errorf("pay: %w", err)
 	}
@@ -103,24 +110,23 @@ func (v *view) pay(ctx context.Context, s State) error {
 // lookAtBudgets decides as pay does, and takes nothing.
 func (v *view) lookAtBudgets(ctx context.Context, s State, budgets []budget) error {
 	for _, b := range budgets {
-		n, err := s.Count(ctx, b.Key, v.now)
+		n, err := s.Count(ctx, b.key, v.now)
 		if err != nil {
 			return fmt.Errorf("pay: %w", err)
 		}
-		n += b.Amount
-		v.checkBudget(b, n, n <= b.Limit.Max, time.Time{})
+		n += int(v.ask.Price)
+		v.checkBudget(b, n, n <= b.limit.Max, time.Time{})
 	}
 	return nil
 }
 
 func (v *view) checkBudget(b budget, count int, ok bool, reset time.Time) {
-	v.levels = append(v.levels, Level{
-		Rule: RuleBudget, Of: b.of, Have: (b.max - Money(count)).Float(), Need: v.ask.Price.Float(), Limit: b.max.Float(),
-	})
+	max := Money(b.limit.Max)
+	v.noteLevel(Level{Rule: RuleBudget, Of: b.of, Have: (max - Money(count)).Float(), Need: v.ask.Price.Float(), Limit: max.Float()})
 	switch {
 	case !ok:
 		v.object(objection{verdict: Refuse, rule: RuleBudget, of: b.of, until: reset})
-	case v.ask.Device == "" && float64(count) > v.settings.Tuning.Soft*float64(b.Limit.Max):
+	case v.ask.Device == "" && float64(count) > v.settings.Tuning.Soft*float64(b.limit.Max):
 		v.object(objection{verdict: StepUp, rule: RuleBudget, of: b.of, until: reset})
 	}
 }

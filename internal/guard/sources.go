@@ -81,6 +81,6 @@ func (v *view) creditSource(r Receipt, w window, i int) {
 	w.gain = 0.5
 	w.credit(c, false)
 	c.Sends, c.Uses = c.Sends+1, c.Uses+1
-	v.reopen(w, c)
+	w.reopen(c)
 	v.dirty[i] = true
 }

@@ -70,7 +70,14 @@ func (v *view) verdict() Verdict {
 func (v *view) refused() bool { return v.opposed && v.against.verdict == Refuse && !v.all }
 
 func (v *view) level(rule Rule, of string, have, need float64) {
-	v.levels = append(v.levels, Level{Rule: rule, Of: of, Have: have, Need: need})
+	v.noteLevel(Level{Rule: rule, Of: of, Have: have, Need: need})
+}
+
+func (v *view) noteLevel(l Level) {
+	if v.levels == nil {
+		v.levels = make([]Level, 0, 18) // as many as there mostly are
+	}
+	v.levels = append(v.levels, l)
 }
 
 // read fetches the cells, none for those whom they do not concern.
@@ -100,18 +107,19 @@ func (v *view) check() {
 	v.checkCountry()
 }
 
-// store writes what has changed.
+// store writes what has changed. Nothing can be asked of the view after it.
 func (v *view) store(ctx context.Context, s State) error {
-	keys, cells := make([]Key, 0, cellsOfAsk), make([]Cell, 0, cellsOfAsk)
+	n := 0
 	for i, dirty := range v.dirty {
 		if dirty && v.keys[i] != (Key{}) {
-			keys, cells = append(keys, v.keys[i]), append(cells, v.cells[i])
+			v.keys[n], v.cells[n] = v.keys[i], v.cells[i]
+			n++
 		}
 	}
-	if len(keys) == 0 {
+	if n == 0 {
 		return nil
 	}
-	return s.PutCells(ctx, keys, cells)
+	return s.PutCells(ctx, v.keys[:n], v.cells[:n])
 }
 
 // hours since the cell was brought up to date; a clock that steps back gives none.

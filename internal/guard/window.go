@@ -84,6 +84,9 @@ func (w window) credit(c *Cell, stepped bool) {
 		c.Stepped = raise(c.Stepped, float32(w.gain), max(w.most(c)/2, float32(w.first)))
 		return
 	}
+	if c.ProbeEvery > 0 { // what health once added is not owed
+		c.Credit = max(c.Credit, float32(-w.extra))
+	}
 	c.Credit = raise(c.Credit, float32(w.gain), w.most(c))
 }
 

@@ -96,7 +96,7 @@ tuning:
   network: { initial: $0.15, at-least: 5, at-most: 10, cap: 80, kappa: 55%, per-hour: 6, stepped: 13%, stretch: 4m, share: 4s }
   busy: 100
   soft: 70%
-  alarm: { ratio: 0.8, at: 9, clear: 3, most: 12, hold: 5m, hold-most: 1h, trusted: 60% }
+  alarm: { ratio: 0.8, at: 8, again: 7, clear: 3, most: 12, hold: 5m, hold-most: 1h, trusted: 60% }
   probes: { first: 1m, most: 20m, part: 10%, last: 1d, fast: 30s }
   ceiling: { at-least: $1, times: 5, slack: $3 }
   feedback: { known: 20, all: 200, faster: 10 }
@@ -137,7 +137,7 @@ tuning:
 		Network:  guard.Window{Initial: guard.Dollars(0.15), AtLeast: 5, AtMost: 10, Cap: 80, Kappa: 0.55, PerHour: 6, Stepped: 0.13, Stretch: 4 * time.Minute, Share: 4 * time.Second},
 		Busy:     100,
 		Soft:     0.7,
-		Alarm:    guard.Alarm{Ratio: 0.8, At: 9, Clear: 3, Most: 12, Hold: 5 * time.Minute, HoldMost: time.Hour, Trusted: 0.6},
+		Alarm:    guard.Alarm{Ratio: 0.8, At: 8, Again: 7, Clear: 3, Most: 12, Hold: 5 * time.Minute, HoldMost: time.Hour, Trusted: 0.6},
 		Probes:   guard.Probes{First: time.Minute, Most: 20 * time.Minute, Part: 0.1, Last: 24 * time.Hour, Fast: 30 * time.Second},
 		Ceiling:  guard.Ceiling{AtLeast: guard.Dollar, Times: 5, Slack: 3 * guard.Dollar},
 		Feedback: guard.Feedback{Known: 20, All: 200, Faster: 10},

@@ -41,6 +41,7 @@ var statisticsRows = []row[guard.Tuning]{
 
 	partRow("alarm.ratio", "the fall of a country's conversion that is looked for: 75% is by a quarter", 0.01, func(t *guard.Tuning) *float64 { return &t.Alarm.Ratio }),
 	countRow("alarm.at", "the sum at which strangers must step up", func(t *guard.Tuning) *float64 { return &t.Alarm.At }),
+	countRow("alarm.again", "the same for a country that had an alarm not long ago", func(t *guard.Tuning) *float64 { return &t.Alarm.Again }),
 	countRow("alarm.clear", "the sum at which they need not any more", func(t *guard.Tuning) *float64 { return &t.Alarm.Clear }),
 	countRow("alarm.most", "the sum stops here", func(t *guard.Tuning) *float64 { return &t.Alarm.Most }),
 	spanRow("alarm.hold", "how long a second alarm lasts at least; each further one twice as long", func(t *guard.Tuning) *time.Duration { return &t.Alarm.Hold }),
