@@ -57,11 +57,11 @@ func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now 
 	for _, a := range asks {
 		for _, b := range e.budgets(a) {
 			whose, _, _ := strings.Cut(b.of, "/")
-			if seen[b.Key] || (a.Route.Country == "") != (whose == "server") || whose == "pool" || whose == "client" {
+			if seen[b.key] || (a.Route.Country == "") != (whose == "server") || whose == "pool" || whose == "client" {
 				continue // those of pools and apps are looked at by name
 			}
-			seen[b.Key] = true
-			n, err := s.Count(ctx, b.Key, now)
+			seen[b.key] = true
+			n, err := s.Count(ctx, b.key, now)
 			if err != nil {
 				return nil, fmt.Errorf("exposure: %w", err)
 			}
@@ -72,7 +72,7 @@ func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now 
 			if a.Route.Country != "" && n == 0 {
 				continue
 			}
-			all = append(all, Level{Rule: RuleBudget, Of: of, Have: Money(n).Float(), Limit: b.max.Float()})
+			all = append(all, Level{Rule: RuleBudget, Of: of, Have: Money(n).Float(), Limit: Money(b.limit.Max).Float()})
 		}
 	}
 	return all, nil
