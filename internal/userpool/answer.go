@@ -110,6 +110,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 		if err != nil {
 			return step{}, nil, err
 		}
+		rep := rep.heldBy(session)
 		ch, v, err := s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
 		if err != nil {
 			return step{}, nil, err
@@ -275,6 +276,7 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 	if err != nil {
 		return AuthResult{}, err
 	}
+	rep = rep.heldBy(session)
 	st := rep.start()
 	st.login = l
 	switch choice {

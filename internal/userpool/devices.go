@@ -44,7 +44,7 @@ var (
 // before and was not forgotten. It is "" for every other key, whosever it is, and
 // for a subject that is no user. So it tells nobody who has an account.
 func (s *Service) knownDevice(ctx context.Context, tx Tx, pool PoolID, user UserID, key string, at time.Time) (lane string, err error) {
-	if key == "" || len(key) > maxDeviceKey {
+	if key = clipKey(key); key == "" {
 		return "", nil
 	}
 	d, err := tx.Device(ctx, pool, user, key)
@@ -60,6 +60,23 @@ func (s *Service) knownDevice(ctx context.Context, tx Tx, pool PoolID, user User
 	return d.Key, nil
 }
 
+// clipKey is a key that is short enough to be one, else "".
+func clipKey(key string) string {
+	if len(key) > maxDeviceKey {
+		return ""
+	}
+	return key
+}
+
+// heldBy is the reply of a device that gave its key when the sign-in began, where it
+// gives none now.
+func (r reply) heldBy(session Session) reply {
+	if !r.pool.Settings.exact() {
+		r.request.Caller.Device = orElse(r.request.Caller.Device, session.Device)
+	}
+	return r
+}
+
 // requesterOf is who asks for a code of the user's, or answers one: his known
 // device, else the address.
 func (s *Service) requesterOf(ctx context.Context, tx Tx, pool PoolID, user UserID, c Caller, at time.Time) (string, error) {
@@ -73,7 +90,7 @@ func (s *Service) requesterOf(ctx context.Context, tx Tx, pool PoolID, user User
 // is an error, by which clients drop it.
 func (s *Service) signInDevice(ctx context.Context, tx Tx, t turn, u User) (key string, made *NewDevice, err error) {
 	if t.caller.Device != "" {
-		d, err := tx.Device(ctx, u.PoolID, u.ID, t.caller.Device)
+		d, err := tx.Device(ctx, u.PoolID, u.ID, clipKey(t.caller.Device))
 		switch {
 		case err == nil:
 			Note(ctx, "device", "known")

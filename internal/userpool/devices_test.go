@@ -69,6 +69,29 @@ func TestDevices_KeyIsGivenOnce_AndStaysInTheTokens(t *testing.T) {
 	})
 }
 
+// aws-amplify 6 sends the key with the one or with the other, by which name it keeps
+// it under.
+func TestDevices_KeyOfEitherRequest_IsEnough(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		key := w.newDevice(w.member(home, asha, password))
+		for _, c := range []struct{ begins, answers string }{{key, ""}, {"", key}, {"us-east-1_0", key}} {
+			r := w.custom(on(home, c.begins), asha)
+			done, err := w.answer(on(home, c.answers), "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+			w.must(err)
+			if tokens := w.tokens(done); tokens.NewDevice != nil || w.deviceOf(tokens.Access) != key {
+				t.Errorf("%+v: %+v", c, tokens.NewDevice)
+			}
+			choice, err := w.initiate(on(home, c.begins), "USER_AUTH", "", "USERNAME", asha)
+			w.must(err)
+			done, err = w.answer(on(home, c.answers), "SELECT_CHALLENGE", choice.Session, "USERNAME", asha, "ANSWER", "PASSWORD", "PASSWORD", password)
+			w.must(err)
+			if tokens := w.tokens(done); tokens.NewDevice != nil {
+				t.Errorf("%+v, by a choice: %+v", c, tokens.NewDevice)
+			}
+		}
+	})
+}
+
 func TestDevices_RepeatOfASignIn_IsToldOfTheSameDevice(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")

@@ -72,6 +72,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 	if err != nil {
 		return AuthResult{}, err
 	}
+	rep = rep.heldBy(session)
 	return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
 		if err := s.consume(ctx, tx, session, rep.at); err != nil {
 			return step{}, nil, err

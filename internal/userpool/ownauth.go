@@ -396,6 +396,7 @@ func (s *Service) claimOwn(ctx context.Context, rep reply, answer string) (r rou
 		if session, err = s.stepSession(ctx, tx, rep); err != nil {
 			return err
 		}
+		rep := rep.heldBy(session)
 		r = round{
 			start: rep.start(), history: slices.Clone(session.History),
 			metadata: rep.request.ClientMetadata, kept: rep.request.Caller,

@@ -283,6 +283,9 @@ type Session struct {
 	Challenge ChallengeID
 	History   []challenge.Entry
 	ByID      bool // the sign-in began with a sub: see veiled
+	// Device is the device key that the sign-in began with, whosever it is. Clients
+	// that send it then may not send it with their answer.
+	Device string
 	// Sealed is what a function of the pool's own made of the challenge, and the
 	// notes of those before: see ownState. "" in the built-in flows.
 	Sealed string

@@ -302,7 +302,7 @@ func (s *Service) sessionOf(st start, u subject, next SessionStep, ch ChallengeI
 	return Session{
 		PoolID: st.pool.ID, ClientID: st.client.ID, Subject: string(u.id), Decoy: u.decoy(),
 		Step: next, Username: string(u.id), Name: u.name, ByID: u.byID, Challenge: ch,
-		History: history, Pending: u.pending,
+		History: history, Pending: u.pending, Device: clipKey(st.request.Caller.Device),
 		CreatedAt: st.at, ExpiresAt: s.after(st.at, st.client.Settings.sessionTTL()),
 	}
 }

@@ -18,3 +18,4 @@ create table devices (
 create index devices_by_user on devices (pool_id, user_id, device_key);
 
 alter table families add column device_key text not null default '';
+alter table sessions add column device_key text not null default ''; -- that the sign-in began with
