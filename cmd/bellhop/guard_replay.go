@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -55,6 +56,7 @@ func guardReplay(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer trace.Close()
+	debug.SetGCPercent(50) // most of what is held is tables that the collector need not look at
 	began := time.Now()
 	score, err := rehearse.Replay(ctx, guard.NewEngine(settings), settings.Prices, trace)
 	if err != nil {

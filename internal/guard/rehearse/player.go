@@ -107,13 +107,24 @@ const life = 10 * time.Minute
 // that have none; they may be nil.
 func New(engine Engine, prices *guard.PriceTable) *Player {
 	p := &Player{
-		engine: engine, prices: prices, state: memory.New(memory.Config{}), numbers: &numbers{},
+		engine: engine, prices: prices, state: memory.New(memory.Config{Settled: settled}), numbers: &numbers{},
 		live: map[slot]challenge{}, seed: maphash.MakeSeed(), devices: [2]map[uint64]struct{}{{}, {}},
 	}
 	if p.prices == nil {
 		p.prices = guard.NewPriceTable("", defaultPrice, nil)
 	}
 	return p
+}
+
+// settled says that a cell is about as it would be without it: nothing is against
+// its key, and its credit has come back.
+func settled(k guard.Key, c guard.Cell, at int64) bool {
+	const day = int64(24 * time.Hour / time.Millisecond)
+	switch k.Kind {
+	case guard.CellBlock, guard.CellRange, guard.CellArea, guard.CellAddress, guard.CellNetwork:
+		return c.Standing == guard.Open && c.At < at-day
+	}
+	return false
 }
 
 // defaultPrice is what a text costs where no table says.

@@ -1,0 +1,32 @@
+package memory
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Whatever was put and removed, and however keys collide, a table is a map.
+func TestTable_IsAMap(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, spread := range []uint32{1, 7, 1 << 20} { // how many hashes there are
+		tab := newTable[int, int](1000, func(k int) uint32 { return uint32(k) * 2654435761 % spread }, nil)
+		want := map[int]int{}
+		for n := range 20000 {
+			k := r.IntN(150)
+			if r.IntN(3) == 0 {
+				tab.remove(k)
+				delete(want, k)
+			} else {
+				*tab.put(k) = n
+				want[k] = n
+			}
+			if k = r.IntN(150); tab.len() != len(want) {
+				t.Fatalf("%d keys, want %d", tab.len(), len(want))
+			}
+			got := tab.get(k)
+			if v, ok := want[k]; ok != (got != nil) || ok && *got != v {
+				t.Fatalf("after %d steps key %d is %v, want %d, %t", n, k, got, v, ok)
+			}
+		}
+	}
+}
