@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,59 +12,109 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
-	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guard/rehearse"
 )
 
 // guardRehearseOptions are what `bellhop guard rehearse` asks for.
 type guardRehearseOptions struct {
-	log, csv          string
+	log, csv, export  string
+	since, until      time.Time
 	settings, against string
 	asJSON            bool
 }
 
 func (o *guardRehearseOptions) flags() []config.Flag {
 	return []config.Flag{
-		textFlag("log", "FILE", "a decision log, a JSON object a line; - for standard input", &o.log),
+		textFlag("log", "FILE", "a decision log that --export wrote, - for standard input; without it and --csv the data folder's", &o.log),
 		textFlag("csv", "FILE", "a provider's log: a heading that names the columns, then a text a line; - for standard input", &o.csv),
 		guardSettingsFlag(&o.settings),
 		textFlag("against", "FILE", "settings to compare with, beside what was decided", &o.against),
+		{Name: "since", Arg: "TIME", Set: setMoment(&o.since), Help: "of the data folder's log what was decided from then on: a length of time ago, such as 24h or 7d, or RFC 3339"},
+		{Name: "until", Arg: "TIME", Set: setMoment(&o.until), Help: "and before then"},
+		textFlag("export", "FILE", "write the data folder's log as a JSON object a line, and play nothing; - for standard output", &o.export),
 		jsonFlag(&o.asJSON),
 	}
 }
 
-func guardRehearseHelp() string { return config.Help(new(guardRehearseOptions).flags(), []string{}) }
+func guardRehearseHelp() string {
+	return config.Help(new(guardRehearseOptions).flags(), toolSettings)
+}
 
 // guardRehearse plays what was decided before with other settings.
 func guardRehearse(ctx context.Context, in invocation) error {
 	var o guardRehearseOptions
-	if _, err := loadTool(in, o.flags()...); err != nil {
-		return err
-	}
-	if (o.log == "") == (o.csv == "") {
-		return usageError("name a decision log with --log, or a provider's log with --csv")
-	}
-	all, err := o.named()
+	cfg, err := loadTool(in, o.flags()...)
 	if err != nil {
 		return err
+	}
+	switch files := o.log + o.csv; {
+	case o.log != "" && o.csv != "":
+		return usageError("name one log, with --log or with --csv")
+	case o.export != "" && files != "":
+		return usageError("--export writes the data folder's log: leave out --log and --csv")
+	case files != "" && !(o.since.IsZero() && o.until.IsZero()):
+		return usageError("--since and --until are of the data folder's log: leave out --log and --csv")
+	case files == "":
+		return o.ofFolder(ctx, in, cfg)
 	}
 	file, err := openInput(o.log + o.csv)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	cases, err := o.cases(file, all[len(all)-1].Settings.Prices)
+	if o.csv == "" {
+		return inFile(o.log, o.compare(ctx, in.stdout, rehearse.Cases(rehearse.Entries(file))))
+	}
+	settings, err := guardSettings(o.settings)
+	if err != nil {
+		return err
+	}
+	cases, err := rehearse.CasesOfCSV(file, settings.Prices)
 	if err != nil {
 		return inFile(o.csv, err)
 	}
-	c, err := rehearse.Compare(ctx, cases, all...)
+	return o.compare(ctx, in.stdout, cases)
+}
+
+// ofFolder rehearses or exports the data folder's log, whether or not a server
+// runs on it.
+func (o *guardRehearseOptions) ofFolder(ctx context.Context, in invocation, cfg *config.Config) error {
+	t, err := openTool(ctx, in, cfg)
 	if err != nil {
-		return inFile(o.log, err)
+		return err
 	}
-	if o.asJSON {
-		return printJSON(in.stdout, c)
+	defer t.close()
+	entries := t.service.GuardLog(ctx, o.since, o.until)
+	if o.export == "" {
+		return o.compare(ctx, in.stdout, rehearse.Cases(entries))
 	}
-	return printComparison(in.stdout, c)
+	return toFile(o.export, in.stdout, func(w io.Writer) error {
+		lines := json.NewEncoder(w)
+		for e, err := range entries {
+			if err != nil {
+				return fmt.Errorf("the decision log cannot be read: %w", err)
+			}
+			if err := lines.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (o *guardRehearseOptions) compare(ctx context.Context, w io.Writer, cases iter.Seq2[rehearse.Case, error]) error {
+	all, err := o.named()
+	if err != nil {
+		return err
+	}
+	c, err := rehearse.Compare(ctx, cases, all...)
+	switch {
+	case err != nil:
+		return err
+	case o.asJSON:
+		return printJSON(w, c)
+	}
+	return printComparison(w, c)
 }
 
 // named are the settings to compare, the ones that are rehearsed last.
@@ -84,13 +135,6 @@ func (o *guardRehearseOptions) named() (all []rehearse.Named, err error) {
 		all = append(all, rehearse.Named{Name: name, Settings: settings})
 	}
 	return all, nil
-}
-
-func (o *guardRehearseOptions) cases(file io.Reader, prices *guard.PriceTable) (iter.Seq2[rehearse.Case, error], error) {
-	if o.csv != "" {
-		return rehearse.CasesOfCSV(file, prices)
-	}
-	return rehearse.Cases(rehearse.Entries(file)), nil
 }
 
 // inFile says where a line that cannot be read is.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 )
 
 const traceLine = `{"t":0,"id":"a","phone":"+4915112345600","ip":"198.51.100.7","device":null,"known":false,"price":0.5,"kind":"attack","converts":false,"after":0,"stepup":"fail"}` + "\n"
@@ -49,7 +52,8 @@ func TestGuardReplay_WhatCannotBeRead_Exits2WithoutOutput(t *testing.T) {
 		{"guard replay --events " + bad, "line 2"},
 		{"guard replay", "--events"},
 		{"guard replay --events " + bad + " --settings " + filepath.Join(folder, "wrong.yaml"), "wrong.yaml"},
-		{"guard rehearse", "--log"},
+		{"guard rehearse --log x --since 1h", "--since"},
+		{"guard rehearse --csv x --export y", "--export"},
 		{"guard rehearse --log " + bad, "line 1"},
 		{"guard rehearse --csv " + bad, "line 1"},
 		{"guard rehearse --csv x --log y", "--log"},
@@ -95,5 +99,31 @@ func TestGuardRehearse_AProvidersLog_SaysWhatIsSaved(t *testing.T) {
 	code, stdout, stderr := once(t, nil, "guard", "rehearse", "--csv", filepath.Join(folder, "log.csv"), "--settings", filepath.Join(folder, "guard.yaml"))
 	if code != exitOK || stderr != "" || !strings.Contains(stdout, "would have saved $0.75, and refused 1 (100.000 %)") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+func TestGuardRehearse_TheDataFoldersLog_AndItsExport(t *testing.T) {
+	data, export := t.TempDir(), filepath.Join(t.TempDir(), "log")
+	createPool(t, data)
+	p := start(t, nil, "serve", "--data", data, "--listen", "127.0.0.1:0", "--sms", "log")
+	if _, err := sdkWithKey(p.url, "", "").SignUp(context.Background(), &cip.SignUpInput{ClientId: ptr(clientID), Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	p.endWell()
+	code, folder, stderr := once(t, nil, "guard", "rehearse", "--data", data, "--json")
+	if code != exitOK || !strings.Contains(folder, `"requests": 1,`) || strings.Count(folder, `"sent": 1,`) != 2 {
+		t.Errorf("exit code %d, %s%s", code, folder, stderr)
+	}
+	if code, stdout, stderr := once(t, nil, "guard", "rehearse", "--data", data, "--until", "1h", "--json"); code != exitOK || !strings.Contains(stdout, `"requests": 0,`) {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := once(t, nil, "guard", "rehearse", "--data", data, "--export", export); code != exitOK {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	if text, err := os.ReadFile(export); err != nil || strings.Contains(string(text), number[1:]) {
+		t.Errorf("%v, a number can be read in the export", err)
+	}
+	if code, stdout, stderr := once(t, nil, "guard", "rehearse", "--log", export, "--json"); code != exitOK || stdout != folder {
+		t.Errorf("exit code %d, the export gives %s%s, the folder %s", code, stdout, stderr, folder)
 	}
 }

@@ -144,15 +144,34 @@ func guardSimulate(ctx context.Context, in invocation) error {
 }
 
 // writeEvents writes the one scenario's requests, those of the days before it too.
-func writeEvents(ctx context.Context, in invocation, o *guardSimulateOptions) (err error) {
+func writeEvents(ctx context.Context, in invocation, o *guardSimulateOptions) error {
 	if len(o.scenarios) != 1 || o.seeds != 1 {
 		return usageError("--events writes one scenario of one seed: name it with --scenario")
 	}
 	options, scenario := o.options(), o.scenarios[0]
 	options.Seed = o.first
-	var w io.Writer = in.stdout
-	if o.events != "-" {
-		f, err := os.Create(o.events)
+	return toFile(o.events, in.stdout, func(w io.Writer) error {
+		var line []byte
+		for _, s := range []*traffic.Stream{scenario.History(options), scenario.Stream(options)} {
+			for e, ok := s.Next(); ok; e, ok = s.Next() {
+				line = e.AppendJSON(line[:0])
+				if _, err := w.Write(line); err != nil {
+					return err
+				}
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// toFile writes to a file, or to standard output for -.
+func toFile(path string, stdout io.Writer, print func(io.Writer) error) (err error) {
+	w := stdout
+	if path != "-" {
+		f, err := os.Create(path)
 		if err != nil {
 			return err
 		}
@@ -160,19 +179,7 @@ func writeEvents(ctx context.Context, in invocation, o *guardSimulateOptions) (e
 		w = f
 	}
 	out := bufio.NewWriter(w)
-	var line []byte
-	for _, s := range []*traffic.Stream{scenario.History(options), scenario.Stream(options)} {
-		for e, ok := s.Next(); ok; e, ok = s.Next() {
-			line = e.AppendJSON(line[:0])
-			if _, err := out.Write(line); err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-	}
-	return out.Flush()
+	return errors.Join(print(out), out.Flush())
 }
 
 func printReport(w io.Writer, report []rehearse.Summary) error {

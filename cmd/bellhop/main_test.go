@@ -49,7 +49,7 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"admin-keys delete -h":  {"admin-keys delete ID"},
 		"triggers test --help":  {"triggers test ARN", "--source SOURCE", "--event FILE", "--set PATH=TEXT", "--triggers FILE"},
 		"guard replay -h":       {"--events FILE", "--settings FILE", "--json"},
-		"guard rehearse -h":     {"--log FILE", "--csv FILE", "--settings FILE", "--against FILE"},
+		"guard rehearse -h":     {"--log FILE", "--csv FILE", "--settings FILE", "--against FILE", "--export FILE", "--data FOLDER"},
 		"guard simulate -h":     {"--scenario NAMES", "S3-0.5-paid", "--seeds N", "--warm-up DAYS", "--events FILE"},
 		"help triggers list":    {"--json", "--triggers FILE", "--data FOLDER"},
 		"serve --data d --help": {"--listen"},
