@@ -48,7 +48,7 @@ func (c Cell) Conversion() float64 { return c.usual() }
 // Exposure is how much of its budgets the server and the countries have spent on
 // texts whose codes are not used, in dollars: of strangers, and of known numbers.
 func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now time.Time) ([]Level, error) {
-	asks := []Ask{{}, {Known: true}}
+	asks := []Ask{{}, {Known: true}, {Device: "any"}}
 	for _, iso := range countries {
 		asks = append(asks, Ask{Route: Route{Country: iso}})
 	}
@@ -66,14 +66,31 @@ func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now 
 				return nil, fmt.Errorf("exposure: %w", err)
 			}
 			of := b.of
-			if a.Known {
-				of += " (known numbers)"
+			if a.trusted() {
+				of += " (known " + map[bool]string{true: "numbers", false: "devices"}[a.Known] + ")"
 			}
 			if a.Route.Country != "" && n == 0 {
 				continue
 			}
 			all = append(all, Level{Rule: RuleBudget, Of: of, Have: Money(n).Float(), Limit: Money(b.limit.Max).Float()})
 		}
+	}
+	return all, nil
+}
+
+// WrongAnswers is how many answers the user pool has had that were not right, beside
+// those that are compared, within the hour and the day.
+func (e *Engine) WrongAnswers(ctx context.Context, s State, pool string, now time.Time) ([]Level, error) {
+	var all []Level
+	for i, p := range e.guessPurses(pool) {
+		n, err := s.Count(ctx, p.Key, now)
+		if err != nil {
+			return nil, fmt.Errorf("wrong answers: %w", err)
+		}
+		all = append(all, Level{
+			Rule: RuleSpray, Of: pool + [...]string{"/hour", "/day"}[i],
+			Have: float64(n) / guessUnit, Limit: float64(p.Limit.Max / guessUnit),
+		})
 	}
 	return all, nil
 }

@@ -38,11 +38,12 @@ type backlog struct {
 }
 
 var (
-	overdue      = describe("outbox_overdue_seconds", "For how long the message that has been due longest has waited for a server to take it, over all servers on the database.")
-	waiting      = describe("outbox_messages", "Messages in the outbox of the database, those under way included.")
-	oldest       = describe("outbox_oldest_seconds", "How long ago the oldest message in the outbox was put in.")
-	auditWaiting = describe("audit_rows_waiting", "Rows of the audit trail that are in memory alone.")
-	auditDropped = describe("audit_rows_dropped_total", "Rows of the audit trail that were dropped because they were too many.")
+	overdue         = describe("outbox_overdue_seconds", "For how long the message that has been due longest has waited for a server to take it, over all servers on the database.")
+	waiting         = describe("outbox_messages", "Messages in the outbox of the database, those under way included.")
+	oldest          = describe("outbox_oldest_seconds", "How long ago the oldest message in the outbox was put in.")
+	auditWaiting    = describe("audit_rows_waiting", "Rows of the audit trail that are in memory alone.")
+	guardRestricted = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "guard_restricted"), "Countries, prefixes and others that the guard restricts at the moment, by how they stand.", []string{"standing"}, nil)
+	auditDropped    = describe("audit_rows_dropped_total", "Rows of the audit trail that were dropped because they were too many.")
 )
 
 func describe(name, help string) *prometheus.Desc {
@@ -51,7 +52,7 @@ func describe(name, help string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (b *backlog) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{overdue, waiting, oldest, auditWaiting, auditDropped} {
+	for _, d := range []*prometheus.Desc{overdue, waiting, oldest, guardRestricted, auditWaiting, auditDropped} {
 		descs <- d
 	}
 }
@@ -65,6 +66,9 @@ func (b *backlog) Collect(out chan<- prometheus.Metric) {
 	if err == nil {
 		out <- prometheus.MustNewConstMetric(overdue, prometheus.GaugeValue, seen.Overdue.Seconds())
 		out <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(seen.Waiting))
+		for standing, n := range seen.Restricted {
+			out <- prometheus.MustNewConstMetric(guardRestricted, prometheus.GaugeValue, float64(n), standing)
+		}
 		out <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, seen.Oldest.Seconds())
 	}
 }

@@ -32,6 +32,7 @@ type Metrics struct {
 	inFlight    prometheus.Gauge
 	started     *prometheus.CounterVec
 	queued      *prometheus.CounterVec
+	guarded     *prometheus.CounterVec
 	tries       *prometheus.CounterVec
 	sendTime    *prometheus.HistogramVec
 	sending     prometheus.Gauge
@@ -76,6 +77,7 @@ func (m *Metrics) addRequests() {
 func (m *Metrics) addFunnel() {
 	m.started = m.counter("flows_started_total", "Sign-ins begun, by AuthFlow, and sign_up and reset.", "flow")
 	m.queued = m.counter("messages_queued_total", "Messages put in the outbox, by what they are for.", "purpose")
+	m.guarded = m.counter("guard_decisions_total", "What the guard decided of texts and of answers, by the rule that was against it, if any was.", "rule", "verdict")
 	m.tries = m.counter("message_tries_total", "Messages handed to a sender, by what is known of each try.", "medium", "purpose", "outcome")
 	m.sendTime = m.histogram("message_send_duration_seconds", "Time that a sender took for one try.", slow, "medium")
 	m.sending = m.gauge("messages_sending", "Messages that senders have at the moment.").WithLabelValues()
@@ -157,6 +159,9 @@ var flows = map[string]string{"SignUp": "sign_up", "ForgotPassword": "reset"}
 func (m *Metrics) CallEnded(_ context.Context, r userpool.Report) {
 	for _, p := range r.Queued {
 		m.queued.WithLabelValues(string(p)).Inc()
+	}
+	for _, g := range r.Guarded {
+		m.guarded.WithLabelValues(string(g.Rule), g.Verdict.String()).Inc()
 	}
 	for _, a := range r.Answers {
 		m.answers.WithLabelValues(string(a.To), a.Result).Inc()

@@ -122,12 +122,13 @@ type done struct {
 	reason  string // why the call is refused although it commits
 	queued  []Purpose
 	answers []Answer
+	guarded []Guarded
 	forgets bool // the user is deleted, and with him his masked name
 }
 
 func (d done) clone() done {
 	d.detail = maps.Clone(d.detail)
-	d.queued, d.answers = slices.Clip(d.queued), slices.Clip(d.answers) // to append makes a copy
+	d.queued, d.answers, d.guarded = slices.Clip(d.queued), slices.Clip(d.answers), slices.Clip(d.guarded) // to append makes a copy
 	return d
 }
 

@@ -74,8 +74,7 @@ type GuardStatus struct {
 	Budgets   []guard.Level // of the server, and of countries that have spent most
 	Standings []KeyedCell   // what stands otherwise than open: the worst first
 	Countries []KeyedCell   // of which most is known, those that convert worst first
-	Pools     []KeyedCell   // wrong answers of user pools
-	Server    guard.Cell
+	Guesses   []guard.Level // wrong answers of user pools, in an hour and a day
 }
 
 // The most that a status has of each.
@@ -86,7 +85,7 @@ const (
 
 // standingKinds are the cells that can stand otherwise than open.
 var standingKinds = []guard.CellKind{
-	guard.CellServer, guard.CellGuesses, guard.CellCountry, guard.CellCarrier, guard.CellArea, guard.CellRange, guard.CellBlock,
+	guard.CellServer, guard.CellCountry, guard.CellEntry, guard.CellCarrier, guard.CellArea, guard.CellRange, guard.CellBlock,
 }
 
 // GuardStatus looks at how the guard stands.
@@ -114,11 +113,29 @@ func (s *Service) GuardStatus(ctx context.Context) (GuardStatus, error) {
 		for _, c := range slices.Concat(countries, young) {
 			names = append(names, c.Key.Of())
 		}
-		st.Budgets, err = s.guard.Exposure(ctx, tx, names, st.At)
+		if st.Budgets, err = s.guard.Exposure(ctx, tx, names, st.At); err != nil {
+			return err
+		}
+		st.Guesses, err = s.guesses(ctx, tx, st.At)
 		return err
 	})
 	slices.SortStableFunc(st.Countries, func(a, b KeyedCell) int { return byConversion(a.Cell, b.Cell) })
 	return st, err
+}
+
+func (s *Service) guesses(ctx context.Context, tx Tx, at time.Time) (all []guard.Level, err error) {
+	pools, err := tx.Pools(ctx, "", maxAlarmPools)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pools {
+		levels, err := s.guard.WrongAnswers(ctx, tx, string(p.ID), at)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, levels...)
+	}
+	return all, nil
 }
 
 func byConversion(a, b guard.Cell) int {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -68,6 +69,13 @@ type Report struct {
 	SignedIn  bool      // a family of tokens was begun
 	Queued    []Purpose // of the messages that were put in the outbox
 	Answers   []Answer  // the codes and passwords that were tried
+	Guarded   []Guarded // what the guard decided of texts
+}
+
+// Guarded is a decision of the guard.
+type Guarded struct {
+	Verdict guard.Verdict
+	Rule    guard.Rule // guard.RuleNone where nothing was against it
 }
 
 // Refreshes says whether the call exchanges a refresh token.
@@ -150,8 +158,17 @@ func (e *entry) report(row AuditRow) Report {
 		Operation: e.call.Operation, Pool: e.pool, Outcome: row.Outcome, Reason: row.Reason,
 		Flow: e.known("flow", knownFlow), Answered: e.known("answered", knownChallenge),
 		Repeat: e.done.detail["repeat"] == true, SignedIn: e.done.detail["signed_in"] == true,
-		Queued: e.done.queued, Answers: e.done.answers,
+		Queued: e.done.queued, Answers: e.done.answers, Guarded: e.guarded(),
 	}
+}
+
+// guarded is what the guard decided: the texts that were sent, and the last that was
+// not.
+func (e *entry) guarded() []Guarded {
+	if e.decision == nil {
+		return e.done.guarded
+	}
+	return append(slices.Clip(e.done.guarded), Guarded{e.decision.Verdict, e.decision.Rule})
 }
 
 // known is a word that a face has noted, if it is one of ours.
@@ -256,17 +273,23 @@ type Backlog struct {
 	// Overdue is for how long the message that has been due longest has been so;
 	// zero if none is. One that is under way, or waits for its next try, is not.
 	Overdue time.Duration
-	Waiting int           // messages in the outbox
-	Oldest  time.Duration // how long ago the oldest of them was put in
+	Waiting int // messages in the outbox
+	// Restricted is how many cells of the guard stand otherwise than open, by their
+	// standing; of a kind no more than some hundred are counted.
+	Restricted map[string]int
+	Oldest     time.Duration // how long ago the oldest of them was put in
 }
 
 // Backlog looks at the queues. If the store cannot be read, the error says so and
 // what is in memory is there all the same.
-func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
-	b := Backlog{AuditWaiting: len(s.trail.late), AuditDropped: s.trail.lost.Load()}
+func (s *Service) Backlog(ctx context.Context) (b Backlog, err error) {
+	b = Backlog{AuditWaiting: len(s.trail.late), AuditDropped: s.trail.lost.Load()}
 	at, inMemory := s.now(), b
-	err := s.store.View(ctx, func(tx Tx) error {
+	err = s.store.View(ctx, func(tx Tx) error {
 		b = inMemory
+		if b.Restricted, err = restricted(ctx, tx); err != nil {
+			return err
+		}
 		next, err := tx.NextMessageAt(ctx)
 		if err != nil {
 			return err
@@ -280,4 +303,21 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 		return nil
 	})
 	return b, err
+}
+
+func restricted(ctx context.Context, tx Tx) (map[string]int, error) {
+	n := map[string]int{}
+	for _, standing := range []guard.Standing{guard.Watched, guard.Closed, guard.Outage} {
+		n[standing.String()] = 0
+	}
+	for _, kind := range standingKinds {
+		cells, err := tx.Standings(ctx, kind, true, statusStandings)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cells {
+			n[c.Cell.Standing.String()]++
+		}
+	}
+	return n, nil
 }

@@ -48,15 +48,24 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Ask: a, StepUp: p,
 		Verdict: d.Verdict, Rule: d.Rule, Of: d.Of, Until: d.Until, Levels: d.Levels, Receipt: d.Receipt,
 	}
-	if call := entryOf(ctx); call != nil {
-		e.Operation, e.RequestID = call.call.Operation, call.call.RequestID
-	}
+	e = s.inCall(ctx, e)
 	if d.Verdict != guard.Send {
 		decided(ctx, e)
 		return s.refusal(ctx, tx, d, r, a.Party)
 	}
 	e.Challenge = challenge
+	if call := entryOf(ctx); call != nil && !a.Silent {
+		call.done.guarded = append(call.done.guarded, Guarded{d.Verdict, d.Rule})
+	}
 	return tx.InsertDecisions(ctx, []guard.Entry{e})
+}
+
+// inCall says in which call a decision was made.
+func (s *Service) inCall(ctx context.Context, e guard.Entry) guard.Entry {
+	if call := entryOf(ctx); call != nil {
+		e.Operation, e.RequestID = call.call.Operation, call.call.RequestID
+	}
+	return e
 }
 
 func newDecisionID(s *Service, at time.Time) string { return string(s.newAuditID(at)) }

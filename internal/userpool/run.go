@@ -28,11 +28,17 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.runOutbox(ctx) })
 	g.Go(func() error { return s.every(ctx, keysEvery, s.chore, "keys", s.keepKeys) })
 	g.Go(func() error { return s.every(ctx, keysEvery, nil, "master key", s.keepMasterKey()) })
-	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.onceFor("sweep", s.sweep)) })
+	g.Go(func() error { return s.every(ctx, sweepEvery, nil, "sweep", s.onceFor("sweep", sweepEvery, s.sweep)) })
 	g.Go(func() error {
-		return s.every(ctx, sweepEvery, nil, "audit retention", s.onceFor("audit", s.sweepTrail))
+		return s.every(ctx, sweepEvery, nil, "audit retention", s.onceFor("audit", sweepEvery, s.sweepTrail))
 	})
-	g.Go(func() error { return s.every(ctx, matureEvery, nil, "guard outcomes", s.mature) })
+	g.Go(func() error {
+		return s.every(ctx, matureEvery, nil, "guard outcomes", s.onceFor("guard outcomes", matureEvery, s.mature))
+	})
+	g.Go(func() error { return s.every(ctx, alarmsEvery, nil, "guard alarms", s.watchGuard()) })
+	g.Go(func() error {
+		return s.every(ctx, sweepEvery, nil, "known numbers", s.onceFor("known numbers", sweepEvery, s.fillKnown))
+	})
 	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()
 }
@@ -58,11 +64,11 @@ func (s *Service) every(ctx context.Context, interval time.Duration, signal <-ch
 // forOne is the limit of a job that one server does for all: whoever spends it does
 // the job. It is a little shorter than the time between two runs, so that the same
 // server is not too early for its own next one.
-var forOne = guard.Limit{Max: 1, Window: sweepEvery * 9 / 10}
+func forOne(every time.Duration) guard.Limit { return guard.Limit{Max: 1, Window: every * 9 / 10} }
 
 // onceFor has one of the servers on the store do a job each time. One that dies over
 // it keeps the others from it until the next time.
-func (s *Service) onceFor(name string, job func(context.Context) error) func(context.Context) error {
+func (s *Service) onceFor(name string, every time.Duration, job func(context.Context) error) func(context.Context) error {
 	if !s.shared {
 		return job
 	}
@@ -70,7 +76,7 @@ func (s *Service) onceFor(name string, job func(context.Context) error) func(con
 		at := s.now()
 		var claim guard.Spent
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
-			claim, err = tx.Spend(ctx, "job/"+name, forOne, at)
+			claim, err = tx.Spend(ctx, "job/"+name, forOne(every), at)
 			return err
 		})
 		if err != nil || !claim.OK {

@@ -134,6 +134,10 @@ type answering struct {
 	at      time.Time
 }
 
+// purposeAnswer is the purpose of a line of the decision log that is about an answer
+// to a code, and no text.
+const purposeAnswer = "answer"
+
 // permitTry asks the guard before an answer is compared.
 func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) error {
 	of := Client{ID: a.client, PoolID: a.pool}
@@ -145,9 +149,16 @@ func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) error {
 	if err != nil {
 		return fmt.Errorf("guard: %w", err)
 	}
-	switch d.Verdict {
-	case guard.Send:
+	if d.Verdict == guard.Send {
 		return nil
+	}
+	e := guard.Entry{
+		ID: newDecisionID(s, a.at), At: a.at, Purpose: purposeAnswer, StepUp: way,
+		Ask:     guard.Ask{Party: a.party, Pool: string(a.pool), Client: string(a.client)},
+		Verdict: d.Verdict, Rule: d.Rule, Of: d.Of, Until: d.Until, Levels: d.Levels,
+	}
+	decided(ctx, s.inCall(ctx, e))
+	switch d.Verdict {
 	case guard.StepUp:
 		return s.demand(ctx, tx, a.caller, of, a.party, a.at)
 	}

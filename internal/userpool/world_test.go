@@ -20,6 +20,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
@@ -155,6 +156,7 @@ func (w *world) open(set *atomic.Int64) {
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard),
+		StepUp: &userpool.StepUp{Settings: stepup.Settings{Ways: []stepup.Kind{stepup.Work}, Work: stepup.Bounds{Least: 6, Most: 10}}},
 	}
 	if w.functions != nil {
 		cfg.Encrypter = w.encrypter
