@@ -183,11 +183,18 @@ func toFile(path string, stdout io.Writer, print func(io.Writer) error) (err err
 }
 
 func printReport(w io.Writer, report []rehearse.Summary) error {
-	rows := [][]string{}
+	var rows, answers [][]string
 	for _, s := range report {
 		rows = append(rows, s.Cells())
+		if cells := s.AnswerCells(); cells != nil {
+			answers = append(answers, cells)
+		}
 	}
-	return printTable(w, rehearse.Headings(), rows)
+	if err := printTable(w, rehearse.Headings(), rows); err != nil || len(answers) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	return printTable(w, rehearse.AnswerHeadings(), answers)
 }
 
 func printRules(w io.Writer, report []rehearse.Summary) error {

@@ -40,8 +40,9 @@ type Player struct {
 	order   int64      // of credits
 
 	live    map[slot]challenge
-	expires []expiry // of live, the first to end first
-	opened  int64    // challenges
+	expires []expiry     // of live, the first to end first
+	opened  int64        // challenges
+	answers *AnswerScore // nil where answers are not played
 	seed    maphash.Seed
 	devices [2]map[uint64]struct{} // that have converted for a number: the newer, the older
 }
@@ -53,6 +54,7 @@ type sending struct {
 	challenge int64
 	device    uint64 // with its number; 0 for none
 	used      bool
+	answers
 }
 
 // credit is a code that will be used.
@@ -190,11 +192,15 @@ type request struct {
 	passes bool   // a step-up
 	uses   bool   // the code
 	useAt  time.Time
+	answer answers
 }
 
 // Play decides an event. Events must come in the order of their time.
 func (p *Player) Play(ctx context.Context, e *traffic.Event) (Result, error) {
 	q := request{at: at(e.T), passes: e.Passes, uses: e.Converts}
+	if p.answers != nil {
+		q.answer = answers{wrong: e.Guesses, attack: e.Attack, passes: e.Passes}
+	}
 	if q.uses {
 		q.useAt = at(e.T + e.After)
 	}
@@ -276,12 +282,20 @@ func (p *Player) note(q request, receipt guard.Receipt) {
 	ch.sentAt = q.at
 	ch.sends++
 	p.live[q.slot] = ch
-	sent := &sending{receipt: receipt, slot: q.slot, challenge: ch.id, device: q.device}
+	sent := &sending{receipt: receipt, slot: q.slot, challenge: ch.id, device: q.device, answers: q.answer}
 	p.sent = append(p.sent, sent)
-	if q.uses {
-		p.order++
-		heap.Push(&p.credits, credit{q.useAt, p.order, sent})
+	switch {
+	case q.uses:
+		p.due(q.useAt, sent)
+	case q.answer.wrong > 0:
+		p.due(q.at.Add(firstGuess), sent)
 	}
+}
+
+// due has a code answered at a time.
+func (p *Player) due(at time.Time, s *sending) {
+	p.order++
+	heap.Push(&p.credits, credit{at, p.order, s})
 }
 
 // advance does what is due until now, in the order of its time.
@@ -314,6 +328,11 @@ func (p *Player) advance(ctx context.Context, now time.Time) error {
 // use is a code that is entered: its challenge ends.
 func (p *Player) use(ctx context.Context, now time.Time) error {
 	c := heap.Pop(&p.credits).(credit)
+	if p.answers != nil {
+		if right, err := p.answered(ctx, c.sending, now); err != nil || !right {
+			return err
+		}
+	}
 	c.used = true
 	p.converted(c.device)
 	p.end(c.slot, c.challenge)

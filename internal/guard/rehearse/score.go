@@ -18,9 +18,11 @@ type Score struct {
 	From, To float64
 	// Near and After are of people near what a scenario is about, in those seconds
 	// and after them.
-	Near   LegitScore
-	After  AfterScore
-	ByRule map[guard.Rule]*[4]int // attack and legit refused, attack and legit stepped up first
+	Near  LegitScore
+	After AfterScore
+	// Answers is nil where none were played.
+	Answers *AnswerScore
+	ByRule  map[guard.Rule]*[4]int // attack and legit refused, attack and legit stepped up first
 }
 
 // AttackScore is of attack lines.

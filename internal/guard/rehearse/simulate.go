@@ -64,8 +64,14 @@ func (s Simulation) seed(ctx context.Context, n int, runs []Run) error {
 			histories[world] = p
 		}
 		span := scenario.Span(o)
-		score := NewScore(span.From, span.To)
-		if err := histories[world].Clone().PlayAll(ctx, scenario.Stream(o), score); err != nil {
+		score, p := NewScore(span.From, span.To), histories[world].Clone()
+		if scenario.Guessing {
+			var err error
+			if score.Answers, err = p.PlayAnswers(); err != nil {
+				return err
+			}
+		}
+		if err := p.PlayAll(ctx, scenario.Stream(o), score); err != nil {
 			return err
 		}
 		runs[i*len(s.Seeds)+n] = Run{scenario, o.Seed, span, score}

@@ -89,6 +89,31 @@ func TestChart_IsAPictureWithARowForEachScenario(t *testing.T) {
 	}
 }
 
+// An attacker who guesses at codes and fails step-ups is stopped at the alarm; the
+// right answers of people are not.
+func TestSimulation_Guessing_IsStopped(t *testing.T) {
+	p := rehearse.New(guard.NewEngine(guard.Default()), nil)
+	answers, err := p.PlayAnswers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	score, n := rehearse.NewScore(0, 0), 0
+	for e := range find(t, "S7").Stream(traffic.Options{Seed: 1, CodesPerDay: 20000}).All() {
+		r, err := p.Play(ctx, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if score.Add(&e, r); e.Attack {
+			if n++; n == 600 {
+				break
+			}
+		}
+	}
+	if a := *answers; a.Guesses < 1500 || a.BeforeAlarm < 20 || a.BeforeAlarm > 200 || a.Compared > 450 || a.Right < 100 || a.RightRefused > a.Right/20 {
+		t.Errorf("%+v", a)
+	}
+}
+
 // bound is what the worst seed of a scenario may come to.
 type bound struct {
 	blocked, sent float64 // percent at least, texts at most
@@ -141,7 +166,7 @@ func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
 		"S1-paid": burst, "S2-paid": burst, "S4-paid": burst, "S10-paid": burst, "S11-paid": burst,
 		"S5-10": faked, "S5-20": faked, "S5-30": faked, "S5-10-paid": faked, "S5-20-paid": faked, "S5-30-paid": faked,
 		"S3-0.025": slow, "S3-0.05": slow, "S3-0.25": slow, "S3-0.5": slow, "S3m": slow,
-		"S6": {99, 5.5, 0, unbound, -1}, "S6-known": {99, 5.5, 0, unbound, -1},
+		"S7": {0, unbound, 0, unbound, -1}, "S6": {99, 5.5, 0, unbound, -1}, "S6-known": {99, 5.5, 0, unbound, -1},
 		"fresh": {0, 0, 0, 0.03, -1}, "shop": {0, 0, 0, 0.3, -1}, "fresh-shop": {0, 0, 0, 0.3, -1},
 	}
 	var names []string
@@ -152,6 +177,10 @@ func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
 		t.Log(s.Cells())
 		if b, ok := bounds[s.Scenario]; ok {
 			b.check(t, s)
+		}
+		// A day's wrong answers, and what the mistypes of an hour may take of them.
+		if a := s.Answers; a != nil && (a.Compared.Worst > 4100 || a.BeforeAlarm.Worst > 200) {
+			t.Errorf("%s: %.0f wrong answers compared, %.0f before the alarm", s.Scenario, a.Compared.Worst, a.BeforeAlarm.Worst)
 		}
 	}
 }

@@ -60,7 +60,23 @@ type Summary struct {
 	NearSteppedUp   Spread     `json:"near_stepped_up_percent"`
 	LateAfter       Spread     `json:"near_restricted_percent_after_ten_minutes"`
 	LastAfter       Spread     `json:"near_last_restriction_seconds_afterwards"`
+	Answers         *Answers   `json:"answers,omitempty"`
 	Rules           []RuleMean `json:"rules"`
+}
+
+// Answers is what became of answers to codes.
+type Answers struct {
+	Guesses      float64 `json:"guesses"` // mean
+	Compared     Spread  `json:"compared"`
+	BeforeAlarm  Spread  `json:"compared_before_alarm"`
+	RightRefused Spread  `json:"right_refused_percent"`
+}
+
+func (a *Answers) add(s *AnswerScore, seeds int) {
+	a.Guesses += (float64(s.Guesses) - a.Guesses) / float64(seeds)
+	a.Compared.add(float64(s.Compared), 1)
+	a.BeforeAlarm.add(float64(s.BeforeAlarm), 1)
+	a.RightRefused.add(percent(float64(s.RightRefused), float64(s.Right)), 1)
 }
 
 // RuleMean is how often a rule decided, a seed.
@@ -120,6 +136,12 @@ func (s *Summary) add(r Run) {
 	s.NearSteppedUp.add(percent(float64(near.SteppedUp), float64(near.Requests)), 1)
 	s.LateAfter.add(percent(float64(after.Late), float64(after.Requests)), 1)
 	s.LastAfter.add(after.Last-r.Span.To, 1)
+	if r.Score.Answers != nil {
+		if s.Answers == nil {
+			s.Answers = &Answers{}
+		}
+		s.Answers.add(r.Score.Answers, s.Seeds)
+	}
 }
 
 func percent(part, of float64) float64 {
@@ -152,6 +174,20 @@ func (s Summary) Cells() []string {
 		fmt.Sprintf("%.0f", s.Legit), s.cell(s.Refused, "%.3f"), s.cell(s.SteppedUp, "%.3f"), s.cell(s.RefusedKnown, "%.0f"),
 		s.cell(s.NearRefused, "%.2f"), s.cell(s.NearSteppedUp, "%.2f"), s.cell(s.LateAfter, "%.3f"), s.cell(s.LastAfter, "%.0f"),
 	}
+}
+
+// AnswerHeadings are those of AnswerCells.
+func AnswerHeadings() []string {
+	return []string{"SCENARIO", "GUESSES", "COMPARED", "BEFORE ALARM", "RIGHT ONES REFUSED %"}
+}
+
+// AnswerCells are what became of answers, nil where none were played.
+func (s Summary) AnswerCells() []string {
+	a := s.Answers
+	if a == nil {
+		return nil
+	}
+	return []string{s.Scenario, fmt.Sprintf("%.0f", a.Guesses), s.cell(a.Compared, "%.0f"), s.cell(a.BeforeAlarm, "%.0f"), s.cell(a.RightRefused, "%.3f")}
 }
 
 func (s Summary) cell(sp Spread, format string) string {

@@ -128,6 +128,9 @@ func bombing(p *place, r *rand.Rand, known bool, b *bots) func(*Event, int) {
 	}
 }
 
+// guesses is how often a guesser answers a code: as often as it may be.
+const guesses = 5
+
 // guessing asks for codes of a hundred thousand known numbers, to guess them.
 func guessing(w *world, r *rand.Rand, b *bots) func(*Event, int) {
 	return func(e *Event, _ int) {
@@ -135,6 +138,6 @@ func guessing(w *world, r *rand.Rand, b *bots) func(*Event, int) {
 		p := &w.places[n%17]
 		of := rand.New(rand.NewPCG(uint64(n), w.seed))
 		e.aim(p, p.popular(of), of.IntN(1e6))
-		e.IP, e.Known = b.address(), true
+		e.IP, e.Known, e.Guesses = b.address(), true, guesses
 	}
 }

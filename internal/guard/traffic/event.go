@@ -27,6 +27,10 @@ type Event struct {
 	// Near says that an attack or an outage concerns the number's range, or where it
 	// is about countries, its country. It is for scoring, and in no trace.
 	Near bool
+	// Guesses are how many wrong answers are given to the code, a second after the
+	// other; of real people those are typos before the right one. They too are in no
+	// trace.
+	Guesses int
 }
 
 // AppendJSON appends the event as a line of a trace, with its end of line.

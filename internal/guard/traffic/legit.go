@@ -12,6 +12,9 @@ const day = 86400.0
 // again is the part of those who do not enter a code that ask for another.
 const again = .35
 
+// typo is the part of those who enter a code that mistype it first.
+const typo = .04
+
 // patience is how often a person asks in all.
 const patience = 4
 
@@ -178,6 +181,9 @@ func (g *people) answer(e *Event) {
 	e.Converts = g.r.Float64() < g.converts
 	e.After = tidy(18 * math.Exp(.8*g.r.NormFloat64()))
 	e.Passes = g.r.Float64() < .97
+	if e.Guesses = 0; e.Converts && g.r.Float64() < typo {
+		e.Guesses = 1
+	}
 	if g.bend != nil {
 		g.bend(e)
 	}

@@ -36,6 +36,8 @@ type Scenario struct {
 	Name  string
 	About string
 	Cold  bool // nothing happened before
+	// Guessing says that it is about answers too.
+	Guessing bool
 
 	perDay float64 // where it is not the options'
 	home   string  // a country of nine in ten of its people
@@ -307,10 +309,6 @@ func Scenarios() []Scenario {
 		{Name: "quiet", About: "a day of real people alone", length: lasting(day)},
 		{Name: "S6", About: "one number bombed from 500 addresses, one request a second for an hour", length: lasting(3600), after: tail, build: bomb(false)},
 		{Name: "S6-known", About: "the same, of somebody who has signed in before", length: lasting(3600), after: tail, build: bomb(true)},
-		{Name: "S7", About: "codes of 100,000 known numbers asked for to be guessed, ten a second", length: lasting(3600), after: tail, build: func(p *plan) {
-			r := p.random("guessing", 0)
-			p.steady(10, false, guessing(p.world, r, newBots(p.world, r, 10000)))
-		}},
 		{Name: "S8", About: "a crowd of 79,000 new people in Brazil within half an hour", length: lasting(1800), after: 2 * 3600, build: (*plan).crowd},
 		{Name: "S8+S2", About: "the crowd, while S2 runs in Indonesia", length: lasting(1800), after: 2 * 3600, build: func(p *plan) {
 			p.crowd()
@@ -401,6 +399,10 @@ func attacks(paid bool) []Scenario {
 			rate: .5, left: unbounded, paid: paid, at: p.From - day, end: p.From,
 			strike: faking(.80, p.random("faking", 1), p.inRange("ID", false)),
 		})
+	}})
+	add(Scenario{Name: "S7", About: "codes of 100,000 known numbers asked for, ten a second, and each guessed at five times", length: lasting(3600), Guessing: true, build: func(p *plan) {
+		r := p.random("guessing", 0)
+		p.steady(10, paid, guessing(p.world, r, newBots(p.world, r, 10000)))
 	}})
 	add(Scenario{Name: "S10", About: "S2 into the range with the most real people", length: burst(5), build: func(p *plan) {
 		p.bounded(5, paid, p.inRange("ID", true))
