@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -24,13 +23,12 @@ const (
 	sqlDeleteDevice  = `delete from devices where pool_id = $1 and device_key = $2 and user_id = $3`
 	sqlDeleteDevices = `delete from devices where pool_id = $1 and user_id = $2`
 
-	// Of which there are few: who has too many has one, or what a lower bound left.
-	sqlTrimConfirmed = `delete from devices where pool_id = $1 and device_key in (
-		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
-		order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)`
-	sqlTrimUnconfirmed = `delete from devices where pool_id = $1 and device_key in (
-		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0
-		order by authenticated_at desc, device_key limit 1000 offset $3)`
+	// Who has too many has one too many, or what a lower bound left.
+	sqlTrimDevices = `delete from devices where pool_id = $1 and (
+		device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
+			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)
+		or device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0
+			order by authenticated_at desc, device_key limit 1000 offset $4))`
 )
 
 func scanDevice(r row) (d userpool.Device, err error) {
@@ -78,7 +76,5 @@ func (t *tx) DeleteDevices(ctx context.Context, pool userpool.PoolID, user userp
 }
 
 func (t *tx) TrimDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, confirmed, unconfirmed int) error {
-	return cmp.Or( // after a failed statement the rest is refused
-		t.run(ctx, sqlTrimConfirmed, pool, user, confirmed),
-		t.run(ctx, sqlTrimUnconfirmed, pool, user, unconfirmed))
+	return t.run(ctx, sqlTrimDevices, pool, user, confirmed, unconfirmed)
 }

@@ -271,6 +271,7 @@ func TestDevices_OfWhoCameBeforeTheFirstProof_AreForgotten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, options{limitsOff: true}, func(w *world) {
 				w.signUp(stranger, asha, intruders)
+				w.code(asha) // arrives, so that the next to arrive is another
 				w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
 				r, err := w.passwordOf(stranger, asha, intruders)
 				w.must(err)
