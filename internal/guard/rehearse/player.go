@@ -34,7 +34,6 @@ type Player struct {
 	state   *memory.State
 	numbers *numbers
 
-	now     time.Time
 	sent    []*sending // those whose outcome is not scored yet, the oldest first
 	credits credits    // those whose code will be used
 	order   int64      // of credits

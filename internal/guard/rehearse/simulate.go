@@ -53,11 +53,12 @@ func (s Simulation) seed(ctx context.Context, n int, runs []Run) error {
 	o := s.Options
 	o.Seed = s.Seeds[n]
 	engine := guard.NewEngine(s.Settings)
-	histories := map[any]*Player{}
+	histories, known := map[any]*Player{}, &numbers{}
 	for i, scenario := range s.Scenarios {
 		world := scenario.World(o)
 		if histories[world] == nil {
 			p := New(engine, s.Settings.Prices)
+			p.numbers = known
 			if err := p.PlayAll(ctx, scenario.History(o), nil); err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func TestScenarios_SameSeed_SameRequestsInOrder(t *testing.T) {
 	// The others are made of the same, and larger.
 	for _, name := range []string{"quiet", "S1", "S2", "S3-0.025", "S4", "S9", "S12", "S5-10-paid", "S10", "S11", "shop-S4", "fresh-S2"} {
 		s, o := scenario(t, name), small
-		if digest(s, o) != digest(s, o) {
+		if one, two := digest(s, o), digest(s, o); one != two {
 			t.Errorf("%s: two runs of one seed differ", s.Name)
 		}
 		other := o
