@@ -3,7 +3,18 @@ package memory
 import (
 	"math/rand/v2"
 	"testing"
+	"unsafe"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
 )
+
+// A tracked prefix takes at most 200 bytes: its row, and its part of the slots, of
+// which there are never more than four a row.
+func TestTable_APrefix_TakesAtMost200Bytes(t *testing.T) {
+	if n := unsafe.Sizeof(row[guard.Key, guard.Cell]{}) + 4*unsafe.Sizeof(uint64(0)); n > 200 {
+		t.Errorf("%d bytes", n)
+	}
+}
 
 // Whatever was put and removed, and however keys collide, a table is a map.
 func TestTable_IsAMap(t *testing.T) {

@@ -119,6 +119,14 @@ func fromSubnets(r *rand.Rand, strike func(*Event, int)) func(*Event, int) {
 	}
 }
 
+// fromCarriers replaces addresses by those that real people of the places share.
+func fromCarriers(places []*place, r *rand.Rand, strike func(*Event, int)) func(*Event, int) {
+	return func(e *Event, n int) {
+		strike(e, n)
+		e.IP = places[r.IntN(len(places))].carrierAddress(r.IntN(carriers))
+	}
+}
+
 // bombing is one number, from many addresses.
 func bombing(p *place, r *rand.Rand, known bool, b *bots) func(*Event, int) {
 	in, last := p.popular(r), r.IntN(1e6)

@@ -380,10 +380,18 @@ func attacks(paid bool) []Scenario {
 		p.bounded(5, paid, sequence(at, in, r))
 	}})
 	add(Scenario{Name: "S2", About: "a botnet on one range, five a second", length: burst(5), build: s2})
+	add(Scenario{Name: "S2-nat", About: "S2 from the addresses that the country's carriers hide their people behind", length: burst(5), build: func(p *plan) {
+		p.bounded(5, paid, fromCarriers(p.named([]string{"ID"}), p.random("carriers", 0), p.inRange("ID", false)))
+	}})
 	add(Scenario{Name: "S3-0.025", About: "slow, over thirteen countries, 0.025 a second for twelve hours", length: lasting(12 * 3600), build: slow(.025)})
 	add(Scenario{Name: "S3-0.05", About: "slow, 0.05 a second", length: lasting(12 * 3600), build: slow(.05)})
 	add(Scenario{Name: "S3-0.25", About: "slow, 0.25 a second", length: lasting(12 * 3600), build: slow(.25)})
 	add(Scenario{Name: "S3-0.5", About: "slow, 0.5 a second", length: lasting(12 * 3600), build: slow(.5)})
+	add(Scenario{Name: "S3-nat", About: "slow, 0.25 a second, from the addresses that carriers hide people behind", length: lasting(12 * 3600), build: func(p *plan) {
+		r := p.random("slow", 0)
+		p.nearCountries(p.costly())
+		p.steady(.25, paid, fromCarriers(p.costly(), p.random("carriers", 0), spread(p.costly(), r, newBots(p.world, r, 1))))
+	}})
 	add(Scenario{Name: "S3m", About: "slow, 0.5 a second, countries and ranges as real people's", length: lasting(12 * 3600), build: func(p *plan) {
 		r := p.random("slow", 0)
 		p.near(func(*Event) bool { return true })
