@@ -32,7 +32,7 @@ func (v *view) flow() float64 {
 		return 0
 	}
 	// A server that is young has not seen all that its flow would hold.
-	const prior = 1.0 / 6 // hours
+	const prior = 1.0 / 12 // hours
 	whole := countryHalf / ln2
 	seen := min(float64(server.Flow)+server.hours(v.at)+prior, whole)
 	return float64(fade(c.Flow, c.hours(v.at), countryHalf)) * whole / seen
@@ -110,27 +110,37 @@ func llr(used bool, p0, p1 float64) float64 {
 
 // score adds one text to a stranger to the country's test.
 func (a Alarm) score(c *Cell, used bool, control float64, at int64) {
-	p0 := c.usual() * control
-	c.Score = float32(clamp(float64(c.Score)+llr(used, p0, a.Ratio*p0), 0, a.Most))
+	p0, need := c.usual()*control, a.need(c, at)
+	c.Score = float32(clamp(float64(c.Score)+llr(used, p0, a.Ratio*p0), 0, need+a.Most-a.At))
 	c.Recent = push(c.Recent, used)
-	need := a.At
-	if c.Since != 0 && at-c.ProbeAt < int64(a.HoldMost/time.Millisecond) {
-		need = a.Again
-	}
 	switch {
 	case c.Standing == Open && float64(c.Score) >= need:
 		a.raise(c, at)
 	case c.Standing == Watched && at >= c.ProbeAt && (float64(c.Score) < a.Clear || well(c.Recent, 40, p0)):
 		c.Standing, c.Score = Open, min(c.Score, float32(a.Again/2))
-		c.ProbeAt = at // from here on it is quiet
+		c.ProbeAt, c.Recent = at, 1 // from here on it is quiet
 	}
+}
+
+// need is the sum that raises an alarm: less soon after another, more where there
+// are so many texts that chance has more to try. The flow is of used codes a second.
+func (a Alarm) need(c *Cell, at int64) float64 {
+	if a.relapse(c, at) {
+		return a.Again
+	}
+	return a.At + math.Log(max(1, float64(c.Flow)*3600/250))
+}
+
+// relapse says that the last alarm is not long over, in time and in outcomes.
+func (a Alarm) relapse(c *Cell, at int64) bool {
+	return c.Since != 0 && c.Standing == Open && count(c.Recent) < 60 && at-c.ProbeAt < int64(a.HoldMost/time.Millisecond)
 }
 
 // raise starts an alarm. One soon after another lasts longer.
 func (a Alarm) raise(c *Cell, at int64) {
 	hold := int64(c.ProbeEvery) * 2
-	switch quiet := at - c.ProbeAt; {
-	case c.Since == 0 || quiet > int64(a.HoldMost/time.Millisecond):
+	switch {
+	case !a.relapse(c, at):
 		hold = 0
 	case hold == 0:
 		hold = int64(a.Hold / time.Millisecond)

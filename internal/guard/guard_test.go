@@ -7,78 +7,28 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	state "github.com/bellhop-auth/bellhop/internal/guard/memory"
 )
-
-// memory keeps counters as their contract says, for tests of what is counted.
-type memory map[string]counter
-
-type counter struct {
-	n     int
-	reset time.Time
-}
-
-func (m memory) Spend(_ context.Context, key string, l guard.Limit, now time.Time) (guard.Spent, error) {
-	c := m[key]
-	if !now.Before(c.reset) {
-		c = counter{reset: now.Add(l.Window)}
-	}
-	if c.n >= l.Max {
-		return guard.Spent{Count: c.n, ResetAt: c.reset}, nil
-	}
-	c.n++
-	m[key] = c
-	return guard.Spent{OK: true, Count: c.n, ResetAt: c.reset}, nil
-}
-
-func (m memory) Count(_ context.Context, key string, now time.Time) (int, error) {
-	if c := m[key]; now.Before(c.reset) {
-		return c.n, nil
-	}
-	return 0, nil
-}
-
-func (m memory) GiveBack(_ context.Context, key string, _ guard.Limit, now time.Time) error {
-	if c := m[key]; c.n > 0 && now.Before(c.reset) {
-		c.n--
-		m[key] = c
-	}
-	return nil
-}
-
-func (m memory) Clear(_ context.Context, key string) error {
-	delete(m, key)
-	return nil
-}
 
 var (
 	start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	party = guard.Party{Number: "n", Address: "a"}
 )
 
-// trySpend spends on a copy and keeps it only if nothing was refused, as the
-// rolled-back transaction of a caller does.
-func trySpend(m memory, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, p guard.Party, now time.Time) error {
-	draft := memory{}
-	for k, v := range m {
-		draft[k] = v
-	}
-	err := spend(context.Background(), draft, p, now)
+// trySpend keeps what is spent only if nothing was refused, as the rolled-back
+// transaction of a caller does.
+func trySpend(m *state.State, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, p guard.Party, now time.Time) error {
+	err := spend(context.Background(), m, p, now)
 	if err != nil {
+		m.Undo()
 		return err
 	}
-	for k, v := range draft {
-		m[k] = v
-	}
-	for k := range m {
-		if _, ok := draft[k]; !ok {
-			delete(m, k)
-		}
-	}
+	m.Keep()
 	return nil
 }
 
 // allowedOver counts what passes when somebody asks every ten seconds.
-func allowedOver(m memory, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, from, length time.Duration, address func(int) string) int {
+func allowedOver(m *state.State, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, from, length time.Duration, address func(int) string) int {
 	passed := 0
 	for i := 0; time.Duration(i)*10*time.Second < length; i++ {
 		p := guard.Party{Number: party.Number, Address: address(i)}
@@ -96,14 +46,14 @@ func TestSpendText_OneNumberFromEverywhere_TenMinutesHourAndDay(t *testing.T) {
 		length time.Duration
 		want   int
 	}{{10 * time.Minute, 3}, {time.Hour, 5}, {24 * time.Hour, 10}} {
-		if got := allowedOver(memory{}, guard.SpendText, 0, c.length, everywhere); got != c.want {
+		if got := allowedOver(state.New(state.Config{}), guard.SpendText, 0, c.length, everywhere); got != c.want {
 			t.Errorf("%d texts in %s, want %d", got, c.length, c.want)
 		}
 	}
 }
 
 func TestSpendText_OneAddressManyNumbers_HundredAnHour(t *testing.T) {
-	m := memory{}
+	m := state.New(state.Config{})
 	for i := range 100 {
 		p := guard.Party{Number: everywhere(i), Address: "a"}
 		if err := trySpend(m, guard.SpendText, p, start); err != nil {
@@ -117,7 +67,7 @@ func TestSpendText_OneAddressManyNumbers_HundredAnHour(t *testing.T) {
 }
 
 func TestReturnText_MakesRoomForOne(t *testing.T) {
-	m := memory{}
+	m := state.New(state.Config{})
 	for range 3 {
 		if err := trySpend(m, guard.SpendText, party, start); err != nil {
 			t.Fatal(err)
@@ -139,11 +89,11 @@ func TestSpendTry_OneNumberFromEverywhere_HourDayAndMonth(t *testing.T) {
 		length time.Duration
 		want   int
 	}{{time.Hour, 10}, {24 * time.Hour, 20}} {
-		if got := allowedOver(memory{}, guard.SpendTry, 0, c.length, everywhere); got != c.want {
+		if got := allowedOver(state.New(state.Config{}), guard.SpendTry, 0, c.length, everywhere); got != c.want {
 			t.Errorf("%d tries in %s, want %d", got, c.length, c.want)
 		}
 	}
-	m, month := memory{}, 0
+	m, month := state.New(state.Config{}), 0
 	for day := range 30 {
 		from := time.Duration(day) * 24 * time.Hour
 		month += allowedOver(m, guard.SpendTry, from, 23*time.Hour, everywhere)
@@ -162,7 +112,7 @@ func TestSpendTry_OneNumberFromEverywhere_HourDayAndMonth(t *testing.T) {
 }
 
 func TestSpendTry_AfterTwoHundredInAMonth_DelayedNotDisabled(t *testing.T) {
-	m := memory{}
+	m := state.New(state.Config{})
 	for day := range 30 {
 		allowedOver(m, guard.SpendTry, time.Duration(day)*24*time.Hour, 24*time.Hour, everywhere)
 	}
@@ -182,7 +132,7 @@ func TestSpendTry_AfterTwoHundredInAMonth_DelayedNotDisabled(t *testing.T) {
 }
 
 func TestSpendTry_AfterAHundredInARow_OneAnHour(t *testing.T) {
-	m, at := memory{}, start
+	m, at := state.New(state.Config{}), start
 	for range 5 {
 		for range 2 {
 			for range 10 {

@@ -6,12 +6,16 @@ import (
 
 // prefixWindow is the window of one of the three widths, here.
 func (v *view) prefixWindow(i int) window {
-	t := v.settings.Tuning.Prefix[i]
+	return v.window(v.settings.Tuning.Prefix[i])
+}
+
+// window is a window beside what its country's health adds to it.
+func (v *view) window(w Window) window {
 	extra := 0.0
 	if v.cells[atCountry].Standing == Open {
-		extra = v.flow() * t.Share.Seconds()
+		extra = v.flow() * w.Share.Seconds()
 	}
-	return t.at(v.ask.Price, v.usual(), extra, v.faster())
+	return w.at(v.ask.Price, v.usual(), extra, v.faster())
 }
 
 // checkPrefixes holds the text against the credit of its prefixes.

@@ -4,13 +4,8 @@ package guard
 const sourceHalf = 1.0
 
 // addressWindow and networkWindow are the windows of where the ask comes from.
-func (v *view) addressWindow() window {
-	return v.settings.Tuning.Address.at(v.ask.Price, v.usual(), 0, v.faster())
-}
-
-func (v *view) networkWindow() window {
-	return v.settings.Tuning.Network.at(v.ask.Price, v.usual(), 0, v.faster())
-}
+func (v *view) addressWindow() window { return v.window(v.settings.Tuning.Address) }
+func (v *view) networkWindow() window { return v.window(v.settings.Tuning.Network) }
 
 // checkSources holds the text against what its address and network have earned.
 func (v *view) checkSources() {
