@@ -50,34 +50,42 @@ func (s Simulation) Run(ctx context.Context) ([]Run, error) {
 // seed plays all scenarios with the n-th seed. What came before is played once
 // for those that have it in common.
 func (s Simulation) seed(ctx context.Context, n int, runs []Run) error {
-	o := s.Options
+	o, known := s.Options, &numbers{}
 	o.Seed = s.Seeds[n]
-	engine := guard.NewEngine(s.Settings)
-	histories, known := map[any]*Player{}, &numbers{}
-	for i, scenario := range s.Scenarios {
-		world := scenario.World(o)
-		if histories[world] == nil {
-			p := New(engine, s.Settings.Prices)
-			p.numbers = known
-			if err := p.PlayAll(ctx, scenario.History(o), nil); err != nil {
-				return err
-			}
-			histories[world] = p
+	done := make([]bool, len(s.Scenarios))
+	for first, scenario := range s.Scenarios {
+		if done[first] {
+			continue
 		}
-		span := scenario.Span(o)
-		score, p := NewScore(span.From, span.To), histories[world].Clone()
-		if scenario.Guessing {
-			var err error
-			if score.Answers, err = p.PlayAnswers(); err != nil {
-				return err
-			}
-		}
-		if err := p.PlayAll(ctx, scenario.Stream(o), score); err != nil {
+		history := New(guard.NewEngine(s.Settings), s.Settings.Prices)
+		history.numbers = known
+		if err := history.PlayAll(ctx, scenario.History(o), nil); err != nil {
 			return err
 		}
-		runs[i*len(s.Seeds)+n] = Run{scenario, o.Seed, span, score}
+		for i, other := range s.Scenarios[first:] {
+			if i += first; done[i] || other.World(o) != scenario.World(o) {
+				continue
+			}
+			run, err := history.Clone().scenario(ctx, other, o)
+			if err != nil {
+				return err
+			}
+			runs[i*len(s.Seeds)+n], done[i] = run, true
+		}
 	}
 	return nil
+}
+
+// scenario plays one, and keeps the score.
+func (p *Player) scenario(ctx context.Context, s traffic.Scenario, o traffic.Options) (r Run, err error) {
+	r = Run{Scenario: s, Seed: o.Seed, Span: s.Span(o)}
+	r.Score = NewScore(r.Span.From, r.Span.To)
+	if s.Guessing {
+		if r.Score.Answers, err = p.PlayAnswers(); err != nil {
+			return r, err
+		}
+	}
+	return r, p.PlayAll(ctx, s.Stream(o), r.Score)
 }
 
 // PlayAll plays a stream and keeps the score, if there is one to keep.
