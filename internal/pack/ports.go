@@ -50,6 +50,28 @@ type Store interface {
 	Noted(ctx context.Context, key string) (time.Time, error)
 
 	guard.Counters
+
+	// Update runs fn with a Tx that keeps what fn does, and stores all of it, or
+	// nothing where fn fails. fn may run several times, also on a Tx that does not
+	// know everything yet: there is only pure code in it, and Tx.
+	Update(ctx context.Context, now time.Time, fn func(Tx) error) error
+}
+
+// Tx is what is remembered, as it is for the time of one decision.
+type Tx interface {
+	guard.State
+
+	// Note and Noted are the store's.
+	Note(ctx context.Context, key string, now time.Time, life time.Duration) error
+	Noted(ctx context.Context, key string) (time.Time, error)
+
+	// Keep keeps the outcome of a text in a list, at least until then.
+	Keep(list, id string, o guard.Outcome, until time.Time) error
+	// Kept returns what is in the list, by id.
+	Kept(list string) (map[string]guard.Outcome, error)
+	// Drop takes out of the list what Kept returned; of those who do at once one
+	// succeeds, and the others decide anew.
+	Drop(list, id string) error
 }
 
 // Texter sends texts.

@@ -23,6 +23,8 @@ const (
 	kindChallenge = "challenge"
 	kindCounter   = "counter"
 	kindNote      = "note"
+	kindCell      = "cell"
+	kindList      = "list"
 )
 
 // grace is how long after its end an item may be deleted.
@@ -148,8 +150,15 @@ func (s *Store) Note(ctx context.Context, name string, now time.Time, life time.
 // Noted implements pack.Store.
 func (s *Store) Noted(ctx context.Context, name string) (time.Time, error) {
 	in, err := s.get(ctx, name, kindNote)
-	if err != nil || in == nil {
+	if err != nil {
 		return time.Time{}, wrap("noted", err)
+	}
+	return noted(in)
+}
+
+func noted(in item) (time.Time, error) {
+	if in == nil {
+		return time.Time{}, nil
 	}
 	r := reader{in: in}
 	at := r.moment("at")

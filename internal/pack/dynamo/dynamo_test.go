@@ -52,9 +52,15 @@ func open(t *testing.T, s *dynamo.Store, id string, now time.Time) pack.Challeng
 // crowd calls fn 64 times at once, and counts how often it was true.
 func crowd(t *testing.T, fn func(i int) (bool, error)) int {
 	t.Helper()
+	return crowdOf(t, 64, fn)
+}
+
+// crowdOf is crowd of another size.
+func crowdOf(t *testing.T, size int, fn func(i int) (bool, error)) int {
+	t.Helper()
 	var all sync.WaitGroup
 	var won atomic.Int64
-	for i := range 64 {
+	for i := range size {
 		all.Go(func() {
 			ok, err := fn(i)
 			if err != nil {

@@ -223,7 +223,7 @@ export class BellhopPhoneAuth extends Construct {
       }),
       new iam.PolicyStatement({
         sid: 'Table',
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
         resources: [this.table.tableArn],
       }),
       new iam.PolicyStatement({
