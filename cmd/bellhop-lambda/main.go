@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func start(getenv func(string) string, level *slog.LevelVar, log *slog.Logger) (
 		return handler{}, err
 	}
 	return handler{pack.New(pack.Config{
-		Settings: settings, Key: key, Log: log,
+		Settings: settings, Key: key, Log: log, DecisionTime: decisionTime,
 		Store:     dynamo.New(table(c), settings.Table),
 		Texter:    newPaced(sender(c, settings)),
 		Directory: directory.New(c),
@@ -72,11 +73,21 @@ func start(getenv func(string) string, level *slog.LevelVar, log *slog.Logger) (
 // connection swallowed that AWS Lambda froze is sent again while there is time.
 const tableTime = time.Second
 
+// decisionTime is for a decision of the guard, which takes some hundredths of a second.
+const decisionTime = 1500 * time.Millisecond
+
 func table(c aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
-		o.HTTPClient = sdkhttp.Whole(awshttp.NewBuildableClient().WithTimeout(tableTime))
+		o.HTTPClient = sdkhttp.Whole(awshttp.NewBuildableClient().WithTimeout(tableTime).WithTransportOptions(keepConnections))
 		o.RetryMaxAttempts = 3
 	})
+}
+
+// tableConnections are as many as the guard's decision writes items at once.
+const tableConnections = 32
+
+func keepConnections(t *http.Transport) {
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = tableConnections, tableConnections
 }
 
 func sender(c aws.Config, s pack.Settings) sms.Sender {

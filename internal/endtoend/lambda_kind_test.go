@@ -44,7 +44,7 @@ func newPack(tb testing.TB, phones sms.Sender, cognito string) *pack {
 		"AWS_ENDPOINT_URL_DYNAMODB": packtest.Dynalite(tb), "AWS_ENDPOINT_URL_SNS": publisher(tb, phones),
 		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": cognito,
 	}
-	for _, limit := range []string{"NUMBER_HOUR", "NUMBER_DAY", "PREFIX_HOUR", "COUNTRY_HOUR", "POOL_HOUR", "POOL_DAY", "TRIES_HOUR", "TRIES_DAY"} {
+	for _, limit := range []string{"POOL_HOUR", "POOL_DAY"} {
 		environment["BELLHOP_LIMIT_"+limit] = "off"
 	}
 	return &pack{folder, environment}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -71,13 +72,15 @@ type target struct {
 	number       phone.Number
 	decoy        bool // nothing is sent, and no answer is right
 	typed        bool // the number is one that somebody gave, not made up
+	proved       bool // the pool says that the user has signed in by it
+	user         string
 	slot         string
 }
 
 // target finds out for whom a sign-in is. Where there is no user, or one without a
 // number, there is still a number for which all the work is done.
 func (p *Pack) target(e event, name string, attrs trigger.Attributes, unknown bool) target {
-	t := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, typed: true}
+	t := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, user: name, typed: true, proved: proved(attrs)}
 	given, err := phone.Parse(attrs["phone_number"])
 	if t.decoy = unknown || err != nil; t.decoy {
 		if given, err = phone.Parse(name); err != nil {
@@ -87,6 +90,12 @@ func (p *Pack) target(e event, name string, attrs trigger.Attributes, unknown bo
 	t.number = given
 	t.slot = p.hidden("slot", t.pool, t.client, name, given.E164())
 	return t
+}
+
+// proved says whether the user has given a code to his number before. An administrator
+// may have said so in his place.
+func proved(attrs trigger.Attributes) bool {
+	return attrs["phone_number_verified"] == "true" && attrs["cognito:user_status"] == "CONFIRMED"
 }
 
 // madeUp is a number for a name that has none, the same at each call.
@@ -162,7 +171,7 @@ func (p *Pack) code(id string, number phone.Number) otp.Code {
 func (p *Pack) verify(ctx context.Context, e verifyEvent, now time.Time) (trigger.VerifyResponse, error) {
 	who := p.target(eventOf(e), e.UserName, e.Request.UserAttributes, e.Request.UserNotFound)
 	id := e.Request.PrivateChallengeParameters[paramChallenge]
-	if err := guard.SpendTry(ctx, p.store, p.party(who.number), now); err != nil {
+	if err := p.spendTry(ctx, who, now); err != nil {
 		return trigger.VerifyResponse{}, err
 	}
 	c, alive, err := p.store.Try(ctx, who.slot, id, now)
@@ -182,6 +191,36 @@ func (p *Pack) verify(ctx context.Context, e verifyEvent, now time.Time) (trigge
 	}
 	p.settle(ctx, who, c, now)
 	return verdict(true), nil
+}
+
+// spendTry counts an answer before it is compared, against its number, and against the
+// pool if it is to an owner's code: nobody's is not compared with anything.
+func (p *Pack) spendTry(ctx context.Context, who target, now time.Time) error {
+	try := func(stepped bool) (d guard.Decision, err error) {
+		err = p.store.Update(ctx, now, func(tx Tx) error {
+			if err := guard.SpendTry(ctx, tx, p.party(who.number), now); err != nil || who.decoy {
+				return err
+			}
+			var err error
+			if d, err = p.guard.Guess(ctx, tx, who.pool, false, stepped, now); err != nil || d.Verdict == guard.Send {
+				return err
+			}
+			return errors.Join(d.Fault)
+		})
+		return d, err
+	}
+	d, err := try(false)
+	if d.Verdict == guard.StepUp { // which cannot be asked for here
+		p.log.WarnContext(ctx, "wrong answers", "pool", who.pool)
+		d, err = try(true)
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		if f == d.Fault {
+			p.log.WarnContext(ctx, "answer refused", "limit", string(d.Rule), "pool", who.pool)
+		}
+		return f
+	}
+	return err
 }
 
 func verdict(right bool) trigger.VerifyResponse { return trigger.VerifyResponse{AnswerCorrect: &right} }

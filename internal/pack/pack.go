@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 	Texter    Texter
 	Directory Directory
 	Log       *slog.Logger
+	// DecisionTime bounds what the guard asks of the store for one decision.
+	DecisionTime time.Duration
 }
 
 // Pack answers the events of every trigger. It is safe for concurrent use.
@@ -44,7 +48,13 @@ type Pack struct {
 	texter    Texter
 	directory Directory
 	log       *slog.Logger
+	guard     *guard.Engine
+	desk      *stepup.Desk
 	checked   checked
+	scored    scored
+	uncounted uncounted
+
+	decisionTime time.Duration
 }
 
 // New returns a Pack. It panics if the key is too short, which whoever read it
@@ -55,7 +65,9 @@ func New(c Config) *Pack {
 	}
 	return &Pack{
 		settings: c.Settings, codes: derive(c.Key, "codes"), names: derive(c.Key, "names"),
-		store: c.Store, texter: c.Texter, directory: c.Directory, log: c.Log,
+		store: c.Store, texter: c.Texter, directory: c.Directory, log: c.Log, decisionTime: c.DecisionTime,
+		guard: guard.NewEngine(c.Settings.guard()),
+		desk:  stepup.NewDesk(c.Settings.stepUp(), stepup.Keys{derive(c.Key, "step-ups")}, nil),
 	}
 }
 
@@ -141,6 +153,9 @@ func (p *Pack) told(ctx context.Context, e event, err error) error {
 	if !ok {
 		log.ErrorContext(ctx, "trigger failed", "error", err)
 		return Refused{"Unavailable: The service cannot answer now; try again later"}
+	}
+	if f.Kind == fault.StepUpRequired { // says itself what it is, for whoever reads the rest
+		return Refused{f.Message}
 	}
 	text := f.Kind.String() + ": " + strings.TrimSuffix(f.Message, ".")
 	if f.RetryAfter > 0 {

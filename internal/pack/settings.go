@@ -10,6 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/guard/pricelist"
+	"github.com/bellhop-auth/bellhop/internal/stepup"
 )
 
 // SignUp is the way by which one text serves a sign-up and the first sign-in.
@@ -55,13 +59,16 @@ type Settings struct {
 	AppHost      string // "" for no last line
 	ShowLastFour bool   // of the number, to whoever begins a sign-in
 	Countries    Countries
+	Denied       []string // prefixes, with the +
 	Limits       Limits
+	Budget       guard.Budget // of the whole
+	Country      guard.Budget // of each country
+	Prices       *guard.PriceTable
+	StepUp       bool // strangers may be asked for proof of work
 }
 
-// Limits are how many texts there may be.
-type Limits struct {
-	NumberHour, NumberDay, PrefixHour, CountryHour, PoolHour, PoolDay int
-}
+// Limits are how many texts a pool may have, answered or not.
+type Limits struct{ PoolHour, PoolDay int }
 
 // Unlimited is a limit that is off.
 const Unlimited = math.MaxInt
@@ -109,10 +116,16 @@ func Variables() []Variable {
 		{Name: "BELLHOP_APP_HOST", set: setAppHost},
 		{Name: "BELLHOP_DESTINATION", Default: "hidden", set: setDestination},
 		{Name: "BELLHOP_COUNTRIES", set: setCountries},
-		{Name: "BELLHOP_LIMIT_NUMBER_HOUR", Default: "5", set: limit(func(l *Limits) *int { return &l.NumberHour })},
-		{Name: "BELLHOP_LIMIT_NUMBER_DAY", Default: "10", set: limit(func(l *Limits) *int { return &l.NumberDay })},
-		{Name: "BELLHOP_LIMIT_PREFIX_HOUR", Default: "30", set: limit(func(l *Limits) *int { return &l.PrefixHour })},
-		{Name: "BELLHOP_LIMIT_COUNTRY_HOUR", Default: "300", set: limit(func(l *Limits) *int { return &l.CountryHour })},
+		{Name: "BELLHOP_DENY_PREFIXES", set: setDenied},
+		{Name: "BELLHOP_STEP_UP", Default: "proof-of-work", set: setStepUp},
+		{Name: "BELLHOP_BUDGET_HOUR", Default: "100", set: budget(func(s *Settings) *guard.Money { return &s.Budget.Hour })},
+		{Name: "BELLHOP_BUDGET_DAY", Default: "300", set: budget(func(s *Settings) *guard.Money { return &s.Budget.Day })},
+		{Name: "BELLHOP_BUDGET_MONTH", Default: "1500", set: budget(func(s *Settings) *guard.Money { return &s.Budget.Month })},
+		{Name: "BELLHOP_BUDGET_COUNTRY_HOUR", Default: "60", set: budget(func(s *Settings) *guard.Money { return &s.Country.Hour })},
+		{Name: "BELLHOP_BUDGET_COUNTRY_DAY", Default: "150", set: budget(func(s *Settings) *guard.Money { return &s.Country.Day })},
+		{Name: "BELLHOP_BUDGET_COUNTRY_MONTH", Default: "750", set: budget(func(s *Settings) *guard.Money { return &s.Country.Month })},
+		{Name: "BELLHOP_PRICES", set: setPrices},
+		{Name: "BELLHOP_FALLBACK_PRICE", Default: "0.25", set: setFallback},
 		{Name: "BELLHOP_LIMIT_POOL_HOUR", Default: "1000", set: limit(func(l *Limits) *int { return &l.PoolHour })},
 		{Name: "BELLHOP_LIMIT_POOL_DAY", Default: "5000", set: limit(func(l *Limits) *int { return &l.PoolDay })},
 		{Name: "BELLHOP_LOG_LEVEL", Default: "info", set: func(s *Settings, v string) error { return s.LogLevel.UnmarshalText([]byte(v)) }},
@@ -147,6 +160,13 @@ func (s Settings) contradictions(keyGiven bool) []error {
 	say(keyGiven == (s.KeySecretARN != ""), "Set either BELLHOP_KEY_SECRET_ARN or, for tests and local use, "+KeyVariable+".")
 	say(s.SRP && s.SignUp == AutoConfirm, "BELLHOP_SRP: With auto-confirm nobody may sign in by a password, since whoever signs up chooses it without having proved the number.")
 	say(s.KeepPassword && s.SignUp == AutoConfirm, "BELLHOP_KEEP_PASSWORD: With auto-confirm the first right code overwrites the password, since whoever signs up chooses it without having proved the number.")
+	for _, b := range []struct {
+		name string
+		of   guard.Budget
+	}{{"BELLHOP_BUDGET", s.Budget}, {"BELLHOP_BUDGET_COUNTRY", s.Country}} {
+		say(narrower(b.of.Day, b.of.Hour), b.name+"_DAY: is less than the hour's.")
+		say(narrower(b.of.Month, b.of.Day) || narrower(b.of.Month, b.of.Hour), b.name+"_MONTH: is less than the day's or the hour's.")
+	}
 	say(s.SenderID != "" && s.Sender == EUMS, "BELLHOP_SENDER_ID: With eums the sender id is an origination identity; set BELLHOP_ORIGINATION_IDENTITY.")
 	say(s.ConfigurationSet != "" && s.Sender == SNS, "BELLHOP_CONFIGURATION_SET: Only eums has configuration sets.")
 	say((s.DLTEntityID == "") != (s.DLTTemplateID == ""), "BELLHOP_DLT_ENTITY_ID and BELLHOP_DLT_TEMPLATE_ID: India wants both or, if you text nobody there, neither.")
@@ -255,4 +275,96 @@ func limit(field func(*Limits) *int) func(*Settings, string) error {
 		}
 		return nil
 	}
+}
+
+var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,10}$`)
+
+func setDenied(s *Settings, v string) error {
+	for prefix := range strings.SplitSeq(v, ",") {
+		if prefix = strings.TrimSpace(prefix); v == "" {
+			return nil
+		}
+		if !prefixForm.MatchString(prefix) {
+			return fmt.Errorf("%.20q is no prefix such as +881", prefix)
+		}
+		s.Denied = append(s.Denied, prefix)
+	}
+	return nil
+}
+
+func setStepUp(s *Settings, v string) error {
+	if s.StepUp = v == "proof-of-work"; v != "proof-of-work" && v != "off" {
+		return errors.New("must be proof-of-work or off")
+	}
+	return nil
+}
+
+var moneyForm = regexp.MustCompile(`^[0-9]{1,7}(\.[0-9]{1,6})?$`)
+
+// money is an amount in US dollars that is more than nothing.
+func money(v string) (guard.Money, error) {
+	amount, err := strconv.ParseFloat(v, 64)
+	if err != nil || !moneyForm.MatchString(v) || guard.Dollars(amount) <= 0 {
+		return 0, errors.New("must be US dollars such as 100 or 0.05")
+	}
+	return guard.Dollars(amount), nil
+}
+
+func budget(field func(*Settings) *guard.Money) func(*Settings, string) error {
+	return func(s *Settings, v string) (err error) {
+		if v == "off" {
+			return nil
+		}
+		if *field(s), err = money(v); err != nil {
+			return fmt.Errorf("%w, or off", err)
+		}
+		return nil
+	}
+}
+
+// narrower says that a bound on a longer time is met before one on a shorter.
+func narrower(longer, shorter guard.Money) bool { return longer != 0 && shorter > longer }
+
+// setPrices sets the shipped prices with those given over them.
+func setPrices(s *Settings, v string) error {
+	rows := pricelist.Shipped()
+	for entry := range strings.SplitSeq(v, ",") {
+		if entry = strings.TrimSpace(entry); v == "" {
+			break
+		}
+		prefix, amount, _ := strings.Cut(entry, "=")
+		price, err := money(amount)
+		if err != nil || !prefixForm.MatchString(prefix) {
+			return fmt.Errorf("%.30q is not a prefix with its price in US dollars, such as +49=0.0750", entry)
+		}
+		rows = append(rows, pricelist.Row{Prefix: prefix, Micros: int64(price)})
+	}
+	s.Prices = guard.PricesOf(rows, 0)
+	return nil
+}
+
+func setFallback(s *Settings, v string) (err error) {
+	price, err := money(v)
+	if s.Prices != nil { // else they are wrong, which was said
+		s.Prices.Fallback = price
+	}
+	return err
+}
+
+// guard are the guard's settings. Countries, prefixes and sorts of lines are asked
+// before, since a number that nobody has typed has none.
+func (s Settings) guard() guard.Settings {
+	all := guard.Default()
+	all.Types = nil
+	all.Prices = s.Prices
+	all.Budgets = guard.Budgets{Server: s.Budget, Country: s.Country, EarnBack: all.Budgets.EarnBack}
+	return all
+}
+
+func (s Settings) stepUp() stepup.Settings {
+	all := stepup.Default()
+	if !s.StepUp {
+		all.Ways = nil
+	}
+	return all
 }

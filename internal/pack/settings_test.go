@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/pack"
 )
 
@@ -22,8 +23,11 @@ func TestRead_NothingSet_SaysAllThatMustBe(t *testing.T) {
 
 func TestRead_Defaults(t *testing.T) {
 	s := settings(t)
-	want := pack.Limits{NumberHour: 5, NumberDay: 10, PrefixHour: 30, CountryHour: 300, PoolHour: 1000, PoolDay: 5000}
-	if s.Limits != want || s.SRP || s.ShowLastFour || s.Message != "Your verification code is {####}." {
+	want := pack.Limits{PoolHour: 1000, PoolDay: 5000}
+	money := s.Budget == guard.Budget{Hour: 100 * guard.Dollar, Day: 300 * guard.Dollar, Month: 1500 * guard.Dollar} &&
+		s.Country == guard.Budget{Hour: 60 * guard.Dollar, Day: 150 * guard.Dollar, Month: 750 * guard.Dollar} &&
+		s.Prices.Price("+8835100") == guard.Dollar/4 && s.StepUp
+	if s.Limits != want || !money || s.SRP || s.ShowLastFour || s.Message != "Your verification code is {####}." {
 		t.Errorf("%+v", s)
 	}
 }
@@ -47,6 +51,14 @@ func TestRead_WhatContradictsOrCannotBe_IsNamed(t *testing.T) {
 		"BELLHOP_LIMIT_POOL_HOUR=0":            "BELLHOP_LIMIT_POOL_HOUR: ",
 		"BELLHOP_LIMIT_POOL_DAY=many":          "BELLHOP_LIMIT_POOL_DAY: ",
 		"BELLHOP_LOG_LEVEL=loud":               "BELLHOP_LOG_LEVEL: ",
+		"BELLHOP_DENY_PREFIXES=+49,881":        "BELLHOP_DENY_PREFIXES: ",
+		"BELLHOP_STEP_UP=captcha":              "BELLHOP_STEP_UP: ",
+		"BELLHOP_BUDGET_HOUR=-1":               "BELLHOP_BUDGET_HOUR: ",
+		"BELLHOP_BUDGET_HOUR=301":              "BELLHOP_BUDGET_DAY: ",
+		"BELLHOP_BUDGET_COUNTRY_MONTH=149.99":  "BELLHOP_BUDGET_COUNTRY_MONTH: ",
+		"BELLHOP_PRICES=+49":                   "BELLHOP_PRICES: ",
+		"BELLHOP_PRICES=Germany=0.1":           "BELLHOP_PRICES: ",
+		"BELLHOP_FALLBACK_PRICE=0":             "BELLHOP_FALLBACK_PRICE: ",
 	} {
 		env := map[string]string{"BELLHOP_TABLE": "t", "BELLHOP_KEY": "x", "BELLHOP_SIGN_UP": "auto-sign-in", "BELLHOP_SENDER": "sns", "BELLHOP_COUNTRIES": "*", "BELLHOP_APP_HOST": "app.example"}
 		if _, err := read(env); err != nil {

@@ -16,8 +16,8 @@ import (
 
 type signUpEvent = trigger.Event[trigger.PreSignUpRequest, trigger.PreSignUpResponse]
 
-// preSignUp is Pre Sign-up: it refuses numbers that could not be texted, frees
-// the number from a sign-up that nobody finished, and confirms at once where that
+// preSignUp is Pre Sign-up: it refuses numbers that could not be texted, asks for more
+// proof where the guard wants it, frees the number from a sign-up that nobody finished, and confirms at once where that
 // is the chosen way.
 func (p *Pack) preSignUp(ctx context.Context, e signUpEvent, now time.Time) (trigger.PreSignUpResponse, error) {
 	given := e.Request.UserAttributes["phone_number"]
@@ -31,7 +31,7 @@ func (p *Pack) preSignUp(ctx context.Context, e signUpEvent, now time.Time) (tri
 	if err != nil {
 		return e.Response, err
 	}
-	who := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, number: number, typed: true}
+	who := target{pool: e.UserPoolID, client: e.CallerContext.ClientID, user: e.UserName, number: number, typed: true}
 	if err := p.mayText(who); err != nil {
 		return e.Response, err
 	}
@@ -40,7 +40,8 @@ func (p *Pack) preSignUp(ctx context.Context, e signUpEvent, now time.Time) (tri
 			return e.Response, err
 		}
 		e.Response = trigger.PreSignUpResponse{AutoConfirmUser: true} // and nothing verified
-	} else if err := p.roomForText(ctx, who, now); err != nil {
+	}
+	if err := p.checkText(ctx, who, proofOf(e.Request.ClientMetadata), now); err != nil {
 		return e.Response, err
 	}
 	return e.Response, p.free(ctx, who, given, now)

@@ -78,7 +78,7 @@ func (w *world) under(t *testing.T, env ...string) *world {
 	other := *w
 	other.pack = pack.New(pack.Config{
 		Settings: settings(t, env...), Key: []byte(strings.Repeat("k", pack.MinKey)),
-		Store: w.store, Texter: w.phone, Directory: w.pool,
+		Store: w.store, Texter: w.phone, Directory: w.pool, DecisionTime: time.Minute,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return &other

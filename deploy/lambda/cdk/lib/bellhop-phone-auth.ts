@@ -18,20 +18,26 @@ import { Construct } from 'constructs';
 /** A number of deeds from 1 on, or none too many. */
 export type Limit = number | 'off';
 
-/** How many texts there may be. */
+/** How many texts a pool may have. */
 export interface Limits {
-  /** Texts of the whole pool in an hour. Default 1000. With the next, the ceiling of the bill. */
+  /**
+   * To strangers in an hour, answered or not. Default 1000. Known numbers have as many for
+   * themselves. With the next, the ceiling of the bill.
+   */
   readonly poolHour?: Limit;
-  /** Texts of the whole pool in a day. Default 5000. */
+  /** The same in a day. Default 5000. */
   readonly poolDay?: Limit;
-  /** Texts to one country in an hour whose code was not given. Default 300. */
-  readonly countryHour?: Limit;
-  /** Texts to a block of 10,000 numbers in an hour whose code was not given. Default 30. */
-  readonly prefixHour?: Limit;
-  /** Texts to one number in an hour whose code was not given. Default 5. */
-  readonly numberHour?: Limit;
-  /** Texts to one number in a day whose code was not given. Default 10. */
-  readonly numberDay?: Limit;
+}
+
+/** Dollars, or no bound. */
+export type Dollars = number | 'off';
+
+/** What texts to strangers may cost whose codes are not used. Known numbers have as much for themselves. */
+export interface Budget {
+  readonly hour?: Dollars;
+  readonly day?: Dollars;
+  /** In 30 days. */
+  readonly month?: Dollars;
 }
 
 /** How much one address may ask within five minutes. Many people may share one. */
@@ -71,6 +77,8 @@ export interface BellhopPhoneAuthProps {
   readonly signUp: 'auto-sign-in' | 'auto-confirm';
   /** ISO 3166 codes of the countries whose numbers may get texts, or `*` alone for all. Each is a bill. */
   readonly countries: readonly string[];
+  /** Prefixes that get no texts though their country does, as in `+4418`. Default: none. */
+  readonly denyPrefixes?: readonly string[];
 
   /**
    * A pool that you have already. One made in the same app gets its triggers here; the
@@ -109,6 +117,16 @@ export interface BellhopPhoneAuthProps {
   /** India: what the message was registered as on the DLT platform. */
   readonly dlt?: { readonly entityId: string; readonly templateId: string };
 
+  /** Of all countries. Default 100, 300 and 1500 dollars. */
+  readonly budget?: Budget;
+  /** Of each country. Default 60, 150 and 750 dollars. */
+  readonly countryBudget?: Budget;
+  /** Your own prices of a text in dollars by prefix, as in `{ '+49': 0.0895 }`, over those that the function has. */
+  readonly prices?: Readonly<Record<string, number>>;
+  /** Dollars that a text is taken to cost where no price is known. Default 0.25. */
+  readonly fallbackPrice?: number;
+  /** What a stranger may do for a text where the guard has doubts; `off` refuses it. Default `proof-of-work`. */
+  readonly stepUp?: 'proof-of-work' | 'off';
   readonly limits?: Limits;
   readonly addresses?: AddressLimits;
   readonly alarms?: Alarms;
@@ -459,12 +477,12 @@ export class BellhopPhoneAuth extends Construct {
       metric: this.counted(log, 'TextsFailed', said('text failed'), quarter),
     });
     this.alarm('RefusedTexts', refusedTexts, {
-      description: 'Limits refused texts. Somebody may be pumping them, or a limit is too low.',
-      metric: this.counted(log, 'TextsRefused', said('text refused'), quarter),
+      description: 'The guard refused texts, or asked for more proof first. Somebody may be pumping them, or a limit is too low.',
+      metric: this.counted(log, 'TextsRefused', logs.FilterPattern.any(said('text refused'), said('step-up asked for'), said('answer refused')), quarter),
     });
 
     // Not Lambda's own metric of errors: a refusal, such as of a limit, is one to it.
-    const failures = logs.FilterPattern.anyTerm('trigger failed', 'Task timed out', 'Runtime exited');
+    const failures = logs.FilterPattern.anyTerm('trigger failed', 'text without the guard', 'Task timed out', 'Runtime exited');
     this.alarm('FailedCalls', 5, {
       description: 'The function failed. Every failure is a sign-in or sign-up that ended.',
       metric: this.counted(log, 'CallsFailed', failures, Duration.minutes(5)),
@@ -557,14 +575,27 @@ function environment(props: BellhopPhoneAuthProps, table: dynamodb.Table, key: s
     BELLHOP_APP_HOST: props.appHost ?? '',
     BELLHOP_DESTINATION: props.destination ?? 'hidden',
     BELLHOP_COUNTRIES: props.countries.join(','),
+    BELLHOP_DENY_PREFIXES: (props.denyPrefixes ?? []).join(','),
+    BELLHOP_STEP_UP: props.stepUp ?? 'proof-of-work',
+    BELLHOP_BUDGET_HOUR: dollars(props.budget?.hour ?? 100),
+    BELLHOP_BUDGET_DAY: dollars(props.budget?.day ?? 300),
+    BELLHOP_BUDGET_MONTH: dollars(props.budget?.month ?? 1500),
+    BELLHOP_BUDGET_COUNTRY_HOUR: dollars(props.countryBudget?.hour ?? 60),
+    BELLHOP_BUDGET_COUNTRY_DAY: dollars(props.countryBudget?.day ?? 150),
+    BELLHOP_BUDGET_COUNTRY_MONTH: dollars(props.countryBudget?.month ?? 750),
+    BELLHOP_PRICES: Object.entries(props.prices ?? {})
+      .map(([prefix, price]) => `${prefix}=${dollars(price)}`)
+      .join(','),
+    BELLHOP_FALLBACK_PRICE: dollars(props.fallbackPrice ?? 0.25),
     BELLHOP_LIMIT_POOL_HOUR: String(limits.poolHour ?? 1000),
     BELLHOP_LIMIT_POOL_DAY: String(limits.poolDay ?? 5000),
-    BELLHOP_LIMIT_COUNTRY_HOUR: String(limits.countryHour ?? 300),
-    BELLHOP_LIMIT_PREFIX_HOUR: String(limits.prefixHour ?? 30),
-    BELLHOP_LIMIT_NUMBER_HOUR: String(limits.numberHour ?? 5),
-    BELLHOP_LIMIT_NUMBER_DAY: String(limits.numberDay ?? 10),
     BELLHOP_LOG_LEVEL: props.logLevel ?? 'info',
   };
+}
+
+/** An amount as the function reads it: to a millionth of a dollar, never as 1e-7. */
+function dollars(amount: Dollars): string {
+  return amount === 'off' ? amount : String(Number(amount.toFixed(6)));
 }
 
 function builtCode(scope: Construct, architecture: lambda.Architecture): lambda.Code {
