@@ -59,6 +59,26 @@ test('a request is proved and sent once more, with an invocation of its own', li
   }
 });
 
+test('a demand of a trigger, in the words that Cognito has for it', limit, async () => {
+  const demand = JSON.stringify({ demand: 'a.b', seconds: 120, ways: [work12] });
+  const metadata = [];
+  const cognito = async (_, { body }) => {
+    metadata.push(JSON.parse(body).ClientMetadata);
+    if (metadata.length > 1) return new Response('{"UserSub":"sub-1"}');
+    const message = `PreSignUp failed with error Step-up required: ${demand}.`;
+    return new Response(JSON.stringify({ __type: 'UserLambdaValidationException', message }), { status: 400 });
+  };
+  const response = await stepUpFetch(cognito, { endpoint: server.address })(server.address, signUp);
+  assert.equal((await response.json()).UserSub, 'sub-1');
+  const { demand: proved, answer } = JSON.parse(metadata[1]['bellhop:step-up']);
+  assert.equal(proved, 'a.b');
+  const hash = createHash('sha256').update(`a.b:${answer}`).digest();
+  assert.equal((hash[0] << 4) | (hash[1] >> 4), 0);
+  const other = '{"__type":"UserLambdaValidationException","message":"PreSignUp failed with error LimitExceeded: no."}';
+  const refused = await stepUpFetch(async () => new Response(other, { status: 400 }), { endpoint: server.address })(server.address, signUp);
+  assert.equal(await refused.text(), other);
+});
+
 test('installed and taken away again', limit, async () => {
   const before = globalThis.fetch;
   const undo = installStepUp({ endpoint: server.address.replace(/\/$/, '') });

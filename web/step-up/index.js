@@ -118,16 +118,21 @@ async function demandOf(response) {
   if (response.status !== 400) return undefined;
   try {
     const { __type, message } = await response.clone().json();
-    return /\bForbiddenException$/.test(__type) ? readDemand(message) : undefined;
+    return /\b(Forbidden|UserLambdaValidation)Exception$/.test(__type) ? readDemand(message) : undefined;
   } catch {
     return undefined; // some other answer, which is the client's to read
   }
 }
 
+// What Cognito makes of a trigger's refusal: bellhop-lambda's demands come so.
+const ofTrigger = /^\w+ failed with error (.*)\.$/s;
+
 function readDemand(message) {
-  if (typeof message !== 'string' || !message.startsWith(opening)) return undefined;
+  if (typeof message !== 'string') return undefined;
+  const said = ofTrigger.exec(message)?.[1] ?? message;
+  if (!said.startsWith(opening)) return undefined;
   try {
-    const demand = JSON.parse(message.slice(opening.length));
+    const demand = JSON.parse(said.slice(opening.length));
     return typeof demand.demand === 'string' && Array.isArray(demand.ways) ? demand : undefined;
   } catch {
     return undefined;
