@@ -88,7 +88,7 @@ func TestUndo_LeavesNothingBehind(t *testing.T) {
 		cells, counters := s.Len()
 		return all + fmt.Sprint(cells, counters)
 	}
-	for range 2000 {
+	for range 500 {
 		before := dump()
 		for range r.IntN(6) {
 			key, n := fmt.Sprint(r.IntN(8)), uint64(r.IntN(8))
@@ -114,7 +114,7 @@ func TestUndo_LeavesNothingBehind(t *testing.T) {
 }
 
 func TestState_ManyKeys_ForgetsTheIdleOnes_TheSettledFirst(t *testing.T) {
-	const most, keys = 1000, 50000
+	const most, keys = 500, 12000
 	s := memory.New(memory.Config{Prefixes: most, Sources: most, Counters: most, Settled: func(_ guard.Key, c guard.Cell, _ int64) bool { return c.Credit == 0 }})
 	busy := guard.Key{Kind: guard.CellBlock, Lo: 1 << 40}
 	put := func(k guard.Key, credit float32) {
@@ -136,7 +136,7 @@ func TestState_ManyKeys_ForgetsTheIdleOnes_TheSettledFirst(t *testing.T) {
 		if cells, counters := s.Len(); cells > 2*most || counters > most {
 			t.Fatalf("%d cells and %d counters are kept", cells, counters)
 		}
-		if i%500 == 0 && credit(busy) != 5 {
+		if i%250 == 0 && credit(busy) != 5 {
 			t.Fatalf("a cell that is asked for was forgotten after %d others", i)
 		}
 	}
