@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -15,13 +16,15 @@ const MatureAfter = 2 * time.Minute
 type Engine struct {
 	settings Settings
 	lists    lists
-	purses   purses
-	cache    lineCache
+	server   purses
+
+	countries sync.Map // their purses, by their letters
+	cache     lineCache
 }
 
 // NewEngine returns the engine of the settings, which must be valid.
 func NewEngine(s Settings) *Engine {
-	return &Engine{settings: s, lists: newLists(s), purses: newPurses(s.Budgets)}
+	return &Engine{settings: s, lists: newLists(s), server: newPurses("server", s.Budgets.Server)}
 }
 
 // Settings returns what the engine was made with.

@@ -393,6 +393,15 @@ func TestDecide_Budgets_SoftThenFull_StrangersAndKnownApart(t *testing.T) {
 	if sent, _ := take(10, known); sent != 10 {
 		t.Errorf("strangers left known numbers %d texts of 10", sent)
 	}
+	if sent, last := take(30, known); sent != 16 || last.Verdict != guard.StepUp {
+		t.Errorf("known numbers had %d more, then %s", sent, last.Verdict)
+	}
+	for range 2 { // an address where codes are used
+		d.use(d.decide(d.ask(0, stepped, known, from(8))).Receipt)
+	}
+	if sent, _ := take(3, known, from(8)); sent != 3 {
+		t.Errorf("their owners had %d of 3", sent)
+	}
 	// A used code gives its price back, and as much again.
 	d.use(receipts[0])
 	if sent, _ := take(100, stepped); sent != 2 {

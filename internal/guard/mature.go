@@ -75,15 +75,18 @@ func (m *ledger) score(o Outcome) {
 		return
 	}
 	t := m.settings.Tuning
-	t.Ceiling.charge(country, o)
 	country.Spent += float32(o.Receipt.Price.Float())
 	if o.Used {
 		country.Flow += ln2 / (countryHalf * 3600)
 	}
-	// What is closed at a prefix is not a matter of the country, and of what nobody
-	// reports or no carrier delivers nothing can be learned.
+	// Of what nobody reports and no carrier delivers nothing can be learned.
+	if excused(server, o.Receipt) || excused(m.cell(o.Receipt.Route.carrier()), o.Receipt) {
+		return
+	}
+	t.Ceiling.charge(country, o)
+	// What is closed at a prefix is not a matter of the country.
 	control := country.control()
-	if server.Standing != Open || control < 0.3 || m.closed(o.Receipt.Route) {
+	if control < 0.3 || m.closed(o.Receipt.Route) {
 		return
 	}
 	if o.Receipt.Stepped || country.Standing == Open && float64(country.Score) < t.Alarm.Clear {
@@ -112,18 +115,24 @@ func (m *ledger) owner(r Receipt) bool {
 	if r.Address == (Key{}) || r.Device != "" {
 		return true
 	}
-	c := m.cell(r.Address)
-	return fade(c.Uses, c.hours(m.at), sourceHalf) >= 1
+	return m.cell(r.Address).used(m.at)
 }
 
-// closed says that the route's prefixes are closed, or its carrier is out.
+// closed says that one of the route's prefixes is.
 func (m *ledger) closed(r Route) bool {
 	for _, k := range r.keys() {
 		if m.cell(k).Standing == Closed {
 			return true
 		}
 	}
-	return m.cell(r.carrier()).Standing == Outage
+	return false
+}
+
+// excused says that the text was sent while nobody reported what became of texts,
+// or a carrier delivered none.
+func excused(cause *Cell, r Receipt) bool {
+	sent := moment(r.SentAt)
+	return cause.Standing != Open || cause.ProbeAt != 0 && sent >= cause.Since-before && sent <= cause.ProbeAt
 }
 
 // age lets what is learned of a country fade.

@@ -14,7 +14,7 @@ type budget struct {
 	limit Limit
 }
 
-// purses are the server's budgets, by lane.
+// purses are budgets by lane.
 type purses [lanes][]budget
 
 // Known numbers have a purse of their own, so that strangers cannot empty it, and so
@@ -33,34 +33,44 @@ func (a Ask) lane() int {
 	return 0
 }
 
-func newPurses(b Budgets) (p purses) {
-	for lane := range p {
-		p[lane] = appendBudgets(nil, lane, "server", b.Server)
+// newPurses are the budgets of one owner.
+func newPurses(owner string, b Budget) (p purses) {
+	for lane, name := range laneNames {
+		add := func(max Money, what string, window time.Duration) {
+			if max > 0 {
+				of := owner + what
+				p[lane] = append(p[lane], budget{of, "money/" + name + "/" + of, Limit{Max: int(max), Window: window, Ahead: int(max / 64)}})
+			}
+		}
+		add(b.Hour, "/hour", time.Hour)
+		add(b.Day, "/day", 24*time.Hour)
+		add(b.Month, "/month", 30*24*time.Hour)
 	}
 	return p
-}
-
-// appendBudgets adds what bounds one lane of one owner.
-func appendBudgets(all []budget, lane int, owner string, b Budget) []budget {
-	add := func(max Money, name string, window time.Duration) {
-		if max > 0 {
-			of := owner + name
-			all = append(all, budget{of, "money/" + laneNames[lane] + "/" + of, Limit{Max: int(max), Window: window, Ahead: int(max / 64)}})
-		}
-	}
-	add(b.Hour, "/hour", time.Hour)
-	add(b.Day, "/day", 24*time.Hour)
-	add(b.Month, "/month", 30*24*time.Hour)
-	return all
 }
 
 // budgets are those that bear the ask.
 func (e *Engine) budgets(a Ask) []budget {
 	b, lane := e.settings.Budgets, a.lane()
-	all := append(make([]budget, 0, 12), e.purses[lane]...)
-	all = appendBudgets(all, lane, "pool/"+a.Pool, own(b.Pools, a.Pool, b.Pool))
-	all = appendBudgets(all, lane, "client/"+a.Client, own(b.Clients, a.Client, b.Client))
-	return appendBudgets(all, lane, "country/"+a.Route.Country, own(b.Countries, a.Route.Country, b.Country))
+	all := append(make([]budget, 0, 12), e.server[lane]...)
+	if of := own(b.Pools, a.Pool, b.Pool); of != (Budget{}) {
+		all = append(all, newPurses("pool/"+a.Pool, of)[lane]...)
+	}
+	if of := own(b.Clients, a.Client, b.Client); of != (Budget{}) {
+		all = append(all, newPurses("client/"+a.Client, of)[lane]...)
+	}
+	return append(all, e.country(a.Route.Country)[lane]...)
+}
+
+// country are a country's purses, made once.
+func (e *Engine) country(iso string) *purses {
+	if p, ok := e.countries.Load(iso); ok {
+		return p.(*purses)
+	}
+	b := e.settings.Budgets
+	p := newPurses("country/"+iso, own(b.Countries, iso, b.Country))
+	e.countries.Store(iso, &p)
+	return &p
 }
 
 func own(named map[string]Budget, name string, otherwise Budget) Budget {
@@ -104,6 +114,21 @@ func (v *view) pay(ctx context.Context, s State) error {
 	for i, b := range budgets {
 		v.checkBudget(b, spent[i].Count, spent[i].OK, spent[i].ResetAt)
 	}
+	return v.spareOwner(ctx, s)
+}
+
+// spareOwner drops the demand of a step-up for a known number that is asked for from
+// where codes are used: its owner should not pay for those who have a list of such.
+func (v *view) spareOwner(ctx context.Context, s State) error {
+	if !v.ask.Known || v.verdict() != StepUp {
+		return nil
+	}
+	if err := v.readAll(ctx, s); err != nil {
+		return err
+	}
+	if v.ask.Address != (Key{}) && v.cells[atAddress].used(v.at) {
+		v.opposed = false
+	}
 	return nil
 }
 
@@ -117,7 +142,7 @@ func (v *view) lookAtBudgets(ctx context.Context, s State, budgets []budget) err
 		n += int(v.ask.Price)
 		v.checkBudget(b, n, n <= b.limit.Max, time.Time{})
 	}
-	return nil
+	return v.spareOwner(ctx, s)
 }
 
 func (v *view) checkBudget(b budget, count int, ok bool, reset time.Time) {

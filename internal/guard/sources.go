@@ -46,6 +46,9 @@ func (c Cell) earned(part float64, at int64) bool {
 	return fade(c.Uses, c.hours(at), sourceHalf) >= 4 && float64(c.Uses) >= part*float64(c.Sends)
 }
 
+// used says that a code was used not long ago that the address had asked for.
+func (c Cell) used(at int64) bool { return fade(c.Uses, c.hours(at), sourceHalf) >= 1 }
+
 func (v *view) debitSources() {
 	if v.ask.Address != (Key{}) {
 		v.debitWindow(v.addressWindow(), atAddress)
