@@ -1,6 +1,5 @@
-// A server that demands a proof of each request, by the contract of docs/step-up.md.
-// What is proved it answers, or hands to the server behind it; that one is handed all
-// that asks for no text, too.
+// A server that demands a proof of each request, by the contract of docs/step-up.md,
+// and answers nothing else.
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -14,11 +13,6 @@ export class Demands {
   requests = [];
   /** Says whether a proof is good; for other kinds than proof of work. */
   judge = () => false;
-
-  /** The endpoint of the server behind, undefined for none. */
-  behind;
-  /** The operations that were proved. */
-  proved = [];
 
   #made = new Set();
   #server = createServer((request, response) => this.#answer(request, response));
@@ -38,24 +32,15 @@ export class Demands {
   async #answer(request, response) {
     const raw = await text(request);
     const body = raw.startsWith('{') ? JSON.parse(raw) : raw;
-    const operation = request.headers['x-amz-target']?.split('.').at(-1);
     const proof = body.ClientMetadata?.['bellhop:step-up'] && JSON.parse(body.ClientMetadata['bellhop:step-up']);
-    if (this.behind && !asksForText(operation, body)) return await this.#handOn(request, raw, response);
     this.requests.push({ headers: request.headers, body, proof });
     // A demand is met once, and a text may be on its way.
     if (!proof || !this.#made.has(proof.demand) || !this.#good(proof) || !this.#made.delete(proof.demand)) {
       const refused = { __type: 'ForbiddenException', message: this.#demand() };
-      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1', 'access-control-allow-origin': '*' }).end(JSON.stringify(refused));
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(refused));
       return;
     }
-    this.proved.push(operation);
-    if (this.behind) return await this.#handOn(request, raw, response);
     response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end('{"UserSub":"sub-1"}');
-  }
-
-  async #handOn({ method, headers: { host, connection, 'content-length': length, ...headers } }, raw, response) {
-    const answer = await fetch(this.behind, { method, headers, body: raw === '' ? undefined : raw });
-    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
   }
 
   #good(proof) {
@@ -72,8 +57,4 @@ export class Demands {
     const hash = createHash('sha256').update(`${demand}:${answer}`).digest();
     return hash.readUInt32BE(0) >>> (32 - this.ways.at(-1).bits) === 0;
   }
-}
-
-function asksForText(operation, { AuthFlow, Session }) {
-  return operation === 'SignUp' || operation === 'ResendConfirmationCode' || (operation === 'InitiateAuth' && AuthFlow !== 'REFRESH_TOKEN_AUTH' && Session === undefined);
 }

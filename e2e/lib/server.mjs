@@ -1,8 +1,11 @@
 // `bellhop serve` with one pool, one client and a webhook for its texts.
 import { randomBytes, randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import * as sdk from '@aws-sdk/client-cognito-identity-provider';
 
+import { answerStepUp } from '../../web/step-up/index.js';
 import { Workshop } from './bellhop.mjs';
 import { Phones } from './phones.mjs';
 
@@ -21,10 +24,10 @@ export class Server {
   #clients = [];
   #administrator;
 
-  /** Starts a server, with a triggers file if one is named. */
-  static async start({ triggers } = {}) {
+  /** Starts a server, with a triggers file if one is named; with settings of the guard it limits what others do not. */
+  static async start({ triggers, guard } = {}) {
     const server = new Server();
-    await server.#start(triggers);
+    await server.#start(triggers, guard);
     return server;
   }
 
@@ -109,17 +112,19 @@ export class Server {
   }
 
   async #ask(operation, request) {
-    const { status, body } = await this.call(operation, request);
+    let { status, body } = await this.call(operation, request);
+    const ClientMetadata = status === 400 && (await answerStepUp(body.message));
+    if (ClientMetadata) ({ status, body } = await this.call(operation, { ...request, ClientMetadata }));
     if (status !== 200) throw new Error(`${operation}: ${status} ${JSON.stringify(body)}`);
     return body;
   }
 
-  async #start(triggers) {
+  async #start(triggers, guard) {
     const data = await this.#workshop.folder('data');
     const env = {
       BELLHOP_DATA: data,
       BELLHOP_PUBLIC_URL: publicURL,
-      BELLHOP_LIMITS: 'off',
+      BELLHOP_LIMITS: guard === undefined ? 'off' : 'enforce',
       BELLHOP_SMS_WEBHOOK_SECRET: this.phones.secret,
       BELLHOP_ADMIN_ACCESS_KEY_ID: this.credentials.accessKeyId,
       BELLHOP_ADMIN_SECRET_ACCESS_KEY: this.credentials.secretAccessKey,
@@ -128,6 +133,11 @@ export class Server {
     await this.#workshop.command(['pool', 'create', '--id', this.poolId, '--client-id', this.clientId], env);
     const args = ['serve', '--listen', '127.0.0.1:0', '--sms', `webhook:${webhook}`];
     if (triggers !== undefined) args.push('--triggers', triggers);
+    if (guard !== undefined) {
+      const file = join(data, 'guard.yaml');
+      await writeFile(file, guard);
+      args.push('--guard', file);
+    }
     this.endpoint = await this.#workshop.serve(args, env);
   }
 }

@@ -32,16 +32,23 @@ func choices(c Choice[string]) map[string]bool {
 	return m
 }
 
-// checkLists asks what takes no memory: what the operator allows.
+// checkLists asks what takes no memory: what the operator allows. The number of an
+// ask that is silent may be made up, and whether it is allowed tells nothing.
 func (v *view) checkLists() {
+	if !v.ask.Silent {
+		v.checkLine()
+	}
+	if !allowedSource(v.settings.Addresses, v.ask.Source) {
+		v.deny(RuleSource, "")
+	}
+}
+
+func (v *view) checkLine() {
 	if rule, of := v.lists.refuses(v.ask.Route); rule != RuleNone {
 		v.deny(rule, of)
 	}
 	if v.settings.Types[v.ask.Kind] {
 		v.deny(RuleType, v.ask.Kind.String())
-	}
-	if !allowedSource(v.settings.Addresses, v.ask.Source) {
-		v.deny(RuleSource, "")
 	}
 }
 

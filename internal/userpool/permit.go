@@ -84,8 +84,10 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	if err != nil {
 		return a, err
 	}
-	// The numbers of users whose last sign-in is older than the log of numbers.
-	a.Known = known || r.byAdmin || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
+	// Of nobody as of somebody who signs in: a demand, or a closed prefix, would else
+	// tell one from the other. It costs nothing, since nothing is sent. Users are known
+	// too whose last sign-in is older than the log of numbers.
+	a.Known = known || r.decoy || r.byAdmin || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
 	if r.to.Number.IsZero() {
 		return a, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -22,9 +23,12 @@ type StepUp struct {
 // any node takes what another has demanded.
 func (s *Service) newDesk(c *StepUp) *stepup.Desk {
 	settings := stepup.Default()
-	var verifiers map[stepup.Kind]stepup.Verifier
+	verifiers := map[stepup.Kind]stepup.Verifier{}
 	if c != nil {
-		settings, verifiers = c.Settings, c.Verifiers
+		settings = c.Settings
+		for kind, v := range c.Verifiers {
+			verifiers[kind] = standingAside{v, s.aside}
+		}
 	}
 	keys := stepup.Keys{s.ring.Current().Derive(keyStepUp)}
 	for _, id := range s.ring.IDs() {
@@ -33,6 +37,17 @@ func (s *Service) newDesk(c *StepUp) *stepup.Desk {
 		}
 	}
 	return stepup.NewDesk(settings, keys, verifiers)
+}
+
+// standingAside is a Verifier that lets others go on while it waits.
+type standingAside struct {
+	stepup.Verifier
+	aside func(ctx context.Context) (back func())
+}
+
+func (v standingAside) Verify(ctx context.Context, e stepup.Evidence) error {
+	defer v.aside(ctx)()
+	return v.Verifier.Verify(ctx, e)
 }
 
 // toldStepUp is where a request tells its proof: stepup.Metadata of its
@@ -70,7 +85,11 @@ func (s *Service) proven(ctx context.Context, c *Caller, client Client, at time.
 	case !stepup.Faulty(err):
 		return err
 	}
-	s.log.InfoContext(ctx, "a step-up proof is none", "pool", client.PoolID, "error", err)
+	level := slog.LevelInfo
+	if errors.Is(err, stepup.ErrDown) { // which may be for the operator to mend
+		level = slog.LevelWarn
+	}
+	s.log.Log(ctx, level, "a step-up proof is none", "pool", client.PoolID, "error", err)
 	if !stepup.Blames(err) {
 		return nil
 	}

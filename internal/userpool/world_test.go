@@ -61,6 +61,7 @@ type world struct {
 
 	limitsOff bool
 	guard     guard.Settings
+	stepUp    *userpool.StepUp
 	functions *functions // of the pool's triggers; nil for none
 	encrypter userpool.Encrypter
 	onlooker  *onlooker
@@ -72,8 +73,10 @@ type options struct {
 	flows     []string
 	legacy    bool // PreventUserExistenceErrors LEGACY
 	limitsOff bool
-	guard     *guard.Settings // nil for the shipped ones with roomy windows
-	noVerify  bool            // no AutoVerifiedAttributes
+	guard     *guard.Settings              // nil for the shipped ones with roomy windows
+	stepUp    *userpool.StepUp             // nil for a little proof of work
+	aside     func(context.Context) func() // nil for nothing
+	noVerify  bool                         // no AutoVerifiedAttributes
 	rotation  bool
 	grace     time.Duration
 	tags      map[string]string
@@ -129,9 +132,12 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
-		w.encrypter, w.guard = o.encrypter, roomy()
+		w.encrypter, w.stepUp, w.aside, w.guard = o.encrypter, o.stepUp, o.aside, roomy()
 		if o.guard != nil {
 			w.guard = *o.guard
+		}
+		if w.stepUp == nil {
+			w.stepUp = &userpool.StepUp{Settings: stepup.Settings{Ways: []stepup.Kind{stepup.Work}, Work: stepup.Bounds{Least: 6, Most: 10}}}
 		}
 		w.open(o.set)
 		worldtest.Stock(t, store, ring)
@@ -155,8 +161,7 @@ func (w *world) open(set *atomic.Int64) {
 	cfg := userpool.Config{
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
 		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard),
-		StepUp: &userpool.StepUp{Settings: stepup.Settings{Ways: []stepup.Kind{stepup.Work}, Work: stepup.Bounds{Least: 6, Most: 10}}},
+		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard), StepUp: w.stepUp,
 	}
 	if w.functions != nil {
 		cfg.Encrypter = w.encrypter
