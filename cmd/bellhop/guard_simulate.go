@@ -153,7 +153,7 @@ func writeEvents(ctx context.Context, in invocation, o *guardSimulateOptions) er
 	return toFile(o.events, in.stdout, func(w io.Writer) error {
 		var line []byte
 		for _, s := range []*traffic.Stream{scenario.History(options), scenario.Stream(options)} {
-			for e, ok := s.Next(); ok; e, ok = s.Next() {
+			for e := range s.All() {
 				line = e.AppendJSON(line[:0])
 				if _, err := w.Write(line); err != nil {
 					return err

@@ -112,7 +112,7 @@ func New(engine Engine, prices *guard.PriceTable) *Player {
 		live: map[slot]challenge{}, seed: maphash.MakeSeed(), devices: [2]map[uint64]struct{}{{}, {}},
 	}
 	if p.prices == nil {
-		p.prices = guard.NewPriceTable("", defaultPrice, nil)
+		p.prices = guard.NewPriceTable("", guard.FallbackPrice, nil)
 	}
 	return p
 }
@@ -127,9 +127,6 @@ func settled(k guard.Key, c guard.Cell, at int64) bool {
 	}
 	return false
 }
-
-// defaultPrice is what a text costs where no table says.
-const defaultPrice = guard.Dollar / 20
 
 // Clone returns a player with the same behind it. The two share what the library
 // knows of numbers, so they must not play at the same time.
@@ -155,9 +152,6 @@ func (p *Player) Clone() *Player {
 	return &c
 }
 
-// State is what the engine remembers.
-func (p *Player) State() *memory.State { return p.state }
-
 // Result is what became of an event.
 type Result struct {
 	Country string
@@ -177,9 +171,11 @@ func (r Result) Restricted() bool { return !r.Sent || r.First.Verdict == guard.S
 // epoch is the second zero of traces.
 var epoch = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
+// at is a trace's time, to the microsecond: 0.1 and 0.2 make 0.3.
 func at(seconds float64) time.Time {
 	whole := math.Floor(seconds)
-	return time.Unix(epoch.Unix()+int64(whole), int64((seconds-whole)*1e9)).UTC()
+	micros := math.Round((seconds - whole) * 1e6)
+	return time.Unix(epoch.Unix()+int64(whole), int64(micros)*1000).UTC()
 }
 
 // request is one ask for a text, and what its maker will do.

@@ -125,6 +125,19 @@ func TestReplay_EachRule(t *testing.T) {
 	}
 }
 
+// A code that is used at the very time of a line comes before it, though seconds in
+// binary do not add up.
+func TestReplay_CreditAtTheSameTime_ComesFirst(t *testing.T) {
+	var s script
+	trace := line(0.1, german+"00", `converts=true after=0.2 device="d"`) + line(0.3, german+"00", `device="d"`)
+	if _, err := rehearse.Replay(ctx, &s, nil, strings.NewReader(trace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.told) != 3 || !strings.Contains(s.told[1], "use 00") {
+		t.Errorf("the engine was told %q", s.told)
+	}
+}
+
 func TestReplay_NobodyRestricted_FirstIsNull(t *testing.T) {
 	score, err := rehearse.Replay(ctx, &script{}, nil, strings.NewReader(line(1e9, german+"00", "kind=\"attack\" price=null")+line(1e9, german+"01", "kind=\"attack\" price=0.1")))
 	if err != nil || !math.IsNaN(score.Attack.FirstRestricted) {

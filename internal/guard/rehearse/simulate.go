@@ -90,7 +90,7 @@ func (p *Player) scenario(ctx context.Context, s traffic.Scenario, o traffic.Opt
 
 // PlayAll plays a stream and keeps the score, if there is one to keep.
 func (p *Player) PlayAll(ctx context.Context, s *traffic.Stream, score *Score) error {
-	for e, ok := s.Next(); ok; e, ok = s.Next() {
+	for e := range s.All() {
 		r, err := p.Play(ctx, &e)
 		if err != nil {
 			return err

@@ -110,31 +110,26 @@ type source interface {
 // Stream is requests in the order of their time.
 type Stream struct{ sources []source }
 
-// Next returns the next request, and false at the end.
-func (s *Stream) Next() (Event, bool) {
-	var first source
+// All are the requests, once.
+func (s *Stream) All() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for src := s.first(); src != nil; src = s.first() {
+			if !yield(src.take()) {
+				return
+			}
+		}
+	}
+}
+
+// first is the source whose request comes next, nil at the end.
+func (s *Stream) first() (first source) {
 	at := math.Inf(1)
 	for _, src := range s.sources {
 		if e := src.head(); e != nil && e.T < at {
 			first, at = src, e.T
 		}
 	}
-	if first == nil {
-		return Event{}, false
-	}
-	return first.take(), true
-}
-
-// All are the requests that Next would return.
-func (s *Stream) All() iter.Seq[Event] {
-	return func(yield func(Event) bool) {
-		for {
-			e, ok := s.Next()
-			if !ok || !yield(e) {
-				return
-			}
-		}
-	}
+	return first
 }
 
 // World is what a scenario's history depends on beside the options: scenarios of
