@@ -153,7 +153,8 @@ func TestSimulation_InSmall_WithinBounds(t *testing.T) {
 	}
 }
 
-// The figures to keep, of the worst of twenty seeds.
+// The figures to keep, of the worst of twenty seeds. Who pays for step-ups and has a
+// third of the codes entered, or spreads over dear countries, gets somewhat more.
 func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
 	if os.Getenv("SOAK") == "" {
 		t.Skip("twenty seeds of all scenarios take an hour; make soak runs them")
@@ -163,8 +164,9 @@ func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
 	bounds := map[string]bound{
 		"quiet": {0, 0, 0, 0.03, -1}, "S8": {0, 0, 0, 0.2, -1}, "S8+S2": {98, 150, 0, 0.2, -1}, "S9": {0, 0, 0, unbound, 0},
 		"S1": burst, "S2": burst, "S4": burst, "S10": burst, "S11": burst, "fresh-S2": burst, "fresh-S4": burst, "shop-S2": burst, "shop-S4": burst,
-		"S1-paid": burst, "S2-paid": burst, "S4-paid": burst, "S10-paid": burst, "S11-paid": burst,
-		"S5-10": faked, "S5-20": faked, "S5-30": faked, "S5-10-paid": faked, "S5-20-paid": faked, "S5-30-paid": faked,
+		"S1-paid": burst, "S2-paid": burst, "S10-paid": burst, "S11-paid": burst, "S4-paid": {99.3, 250, 0, unbound, -1},
+		"S5-10": faked, "S5-20": faked, "S5-30": faked, "S5-10-paid": faked, "S5-20-paid": faked, "S5-30-paid": {98.8, 400, 0, unbound, -1},
+		"S2-nat": burst, "S2-nat-paid": burst,
 		"S3-0.025": slow, "S3-0.05": slow, "S3-0.25": slow, "S3-0.5": slow, "S3m": slow,
 		"S7": {0, unbound, 0, unbound, -1}, "S6": {99, 5.5, 0, unbound, -1}, "S6-known": {99, 5.5, 0, unbound, -1},
 		"fresh": {0, 0, 0, 0.03, -1}, "shop": {0, 0, 0, 0.3, -1}, "fresh-shop": {0, 0, 0, 0.3, -1},
