@@ -219,6 +219,7 @@ type Receipt struct {
 	Device  string
 	Stepped bool
 	Windows bool // the prefix windows were debited
+	Earned  bool // codes of its address were used as usual
 	SentAt  time.Time
 }
 

@@ -29,6 +29,7 @@ type Cell struct {
 	Flow       float32 // strangers' codes used a second, smoothed
 	Spent      float32 // dollars, decayed as Flow
 	Usual      float32 // the part of known numbers' codes that are used, in the long run
+	Spared     float32 // Score's like, over texts that a country's alarm spares
 	ProbeEvery int32   // milliseconds
 	Recent     uint64  // the last outcomes, one bit each, the newest lowest, below a bit that is set
 	Since      int64   // milliseconds since 1970: when the standing began

@@ -17,7 +17,7 @@ const cellVersion = '1'
 func cellFields(c *Cell) []any {
 	return []any{
 		&c.At, &c.Credit, &c.Stepped, &c.Sends, &c.Uses, &c.KnownSends, &c.KnownUses, &c.Score, &c.Flow, &c.Spent,
-		&c.Recent, &c.Since, &c.ProbeAt, &c.ProbeEvery, &c.Usual,
+		&c.Recent, &c.Since, &c.ProbeAt, &c.ProbeEvery, &c.Usual, &c.Spared,
 	}
 }
 

@@ -17,12 +17,13 @@ const (
 func (v *view) usual() float64 { return v.cells[atCountry].usual() }
 
 func (c Cell) usual() float64 {
-	prior, weight := usualPrior, priorWeight
+	prior, weight, least := usualPrior, priorWeight, 0.2
 	if c.Usual > 0 && c.KnownSends > lastKnown/2 {
 		// Strangers' codes fare somewhat worse than known numbers' in the same country.
 		prior, weight = 0.9*float64(c.Usual), 2*priorWeight
+		least = 0.8 * prior // an attack that was there from the start must not pass for usual
 	}
-	return clamp((float64(c.Uses)+weight*prior)/(float64(c.Sends)+weight), 0.2, 0.95)
+	return clamp((float64(c.Uses)+weight*prior)/(float64(c.Sends)+weight), least, 0.95)
 }
 
 // flow is how many codes strangers in the country use a second.
@@ -69,13 +70,13 @@ func (v *view) checkCountry() {
 		left = stepped
 	}
 	v.level(RuleCeiling, of, left, 0)
-	if v.silent() || v.earnedAddress() {
+	if v.silent() {
 		return
 	}
-	if c.Standing == Watched {
+	if c.Standing == Watched && !(t.Alarm.spares(c) && v.earned) {
 		v.object(objection{verdict: StepUp, rule: RuleAlarm, of: of})
 	}
-	if left < 0 {
+	if left < 0 && !v.earned {
 		o := objection{verdict: StepUp, rule: RuleCeiling, of: of, until: v.now.Add(t.Ceiling.wait(left))}
 		if stepped < 0 {
 			o.verdict = Refuse
@@ -108,19 +109,32 @@ func llr(used bool, p0, p1 float64) float64 {
 	return math.Log((1 - p1) / (1 - p0))
 }
 
-// score adds one text to a stranger to the country's test.
-func (a Alarm) score(c *Cell, used bool, control float64, at int64) {
+// score adds one text to a stranger to the country's test. Those from addresses with
+// real people behind them have one of their own: they would hide the others.
+func (a Alarm) score(c *Cell, used, earned bool, control float64, at int64) {
 	p0, need := c.usual()*control, a.need(c, at)
-	c.Score = float32(clamp(float64(c.Score)+llr(used, p0, a.Ratio*p0), 0, need+a.Most-a.At))
-	c.Recent = push(c.Recent, used)
+	sum, most := &c.Score, need+a.Most-a.At
+	if earned {
+		sum = &c.Spared
+		if c.Standing == Watched && !a.spares(c) {
+			return // for as long as the alarm lasts
+		}
+	} else {
+		c.Recent = push(c.Recent, used)
+	}
+	*sum = float32(clamp(float64(*sum)+llr(used, p0, a.Ratio*p0), 0, most))
 	switch {
-	case c.Standing == Open && float64(c.Score) >= need:
+	case c.Standing == Open && float64(*sum) >= need:
 		a.raise(c, at)
 	case c.Standing == Watched && at >= c.ProbeAt && (float64(c.Score) < a.Clear || well(c.Recent, 40, p0)):
-		c.Standing, c.Score = Open, min(c.Score, float32(a.Again/2))
-		c.ProbeAt, c.Recent = at, 1 // from here on it is quiet
+		c.Standing, c.ProbeAt, c.Recent = Open, at, 1 // from here on it is quiet
+		c.Score, c.Spared = min(c.Score, float32(a.Again/2)), min(c.Spared, float32(a.Again/2))
 	}
 }
+
+// spares says that an alarm asks no step-up of those with real people behind their
+// addresses: their codes are used as always.
+func (a Alarm) spares(c *Cell) bool { return float64(c.Spared) < a.Again+1 }
 
 // need is the sum that raises an alarm: less soon after another, more where there
 // are so many texts that chance has more to try. The flow is of used codes a second.

@@ -114,7 +114,7 @@ func (v *view) decision() Decision {
 		d.Receipt = Receipt{
 			Party: a.Party, Route: a.Route, Address: a.Address, Network: a.Network, Pool: a.Pool, Client: a.Client,
 			Price: a.Price, Known: a.Known, Device: a.Device, Stepped: a.Stepped, SentAt: v.now,
-			Windows: !a.trusted() && !a.Silent,
+			Windows: !a.trusted() && !a.Silent, Earned: v.earned,
 		}
 		return d
 	}

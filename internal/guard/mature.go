@@ -39,7 +39,9 @@ func (e *Engine) ledger(ctx context.Context, s State, outcomes []Outcome, now ti
 	}
 	m.own = len(m.keys)
 	for _, o := range outcomes {
-		m.want(o.Receipt.Address)
+		if o.Receipt.trusted() {
+			m.want(o.Receipt.Address)
+		}
 		if o.Receipt.Windows {
 			for _, k := range o.Receipt.Route.keys() {
 				m.want(k)
@@ -63,7 +65,7 @@ func (m *ledger) cell(k Key) *Cell { return &m.cells[m.place[k]] }
 
 func (m *ledger) score(o Outcome) {
 	server, country := m.cell(ServerKey()), m.cell(CountryKey(o.Receipt.Route.Country))
-	owner := o.Receipt.trusted() && m.owner(o.Receipt)
+	owner := o.Receipt.trusted() && m.owner(o)
 	m.settings.Tuning.Feedback.score(server, o, owner, m.at)
 	m.settings.Tuning.Ceiling.forget(country, country.hours(m.at))
 	country.age(m.at)
@@ -84,44 +86,39 @@ func (m *ledger) score(o Outcome) {
 		return
 	}
 	t.Ceiling.charge(country, o)
-	// What is closed at a prefix is not a matter of the country.
+	// What closed a prefix is not a matter of the country.
 	control := country.control()
-	if control < 0.3 || m.closed(o.Receipt.Route) {
+	if control < 0.3 || m.closed(o.Receipt) {
 		return
 	}
-	if o.Receipt.Stepped || country.Standing == Open && float64(country.Score) < t.Alarm.Clear {
+	if o.Receipt.Stepped || country.Standing == Open && float64(max(country.Score, country.Spared)) < t.Alarm.Clear/2 {
 		country.Sends++
 		if o.Used {
 			country.Uses++
 		}
 	}
-	// Whoever is spared the step-up would only hide those who are not.
-	if !m.earned(o.Receipt, country.usual()) {
-		t.Alarm.score(country, o.Used, control, m.at)
-	}
+	t.Alarm.score(country, o.Used, o.Receipt.Earned, control, m.at)
 }
 
-// earned says that the text's address is one with real people behind it.
-func (m *ledger) earned(r Receipt, usual float64) bool {
-	if r.Address == (Key{}) {
-		return false
-	}
-	return m.cell(r.Address).earned(m.settings.Tuning.Alarm.Trusted*usual, m.at)
-}
-
-// owner says that a text to a known number was asked for where codes are used: who
-// has a list of known numbers and asks for their codes must not pass for them.
-func (m *ledger) owner(r Receipt) bool {
+// owner says that a text to a known number was asked for where other codes are used:
+// who has a list of known numbers and asks for their codes must not pass for them.
+func (m *ledger) owner(o Outcome) bool {
+	r := o.Receipt
 	if r.Address == (Key{}) || r.Device != "" {
 		return true
 	}
-	return m.cell(r.Address).used(m.at)
+	own := float32(0)
+	if o.Used {
+		own = 1
+	}
+	return m.cell(r.Address).used(own, m.at)
 }
 
-// closed says that one of the route's prefixes is.
-func (m *ledger) closed(r Route) bool {
-	for _, k := range r.keys() {
-		if m.cell(k).Standing == Closed {
+// closed says that the text is among those that closed one of its prefixes. Probes
+// of a closed one count: many prefixes that slowly lose are a matter of the country.
+func (m *ledger) closed(r Receipt) bool {
+	for _, k := range r.Route.keys() {
+		if c := m.cell(k); c.Standing == Closed && moment(r.SentAt) <= c.Since {
 			return true
 		}
 	}

@@ -34,6 +34,8 @@ func (v *view) probed(c *Cell) {
 	switch waited := v.at - c.ProbeAt; {
 	case v.outage():
 		every = int64(p.Fast / time.Millisecond)
+	case waited > every/2: // the pressure is over
+		every = int64(p.First / time.Millisecond)
 	case waited < every/8, count(c.Recent) > patient:
 		every *= 2
 	}

@@ -126,7 +126,7 @@ func (v *view) spareOwner(ctx context.Context, s State) error {
 	if err := v.readAll(ctx, s); err != nil {
 		return err
 	}
-	if v.ask.Address != (Key{}) && v.cells[atAddress].used(v.at) {
+	if v.ask.Address != (Key{}) && v.cells[atAddress].used(0, v.at) {
 		v.opposed = false
 	}
 	return nil

@@ -98,9 +98,9 @@ func DefaultTuning() Tuning {
 		Address: Window{Initial: Dollars(0.60), AtLeast: 8, AtMost: 30, Cap: 400, Kappa: 0.60, PerHour: 4, Stepped: 1, Stretch: 2 * time.Minute, Share: time.Minute},
 		Network: Window{Initial: Dollars(3), AtLeast: 40, AtMost: 100, Cap: 2000, Kappa: 0.60, PerHour: 20, Stepped: 1, Stretch: 2 * time.Minute, Share: 4 * time.Minute},
 		Busy:    200,
-		Alarm:   Alarm{Ratio: 0.67, At: 9, Again: 5, Clear: 4, Most: 13, Hold: 20 * time.Minute, HoldMost: 4 * time.Hour, Trusted: 0.75},
+		Alarm:   Alarm{Ratio: 0.67, At: 9, Again: 5, Clear: 4, Most: 13, Hold: 20 * time.Minute, HoldMost: 4 * time.Hour, Trusted: 0.8},
 		Probes: Probes{
-			First: 5 * time.Minute, Most: 10 * time.Minute, Part: 1.0 / 12, Last: 6 * time.Hour, Fast: time.Minute,
+			First: 3 * time.Minute, Most: 10 * time.Minute, Part: 1.0 / 12, Last: 6 * time.Hour, Fast: time.Minute,
 		},
 		Ceiling:  Ceiling{AtLeast: Dollars(0.40), Times: 6, Slack: Dollars(2)},
 		Feedback: Feedback{Known: 30, All: 300, Faster: 20},

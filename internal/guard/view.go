@@ -30,6 +30,8 @@ type view struct {
 	cells [cellsOfAsk]Cell
 	dirty [cellsOfAsk]bool
 
+	earned bool // real people are behind the ask's address
+
 	against objection // the first refusal, or else the first demand of a step-up
 	opposed bool
 	all     bool // go on after a refusal: for people who ask why
