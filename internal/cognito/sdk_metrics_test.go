@@ -125,6 +125,7 @@ func TestSDK_Metrics_AreExactAfterAScript(t *testing.T) {
 		<-time.After(time.Minute) // what is written later has been
 		w.texts()
 		w.wantCounted(map[string]string{
+			`bellhop_guard_decisions_total{rule="none",verdict="send"}`:                            "2",
 			`bellhop_requests_total{operation="CreateUserPool",outcome="success"}`:                 "1",
 			`bellhop_requests_total{operation="CreateUserPoolClient",outcome="success"}`:           "2",
 			`bellhop_requests_total{operation="SignUp",outcome="success"}`:                         "1",

@@ -174,6 +174,7 @@ const (
 	RuleAlarm    Rule = "country-alarm"  // a country converts less than it did
 	RuleWindow   Rule = "country-window" // a country without a history
 	RuleCeiling  Rule = "cost-per-user"  // what a verified user of the country costs
+	RuleRate     Rule = "rate"           // texts or answers of a pool or an app client
 	RuleBudget   Rule = "budget"         // unverified exposure in money
 	RuleStepUp   Rule = "step-up"        // forged or replayed proofs
 	RuleSpray    Rule = "guessing"       // wrong answers over the whole pool

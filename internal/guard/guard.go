@@ -23,12 +23,14 @@ var (
 	numberTries = []Limit{{10, time.Hour, exact}, {20, 24 * time.Hour, exact}}
 	monthTries  = Limit{200, 30 * 24 * time.Hour, exact}
 
-	// An address stands for the people behind a carrier's NAT, so it is wide, and
-	// may be busy: servers take a few spends ahead.
-	addressSends = []Limit{{100, time.Hour, 5}}
+	// An address stands for the people behind a carrier's NAT, so its limits are wide,
+	// and may be busy: servers take a few spends ahead. A network is an IPv6 /48, of
+	// which one customer may have as many /64 as he likes.
 	addressTries = []Limit{{200, time.Hour, 10}}
 	// What an address may begin, texts or not: sign-ups, sign-ins, passwords.
 	addressStarts = []Limit{{1000, time.Hour, 20}}
+	networkTries  = []Limit{{1000, time.Hour, 20}}
+	networkStarts = []Limit{{5000, time.Hour, 50}}
 )
 
 // passwordChanges are what a signed-in user has: Cognito's quota of ChangePassword.
@@ -55,15 +57,32 @@ func ResendGap(sends int) time.Duration {
 	return resendGaps[min(max(sends, 1), len(resendGaps))-1]
 }
 
-// Party is whom a text or a try is counted against. Number is a keyed hash, so
-// that counters hold no phone number; Address is the requester's block.
+// Party is whom a text or a try is counted against. All are keyed hashes, so that
+// counters hold nothing that can be read.
 type Party struct {
 	Number  string
-	Address string
+	Device  string // known to have signed in as the number: its tries are its own
+	Address string // the requester's address, or his known device
+	Network string // an IPv6 /48, "" for every other address
 }
 
 func (p Party) number(what string, l Limit) string {
+	if p.Device != "" {
+		return fmt.Sprintf("device/%s/%s/%s/%s", what, l.Window, p.Number, p.Device)
+	}
 	return fmt.Sprintf("number/%s/%s/%s", what, l.Window, p.Number)
+}
+
+func (p Party) network(what string, l Limit) string {
+	return fmt.Sprintf("network/%s/%s/%s", what, l.Window, p.Network)
+}
+
+// perNetwork are the limits of the network, none where there is none.
+func (p Party) perNetwork(limits []Limit) []Limit {
+	if p.Network == "" {
+		return nil
+	}
+	return limits
 }
 
 func (p Party) address(what string, l Limit) string {
@@ -78,42 +97,15 @@ func (p Party) perAddress(limits []Limit) []Limit {
 	return limits
 }
 
-// SpendText counts one text for the party. A spent budget is a fault that says
-// when to come again: LimitExceeded for the number's, TooManyRequests for the
-// address's. The caller must then roll its transaction back.
-func SpendText(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range numberSends {
-		if err := spend(ctx, c, p.number("texts", l), l, now, fault.LimitExceeded); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.perAddress(addressSends) {
-		if err := spend(ctx, c, p.address("texts", l), l, now, fault.TooManyRequests); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ReturnText gives a text back: its code was used, or it surely was not sent.
-func ReturnText(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range numberSends {
-		if err := c.GiveBack(ctx, p.number("texts", l), l, now); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.perAddress(addressSends) {
-		if err := c.GiveBack(ctx, p.address("texts", l), l, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // SpendStart counts one sign-up or sign-in that begins at the address.
 func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 	for _, l := range p.perAddress(addressStarts) {
 		if err := spend(ctx, c, p.address("starts", l), l, now, fault.TooManyRequests); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.perNetwork(networkStarts) {
+		if err := spend(ctx, c, p.network("starts", l), l, now, fault.TooManyRequests); err != nil {
 			return err
 		}
 	}
@@ -125,6 +117,11 @@ func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error {
 	for _, l := range p.perAddress(addressStarts) {
 		if err := c.GiveBack(ctx, p.address("starts", l), l, now); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.perNetwork(networkStarts) {
+		if err := c.GiveBack(ctx, p.network("starts", l), l, now); err != nil {
 			return err
 		}
 	}
@@ -147,6 +144,11 @@ func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 	}
 	for _, l := range p.perAddress(addressTries) {
 		if err := spend(ctx, c, p.address("tries", l), l, now, fault.TooManyRequests); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.perNetwork(networkTries) {
+		if err := spend(ctx, c, p.network("tries", l), l, now, fault.TooManyRequests); err != nil {
 			return err
 		}
 	}
@@ -177,6 +179,11 @@ func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 	}
 	for _, l := range p.perAddress(addressTries) {
 		if err := c.GiveBack(ctx, p.address("tries", l), l, now); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.perNetwork(networkTries) {
+		if err := c.GiveBack(ctx, p.network("tries", l), l, now); err != nil {
 			return err
 		}
 	}

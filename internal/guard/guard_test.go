@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,49 +41,6 @@ func allowedOver(m *state.State, spend func(context.Context, guard.Counters, gua
 }
 
 func everywhere(i int) string { return string(rune('a' + i%500)) }
-
-func TestSpendText_OneNumberFromEverywhere_TenMinutesHourAndDay(t *testing.T) {
-	for _, c := range []struct {
-		length time.Duration
-		want   int
-	}{{10 * time.Minute, 3}, {time.Hour, 5}, {24 * time.Hour, 10}} {
-		if got := allowedOver(state.New(state.Config{}), guard.SpendText, 0, c.length, everywhere); got != c.want {
-			t.Errorf("%d texts in %s, want %d", got, c.length, c.want)
-		}
-	}
-}
-
-func TestSpendText_OneAddressManyNumbers_HundredAnHour(t *testing.T) {
-	m := state.New(state.Config{})
-	for i := range 100 {
-		p := guard.Party{Number: everywhere(i), Address: "a"}
-		if err := trySpend(m, guard.SpendText, p, start); err != nil {
-			t.Fatalf("text %d: %v", i, err)
-		}
-	}
-	err := trySpend(m, guard.SpendText, guard.Party{Number: "new", Address: "a"}, start)
-	if !fault.Is(err, fault.TooManyRequests) || err.(*fault.Error).RetryAfter != time.Hour {
-		t.Errorf("the 101st text: %v", err)
-	}
-}
-
-func TestReturnText_MakesRoomForOne(t *testing.T) {
-	m := state.New(state.Config{})
-	for range 3 {
-		if err := trySpend(m, guard.SpendText, party, start); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := guard.ReturnText(context.Background(), m, party, start); err != nil {
-		t.Fatal(err)
-	}
-	if err := trySpend(m, guard.SpendText, party, start); err != nil {
-		t.Error(err)
-	}
-	if err := trySpend(m, guard.SpendText, party, start); !fault.Is(err, fault.LimitExceeded) {
-		t.Errorf("a fourth text: %v", err)
-	}
-}
 
 func TestSpendTry_OneNumberFromEverywhere_HourDayAndMonth(t *testing.T) {
 	for _, c := range []struct {
@@ -162,5 +120,34 @@ func TestResendGap_Grows(t *testing.T) {
 		if got := guard.ResendGap(sends); got != want {
 			t.Errorf("after %d texts the gap is %s, want %s", sends, got, want)
 		}
+	}
+}
+
+func TestSpendTry_AKnownDevice_HasTriesOfItsOwn(t *testing.T) {
+	m := state.New(state.Config{})
+	if n := allowedOver(m, guard.SpendTry, 0, time.Hour, everywhere); n != 10 {
+		t.Fatalf("%d tries of strangers", n)
+	}
+	device := guard.Party{Number: party.Number, Device: "d", Address: "d"}
+	for i := range 10 {
+		if err := trySpend(m, guard.SpendTry, device, start.Add(time.Hour-time.Minute)); err != nil {
+			t.Fatalf("try %d of the owner's device: %v", i, err)
+		}
+	}
+	if err := trySpend(m, guard.SpendTry, device, start.Add(time.Hour-time.Minute)); !fault.Is(err, fault.LimitExceeded) {
+		t.Errorf("its eleventh: %v", err)
+	}
+}
+
+func TestSpendTry_OneIPv6Network_AThousandAnHour(t *testing.T) {
+	m, n := state.New(state.Config{}), 0
+	for ; n < 2000; n++ {
+		p := guard.Party{Number: "n" + strconv.Itoa(n), Address: "a" + strconv.Itoa(n), Network: "48"}
+		if trySpend(m, guard.SpendTry, p, start) != nil {
+			break
+		}
+	}
+	if n != 1000 {
+		t.Errorf("%d tries of a network of which each comes from another /64", n)
 	}
 }

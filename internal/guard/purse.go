@@ -90,7 +90,8 @@ func payments(budgets []budget, amount Money) []Payment {
 }
 
 func (e *Engine) refund(ctx context.Context, s State, r Receipt, amount Money, now time.Time) error {
-	return s.Refund(ctx, payments(e.budgets(r.ask()), amount), now)
+	back := append(payments(e.budgets(r.ask()), amount), payments(e.textRates(r.ask()), 1)...)
+	return s.Refund(ctx, back, now)
 }
 
 // earned is what a used code gives back.
@@ -100,6 +101,9 @@ func earned(price Money, back float64) Money {
 
 // pay takes the text's price from its budgets.
 func (v *view) pay(ctx context.Context, s State) error {
+	if err := v.checkRates(ctx, s); err != nil {
+		return err
+	}
 	budgets := v.budgets(v.ask)
 	if len(budgets) == 0 || v.ask.Price <= 0 {
 		return nil

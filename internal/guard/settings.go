@@ -18,6 +18,7 @@ type Settings struct {
 	Tests     []TestNumber
 	Prices    *PriceTable
 	Budgets   Budgets
+	Rates     Rates
 	StepUp    []string // ways to more proof, in the order in which they are offered
 	Tuning    Tuning
 }

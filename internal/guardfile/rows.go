@@ -3,6 +3,7 @@ package guardfile
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
@@ -59,6 +60,7 @@ func rows() []row[File] {
 			func(r *reader, p place, f *File) { r.fallback(p, f) }},
 	}
 	all = append(all, budgetRows()...)
+	all = append(all, rateRows()...)
 	all = append(all, row[File]{"step-up", "list, see below", "ways to more proof, in the order in which they are offered",
 		func(f File) string { return orNone(f.Settings.StepUp) },
 		func(r *reader, p place, f *File) { r.stepUp(p, f) }})
@@ -101,6 +103,37 @@ func budgetRows() []row[File] {
 	return append(all, row[File]{"budgets.earn-back", "part from 0% to 100%", "what a used code gives back beside its own price",
 		func(f File) string { return percent(f.Settings.Budgets.EarnBack) },
 		func(r *reader, p place, f *File) { f.Settings.Budgets.EarnBack = r.part(p, 0, 1) }})
+}
+
+func rateRows() []row[File] {
+	var all []row[File]
+	for _, of := range []struct {
+		name, what string
+		field      func(*guard.Rates) *guard.Rate
+	}{
+		{"pool-texts", "texts of a user pool whose codes are not used", func(r *guard.Rates) *guard.Rate { return &r.PoolTexts }},
+		{"client-texts", "texts of an app client whose codes are not used", func(r *guard.Rates) *guard.Rate { return &r.ClientTexts }},
+		{"pool-answers", "wrong answers to codes of a user pool", func(r *guard.Rates) *guard.Rate { return &r.PoolAnswers }},
+		{"client-answers", "wrong answers to codes of an app client", func(r *guard.Rates) *guard.Rate { return &r.ClientAnswers }},
+	} {
+		for _, span := range []struct {
+			key, help string
+			field     func(*guard.Rate) *int
+		}{
+			{"hour", "in an hour", func(r *guard.Rate) *int { return &r.Hour }},
+			{"day", "in a day", func(r *guard.Rate) *int { return &r.Day }},
+		} {
+			all = append(all, row[File]{"rates." + of.name + "." + span.key, "whole number", of.what + ", " + span.help,
+				func(f File) string {
+					if n := *span.field(of.field(&f.Settings.Rates)); n > 0 {
+						return strconv.Itoa(n)
+					}
+					return "no bound"
+				},
+				func(r *reader, p place, f *File) { *span.field(of.field(&f.Settings.Rates)) = r.Number(p, most) }})
+		}
+	}
+	return all
 }
 
 // spans are a budget's keys.

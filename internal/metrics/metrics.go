@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -161,7 +162,7 @@ func (m *Metrics) CallEnded(_ context.Context, r userpool.Report) {
 		m.queued.WithLabelValues(string(p)).Inc()
 	}
 	for _, g := range r.Guarded {
-		m.guarded.WithLabelValues(string(g.Rule), g.Verdict.String()).Inc()
+		m.guarded.WithLabelValues(ruleOf(g), g.Verdict.String()).Inc()
 	}
 	for _, a := range r.Answers {
 		m.answers.WithLabelValues(string(a.To), a.Result).Inc()
@@ -184,6 +185,14 @@ func (m *Metrics) CallEnded(_ context.Context, r userpool.Report) {
 		}
 		m.signIns.WithLabelValues(by).Inc()
 	}
+}
+
+// ruleOf is the rule of a decision, none where nothing was against it.
+func ruleOf(g userpool.Guarded) string {
+	if g.Rule == guard.RuleNone {
+		return "none"
+	}
+	return string(g.Rule)
 }
 
 // outcomes are what is known of a try, as a label.

@@ -48,6 +48,19 @@ func (c Caller) requester() string {
 	return p.String()
 }
 
+// network is the block around the address: the /24 of IPv4, the /48 of IPv6.
+func (c Caller) network() string {
+	a, bits := c.Address.Unmap().WithZone(""), 24
+	if a.Is6() {
+		bits = 48
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return a.String()
+	}
+	return p.String()
+}
+
 // backend is the requester of calls that speak for nobody's address.
 const backend = "backend"
 

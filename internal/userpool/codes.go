@@ -52,6 +52,7 @@ type codeRequest struct {
 	caller       Caller
 	device       string // known to have signed in as the subject; see guard.Ask
 	decoy        bool
+	invented     bool // the destination was made up, and nobody typed it
 	byAdmin      bool // an administrator asks for it by name, nobody through him
 	hideMask     bool // how the destination is shown, see veiled
 	evenMask     bool
@@ -80,6 +81,13 @@ func (r codeRequest) digits() int {
 		return exactOTPDigits
 	}
 	return codeDigits
+}
+
+// ofNobody is the request for nobody. What stands for a contact that nobody typed is
+// no number, and must not be told from one by where it leads.
+func (r codeRequest) ofNobody(u subject) codeRequest {
+	r.decoy, r.invented = true, r.to.Text() != u.contact.Text()
+	return r
 }
 
 // signsIn says whether the code is one to sign in with; the others verify.
@@ -311,6 +319,20 @@ func (s *Service) party(to Contact, requester string) guard.Party {
 	}
 }
 
+// trying is whom an answer, or what begins, counts against: as party, but what a
+// known device gets wrong is no stranger's, and an IPv6 address has a network.
+func (s *Service) trying(to Contact, requester string, c Caller) guard.Party {
+	p := s.party(to, requester)
+	switch {
+	case c.Backend:
+	case requester != c.requester():
+		p.Device = p.Address
+	case c.Address.Is6() && !c.Address.Is4In6():
+		p.Network = s.addressKey(c.network())
+	}
+	return p
+}
+
 // addressKey is what a requester's address goes by in counters and logs, "" for
 // one that is counted against nobody's.
 func (s *Service) addressKey(requester string) string {
@@ -382,7 +404,7 @@ func (s *Service) spendStart(ctx context.Context, tx Tx, c Caller, at time.Time)
 	if s.limitsOff || c.Backend || c.counted {
 		return nil
 	}
-	return guard.SpendStart(ctx, tx, guard.Party{Address: s.addressKey(c.requester())}, at)
+	return guard.SpendStart(ctx, tx, s.trying(Contact{}, c.requester(), c), at)
 }
 
 // returnStart gives back what spendStart counted, to the address that ends the
@@ -391,7 +413,7 @@ func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time
 	if s.limitsOff || c.Backend {
 		return nil
 	}
-	return guard.ReturnStart(ctx, tx, guard.Party{Address: s.addressKey(c.requester())}, at)
+	return guard.ReturnStart(ctx, tx, s.trying(Contact{}, c.requester(), c), at)
 }
 
 // countTry counts a try of the challenge's number, and of the known device or the
@@ -401,7 +423,7 @@ func (s *Service) countTry(ctx context.Context, tx Tx, ch Challenge, c Caller, a
 	if err != nil {
 		return guard.Party{}, err
 	}
-	p := s.party(ch.To, requester)
+	p := s.trying(ch.To, requester, c)
 	if s.limitsOff {
 		return p, nil
 	}
@@ -424,15 +446,18 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	if s.limitsOff {
 		return nil
 	}
-	if err := s.rightTry(ctx, tx, ch.PoolID, tried, at); err != nil {
+	if err := s.rightTry(ctx, tx, ch.PoolID, ch.ClientID, tried, at); err != nil {
 		return err
 	}
 	return s.credit(ctx, tx, ch.ID, at)
 }
 
 // rightTry tells the guard that the answer just counted was right.
-func (s *Service) rightTry(ctx context.Context, tx Tx, pool PoolID, p guard.Party, at time.Time) error {
+func (s *Service) rightTry(ctx context.Context, tx Tx, pool PoolID, client ClientID, p guard.Party, at time.Time) error {
 	if err := s.guard.Right(ctx, tx, string(pool), at); err != nil {
+		return fmt.Errorf("guard: %w", err)
+	}
+	if err := s.guard.ReturnAnswer(ctx, tx, string(pool), string(client), at); err != nil {
 		return fmt.Errorf("guard: %w", err)
 	}
 	return guard.RightTry(ctx, tx, p, at)

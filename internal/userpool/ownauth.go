@@ -239,10 +239,14 @@ func (s *Service) permitOwn(ctx context.Context, tx Tx, r round) error {
 	if err != nil {
 		return err
 	}
-	return s.permitText(ctx, tx, codeRequest{
+	want := codeRequest{
 		pool: r.start.pool, client: r.start.client, purpose: PurposeSignIn, to: to, user: r.subject.user,
-		caller: r.start.request.Caller, device: lane, decoy: !real, at: r.start.at,
-	}, s.ownParty(r), r.text)
+		caller: r.start.request.Caller, device: lane, at: r.start.at,
+	}
+	if !real {
+		want = want.ofNobody(r.subject)
+	}
+	return s.permitText(ctx, tx, want, s.ownParty(r), r.text)
 }
 
 // ownDevice is the known device of the round's user that asks, "" for none.
@@ -433,6 +437,7 @@ func (s *Service) countOwnTry(ctx context.Context, tx Tx, r round) error {
 		return err
 	}
 	p := s.ownParty(r)
+	p.Device = lane
 	if err := s.permitTry(ctx, tx, answering{r.start.pool.ID, r.start.client.ID, r.start.request.Caller, p, lane != "", r.start.at}); err != nil {
 		return err
 	}
@@ -493,7 +498,13 @@ func (s *Service) returnOwn(ctx context.Context, tx Tx, r round) error {
 	if last < 0 || r.history[last].Name != challenge.Custom || !r.history[last].Result {
 		return nil
 	}
-	if err := s.rightTry(ctx, tx, r.start.pool.ID, s.ownParty(r), r.start.at); err != nil || r.text == "" {
+	lane, err := s.ownDevice(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	p := s.ownParty(r)
+	p.Device = lane
+	if err := s.rightTry(ctx, tx, r.start.pool.ID, r.start.client.ID, p, r.start.at); err != nil || r.text == "" {
 		return err
 	}
 	return s.credit(ctx, tx, ChallengeID(r.text), r.start.at)

@@ -3,7 +3,6 @@ package userpool
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -88,7 +87,7 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	// tell one from the other. It costs nothing, since nothing is sent. Users are known
 	// too whose last sign-in is older than the log of numbers.
 	a.Known = known || r.decoy || r.byAdmin || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
-	if r.to.Number.IsZero() {
+	if r.to.Number.IsZero() || r.invented {
 		return a, nil
 	}
 	l := s.guard.Line(r.to.Number)
@@ -102,16 +101,8 @@ func (s *Service) sources(c Caller) (address, network guard.Key) {
 	if c.Backend || !c.Address.IsValid() {
 		return guard.Key{}, guard.Key{}
 	}
-	bits := 24
-	if c.Address.Unmap().Is6() {
-		bits = 48
-	}
-	around, err := c.Address.Unmap().WithZone("").Prefix(bits)
-	if err != nil {
-		around = netip.Prefix{} // impossible: the address has so many bits
-	}
 	return guard.HashKey(guard.CellAddress, s.stable(stableAddress, c.requester())), // as in party
-		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, around.String()))
+		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, c.network()))
 }
 
 // credit tells the guard that the code of the challenge was used.

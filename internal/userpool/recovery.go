@@ -224,7 +224,8 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 		want.decoy = err != nil // what was typed can be sent to, or it was told before
 	}
 	if where.why != nil {
-		want.to, want.subject, want.decoy = where.shown, decoySubject(u.id), true
+		want.to, want.subject = where.shown, decoySubject(u.id)
+		want = want.ofNobody(u)
 	}
 	_, err := s.textCode(ctx, tx, want)
 	return shown, err

@@ -266,6 +266,7 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 		want.decoy = true
 	}
 	if want.decoy {
+		want = want.ofNobody(u)
 		want.subject = decoySubject(u.id)
 	}
 	reg, ok := u.registration(requester)

@@ -379,6 +379,6 @@ func (s *Service) resendTo(ctx context.Context, tx Tx, want codeRequest, l login
 		return want, errNotUserClient
 	}
 	want.to, _ = s.destination(want.pool, u, want.caller.requester(), anyMedium)
-	want.subject, want.decoy = decoySubject(u.id), true
-	return want.veiled(want.client, u), nil
+	want.subject = decoySubject(u.id)
+	return want.ofNobody(u).veiled(want.client, u), nil
 }

@@ -164,6 +164,9 @@ func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) error {
 	if err != nil {
 		return err
 	}
+	if err := s.guard.SpendAnswer(ctx, tx, string(a.pool), string(a.client), a.at); err != nil {
+		return err
+	}
 	d, err := s.guard.Guess(ctx, tx, string(a.pool), a.trusted, way != "", a.at)
 	if err != nil {
 		return fmt.Errorf("guard: %w", err)
