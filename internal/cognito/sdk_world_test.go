@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/bellhop-auth/bellhop/internal/cognito"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/metrics"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
@@ -202,6 +203,7 @@ func (w *world) open(store *sqlstore.DB) *userpool.Service {
 	service, err := userpool.Open(w.ctx, userpool.Config{
 		Store: store, Ring: ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1", PublicURL: endpoint, Log: log,
 		Observers: []userpool.Observer{w.metrics}, Triggers: &w.functions,
+		Guard: guard.NewEngine(worldtest.Roomy()), // of a test about the wire
 	})
 	w.must(err)
 	w.metrics.Follow(service)

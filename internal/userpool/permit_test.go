@@ -19,6 +19,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
 
 // shipped are the guard's own settings.
@@ -281,7 +282,7 @@ func TestTestNumber_HasItsCodeAndIsSentNothing(t *testing.T) {
 // Wrong answers over all numbers of a pool are bounded, and an owner's device is not
 // held up by them.
 func TestGuard_Spray_IsBoundedByThePool(t *testing.T) {
-	settings := roomy()
+	settings := worldtest.Roomy()
 	settings.Tuning.Guesses = guard.Default().Tuning.Guesses
 	settings.Tuning.Guesses.PerDay, settings.Tuning.Guesses.Alarm = 60, 20
 	inWorld(t, options{guard: &settings}, func(w *world) {

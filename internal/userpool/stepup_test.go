@@ -45,7 +45,7 @@ func inWaryWorld(t *testing.T, j *judge, test func(w *world)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := roomy()
+	s := worldtest.Roomy()
 	price := s.Prices.Price(asha)
 	s.Budgets = guard.Budgets{Server: guard.Budget{Day: 1000 * price}}
 	s.Tuning.Soft = 0.0025 // two texts and a half

@@ -132,7 +132,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
-		w.encrypter, w.stepUp, w.aside, w.guard = o.encrypter, o.stepUp, o.aside, roomy()
+		w.encrypter, w.stepUp, w.aside, w.guard = o.encrypter, o.stepUp, o.aside, worldtest.Roomy()
 		if o.guard != nil {
 			w.guard = *o.guard
 		}
@@ -174,22 +174,6 @@ func (w *world) open(set *atomic.Int64) {
 	if w.s, err = userpool.Open(w.ctx, cfg); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// roomy are the shipped settings where nothing but the exact limits holds up the
-// few people of a test.
-func roomy() guard.Settings {
-	s := guard.Default()
-	windows := []*guard.Window{&s.Tuning.Address, &s.Tuning.Network, &s.Tuning.Country}
-	for i := range s.Tuning.Prefix {
-		windows = append(windows, &s.Tuning.Prefix[i])
-	}
-	for _, w := range windows {
-		w.AtLeast, w.AtMost, w.Cap = 1e6, 1e6, 1e6
-	}
-	s.Tuning.Alarm.At, s.Tuning.Ceiling.Slack = 1e6, 1000*guard.Dollar
-	s.Tuning.Guesses.PerDay, s.Tuning.Guesses.Alarm = 1e6, 1e6
-	return s
 }
 
 // start and stop are the background work's.
