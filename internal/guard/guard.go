@@ -213,7 +213,7 @@ func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, 
 
 // Proofs that are none, and demands for proof, of one address.
 var (
-	wrongProofs = Limit{10, time.Hour, exact}
+	wrongProofs = Limit{30, time.Hour, exact}
 	demands     = Limit{1 << 20, 10 * time.Minute, exact}
 )
 

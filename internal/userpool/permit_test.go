@@ -109,12 +109,12 @@ func TestGuard_ForgedProofs_CountAgainstTheirSender(t *testing.T) {
 		forged := map[string]string{"step-up": `{"demand":"AAAA","kind":"proof-of-work","answer":"1"}`}
 		var err error
 		n := 0
-		for ; n < 50; n++ {
+		for ; n < 80; n++ {
 			if _, err = w.trySignUp(telling(from(98), forged), neighbour(100+n), ""); fault.Is(err, fault.TooManyRequests) {
 				break
 			}
 		}
-		if n != 10 {
+		if n != 30 {
 			t.Errorf("%d forged proofs are looked at, then %v", n, err)
 		}
 		w.must(second(w.trySignUp(from(97), ravi, ""))) // somebody else is not held up
@@ -137,14 +137,14 @@ func TestGuard_ReplayedProof_CountsAgainstItsSender(t *testing.T) {
 		w.pass(31 * time.Second) // past the resend gap, within the demand's life
 		w.want(again(neighbour(90)), fault.StepUpRequired, "")
 		n := 1
-		for ; n < 50; n++ {
+		for ; n < 80; n++ {
 			w.settle()
 			w.pass(100 * time.Millisecond) // it is counted a moment later
 			if err = again(neighbour(100 + n)); fault.Is(err, fault.TooManyRequests) {
 				break
 			}
 		}
-		if n != 10 {
+		if n != 30 {
 			t.Errorf("%d proofs of others are looked at, then %v", n, err)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
 
 // judge judges captchas as it is told to.
