@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -150,10 +151,18 @@ func writeEvents(ctx context.Context, in invocation, o *guardSimulateOptions) er
 	}
 	options, scenario := o.options(), o.scenarios[0]
 	options.Seed = o.first
+	begins := math.Inf(1)
+	for e := range scenario.Stream(options).All() {
+		begins = e.T
+		break
+	}
 	return toFile(o.events, in.stdout, func(w io.Writer) error {
 		var line []byte
-		for _, s := range []*traffic.Stream{scenario.History(options), scenario.Stream(options)} {
+		for i, s := range []*traffic.Stream{scenario.History(options), scenario.Stream(options)} {
 			for e := range s.All() {
+				if i == 0 && e.T >= begins {
+					break // who asks again once the scenario has begun; a trace is sorted
+				}
 				line = e.AppendJSON(line[:0])
 				if _, err := w.Write(line); err != nil {
 					return err

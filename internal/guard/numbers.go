@@ -29,17 +29,22 @@ var (
 )
 
 // numberLimits are the exact limits of texts to one number, and what their counters'
-// keys end with.
-func numberLimits(p Party, device string) ([]numberLimit, string) {
-	if device == "" {
-		return textsOfNumber, p.Number
+// keys end with. One that has signed in before is spared the first of them: whose
+// texts do not arrive may ask for some more at once, and the hour's bound keeps
+// others from making a nuisance of it.
+func numberLimits(p Party, device string, known bool) ([]numberLimit, string) {
+	switch {
+	case device != "":
+		return textsOfDevice, p.Number + "/" + device
+	case known:
+		return textsOfNumber[1:], p.Number
 	}
-	return textsOfDevice, p.Number + "/" + device
+	return textsOfNumber, p.Number
 }
 
 // spendNumber counts the text against its number, or its device with that number.
 func (v *view) spendNumber(ctx context.Context, s State) error {
-	limits, whose := numberLimits(v.ask.Party, v.ask.Device)
+	limits, whose := numberLimits(v.ask.Party, v.ask.Device, v.ask.Known)
 	for _, l := range limits {
 		spent, err := s.Spend(ctx, l.key+whose, l.Limit, v.now)
 		if err != nil {
@@ -55,7 +60,7 @@ func (v *view) spendNumber(ctx context.Context, s State) error {
 
 // lookAtNumber decides as spendNumber does, and counts nothing.
 func (v *view) lookAtNumber(ctx context.Context, s State) error {
-	limits, whose := numberLimits(v.ask.Party, v.ask.Device)
+	limits, whose := numberLimits(v.ask.Party, v.ask.Device, v.ask.Known)
 	for _, l := range limits {
 		n, err := s.Count(ctx, l.key+whose, v.now)
 		if err != nil {
@@ -74,8 +79,8 @@ func (v *view) checkNumber(l numberLimit, count int, ok bool, reset time.Time) {
 }
 
 // returnNumber gives the text back: its code was used, or it surely was not sent.
-func returnNumber(ctx context.Context, c Counters, p Party, device string, now time.Time) error {
-	limits, whose := numberLimits(p, device)
+func returnNumber(ctx context.Context, c Counters, r Receipt, now time.Time) error {
+	limits, whose := numberLimits(r.Party, r.Device, r.Known)
 	for _, l := range limits {
 		if err := c.GiveBack(ctx, l.key+whose, l.Limit, now); err != nil {
 			return err

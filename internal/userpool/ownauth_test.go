@@ -467,7 +467,7 @@ func TestOwnAuth_Limits_HoldForFunctionsToo(t *testing.T) {
 			w.must(err)
 			w.tokens(r)
 		}
-		for range 3 {
+		for range 5 {
 			w.custom(home, asha)
 		}
 		f.forget()
