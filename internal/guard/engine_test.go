@@ -188,6 +188,24 @@ func TestDecide_OneNumber_ItsTextsAndThoseOfItsDevice(t *testing.T) {
 	}
 }
 
+func TestDecide_OneNumberFromEverywhere_TenMinutesHourAndDay(t *testing.T) {
+	for _, c := range []struct {
+		length time.Duration
+		want   int
+	}{{10 * time.Minute, 3}, {time.Hour, 5}, {24 * time.Hour, 10}} {
+		d := newDesk(t, tried())
+		a, sent := d.ask(0, silent), 0
+		for ; d.now.Before(start.Add(c.length)); d.now = d.now.Add(10 * time.Second) {
+			if d.decide(a).Verdict == guard.Send {
+				sent++
+			}
+		}
+		if sent != c.want {
+			t.Errorf("%d texts in %s, want %d", sent, c.length, c.want)
+		}
+	}
+}
+
 func TestDecide_OneAddress_NoMoreThanItEarns(t *testing.T) {
 	d := newDesk(t, tried())
 	d.busy(900)

@@ -169,6 +169,10 @@ func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 	return nil
 }
 
+// earnedBack is how many tries a right one gives its address back: its own, and one
+// of those who mistyped. So an address of which half are right is not limited.
+const earnedBack = 2
+
 // RightTry tells the counters that the answer just counted was right: it is
 // given back and the row of failures ends. The windows keep the wrong ones.
 func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
@@ -178,13 +182,17 @@ func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
 		}
 	}
 	for _, l := range p.perAddress(addressTries) {
-		if err := c.GiveBack(ctx, p.address("tries", l), l, now); err != nil {
-			return err
+		for range earnedBack {
+			if err := c.GiveBack(ctx, p.address("tries", l), l, now); err != nil {
+				return err
+			}
 		}
 	}
 	for _, l := range p.perNetwork(networkTries) {
-		if err := c.GiveBack(ctx, p.network("tries", l), l, now); err != nil {
-			return err
+		for range earnedBack {
+			if err := c.GiveBack(ctx, p.network("tries", l), l, now); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.Clear(ctx, p.number("row", consecutive)); err != nil {

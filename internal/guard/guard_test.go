@@ -42,6 +42,32 @@ func allowedOver(m *state.State, spend func(context.Context, guard.Counters, gua
 
 func everywhere(i int) string { return string(rune('a' + i%500)) }
 
+// At a carrier's address people who are right make room for those who mistype.
+func TestSpendTry_OfAnAddress_IsEarned(t *testing.T) {
+	m := state.New(state.Config{})
+	somebody := func(i int) guard.Party { return guard.Party{Number: string(rune(i)), Address: "a"} }
+	for i := range 2000 {
+		if err := trySpend(m, guard.SpendTry, somebody(i), start); err != nil {
+			t.Fatalf("try %d of which every second is right: %v", i, err)
+		}
+		if i%2 == 1 {
+			if err := guard.RightTry(context.Background(), m, somebody(i), start); err != nil {
+				t.Fatal(err)
+			}
+			m.Keep()
+		}
+	}
+	passed := 0
+	for i := range 500 {
+		if trySpend(m, guard.SpendTry, somebody(5000+i), start) == nil {
+			passed++
+		}
+	}
+	if passed != 200 {
+		t.Errorf("%d tries of which none is right", passed)
+	}
+}
+
 func TestSpendTry_OneNumberFromEverywhere_HourDayAndMonth(t *testing.T) {
 	for _, c := range []struct {
 		length time.Duration
