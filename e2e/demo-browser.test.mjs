@@ -326,6 +326,32 @@ async function refuse(page, name) {
   });
 }
 
+test('a visitor whom the guard asks for more proof is let in by himself', limit, async () => {
+  const config = await (await fetch(`${demo.address}/demo/config.json`)).json();
+  const ask = async (number) => {
+    const answer = await fetch(config.endpoint, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'AWSCognitoIdentityProviderService.SignUp' },
+      body: JSON.stringify({ ClientId: config.userPoolClientId, Username: number }),
+    });
+    return await answer.json();
+  };
+  let said = {};
+  for (let asked = 0; asked < 60 && said.__type === undefined; asked++) said = await ask(freshNumber().replaceAll(' ', ''));
+  assert.equal(said.__type, 'ForbiddenException', 'the address has no credit any more');
+
+  const visitor = await visit();
+  const number = freshNumber();
+  await visitor.number.fill(number);
+  await visitor.page.keyboard.press('Enter');
+  await visitor.code.waitFor();
+  const demands = opened.at(-1).complaints.splice(0).filter((complaint) => !/400/.test(complaint));
+  assert.deepEqual(demands, [], 'the demand itself is all that the browser notes');
+  await visitor.code.fill(await visitor.codeOf(number));
+  await visitor.page.keyboard.press('Enter');
+  await visitor.name.waitFor();
+});
+
 async function profileOf(visitor, term) {
   return await visitor.page.locator('dl div', { hasText: term }).locator('dd').textContent();
 }

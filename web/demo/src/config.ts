@@ -1,5 +1,7 @@
 import { Amplify } from 'aws-amplify';
 
+import { installStepUp } from '../../step-up';
+
 /** What the demo server says about the pool that it made for this page. */
 export interface DemoConfig {
   readonly region: string;
@@ -16,6 +18,7 @@ export async function loadConfig(): Promise<DemoConfig> {
 
 /** The whole of what an Amplify app needs in order to use Bellhop. */
 export function configureAmplify(config: DemoConfig): void {
+  installStepUp({ endpoint: config.endpoint }); // proof of work, where the guard wants it
   Amplify.configure({
     Auth: {
       Cognito: {

@@ -31,7 +31,7 @@ const sentences: Readonly<Record<string, string>> = {
   UserUnAuthenticatedException: 'This sign-in has ended. Please start again with your number.',
   ResourceNotFoundException: 'This page belongs to an earlier run of the demo. Please load it again.',
   SignInException: 'The code came too late for this sign-in. Please start again with your number.',
-  ForbiddenException: 'One more proof is wanted before a text is sent, which this demo cannot give. Try again later.',
+  ForbiddenException: 'Too many codes were asked for and not used. Try again later.',
   UserAlreadyAuthenticatedException: 'Somebody is signed in already, in another tab. Reload this page.',
   NetworkError: 'The server does not answer. See that it still runs, then try again.',
   InternalErrorException: 'The server failed. Its log says why. Please try again.',
