@@ -42,13 +42,19 @@ func (v *view) flow() float64 {
 // busy says that enough is known of the country to do without a window.
 func (v *view) busy() bool { return v.flow()*3*3600 >= v.settings.Tuning.Busy }
 
+// earnedFirsts is how many first credits a country's window can earn, where Cap is
+// not less.
+const earnedFirsts = 5
+
 // entryWindow is the window of a country of which little is known. What the
 // country uses in the stretch is its first credit.
 func (v *view) entryWindow() window {
 	t := v.settings.Tuning.Country
 	w := t.at(v.ask.Price, v.usual(), 0, v.faster())
+	// What is dear earns less: the cap is five first credits of the price.
+	earned := min(t.Cap, earnedFirsts*w.first)
 	w.first = max(w.first, v.flow()*t.Stretch.Seconds())
-	w.Cap, w.Stretch = max(w.first, t.Cap), 0
+	w.Cap, w.Stretch = max(w.first, earned), 0
 	w.PerHour = max(w.PerHour, w.first/8)
 	return w
 }
