@@ -61,6 +61,10 @@ type Route struct {
 	Digits  int    // how many digits Block has
 }
 
+// none says that the route is no number's: an e-mail goes there. It costs nothing, and
+// no country, prefix or price speaks of it.
+func (r Route) none() bool { return r.Digits == 0 }
+
 // RouteOf is the route of a number.
 func RouteOf(n phone.Number) Route { return RouteIn(n, n.MainRegion()) }
 
@@ -176,13 +180,9 @@ const (
 	RuleCeiling  Rule = "cost-per-user"  // what a verified user of the country costs
 	RuleRate     Rule = "rate"           // texts or answers of a pool or an app client
 	RuleBudget   Rule = "budget"         // unverified exposure in money
-	RuleStepUp   Rule = "step-up"        // forged or replayed proofs
 	RuleSpray    Rule = "guessing"       // wrong answers over the whole pool
 	RuleDown     Rule = "guard-down"     // the guard's own store does not answer
 	RuleNone     Rule = ""               // nothing was against it
-	RuleTestCase Rule = "test-number"    // a number with a fixed code: nothing is sent
-	RuleOutage   Rule = "carrier-outage" // the range does not convert for known numbers either
-	RuleWaiting  Rule = "resend-gap"     // too soon after the last text
 )
 
 // Level is one of the levels behind a decision: how much there was, and how much

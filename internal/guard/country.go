@@ -62,6 +62,9 @@ func (v *view) entryWindow() window {
 // checkCountry holds the ask against its country: a window where little is known
 // of it, a test of what came of its last texts, and what a user costs.
 func (v *view) checkCountry() {
+	if v.ask.Route.none() {
+		return
+	}
 	c, of, t := &v.cells[atCountry], v.ask.Route.Country, v.settings.Tuning
 	if !v.busy() {
 		w, entry := v.entryWindow(), &v.cells[atEntry]
@@ -93,7 +96,7 @@ func (v *view) checkCountry() {
 
 // creditEntry: known numbers' codes show that real people are in the country.
 func (v *view) creditEntry(r Receipt) {
-	if v.busy() {
+	if r.Route.none() || v.busy() {
 		return
 	}
 	c, w := &v.cells[atEntry], v.entryWindow()

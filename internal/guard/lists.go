@@ -35,7 +35,7 @@ func choices(c Choice[string]) map[string]bool {
 // checkLists asks what takes no memory: what the operator allows. The number of an
 // ask that is silent may be made up, and whether it is allowed tells nothing.
 func (v *view) checkLists() {
-	if !v.ask.Silent {
+	if !v.ask.Silent && !v.ask.Route.none() {
 		v.checkLine()
 	}
 	if !allowedSource(v.settings.Addresses, v.ask.Source) {

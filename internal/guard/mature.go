@@ -13,7 +13,9 @@ func (e *Engine) Mature(ctx context.Context, s State, outcomes []Outcome, now ti
 		return err
 	}
 	for _, o := range outcomes {
-		m.score(o)
+		if !o.Receipt.Route.none() { // nothing of an e-mail is learned about numbers
+			m.score(o)
+		}
 	}
 	return s.PutCells(ctx, m.keys[:m.own], m.cells[:m.own])
 }
@@ -32,6 +34,9 @@ func (e *Engine) ledger(ctx context.Context, s State, outcomes []Outcome, now ti
 	m := &ledger{Engine: e, at: moment(now), place: map[Key]int{}}
 	m.want(ServerKey())
 	for _, o := range outcomes {
+		if o.Receipt.Route.none() {
+			continue
+		}
 		m.want(CountryKey(o.Receipt.Route.Country))
 		if o.Receipt.trusted() {
 			m.want(o.Receipt.Route.carrier())

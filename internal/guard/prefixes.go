@@ -20,7 +20,7 @@ func (v *view) window(w Window) window {
 
 // checkPrefixes holds the text against the credit of its prefixes.
 func (v *view) checkPrefixes() {
-	if v.ask.Route.Digits == 0 {
+	if v.ask.Route.none() {
 		return
 	}
 	for i := atBlock; i <= atArea; i++ {
@@ -60,13 +60,13 @@ func (v *view) debit() {
 	if v.ask.trusted() {
 		return
 	}
-	if v.ask.Route.Digits != 0 {
+	if !v.ask.Route.none() {
 		for i := atBlock; i <= atArea; i++ {
 			v.debitWindow(v.prefixWindow(i), i)
 		}
 	}
 	v.debitSources()
-	if !v.busy() {
+	if !v.ask.Route.none() && !v.busy() {
 		v.debitWindow(v.entryWindow(), atEntry)
 	}
 }
@@ -87,7 +87,7 @@ func (v *view) debitWindow(w window, i int) {
 
 // credit gives a used code's worth to all that its text was taken from.
 func (v *view) credit(r Receipt) {
-	if r.Windows && r.Route.Digits != 0 {
+	if r.Windows && !r.Route.none() {
 		for i := atBlock; i <= atArea; i++ {
 			v.creditWindow(v.prefixWindow(i), i)
 		}
@@ -126,14 +126,14 @@ func (v *view) undo(r Receipt) {
 		c.Sends = max(0, c.Sends-1)
 		v.dirty[i] = true
 	}
-	if r.Route.Digits != 0 {
+	if !r.Route.none() {
 		for i := atBlock; i <= atArea; i++ {
 			back(v.prefixWindow(i), i)
 		}
 	}
 	back(v.addressWindow(), atAddress)
 	back(v.networkWindow(), atNetwork)
-	if !v.busy() {
+	if !r.Route.none() && !v.busy() {
 		back(v.entryWindow(), atEntry)
 	}
 }
