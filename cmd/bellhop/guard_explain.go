@@ -275,6 +275,5 @@ var changes = map[guard.Rule]string{
 	guard.RuleWindow:  "Codes that are used in the country give it room, as does time.",
 	guard.RuleCeiling: "What a verified user of the country costs must fall below the ceiling: codes that are used, or time, or a higher ceiling in the guard's settings.",
 	guard.RuleBudget:  "Codes that are used give the budget back; else its window must end, or the budget be raised in the guard's settings.",
-	guard.RuleStepUp:  "Proofs that were forged, replayed or wrong count against the address for an hour.",
 	guard.RuleSpray:   "Right answers make room again, as does time; a device that has signed in is not held up.",
 }

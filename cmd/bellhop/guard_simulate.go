@@ -72,7 +72,7 @@ func (o *guardSimulateOptions) setScenarios(v string) error {
 			if near != "" {
 				near = "; did you mean " + near + "?"
 			}
-			return fmt.Errorf("must be scenarios, not %q%s", name, near)
+			return fmt.Errorf("has %q, which is no scenario%s", name, near)
 		}
 		o.scenarios = append(o.scenarios, all[i])
 	}
