@@ -58,9 +58,7 @@ func openGuardTool(ctx context.Context, in invocation, cfg *config.Config) (*too
 // guardExplain says what the guard decides of a number, or decided in a request.
 func guardExplain(ctx context.Context, in invocation) error {
 	var o explainOptions
-	if len(in.args) > 0 && !strings.HasPrefix(in.args[0], "-") {
-		o.number, in.args = unspaced(in.args[0]), in.args[1:]
-	}
+	o.number = unspaced(numberArgument(&in))
 	cfg, err := loadTool(in, o.flags()...)
 	if err != nil {
 		return err

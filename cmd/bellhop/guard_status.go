@@ -44,6 +44,7 @@ type statusLine struct {
 	Budgets   []guard.Level  `json:"budgets"` // dollars
 	Standings []standingLine `json:"standings"`
 	Countries []countryLine  `json:"countries"`
+	Guesses   []guard.Level  `json:"wrong_answers"` // to codes, of each user pool
 }
 
 type standingLine struct {
@@ -64,7 +65,7 @@ type countryLine struct {
 }
 
 func statusOf(st userpool.GuardStatus) statusLine {
-	line := statusLine{At: utc(st.At), Budgets: levels(st.Budgets), Standings: []standingLine{}, Countries: []countryLine{}}
+	line := statusLine{At: utc(st.At), Budgets: levels(st.Budgets), Guesses: levels(st.Guesses), Standings: []standingLine{}, Countries: []countryLine{}}
 	for _, c := range st.Standings {
 		line.Standings = append(line.Standings, standingLine{
 			Kind: c.Key.Kind.String(), Of: c.Key.Of(), Standing: c.Cell.Standing.String(), Since: millis(c.Cell.Since),
@@ -85,6 +86,21 @@ func millis(ms int64) string {
 		return ""
 	}
 	return utc(time.UnixMilli(ms))
+}
+
+// printGuesses prints the wrong answers of the pools that had any.
+func printGuesses(w io.Writer, all []guard.Level) error {
+	var rows [][]string
+	for _, g := range all {
+		if g.Have > 0 {
+			rows = append(rows, []string{g.Of, fmt.Sprintf("%.0f", g.Have), fmt.Sprintf("%.0f", g.Limit)})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nWrong answers to codes, less those that right ones make room for")
+	return printTable(w, []string{"POOL", "WRONG", "LIMIT"}, rows)
 }
 
 // shownCountries is how many the table has; JSON has all.
@@ -111,6 +127,9 @@ func printStatus(w io.Writer, st userpool.GuardStatus) error {
 		if err := printTable(w, []string{"KIND", "OF", "STANDING", "SINCE", "NEXT PROBE"}, rows); err != nil {
 			return err
 		}
+	}
+	if err := printGuesses(w, line.Guesses); err != nil {
+		return err
 	}
 	if len(line.Countries) == 0 {
 		return nil

@@ -83,3 +83,17 @@ func TestGuardPrices(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", again, all)
 	}
 }
+
+// The number may stand before the settings and after them.
+func TestGuardExplain_TakesItsNumberAnywhere(t *testing.T) {
+	data := t.TempDir()
+	start(t, nil, "serve", "--listen", "127.0.0.1:0", "--data", data).endWell()
+	for _, args := range [][]string{
+		{"+14155550123", "--data", data}, {"--data", data, "+14155550123"}, {"--number", "+14155550123", "--data", data},
+	} {
+		code, stdout, stderr := once(t, nil, append([]string{"guard", "explain"}, args...)...)
+		if code != exitOK || !strings.Contains(stdout, "0123  US, ") {
+			t.Errorf("%s: %d %s%s", args, code, stdout, stderr)
+		}
+	}
+}

@@ -116,6 +116,10 @@ func dispatch(ctx context.Context, in invocation) error {
 	if in.args[0] == "help" || wantsHelp(in.args[0]) {
 		return help(in)
 	}
+	if len(in.args) == 2 && wantsHelp(in.args[1]) && len(group(in.args[0])) > 0 {
+		printCommands(in.stdout, group(in.args[0]))
+		return nil
+	}
 	cmd, rest, err := find(in.args)
 	if err != nil {
 		return err
@@ -144,19 +148,17 @@ func find(args []string) (command, []string, error) {
 // unknown words the refusal of words that name no command.
 func unknown(args []string) error {
 	typed, near := args[0], config.Nearest(args[0], names())
-	var group []string
-	for _, name := range names() {
-		if first, _, two := strings.Cut(name, " "); two && first == args[0] {
-			group = append(group, name)
-		}
-	}
-	if len(group) > 0 {
+	if own := group(args[0]); len(own) > 0 {
 		typed, near = strings.Join(args[:min(2, len(args))], " "), ""
+		of := make([]string, len(own))
+		for i, c := range own {
+			of[i] = c.name
+		}
 		if len(args) > 1 {
-			near = config.Nearest(typed, group)
+			near = config.Nearest(typed, of)
 		}
 		if near == "" {
-			near = strings.Join(group, ", ")
+			near = strings.Join(of, ", ")
 		}
 	}
 	if near == "" {
@@ -174,6 +176,10 @@ func names() []string {
 }
 
 func help(in invocation) error {
+	if len(in.args) == 2 && len(group(in.args[1])) > 0 {
+		printCommands(in.stdout, group(in.args[1]))
+		return nil
+	}
 	if len(in.args) > 1 {
 		cmd, _, err := find(in.args[1:])
 		if err != nil {
@@ -183,11 +189,25 @@ func help(in invocation) error {
 		return nil
 	}
 	fmt.Fprint(in.stdout, "Bellhop signs people in by a code that is texted to their phone,\nand speaks the Amazon Cognito API.\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(in.stdout, "  bellhop %-18s  %s\n", c.name, c.about)
-	}
-	fmt.Fprint(in.stdout, "\nbellhop help COMMAND lists the flags of a command.\n")
+	printCommands(in.stdout, commands())
 	return nil
+}
+
+// group are the commands of two words of which the first is given.
+func group(first string) (all []command) {
+	for _, c := range commands() {
+		if word, _, two := strings.Cut(c.name, " "); two && word == first {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func printCommands(w io.Writer, all []command) {
+	for _, c := range all {
+		fmt.Fprintf(w, "  bellhop %-18s  %s\n", c.name, c.about)
+	}
+	fmt.Fprint(w, "\nbellhop help COMMAND lists the flags of a command.\n")
 }
 
 func (c command) usage() string {

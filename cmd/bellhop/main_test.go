@@ -39,6 +39,8 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"pool create -h":        {"--id ID", "--client-id ID", "--behaviour MODE", "--json", "--data FOLDER"},
 		"help audit":            {"--name NAME", "--since TIME", "--json", "--data FOLDER"},
 		"help version":          {"bellhop version"},
+		"guard --help":          {"bellhop guard explain ", "bellhop guard status "},
+		"help keys":             {"bellhop keys list ", "bellhop keys rotate "},
 		"help pool create":      {"--id ID"},
 		"help keys rotate":      {"--pool ID", "--now", "--revoke-old", "--data FOLDER"},
 		"keys list --help":      {"--pool ID", "--json"},

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -78,6 +79,18 @@ func argument(in *invocation) string {
 	first := in.args[0]
 	in.args = in.args[1:]
 	return first
+}
+
+// numberArgument takes a phone number out of the words after the command, wherever
+// it is: nothing else begins with a plus sign. Without one it is argument.
+func numberArgument(in *invocation) string {
+	for i, word := range in.args {
+		if strings.HasPrefix(word, "+") && (i == 0 || in.args[i-1] != "--number" && in.args[i-1] != "-number") {
+			in.args = slices.Delete(slices.Clone(in.args), i, i+1)
+			return word
+		}
+	}
+	return argument(in)
 }
 
 func textFlag(name, arg, help string, field *string) config.Flag {

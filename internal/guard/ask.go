@@ -167,22 +167,22 @@ type Rule string
 
 // The rules, in the order in which they are asked.
 const (
-	RuleCountry  Rule = "country"        // the country is not allowed
-	RulePrefix   Rule = "prefix"         // the prefix is denied
-	RuleType     Rule = "number-type"    // the sort of line is not texted
-	RuleSource   Rule = "address"        // the address is denied
-	RuleNumber   Rule = "number-limit"   // the number's texts, or the device's
-	RuleAddress  Rule = "address-limit"  // the address has not earned so many
-	RuleNetwork  Rule = "network-limit"  // nor its network
-	RuleBlock    Rule = "prefix-window"  // a prefix does not convert
-	RuleAlarm    Rule = "country-alarm"  // a country converts less than it did
-	RuleWindow   Rule = "country-window" // a country without a history
-	RuleCeiling  Rule = "cost-per-user"  // what a verified user of the country costs
-	RuleRate     Rule = "rate"           // texts or answers of a pool or an app client
-	RuleBudget   Rule = "budget"         // unverified exposure in money
-	RuleSpray    Rule = "guessing"       // wrong answers over the whole pool
-	RuleDown     Rule = "guard-down"     // the guard's own store does not answer
-	RuleNone     Rule = ""               // nothing was against it
+	RuleCountry Rule = "country"        // the country is not allowed
+	RulePrefix  Rule = "prefix"         // the prefix is denied
+	RuleType    Rule = "number-type"    // the sort of line is not texted
+	RuleSource  Rule = "address"        // the address is denied
+	RuleNumber  Rule = "number-limit"   // the number's texts, or the device's
+	RuleAddress Rule = "address-limit"  // the address has not earned so many
+	RuleNetwork Rule = "network-limit"  // nor its network
+	RuleBlock   Rule = "prefix-window"  // a prefix does not convert
+	RuleAlarm   Rule = "country-alarm"  // a country converts less than it did
+	RuleWindow  Rule = "country-window" // a country without a history
+	RuleCeiling Rule = "cost-per-user"  // what a verified user of the country costs
+	RuleRate    Rule = "rate"           // texts or answers of a pool or an app client
+	RuleBudget  Rule = "budget"         // unverified exposure in money
+	RuleSpray   Rule = "guessing"       // wrong answers over the whole pool
+	RuleDown    Rule = "guard-down"     // the guard's own store does not answer
+	RuleNone    Rule = ""               // nothing was against it
 )
 
 // Level is one of the levels behind a decision: how much there was, and how much
