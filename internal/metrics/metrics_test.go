@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -37,13 +38,14 @@ func (q *queues) Backlog(context.Context) (userpool.Backlog, error) {
 // everything is a registry in which every metric has a sample.
 func everything() *Metrics {
 	m := New(Build{Version: "v1.2.3", Revision: "abc", Go: "go1"})
-	m.Follow(&queues{})
+	m.Follow(&queues{seen: userpool.Backlog{Restricted: map[string]int{"closed": 1}}})
 	m.FollowClock(clock.New(clock.Config{}))
 	ctx := context.Background()
 	m.Answered(m.Arrived(ctx, nil, false), &web.Event{Operation: "SignUp", Status: http.StatusOK})
 	m.CallEnded(ctx, userpool.Report{
 		Operation: "InitiateAuth", Outcome: userpool.OutcomeSuccess, Flow: "USER_AUTH", SignedIn: true,
 		Queued: []userpool.Purpose{userpool.PurposeOTP}, Answers: []userpool.Answer{{To: userpool.PurposeOTP, Result: userpool.AnswerRight}},
+		Guarded: []userpool.Guarded{{Verdict: guard.Send}},
 	})
 	h := userpool.Handover{Medium: "SMS", Purpose: userpool.PurposeOTP}
 	_, end := m.Sending(ctx, h)
