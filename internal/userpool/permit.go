@@ -52,7 +52,9 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 		decided(ctx, e)
 		return s.refusal(ctx, tx, d, r, a.Party)
 	}
-	e.Challenge = challenge
+	// What was never sent has no outcome: scored, it would pass for a text that did not
+	// arrive, and whoever tries names would make silences and outages.
+	e.Challenge, e.Matured = challenge, a.Silent
 	if call := entryOf(ctx); call != nil && !a.Silent {
 		call.done.guarded = append(call.done.guarded, Guarded{d.Verdict, d.Rule})
 	}

@@ -355,3 +355,38 @@ func fixedCode(t *testing.T, digits string) otp.Code {
 	}
 	return code
 }
+
+// An invitation is a text as well.
+func TestTestNumber_IsNotInvitedByText(t *testing.T) {
+	const number = "+14155550123"
+	settings := shipped()
+	settings.Tests = []guard.TestNumber{{Number: phone.FromCanonical(number), Code: fixedCode(t, "314159"), Until: time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC)}}
+	inWorld(t, options{guard: settings}, func(w *world) {
+		for _, name := range []string{number, asha} {
+			w.must(second(w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: name, TemporaryPassword: "Temp-Pass-12"})))
+		}
+		w.settle()
+		if test, other := w.texts(number), w.texts(asha); test != 0 || other != 1 {
+			t.Errorf("%d texts to a test number that is invited, %d to another", test, other)
+		}
+	})
+}
+
+// Codes that are sent to nobody are used by nobody, which says nothing of the server
+// or of a carrier: else whoever tries names would have the guard think that no text
+// arrives, and be held less to account.
+func TestGuard_NamesWithoutAUser_AreNoTextsThatDoNotArrive(t *testing.T) {
+	settings := shipped()
+	settings.Tuning.Feedback.All, settings.Tuning.Feedback.Known = 5, 5
+	inWorld(t, options{guard: settings}, func(w *world) {
+		for i := range 12 {
+			w.must(second(w.initiate(from(i), "CUSTOM_AUTH", "", "USERNAME", neighbour(i))))
+		}
+		w.pass(3 * time.Minute)
+		st, err := w.s.GuardStatus(w.ctx)
+		w.must(err)
+		if len(st.Standings) > 0 {
+			t.Errorf("after sign-ins of nobody: %+v", st.Standings)
+		}
+	})
+}
