@@ -273,5 +273,6 @@ var changes = map[guard.Rule]string{
 	guard.RuleWindow:  "Codes that are used in the country give it room, as does time.",
 	guard.RuleCeiling: "What a verified user of the country costs must fall below the ceiling: codes that are used, or time, or a higher ceiling in the guard's settings.",
 	guard.RuleBudget:  "Codes that are used give the budget back; else its window must end, or the budget be raised in the guard's settings.",
+	guard.RuleStepUp:  "The proof that was sent is none: used before, of another number, or the text has not come in. What meets the new demand is taken.",
 	guard.RuleSpray:   "Right answers make room again, as does time; a device that has signed in is not held up.",
 }

@@ -180,6 +180,7 @@ const (
 	RuleCeiling Rule = "cost-per-user"  // what a verified user of the country costs
 	RuleRate    Rule = "rate"           // texts or answers of a pool or an app client
 	RuleBudget  Rule = "budget"         // unverified exposure in money
+	RuleStepUp  Rule = "step-up"        // the proof was none: replayed, of another number, or not there yet
 	RuleSpray   Rule = "guessing"       // wrong answers over the whole pool
 	RuleDown    Rule = "guard-down"     // the guard's own store does not answer
 	RuleNone    Rule = ""               // nothing was against it

@@ -238,6 +238,9 @@ func (d *Desk) keepJudged(sum [32]byte, expires, now time.Time) {
 	}
 }
 
+// IsOf says whether the demand was made of the number of who.
+func (p Proof) IsOf(who Who) bool { return p.demand.fitsNumber(who) == nil }
+
 // Use takes the proof for who, once: a second Use of the same demand, by whatever
 // kind, is ErrReplayed. Nothing is kept if the transaction is rolled back.
 func (p Proof) Use(ctx context.Context, m Memory, who Who, now time.Time) error {

@@ -27,7 +27,9 @@ type Caller struct {
 	// without their "bellhop:". No function of a pool is given any of it.
 	Told map[string]string
 
+	client  ClientID      // of the request, if that may carry a proof; "" for those that cannot
 	proof   *stepup.Proof // more proof that the request carries; nil for none
+	proved  string        // the way of the proof that this transaction has taken, "" for none
 	counted bool          // the start of what is asked for has been counted
 }
 

@@ -175,15 +175,16 @@ func (s *Service) made(ctx context.Context, tx Tx, k *change) ([]Delivery, error
 		return nil, err
 	}
 	sent := make([]Delivery, 0, len(k.codes))
-	for _, to := range k.codes {
+	caller, way := k.wording.caller, ""
+	for _, to := range provesFirst(s, caller, k.client, k.codes, func(c Contact) Contact { return c }) {
 		d, err := s.sendVerification(ctx, tx, codeRequest{
-			pool: k.pool, client: k.client, subject: string(u.ID), to: to, caller: k.wording.caller, at: k.at,
+			pool: k.pool, client: k.client, subject: string(u.ID), to: to, caller: caller, at: k.at, way: &way,
 			wording: k.wording, source: trigger.CustomMessageUpdateUserAttribute, user: u, byAdmin: k.byAdmin,
 		})
 		if err != nil {
 			return nil, err
 		}
-		sent = append(sent, d)
+		sent, caller.proved = append(sent, d), way
 	}
 	return sent, nil
 }

@@ -56,6 +56,7 @@ type codeRequest struct {
 	byAdmin      bool // an administrator asks for it by name, nobody through him
 	hideMask     bool // how the destination is shown, see veiled
 	evenMask     bool
+	way          *string // where the way of the proof that was taken is left, nil for nowhere
 	at           time.Time
 
 	// Of a message that the pool's CustomMessage function may word: the words, what
@@ -383,7 +384,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
-	party, err := s.countTry(ctx, tx, ch, c, at)
+	party, _, err := s.countTry(ctx, tx, ch, c, at)
 	if err != nil {
 		return Challenge{}, dead, err
 	}
@@ -417,20 +418,21 @@ func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time
 }
 
 // countTry counts a try of the challenge's number, and of the known device or the
-// address that makes it, and says against whom.
-func (s *Service) countTry(ctx context.Context, tx Tx, ch Challenge, c Caller, at time.Time) (guard.Party, error) {
+// address that makes it, and says against whom, and the way of the proof that was taken.
+func (s *Service) countTry(ctx context.Context, tx Tx, ch Challenge, c Caller, at time.Time) (guard.Party, string, error) {
 	requester, err := s.requesterOf(ctx, tx, ch.PoolID, UserID(ch.Subject), c, at)
 	if err != nil {
-		return guard.Party{}, err
+		return guard.Party{}, "", err
 	}
 	p := s.trying(ch.To, requester, c)
 	if s.limitsOff {
-		return p, nil
+		return p, "", nil
 	}
-	if err := s.permitTry(ctx, tx, answering{ch.PoolID, ch.ClientID, c, p, requester != c.requester(), at}); err != nil {
-		return p, err
+	way, err := s.permitTry(ctx, tx, answering{ch.PoolID, ch.ClientID, c, p, requester != c.requester(), at})
+	if err != nil {
+		return p, "", err
 	}
-	return p, guard.SpendTry(ctx, tx, p, at)
+	return p, way, guard.SpendTry(ctx, tx, p, at)
 }
 
 // settle ends a challenge whose code was given: it is used up, its texts and

@@ -24,6 +24,10 @@ type codeMatch struct {
 func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer string, c Caller, at time.Time) (codeMatch, error) {
 	result := codeMatch{verdict: dead}
 	counted := map[string]guard.Party{}
+	if len(live) > 0 {
+		of := Client{ID: c.client, PoolID: live[0].PoolID}
+		live = provesFirst(s, c, of, live, func(ch Challenge) Contact { return ch.To })
+	}
 	for _, ch := range live {
 		claimed, ok, err := tx.ClaimAttempt(ctx, ch.ID, at)
 		if err != nil {
@@ -34,7 +38,7 @@ func (s *Service) match(ctx context.Context, tx Tx, live []Challenge, answer str
 		}
 		party, before := counted[claimed.To.Text()]
 		if !before {
-			if party, err = s.countTry(ctx, tx, claimed, c, at); err != nil {
+			if party, c.proved, err = s.countTry(ctx, tx, claimed, c, at); err != nil {
 				return result, err
 			}
 			counted[claimed.To.Text()] = party

@@ -438,7 +438,7 @@ func (s *Service) countOwnTry(ctx context.Context, tx Tx, r round) error {
 	}
 	p := s.ownParty(r)
 	p.Device = lane
-	if err := s.permitTry(ctx, tx, answering{r.start.pool.ID, r.start.client.ID, r.start.request.Caller, p, lane != "", r.start.at}); err != nil {
+	if _, err := s.permitTry(ctx, tx, answering{r.start.pool.ID, r.start.client.ID, r.start.request.Caller, p, lane != "", r.start.at}); err != nil {
 		return err
 	}
 	return guard.SpendTry(ctx, tx, p, r.start.at)

@@ -34,19 +34,22 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 	if err != nil {
 		return err
 	}
+	e := guard.Entry{ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Ask: a}
 	p, err := s.stepped(ctx, tx, r.caller, r.client, a.Party, r.at)
 	if err != nil {
+		s.noProof(ctx, e, err)
 		return err
 	}
-	a.Stepped = p != ""
+	if r.way != nil {
+		*r.way = p
+	}
+	a.Stepped = p != "" || r.byAdmin // who could not give a proof
 	d, err := s.guard.Decide(ctx, tx, a, r.at)
 	if err != nil {
 		return fmt.Errorf("guard: %w", err)
 	}
-	e := guard.Entry{
-		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Ask: a, StepUp: p,
-		Verdict: d.Verdict, Rule: d.Rule, Of: d.Of, Until: d.Until, Levels: d.Levels, Receipt: d.Receipt,
-	}
+	e.Ask, e.StepUp, e.Receipt = a, p, d.Receipt
+	e.Verdict, e.Rule, e.Of, e.Until, e.Levels = d.Verdict, d.Rule, d.Of, d.Until, d.Levels
 	e = s.inCall(ctx, e)
 	if d.Verdict != guard.Send {
 		decided(ctx, e)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ func whose(c Caller, client Client, p guard.Party) stepup.Who {
 // proof leaves the request as one without, and counts against its sender; one who
 // has sent too many of those is refused.
 func (s *Service) proven(ctx context.Context, c *Caller, client Client, at time.Time) error {
+	c.client = client.ID
 	raw := c.Told[toldStepUp]
 	if raw == "" || s.limitsOff {
 		return nil
@@ -112,11 +114,30 @@ func (s *Service) provenBearer(ctx context.Context, c *Caller, accessToken strin
 	return s.proven(ctx, c, b.client, at)
 }
 
+// provesFirst puts those first of whom the caller's proof is, if it is of any: a
+// request about several contacts is proved by one of them.
+func provesFirst[T any](s *Service, c Caller, client Client, all []T, to func(T) Contact) []T {
+	if c.proof == nil || len(all) < 2 {
+		return all
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b T) int {
+		fits := func(one T) int {
+			if c.proof.IsOf(whose(c, client, s.party(to(one), ""))) {
+				return 0
+			}
+			return 1
+		}
+		return fits(a) - fits(b)
+	})
+	return all
+}
+
 // stepped takes the caller's proof for the number, and says by which way it was
 // proved; "" for none. What it takes is taken once, if the transaction stands.
 func (s *Service) stepped(ctx context.Context, tx Tx, c Caller, client Client, p guard.Party, at time.Time) (string, error) {
-	if c.proof == nil {
-		return "", nil
+	if c.proof == nil || c.proved != "" {
+		return c.proved, nil
 	}
 	err := c.proof.Use(ctx, tx, whose(c, client, p), at)
 	switch {
@@ -158,34 +179,46 @@ type answering struct {
 const purposeAnswer = "answer"
 
 // permitTry asks the guard before an answer is compared.
-func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) error {
-	of := Client{ID: a.client, PoolID: a.pool}
-	way, err := s.stepped(ctx, tx, a.caller, of, a.party, a.at)
+func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) (way string, err error) {
+	of := Client{ID: a.caller.client, PoolID: a.pool} // who answers may use another than who asked
+	e := guard.Entry{
+		ID: newDecisionID(s, a.at), At: a.at, Purpose: purposeAnswer,
+		Ask: guard.Ask{Party: a.party, Pool: string(a.pool), Client: string(a.client)},
+	}
+	way, err = s.stepped(ctx, tx, a.caller, of, a.party, a.at)
 	if err != nil {
-		return err
+		s.noProof(ctx, e, err)
+		return "", err
 	}
 	if err := s.guard.SpendAnswer(ctx, tx, string(a.pool), string(a.client), a.at); err != nil {
-		return err
+		return "", err
 	}
-	d, err := s.guard.Guess(ctx, tx, string(a.pool), a.trusted, way != "", a.at)
+	// Where no proof can be given none is asked for, or strangers would keep everybody
+	// from signing in: the day's bound is what holds then.
+	proved := way != "" || a.caller.client == "" || !s.stepUp.Offers()
+	d, err := s.guard.Guess(ctx, tx, string(a.pool), a.trusted, proved, a.at)
 	if err != nil {
-		return fmt.Errorf("guard: %w", err)
+		return "", fmt.Errorf("guard: %w", err)
 	}
 	if d.Verdict == guard.Send {
-		return nil
+		return way, nil
 	}
-	e := guard.Entry{
-		ID: newDecisionID(s, a.at), At: a.at, Purpose: purposeAnswer, StepUp: way,
-		Ask:     guard.Ask{Party: a.party, Pool: string(a.pool), Client: string(a.client)},
-		Verdict: d.Verdict, Rule: d.Rule, Of: d.Of, Until: d.Until, Levels: d.Levels,
-	}
+	e.StepUp, e.Verdict, e.Rule, e.Of, e.Until, e.Levels = way, d.Verdict, d.Rule, d.Of, d.Until, d.Levels
 	decided(ctx, s.inCall(ctx, e))
 	switch d.Verdict {
 	case guard.StepUp:
-		return s.demand(ctx, tx, a.caller, of, a.party, a.at)
+		return "", s.demand(ctx, tx, a.caller, of, a.party, a.at)
 	}
 	if d.Fault == nil {
-		return errors.New("guard: a refusal without a fault")
+		return "", errors.New("guard: a refusal without a fault")
 	}
-	return d.Fault
+	return "", d.Fault
+}
+
+// noProof leaves to the decision log that a request was refused for its proof.
+func (s *Service) noProof(ctx context.Context, e guard.Entry, err error) {
+	if fault.Is(err, fault.StepUpRequired) || fault.Is(err, fault.TooManyRequests) {
+		e.Verdict, e.Rule = guard.StepUp, guard.RuleStepUp
+		decided(ctx, s.inCall(ctx, e))
+	}
 }

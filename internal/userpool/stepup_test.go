@@ -50,7 +50,8 @@ func inWaryWorld(t *testing.T, j *judge, test func(w *world)) {
 	price := s.Prices.Price(asha)
 	s.Budgets = guard.Budgets{Server: guard.Budget{Day: 1000 * price}}
 	s.Tuning.Soft = 0.0025 // two texts and a half
-	o := options{guard: &s, aside: j.stand, stepUp: &userpool.StepUp{
+	bothCodes := func(s *userpool.PoolSettings) { s.AutoVerified = []string{"phone_number", "email"} }
+	o := options{guard: &s, design: bothCodes, aside: j.stand, stepUp: &userpool.StepUp{
 		Settings: stepup.Settings{
 			Ways: []stepup.Kind{stepup.TextUs, stepup.Turnstile, stepup.Work}, Work: stepup.Bounds{Least: 6, Most: 8}, Number: inbound,
 			Captchas: map[stepup.Kind]stepup.Captcha{stepup.Turnstile: {SiteKey: "site", Secret: "secret"}},
