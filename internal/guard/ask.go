@@ -223,6 +223,7 @@ type Receipt struct {
 	Windows bool // the prefix windows were debited
 	Earned  bool // codes of its address were used as usual
 	SentAt  time.Time
+	Matured bool // its outcome was scored before its code was used
 }
 
 // Outcome is what became of a text once it is old enough to tell.

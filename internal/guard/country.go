@@ -73,7 +73,7 @@ func (v *view) checkCountry() {
 		v.checkWindow(w, entry, RuleWindow, of)
 	}
 	v.level(RuleAlarm, of, float64(c.Score), t.Alarm.At)
-	cheap, stepped := t.Ceiling.left(c, v.at)
+	cheap, stepped := t.Ceiling.left(c, v.ask.Price, v.at)
 	left := cheap
 	if v.ask.Stepped {
 		left = stepped
@@ -86,7 +86,7 @@ func (v *view) checkCountry() {
 		v.object(objection{verdict: StepUp, rule: RuleAlarm, of: of})
 	}
 	if left < 0 && !v.earned {
-		o := objection{verdict: StepUp, rule: RuleCeiling, of: of, until: v.now.Add(t.Ceiling.wait(left))}
+		o := objection{verdict: StepUp, rule: RuleCeiling, of: of, until: v.now.Add(t.Ceiling.wait(v.ask.Price, left))}
 		if stepped < 0 {
 			o.verdict = Refuse
 		}

@@ -71,6 +71,9 @@ func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) err
 		return err
 	}
 	v.credit(r)
+	if r.Matured {
+		v.late(r)
+	}
 	return v.store(ctx, s)
 }
 

@@ -139,7 +139,8 @@ func TestDecide_WhatIsNotAllowed_IsRefusedForEverybody(t *testing.T) {
 		"prefix":          {func(s *guard.Settings) { s.Prefixes.Deny = []string{"+62812"} }, nil, guard.RulePrefix},
 		"longest match":   {func(s *guard.Settings) { s.Prefixes.Allow, s.Prefixes.Deny = []string{"+62812"}, []string{"+62"} }, nil, guard.RuleNone},
 		"the deeper deny": {func(s *guard.Settings) { s.Prefixes.Allow, s.Prefixes.Deny = []string{"+62"}, []string{"+628120"} }, nil, guard.RulePrefix},
-		"type":            {nil, func(a *guard.Ask) { a.Kind = phone.PremiumRate }, guard.RuleType},
+		"type":            {nil, func(a *guard.Ask) { a.Kind, a.Known = phone.PremiumRate, false }, guard.RuleType},
+		"type, known":     {nil, func(a *guard.Ask) { a.Kind = phone.PremiumRate }, guard.RuleNone}, // it gets texts
 		"an unknown type": {nil, func(a *guard.Ask) { a.Kind = phone.Unknown }, guard.RuleNone},
 		"address":         {func(s *guard.Settings) { s.Addresses.Deny = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }, nil, guard.RuleSource},
 		"address within": {func(s *guard.Settings) {
@@ -431,6 +432,24 @@ func TestDecide_Budgets_SoftThenFull_StrangersAndKnownApart(t *testing.T) {
 	d.state.Keep()
 	if sent, _ := take(100, stepped); sent != 1 {
 		t.Errorf("a text that was not sent made room for %d", sent)
+	}
+}
+
+// Who types slowly was scored as one who did not: that is put right.
+func TestUse_AfterItsOutcomeWasScored_PutsTheCountryRight(t *testing.T) {
+	slow := newDesk(t, tried())
+	for i := range 400 {
+		a := slow.ask(uint64(i), from(uint64(i)<<8))
+		got := slow.decide(a)
+		if got.Verdict != guard.Send {
+			t.Fatalf("person %d: %s by %s", i, got.Verdict, got.Rule)
+		}
+		slow.now = slow.now.Add(guard.MatureAfter)
+		slow.mature(got.Receipt, false)
+		slow.now = slow.now.Add(20 * time.Second)
+		got.Receipt.Matured = true
+		slow.use(got.Receipt)
+		slow.now = slow.now.Add(5 * time.Minute)
 	}
 }
 

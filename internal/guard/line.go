@@ -42,15 +42,11 @@ func (e *Engine) Line(n phone.Number) Line {
 	return l
 }
 
-// Admits says whether the lists of countries, prefixes and types let the number be
-// texted at all: CodeDeliveryFailure where they do not. It needs no State, so it can
+// Admits says whether the lists of countries and prefixes let the number be texted at
+// all: CodeDeliveryFailure where they do not. It needs no State, so it can
 // be asked before anybody is looked up.
 func (e *Engine) Admits(n phone.Number) error {
-	l := e.Line(n)
-	if rule, _ := e.lists.refuses(l.Route); rule != RuleNone {
-		return errNotTexted
-	}
-	if e.settings.Types[l.Kind] {
+	if rule, _ := e.lists.refuses(e.Line(n).Route); rule != RuleNone {
 		return errNotTexted
 	}
 	return nil

@@ -47,7 +47,7 @@ func (v *view) checkLine() {
 	if rule, of := v.lists.refuses(v.ask.Route); rule != RuleNone {
 		v.deny(rule, of)
 	}
-	if v.settings.Types[v.ask.Kind] {
+	if v.settings.Types[v.ask.Kind] && !v.ask.trusted() { // who has signed in by a text gets texts
 		v.deny(RuleType, v.ask.Kind.String())
 	}
 }

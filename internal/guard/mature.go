@@ -72,7 +72,7 @@ func (m *ledger) score(o Outcome) {
 	server, country := m.cell(ServerKey()), m.cell(CountryKey(o.Receipt.Route.Country))
 	owner := o.Receipt.trusted() && m.owner(o)
 	m.settings.Tuning.Feedback.score(server, o, owner, m.at)
-	m.settings.Tuning.Ceiling.forget(country, country.hours(m.at))
+	m.settings.Tuning.Ceiling.forget(country, o.Receipt.Price, country.hours(m.at))
 	country.age(m.at)
 	if owner {
 		country.scoreKnown(o.Used)
@@ -103,6 +103,29 @@ func (m *ledger) score(o Outcome) {
 		}
 	}
 	t.Alarm.score(country, o.Used, o.Receipt.Earned, control, m.at)
+}
+
+// late puts right what a text was scored as whose code is used after all. It writes
+// the country's cell, which few people are slow enough for.
+func (v *view) late(r Receipt) {
+	c, t := &v.cells[atCountry], v.settings.Tuning
+	if c.At == 0 || !r.Windows {
+		return
+	}
+	t.Ceiling.forget(c, r.Price, c.hours(v.at))
+	c.age(v.at)
+	c.Uses = min(c.Uses+1, c.Sends)
+	c.Flow += ln2 / (countryHalf * 3600)
+	account := &c.Credit
+	if r.Stepped {
+		account = &c.Stepped
+	}
+	*account = max(0, *account-t.Ceiling.worth(r.Price))
+	p := c.usual()
+	if sum := &c.Score; !r.Earned {
+		*sum = max(0, *sum+float32(llr(true, p, t.Alarm.Ratio*p)-llr(false, p, t.Alarm.Ratio*p)))
+	}
+	v.dirty[atCountry] = true
 }
 
 // owner says that a text to a known number was asked for where other codes are used:

@@ -119,6 +119,7 @@ func (s *Service) credit(ctx context.Context, tx Tx, challenge ChallengeID, at t
 	ids := make([]string, len(sent))
 	for i, e := range sent {
 		ids[i] = e.ID
+		e.Receipt.Matured = e.Matured
 		if err := s.guard.Use(ctx, tx, e.Receipt, at); err != nil {
 			return fmt.Errorf("guard: %w", err)
 		}

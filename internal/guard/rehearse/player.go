@@ -329,6 +329,7 @@ func (p *Player) use(ctx context.Context, now time.Time) error {
 		}
 	}
 	c.used = true
+	c.receipt.Matured = now.After(c.receipt.SentAt.Add(guard.MatureAfter))
 	p.converted(c.device)
 	p.end(c.slot, c.challenge)
 	if err := p.engine.Use(ctx, p.state, c.receipt, now); err != nil {
