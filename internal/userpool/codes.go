@@ -231,9 +231,19 @@ func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
 	return Contact{Number: phone.FromCanonical(fmt.Sprintf("+1%010d", n%1e10))}
 }
 
-// canSend says, before anything is looked up or written, whether a text could
+// canSend is sendable where its fault is the call's answer: what the guard's lists
+// refuse is in the decision log then.
+func (s *Service) canSend(ctx context.Context, r codeRequest) error {
+	err := s.sendable(r)
+	if err != nil && r.to.Email.IsZero() && s.guard.Admits(r.to.Number) != nil {
+		s.notAdmitted(ctx, r)
+	}
+	return err
+}
+
+// sendable says, before anything is looked up or written, whether a text could
 // be handed over at all.
-func (s *Service) canSend(r codeRequest) error {
+func (s *Service) sendable(r codeRequest) error {
 	switch {
 	case !r.pool.sentByFunction(r.purpose, r.to):
 	case s.encrypter == nil:

@@ -64,6 +64,19 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 	return tx.InsertDecisions(ctx, []guard.Entry{e})
 }
 
+// notAdmitted notes that the lists refuse the number, for who asks why.
+func (s *Service) notAdmitted(ctx context.Context, r codeRequest) {
+	rule, of := s.guard.Settings().Refuses(r.to.Number)
+	l := s.guard.Line(r.to.Number)
+	decided(ctx, s.inCall(ctx, guard.Entry{
+		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Verdict: guard.Refuse, Rule: rule, Of: of,
+		Ask: guard.Ask{
+			Party: s.party(r.to, r.caller.requester()), Pool: string(r.pool.ID), Client: string(r.client.ID),
+			Route: l.Route, Kind: l.Kind, Price: l.Price,
+		},
+	}))
+}
+
 // inCall says in which call a decision was made.
 func (s *Service) inCall(ctx context.Context, e guard.Entry) guard.Entry {
 	if call := entryOf(ctx); call != nil {

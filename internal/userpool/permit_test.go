@@ -243,6 +243,13 @@ func TestGuard_DeniedCountry_IsToldBeforeAnybodyIsLookedUp(t *testing.T) {
 			}
 		}
 		w.must(second(w.trySignUp(home, "+14155550123", "")))
+		w.must(errOf(w.auditedSignUp(asha), fault.CodeDeliveryFailure))
+		w.pass(time.Second) // it is written a moment later
+		x, err := w.s.Explain(w.ctx, phone.FromCanonical(asha))
+		w.must(err)
+		if l := x.Log; len(l) != 1 || l[0].Verdict != guard.Refuse || l[0].Rule != guard.RuleCountry || l[0].Of != "IN" || l[0].RequestID != "SignUp" {
+			t.Errorf("the decision log has %+v", l)
+		}
 	})
 }
 

@@ -174,7 +174,7 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 		wording: w, source: trigger.CustomMessageForgotPassword,
 	}
 	if c.Settings.PreventExistence && slices.Contains(p.Settings.recoveryMedia(), want.to.medium()) && !want.to.IsZero() {
-		if err := s.canSend(want); err != nil {
+		if err := s.canSend(ctx, want); err != nil {
 			return Delivery{}, err
 		}
 	}
@@ -217,7 +217,7 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 	shown := codeRequest{pool: want.pool, to: where.shown}.veiled(want.client, u).delivery()
 	want.to, want.subject, want.user = where.to, string(u.id), u.user
 	if where.why == nil {
-		err := s.canSend(want)
+		err := s.sendable(want)
 		if err != nil && !want.client.Settings.PreventExistence {
 			return Delivery{}, err
 		}
@@ -443,7 +443,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, 
 	if want.to.IsZero() {
 		return errNoRecovery
 	}
-	if err := s.canSend(want); err != nil {
+	if err := s.canSend(ctx, want); err != nil {
 		return err
 	}
 	u.Status, u.ModifiedAt, u.Pending = StatusResetRequired, at, nil

@@ -161,7 +161,7 @@ func (s *Service) startCustom(ctx context.Context, st start) (AuthResult, error)
 // startCode opens a challenge by a code, and the Session that answers it.
 func (s *Service) startCode(ctx context.Context, st start, purpose Purpose, medium string) (AuthResult, error) {
 	if to := st.login.contact; st.client.Settings.PreventExistence && to.fits(medium) {
-		if err := s.canSend(codeRequest{pool: st.pool, client: st.client, purpose: purpose, to: to, at: st.at}); err != nil {
+		if err := s.canSend(ctx, codeRequest{pool: st.pool, client: st.client, purpose: purpose, to: to, caller: st.request.Caller, at: st.at}); err != nil {
 			return AuthResult{}, err
 		}
 	}
@@ -257,7 +257,7 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 		caller: st.request.Caller, decoy: !real, at: st.at,
 		wording: st.wording, source: trigger.CustomMessageAuthentication, user: u.user,
 	}.veiled(st.client, u)
-	if err := s.canSend(want); err != nil {
+	if err := s.sendable(want); err != nil {
 		// Where it would go is told only of what was typed: whether a made-up
 		// contact could be sent to is another answer than whether a user's can.
 		if !st.client.Settings.PreventExistence || u.contact.fits(medium) {

@@ -88,7 +88,7 @@ func (s *Service) storeSignUp(ctx context.Context, up signingUp) (SignUpResult, 
 		wording: w, source: trigger.CustomMessageSignUp, user: up.reg.asUser(p),
 	}
 	if !want.to.IsZero() && !up.confirms {
-		if err := s.canSend(want); err != nil {
+		if err := s.canSend(ctx, want); err != nil {
 			return SignUpResult{}, err
 		}
 	}
@@ -320,7 +320,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 		wording: w, source: trigger.CustomMessageResendCode,
 	}
 	if c.Settings.PreventExistence && !want.to.IsZero() {
-		if err := s.canSend(want); err != nil {
+		if err := s.canSend(ctx, want); err != nil {
 			return Delivery{}, err
 		}
 	}
@@ -346,7 +346,7 @@ func (s *Service) resend(ctx context.Context, tx Tx, want codeRequest, l login) 
 	if err != nil {
 		return Delivery{}, err
 	}
-	if err := s.canSend(want); err != nil {
+	if err := s.canSend(ctx, want); err != nil {
 		if !want.client.Settings.PreventExistence {
 			return Delivery{}, err
 		}
