@@ -109,7 +109,7 @@ func (m *ledger) score(o Outcome) {
 // the country's cell, which few people are slow enough for.
 func (v *view) late(r Receipt) {
 	c, t := &v.cells[atCountry], v.settings.Tuning
-	if c.At == 0 || !r.Windows {
+	if c.At == 0 || !r.Windows || r.Route.none() {
 		return
 	}
 	t.Ceiling.forget(c, r.Price, c.hours(v.at))
