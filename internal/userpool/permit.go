@@ -104,7 +104,11 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	// Of nobody as of somebody who signs in: a demand, or a closed prefix, would else
 	// tell one from the other. It costs nothing, since nothing is sent. Users are known
 	// too whose last sign-in is older than the log of numbers.
-	a.Known = known || r.decoy || r.byAdmin || r.user.has(r.pool, r.to) && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
+	own := r.user.proved(r.pool, r.to)
+	a.Known = known || r.decoy || r.byAdmin || own && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
+	if !own && (r.existing == "" || !r.pool.Settings.namedByContact()) {
+		a.Device = "" // who wants to have a number is a stranger to it, from whatever device
+	}
 	if r.to.Number.IsZero() || r.invented {
 		return a, nil
 	}

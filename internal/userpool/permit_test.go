@@ -397,3 +397,29 @@ func TestGuard_NamesWithoutAUser_AreNoTextsThatDoNotArrive(t *testing.T) {
 		}
 	})
 }
+
+// A device is known to the numbers that its user has signed in by. One that he wants
+// to have is anybody's, and he may want one after the other.
+func TestGuard_NumbersToMoveTo_AreStrangersOnAKnownDeviceToo(t *testing.T) {
+	for _, behaviour := range []userpool.Behaviour{userpool.Standard, userpool.CognitoExact} {
+		t.Run(string(behaviour), func(t *testing.T) {
+			set := func(s *userpool.PoolSettings) { s.Devices = &userpool.DeviceSettings{} }
+			inWorld(t, options{behaviour: behaviour, guard: shipped(), design: set}, func(w *world) {
+				tokens := w.member(home, asha, "")
+				on := home
+				on.Device = w.newDevice(tokens)
+				sent := 0
+				for i := range 30 {
+					_, err := w.s.UpdateUserAttributes(w.ctx, on, tokens.Access, []userpool.Attribute{attr("phone_number", neighbour(100+i))}, nil)
+					if err == nil {
+						sent++
+					}
+					w.pass(time.Second)
+				}
+				if sent > 15 {
+					t.Errorf("%d of a block's numbers are texted", sent)
+				}
+			})
+		})
+	}
+}
