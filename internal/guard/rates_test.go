@@ -51,3 +51,29 @@ func TestRates_AnswersOfAPool_RightOnesAreGivenBack(t *testing.T) {
 		t.Errorf("after a right one: %v", err)
 	}
 }
+
+func TestExposure_HasTheBudgetsOfPoolsAndOfNamedClients(t *testing.T) {
+	s := guard.Default()
+	s.Budgets.Pool = guard.Budget{Day: guard.Dollars(5)}
+	s.Budgets.Clients = map[string]guard.Budget{"client": {Hour: guard.Dollars(2)}, "another": {Hour: guard.Dollars(2)}}
+	d := newDesk(t, s)
+	d.decide(d.ask(0))
+	all, err := d.engine.Exposure(t.Context(), d.state, []string{"ID"}, []string{"pool", "quiet"}, d.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spent := map[string]float64{}
+	for _, l := range all {
+		spent[l.Of] = l.Have
+	}
+	for _, of := range []string{"server/hour", "country/ID/day", "pool/pool/day", "client/client/hour"} {
+		if spent[of] != 0.03 {
+			t.Errorf("%s: $%v in %v", of, spent[of], spent)
+		}
+	}
+	for _, of := range []string{"pool/quiet/day", "client/another/hour"} {
+		if _, there := spent[of]; there {
+			t.Errorf("%s is told of, though nothing was spent", of)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package guard
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,20 +47,27 @@ func (k Key) country() string {
 // learned it.
 func (c Cell) Conversion() float64 { return c.usual() }
 
-// Exposure is how much of its budgets the server and the countries have spent on
-// texts whose codes are not used, in dollars: of strangers, and of known numbers.
-func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now time.Time) ([]Level, error) {
+// Exposure is how much of its budgets the server, the countries, the user pools and
+// the app clients that the settings name have spent on texts whose codes are not used,
+// in dollars: of strangers, and of known numbers.
+func (e *Engine) Exposure(ctx context.Context, s State, countries, pools []string, now time.Time) ([]Level, error) {
 	asks := []Ask{{}, {Known: true}, {Device: "any"}}
 	for _, iso := range countries {
 		asks = append(asks, Ask{Route: Route{Country: iso}})
+	}
+	for _, id := range pools {
+		asks = append(asks, Ask{Pool: id})
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.settings.Budgets.Clients)) {
+		asks = append(asks, Ask{Client: id})
 	}
 	var all []Level
 	seen := map[string]bool{}
 	for _, a := range asks {
 		for _, b := range e.budgets(a) {
 			whose, _, _ := strings.Cut(b.of, "/")
-			if seen[b.key] || (a.Route.Country == "") != (whose == "server") || whose == "pool" || whose == "client" {
-				continue // those of pools and apps are looked at by name
+			if seen[b.key] || whose != a.owner() {
+				continue
 			}
 			seen[b.key] = true
 			n, err := s.Count(ctx, b.key, now)
@@ -69,13 +78,26 @@ func (e *Engine) Exposure(ctx context.Context, s State, countries []string, now 
 			if a.trusted() {
 				of += " (known " + map[bool]string{true: "numbers", false: "devices"}[a.Known] + ")"
 			}
-			if a.Route.Country != "" && n == 0 {
+			if whose != "server" && n == 0 {
 				continue
 			}
 			all = append(all, Level{Rule: RuleBudget, Of: of, Have: Money(n).Float(), Limit: Money(b.limit.Max).Float()})
 		}
 	}
 	return all, nil
+}
+
+// owner is whose budgets Exposure asks about by this ask.
+func (a Ask) owner() string {
+	switch {
+	case a.Route.Country != "":
+		return "country"
+	case a.Pool != "":
+		return "pool"
+	case a.Client != "":
+		return "client"
+	}
+	return "server"
 }
 
 // WrongAnswers is how many answers the user pool has had that were not right, beside

@@ -113,23 +113,27 @@ func (s *Service) GuardStatus(ctx context.Context) (GuardStatus, error) {
 		for _, c := range slices.Concat(countries, young) {
 			names = append(names, c.Key.Of())
 		}
-		if st.Budgets, err = s.guard.Exposure(ctx, tx, names, st.At); err != nil {
+		found, err := tx.Pools(ctx, "", maxAlarmPools)
+		if err != nil {
 			return err
 		}
-		st.Guesses, err = s.guesses(ctx, tx, st.At)
+		pools := make([]string, len(found))
+		for i, p := range found {
+			pools[i] = string(p.ID)
+		}
+		if st.Budgets, err = s.guard.Exposure(ctx, tx, names, pools, st.At); err != nil {
+			return err
+		}
+		st.Guesses, err = s.guesses(ctx, tx, pools, st.At)
 		return err
 	})
 	slices.SortStableFunc(st.Countries, func(a, b KeyedCell) int { return byConversion(a.Cell, b.Cell) })
 	return st, err
 }
 
-func (s *Service) guesses(ctx context.Context, tx Tx, at time.Time) (all []guard.Level, err error) {
-	pools, err := tx.Pools(ctx, "", maxAlarmPools)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range pools {
-		levels, err := s.guard.WrongAnswers(ctx, tx, string(p.ID), at)
+func (s *Service) guesses(ctx context.Context, tx Tx, pools []string, at time.Time) (all []guard.Level, err error) {
+	for _, id := range pools {
+		levels, err := s.guard.WrongAnswers(ctx, tx, id, at)
 		if err != nil {
 			return nil, err
 		}
