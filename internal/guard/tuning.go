@@ -94,10 +94,10 @@ func DefaultTuning() Tuning {
 			{Initial: Dollars(0.20), AtLeast: 2, AtMost: 12, Cap: 24, Kappa: 0.65, PerHour: 1, Stepped: 1, Stretch: 90 * time.Second, Share: 12 * time.Second},
 			{Initial: Dollars(0.40), AtLeast: 3, AtMost: 24, Cap: 60, Kappa: 0.75, PerHour: 3, Stepped: 1, Stretch: 90 * time.Second, Share: 30 * time.Second},
 		},
-		Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 40, Cap: 40, Kappa: 0.85, PerHour: 0.5, Stepped: 0.25, Stretch: 45 * time.Minute},
+		Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 40, Cap: 40, Kappa: 0.70, PerHour: 0.5, Stepped: 0.25, Stretch: 45 * time.Minute},
 		Address: Window{Initial: Dollars(0.60), AtLeast: 8, AtMost: 30, Cap: 400, Kappa: 0.60, PerHour: 4, Stepped: 1, Stretch: 2 * time.Minute, Share: time.Minute},
 		Network: Window{Initial: Dollars(3), AtLeast: 40, AtMost: 100, Cap: 2000, Kappa: 0.60, PerHour: 20, Stepped: 1, Stretch: 2 * time.Minute, Share: 4 * time.Minute},
-		Busy:    200,
+		Busy:    60,
 		Alarm:   Alarm{Ratio: 0.67, At: 9, Again: 5, Clear: 4, Most: 13, Hold: 20 * time.Minute, HoldMost: 4 * time.Hour, Trusted: 0.8},
 		Probes: Probes{
 			First: 3 * time.Minute, Most: 10 * time.Minute, Part: 1.0 / 12, Last: 6 * time.Hour, Fast: time.Minute,

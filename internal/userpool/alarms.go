@@ -17,6 +17,30 @@ const alarmsEvery = 15 * time.Second
 // told of.
 const guessesTold = 0.9
 
+// What the guard does in the background is done at each tick while this server texts,
+// or answers are tried here, and for a while after; else once in a while, for what
+// other servers left.
+const (
+	busyFor  = 10 * time.Minute
+	idleLook = 2 * time.Minute
+)
+
+// guarding notes that the guard was asked.
+func (s *Service) guarding(at time.Time) { s.guardedAt.Store(at.UnixMilli()) }
+
+// whileBusy has a job run at each tick while the guard is busy.
+func (s *Service) whileBusy(job func(context.Context) error) func(context.Context) error {
+	var last time.Time
+	return func(ctx context.Context) error {
+		at := s.now()
+		if busy := at.Sub(time.UnixMilli(s.guardedAt.Load())) < busyFor; !busy && at.Sub(last).Abs() < idleLook {
+			return nil
+		}
+		last = at
+		return job(ctx)
+	}
+}
+
 // maxAlarmPools bounds the pools whose wrong answers are looked at.
 const maxAlarmPools = 100
 

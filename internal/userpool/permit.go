@@ -30,6 +30,7 @@ func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge)
 // permitText is permit for a text that counts against the party. Its line of the
 // decision log is found by the challenge.
 func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) error {
+	s.guarding(r.at)
 	a, err := s.asks(ctx, tx, r, party)
 	if err != nil {
 		return err

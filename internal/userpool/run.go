@@ -33,9 +33,9 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.every(ctx, sweepEvery, nil, "audit retention", s.onceFor("audit", sweepEvery, s.sweepTrail))
 	})
 	g.Go(func() error {
-		return s.every(ctx, matureEvery, nil, "guard outcomes", s.onceFor("guard outcomes", matureEvery, s.mature))
+		return s.every(ctx, matureEvery, nil, "guard outcomes", s.whileBusy(s.onceFor("guard outcomes", matureEvery, s.mature)))
 	})
-	g.Go(func() error { return s.every(ctx, alarmsEvery, nil, "guard alarms", s.watchGuard()) })
+	g.Go(func() error { return s.every(ctx, alarmsEvery, nil, "guard alarms", s.whileBusy(s.watchGuard())) })
 	g.Go(func() error {
 		return s.every(ctx, sweepEvery, nil, "known numbers", s.onceFor("known numbers", sweepEvery, s.fillKnown))
 	})

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -87,8 +88,9 @@ type Service struct {
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
 
-	guard  *guard.Engine
-	stepUp *stepup.Desk
+	guard     *guard.Engine
+	guardedAt atomic.Int64 // when it was last asked, in milliseconds since 1970
+	stepUp    *stepup.Desk
 
 	auditRetention time.Duration
 	trail          trail

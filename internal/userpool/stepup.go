@@ -180,6 +180,7 @@ const purposeAnswer = "answer"
 
 // permitTry asks the guard before an answer is compared.
 func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) (way string, err error) {
+	s.guarding(a.at)
 	of := Client{ID: a.caller.client, PoolID: a.pool} // who answers may use another than who asked
 	e := guard.Entry{
 		ID: newDecisionID(s, a.at), At: a.at, Purpose: purposeAnswer,
