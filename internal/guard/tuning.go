@@ -92,7 +92,7 @@ func DefaultTuning() Tuning {
 		Prefix: [3]Window{
 			{Initial: Dollars(0.12), AtLeast: 2, AtMost: 6, Cap: 12, Kappa: 0.60, PerHour: 0.5, Stepped: 1, Stretch: 90 * time.Second, Share: 3 * time.Second},
 			{Initial: Dollars(0.20), AtLeast: 2, AtMost: 12, Cap: 24, Kappa: 0.65, PerHour: 1, Stepped: 1, Stretch: 90 * time.Second, Share: 12 * time.Second},
-			{Initial: Dollars(0.40), AtLeast: 3, AtMost: 24, Cap: 60, Kappa: 0.75, PerHour: 3, Stepped: 1, Stretch: 90 * time.Second, Share: 30 * time.Second},
+			{Initial: Dollars(0.40), AtLeast: 3, AtMost: 24, Cap: 50, Kappa: 0.70, PerHour: 3, Stepped: 1, Stretch: 90 * time.Second, Share: 30 * time.Second},
 		},
 		Country: Window{Initial: Dollars(0.60), AtLeast: 4, AtMost: 40, Cap: 40, Kappa: 0.70, PerHour: 0.5, Stepped: 0.25, Stretch: 45 * time.Minute},
 		Address: Window{Initial: Dollars(0.60), AtLeast: 8, AtMost: 30, Cap: 400, Kappa: 0.60, PerHour: 4, Stepped: 1, Stretch: 2 * time.Minute, Share: time.Minute},
