@@ -188,7 +188,7 @@ describe('a refusal is a sentence', () => {
     ['CodeDeliveryFailureException', 'No text can be sent to this number'],
     ['LimitExceededException', 'too often for this number'],
     ['TooManyRequestsException', 'Too many requests came from here'],
-    ['ForbiddenException', 'One more proof is wanted'],
+    ['ForbiddenException', 'Too many codes were asked for'],
     ['InvalidParameterException', 'did not accept this: the server’s own words'],
     ['InternalErrorException', 'The server failed'],
   ]) {

@@ -90,7 +90,7 @@ step-up:
 tuning:
   block: { initial: $0.10, at-least: 1, at-most: 5, cap: 10, kappa: 0.5, per-hour: 0.25, stepped: 10%, stretch: 10s, share: 1s }
   range: { initial: $0.11, at-least: 1.5, at-most: 8, cap: 40, kappa: 51%, per-hour: 2, stepped: 0, stretch: 1m, share: 0s }
-  area: { initial: $0.12, at-least: 2, at-most: 7, cap: 50, kappa: 52%, per-hour: 4, stepped: 90%, stretch: 2m, share: 2m }
+  area: { initial: $0.12, at-least: 2, at-most: 7, cap: 54, kappa: 52%, per-hour: 4, stepped: 90%, stretch: 2m, share: 2m }
   country: { initial: $0.13, at-least: 3, at-most: 6, cap: 60, kappa: 53%, per-hour: 0, stepped: 11%, stretch: 4h, share: 1h }
   address: { initial: $0.14, at-least: 4, at-most: 9, cap: 70, kappa: 54%, per-hour: 5, stepped: 12%, stretch: 3m, share: 3s }
   network: { initial: $0.15, at-least: 5, at-most: 10, cap: 80, kappa: 55%, per-hour: 6, stepped: 13%, stretch: 4m, share: 4s }
@@ -130,7 +130,7 @@ tuning:
 		Prefix: [3]guard.Window{
 			{Initial: guard.Dollars(0.10), AtLeast: 1, AtMost: 5, Cap: 10, Kappa: 0.5, PerHour: 0.25, Stepped: 0.1, Stretch: 10 * time.Second, Share: time.Second},
 			{Initial: guard.Dollars(0.11), AtLeast: 1.5, AtMost: 8, Cap: 40, Kappa: 0.51, PerHour: 2, Stretch: time.Minute},
-			{Initial: guard.Dollars(0.12), AtLeast: 2, AtMost: 7, Cap: 50, Kappa: 0.52, PerHour: 4, Stepped: 0.9, Stretch: 2 * time.Minute, Share: 2 * time.Minute},
+			{Initial: guard.Dollars(0.12), AtLeast: 2, AtMost: 7, Cap: 54, Kappa: 0.52, PerHour: 4, Stepped: 0.9, Stretch: 2 * time.Minute, Share: 2 * time.Minute},
 		},
 		Country:  guard.Window{Initial: guard.Dollars(0.13), AtLeast: 3, AtMost: 6, Cap: 60, Kappa: 0.53, Stepped: 0.11, Stretch: 4 * time.Hour, Share: time.Hour},
 		Address:  guard.Window{Initial: guard.Dollars(0.14), AtLeast: 4, AtMost: 9, Cap: 70, Kappa: 0.54, PerHour: 5, Stepped: 0.12, Stretch: 3 * time.Minute, Share: 3 * time.Second},
