@@ -120,8 +120,8 @@ func TestGuardRehearse_TheDataFoldersLog_AndItsExport(t *testing.T) {
 	if code, _, stderr := once(t, nil, "guard", "rehearse", "--data", data, "--export", export); code != exitOK {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
-	if text, err := os.ReadFile(export); err != nil || strings.Contains(string(text), number[1:]) {
-		t.Errorf("%v, a number can be read in the export", err)
+	if text, err := os.ReadFile(export); err != nil || strings.Contains(string(text), number[1:]) || !strings.Contains(string(text), `"RequestID":""`) {
+		t.Errorf("%v, a number, or a request that leads to one, can be read in the export", err)
 	}
 	if code, stdout, stderr := once(t, nil, "guard", "rehearse", "--log", export, "--json"); code != exitOK || stdout != folder {
 		t.Errorf("exit code %d, the export gives %s%s, the folder %s", code, stdout, stderr, folder)

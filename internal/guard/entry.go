@@ -2,6 +2,10 @@ package guard
 
 import "time"
 
+// PurposeAnswer is the purpose of a line that is about an answer to a code, and no
+// text.
+const PurposeAnswer = "answer"
+
 // Entry is one line of the decision log: what was decided of whom and why, and
 // what became of it. It holds enough to decide again under other settings, and no
 // number or address that can be read.

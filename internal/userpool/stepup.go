@@ -174,16 +174,12 @@ type answering struct {
 	at      time.Time
 }
 
-// purposeAnswer is the purpose of a line of the decision log that is about an answer
-// to a code, and no text.
-const purposeAnswer = "answer"
-
 // permitTry asks the guard before an answer is compared.
 func (s *Service) permitTry(ctx context.Context, tx Tx, a answering) (way string, err error) {
 	s.guarding(a.at)
 	of := Client{ID: a.caller.client, PoolID: a.pool} // who answers may use another than who asked
 	e := guard.Entry{
-		ID: newDecisionID(s, a.at), At: a.at, Purpose: purposeAnswer,
+		ID: newDecisionID(s, a.at), At: a.at, Purpose: guard.PurposeAnswer,
 		Ask: guard.Ask{Party: a.party, Pool: string(a.pool), Client: string(a.client)},
 	}
 	way, err = s.stepped(ctx, tx, a.caller, of, a.party, a.at)

@@ -53,7 +53,7 @@ type merger struct {
 }
 
 func (m *merger) add(e guard.Entry) {
-	if e.Ask.Silent {
+	if e.Ask.Silent || e.Purpose == guard.PurposeAnswer {
 		return
 	}
 	if m.waiting == nil {
