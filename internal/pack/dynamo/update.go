@@ -166,7 +166,14 @@ func (s *Store) store(ctx context.Context, d *draft) (bool, error) {
 	cells := d.changedCells()
 	narrow, widest := cells[:max(len(cells)-1, 0)], cells[max(len(cells)-1, 0):]
 	var w writes
-	s.storeAll(ctx, d, narrow, &w)
+	claims, kept := d.claims()
+	for _, l := range claims {
+		ok, err := s.putList(ctx, l)
+		w.list(l, ok, err)
+	}
+	if !w.raced && w.err == nil {
+		s.storeAll(ctx, d, narrow, kept, &w)
+	}
 	for _, c := range widest {
 		if !w.raced {
 			ok, err := s.putCell(ctx, c, d.now)
@@ -180,7 +187,7 @@ func (s *Store) store(ctx context.Context, d *draft) (bool, error) {
 	return false, wrap("write", err)
 }
 
-func (s *Store) storeAll(ctx context.Context, d *draft, cells []*cell, w *writes) {
+func (s *Store) storeAll(ctx context.Context, d *draft, cells []*cell, lists []*list, w *writes) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, c := range cells {
@@ -195,7 +202,7 @@ func (s *Store) storeAll(ctx context.Context, d *draft, cells []*cell, w *writes
 			w.tally(t, ok, err)
 		})
 	}
-	for _, l := range d.changedLists() {
+	for _, l := range lists {
 		all.Go(func() {
 			ok, err := s.putList(ctx, l)
 			w.list(l, ok, err)
@@ -207,6 +214,20 @@ func (s *Store) storeAll(ctx context.Context, d *draft, cells []*cell, w *writes
 			w.outcome(err == nil, err)
 		})
 	}
+}
+
+// claims are the changed lists that outcomes are taken from, and the others. The
+// first are written before all else: who takes an outcome gives something back for it,
+// and of two who would the second must not have begun.
+func (d *draft) claims() (claims, others []*list) {
+	for _, l := range d.changedLists() {
+		if len(l.drop) > 0 {
+			claims = append(claims, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	return claims, others
 }
 
 // takeTime is what taking back may take when the time for all is over.
