@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
@@ -62,9 +63,16 @@ func TestAskPostgres_CommitThatNoStandbyConfirms_IsSeenToWait(t *testing.T) {
 		cluster.SQL(t, "postgres", "select pg_reload_conf()")
 	}
 	alter("set synchronous_standby_names = 'nobody'")
-	written := make(chan error, 1)
+	// The server reloads when it comes to it: commits before that do not wait.
+	written, seen := make(chan error, 1), new(atomic.Bool)
 	go func() {
-		written <- db.Update(t.Context(), func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), "key", "value") })
+		for {
+			err := db.Update(t.Context(), func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), "key", "value") })
+			if err != nil || seen.Load() {
+				written <- err
+				return
+			}
+		}
 	}()
 	for {
 		facts, err := AskPostgres(t.Context(), url)
@@ -78,6 +86,7 @@ func TestAskPostgres_CommitThatNoStandbyConfirms_IsSeenToWait(t *testing.T) {
 			t.Fatalf("no commit waits: %+v", facts)
 		}
 	}
+	seen.Store(true)
 	alter("reset synchronous_standby_names")
 	if err := <-written; err != nil {
 		t.Error(err)
