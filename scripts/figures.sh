@@ -31,11 +31,13 @@ measure 'TextedSignIn|Start' 5s >"$out/sign-in.txt"
 measure Existence 300x >"$out/existence.txt"
 measure Nodes 1500x >"$out/nodes.txt"
 measure TriggerCall 300x >"$out/triggers.txt"
-# The worst of twenty seeds; the same on every machine.
-simulate=(bin/bellhop guard simulate --seeds 20)
+# The worst of twenty seeds; the same on every machine. make soak plays every scenario.
+scenarios=quiet,fresh,S6,S8,S8+S2,S9,S1,S2,S4,S5-10,S5-30,S5-warm,S10,S11,S3-0.05,S3-0.5,S3m,shop,shop-S2,fresh-S2,fresh-S4,S4-paid,S5-30-paid,S3-0.5-paid
+simulate=(bin/bellhop guard simulate --seeds 20 --warm-up 1 --scenario "$scenarios")
 about "${simulate[*]}" >"$out/guard.txt"
 "${simulate[@]}" --chart "$out/guard.svg" >>"$out/guard.txt"
-about 'go test -bench Replay -benchtime 3x ./internal/guard/rehearse' >"$out/guard-speed.txt"
+about 'go test -bench Replay -benchtime 3x ./internal/guard/rehearse; go test -bench . ./internal/guard' >"$out/guard-speed.txt"
 go test -run '^$' -bench Replay -benchtime 3x ./internal/guard/rehearse | grep '^Benchmark' >>"$out/guard-speed.txt"
+go test -run '^$' -bench . ./internal/guard | grep '^Benchmark' >>"$out/guard-speed.txt"
 cp "$out"/*.txt "$out"/*.svg docs/figures/
 cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt
