@@ -39,8 +39,15 @@ func (v *view) flow() float64 {
 	return float64(fade(c.Flow, c.hours(v.at), countryHalf)) * whole / seen
 }
 
-// busy says that enough is known of the country to do without a window.
-func (v *view) busy() bool { return v.flow()*3*3600 >= v.settings.Tuning.Busy }
+// usualPrice is what a text costs up to which Busy is what it says.
+const usualPrice = 3 * Dollar / 100
+
+// busy says that enough is known of the country to do without a window. Where texts
+// are dearer than usual so much more must be known.
+func (v *view) busy() bool {
+	dear := max(1, float64(v.ask.Price)/float64(usualPrice))
+	return v.flow()*3*3600 >= v.settings.Tuning.Busy*dear
+}
 
 // earnedFirsts is how many first credits a country's window can earn, where Cap is
 // not less.

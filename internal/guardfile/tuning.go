@@ -36,7 +36,7 @@ var windowRows = []row[guard.Window]{
 
 // statisticsRows are the keys of guard.Tuning beside the windows.
 var statisticsRows = []row[guard.Tuning]{
-	countRow("busy", "codes that a country must have used in three hours to do without its window", func(t *guard.Tuning) *float64 { return &t.Busy }),
+	countRow("busy", "codes that a country must have used in three hours to do without its window; where a text costs more than 3 cents, so many times more", func(t *guard.Tuning) *float64 { return &t.Busy }),
 	partRow("soft", "part of a budget from which on strangers step up", 0.01, func(t *guard.Tuning) *float64 { return &t.Soft }),
 
 	partRow("alarm.ratio", "the fall of a country's conversion that is looked for: 75% is by a quarter", 0.01, func(t *guard.Tuning) *float64 { return &t.Alarm.Ratio }),
