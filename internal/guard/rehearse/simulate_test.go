@@ -153,12 +153,11 @@ func TestSimulation_InSmall_WithinBounds(t *testing.T) {
 	}
 }
 
-// The figures to keep, of the worst of twenty seeds. Who pays for step-ups and has a
-// third of the codes entered, or spreads over dear countries, gets somewhat more.
-func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
-	if os.Getenv("SOAK") == "" {
-		t.Skip("twenty seeds of all scenarios take an hour; make soak runs them")
-	}
+// The figures to keep, of the worst of twenty seeds of all scenarios, which takes an
+// hour: so with SOAK, and else of one seed of a burst on a new installation. Who pays
+// for step-ups and has a third of the codes entered, or spreads over dear countries,
+// gets somewhat more.
+func TestWorstSeed_WithinBounds(t *testing.T) {
 	burst, faked := bound{99.5, 150, 0, unbound, -1}, bound{99, 300, 0, unbound, -1}
 	slow := bound{0, unbound, 8, 0.7, -1}
 	bounds := map[string]bound{
@@ -171,11 +170,14 @@ func TestWorstSeed_AllScenarios_WithinBounds(t *testing.T) {
 		"S7": {0, unbound, 0, unbound, -1}, "S6": {99, 5.5, 0, unbound, -1}, "S6-known": {99, 5.5, 0, unbound, -1},
 		"fresh": {0, 0, 0, 0.03, -1}, "shop": {0, 0, 0, 0.3, -1}, "fresh-shop": {0, 0, 0, 0.3, -1},
 	}
-	var names []string
-	for _, s := range traffic.Scenarios() {
-		names = append(names, s.Name)
+	names, seeds := []string{"fresh-S2"}, 1
+	if os.Getenv("SOAK") != "" {
+		names, seeds = nil, 20
+		for _, s := range traffic.Scenarios() {
+			names = append(names, s.Name)
+		}
 	}
-	for _, s := range simulated(t, traffic.Options{WarmUp: 3}, 20, names...) {
+	for _, s := range simulated(t, traffic.Options{WarmUp: 3}, seeds, names...) {
 		t.Log(s.Cells())
 		if b, ok := bounds[s.Scenario]; ok {
 			b.check(t, s)
