@@ -59,8 +59,11 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 	// What was never sent has no outcome: scored, it would pass for a text that did not
 	// arrive, and whoever tries names would make silences and outages.
 	e.Challenge, e.Matured = challenge, a.Silent
-	if call := entryOf(ctx); call != nil && !a.Silent {
-		call.done.guarded = append(call.done.guarded, Guarded{d.Verdict, d.Rule})
+	if call := entryOf(ctx); call != nil {
+		call.decision = nil // an earlier run of the transaction may have been refused
+		if !a.Silent {
+			call.done.guarded = append(call.done.guarded, Guarded{d.Verdict, d.Rule})
+		}
 	}
 	return tx.InsertDecisions(ctx, []guard.Entry{e})
 }
