@@ -54,6 +54,8 @@ var floorOf = map[string]int{
 	"internal/guard/memory":  2, // the guard's memory, and its traffic, for runs in virtual time
 	"internal/guard/traffic": 2,
 	"internal/hook":          2, // what adapters share
+	"internal/sms/provider":  2, // what a kind of provider is
+	"internal/sms/routes":    2, // a sender made of senders
 	"internal/netcause":      2,
 	"internal/sdkhttp":       2,
 	"internal/pack":          2, // the domain of bellhop-lambda
@@ -68,6 +70,7 @@ var floorOf = map[string]int{
 	"internal/srp":       1,
 	"internal/token":     1,
 	"internal/trigger":   1,
+	"internal/wording":   1, // the words of texts
 
 	"internal/clock":           0, // vocabulary
 	"internal/email":           0,

@@ -41,6 +41,7 @@ func (o Outcome) MayRepeat() bool { return o == MaybeSent || o == NotYet }
 // the log and holds neither the body nor the number.
 type SendError struct {
 	Outcome Outcome
+	Code    string // the provider's own code of the error, such as "21610"; empty if it gave none
 	Cause   error
 }
 

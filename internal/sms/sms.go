@@ -20,10 +20,21 @@ type Message struct {
 	ID        string // names the message at the provider; the same on every try
 	To        phone.Number
 	Body      string
-	Purpose   string // why it is sent, such as "sign-in"; never the template's text
+	Purpose   string // why it is sent, such as "sign_in"; never the template's text
 	PoolID    string
 	ClientID  string
 	ExpiresAt time.Time // when the code in the body dies; later the text is useless
+
+	// What providers need that fill in a template of their own, or register texts.
+	Code       string // as in Body, "" where it has none
+	Wording    string // the name of the words, such as "sign-in-hi"; "" for the pool's own
+	Language   string // of the words, as BCP 47 has it; "" where it is not known
+	TemplateID string // of the wording at the provider that is asked, "" for none
+	EntityID   string // of the business in a register of senders (India: DLT), "" for none
+	SenderID   string // what the text is to come from, "" for the provider's own choice
+
+	// Tried are the providers by which earlier texts of this code went, oldest first.
+	Tried []string
 }
 
 // Destination returns what was known of m before its code existed.
@@ -60,9 +71,13 @@ type Destination struct {
 	ClientID string
 }
 
-// Receipt is a provider's word that it took a message.
+// Receipt is a provider's word that it took a message. Of a failed Send it holds
+// what is known.
 type Receipt struct {
 	ProviderID string // the provider's own id of the message; empty if it gave none
+	Provider   string // the name of the route's provider; empty where there is but one sender
+	Doubled    int    // tries by other providers before it, of which nobody knows whether they sent it too
+	DryRun     bool   // nothing was sent, as the operator wants it
 }
 
 // Sender hands a message to a provider. Send returns when the provider has
