@@ -24,10 +24,11 @@ var floorOf = map[string]int{
 	"cmd/bellhop":        5, // programs: flags, wiring
 	"cmd/bellhop-lambda": 5,
 
-	"internal/cognito": 4, // face: the JSON API
-	"internal/inbound": 4, // face: texts that users send us
-	"internal/metrics": 4, // observers of web and userpool
-	"internal/traces":  4,
+	"internal/callback": 4, // face: what SMS providers post
+	"internal/cognito":  4, // face: the JSON API
+	"internal/inbound":  4, // face: texts that users send us
+	"internal/metrics":  4, // observers of web and userpool
+	"internal/traces":   4,
 
 	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/guardfile":       3, // settings of the guard
