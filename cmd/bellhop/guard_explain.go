@@ -274,5 +274,6 @@ var changes = map[guard.Rule]string{
 	guard.RuleCeiling: "What a verified user of the country costs must fall below the ceiling: codes that are used, or time, or a higher ceiling in the guard's settings.",
 	guard.RuleBudget:  "Codes that are used give the budget back; else its window must end, or the budget be raised in the guard's settings.",
 	guard.RuleStepUp:  "The proof that was sent is none: used before, of another number, or the text has not come in. What meets the new demand is taken.",
+	guard.RuleStopped: "The number has asked for no texts, by texting STOP. It takes them again when it texts START; a device of its owner's that has signed in is texted all the same.",
 	guard.RuleSpray:   "Right answers make room again, as does time; a device that has signed in is not held up.",
 }

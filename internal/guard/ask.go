@@ -183,6 +183,7 @@ const (
 	RuleStepUp  Rule = "step-up"        // the proof was none: replayed, of another number, or not there yet
 	RuleSpray   Rule = "guessing"       // wrong answers over the whole pool
 	RuleDown    Rule = "guard-down"     // the guard's own store does not answer
+	RuleStopped Rule = "opted-out"      // the number has asked for no texts
 	RuleNone    Rule = ""               // nothing was against it
 )
 
