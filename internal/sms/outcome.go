@@ -37,10 +37,26 @@ func (o Outcome) String() string {
 // MayRepeat says that the same sender may be asked again.
 func (o Outcome) MayRepeat() bool { return o == MaybeSent || o == NotYet }
 
+// Extent is how many other texts would fail as one did, as far as its provider says.
+type Extent uint8
+
+const (
+	// ThisText: no other, such as one to a number that does not exist. It is the zero
+	// Extent and holds too where nobody knows.
+	ThisText Extent = iota
+	// ThisCountry: all to the number's country, such as one that the account may not
+	// text.
+	ThisCountry
+	// ThisAccount: all, such as with credentials that are wrong, or from an account that
+	// is suspended or has spent its limit.
+	ThisAccount
+)
+
 // SendError is a failed Send with what may be concluded from it. Cause is for
 // the log and holds neither the body nor the number.
 type SendError struct {
 	Outcome Outcome
+	Extent  Extent
 	Code    string // the provider's own code of the error, such as "21610"; empty if it gave none
 	Cause   error
 }
@@ -53,6 +69,15 @@ func (e *SendError) Error() string {
 }
 
 func (e *SendError) Unwrap() error { return e.Cause }
+
+// ExtentOf returns what err says of other texts: ThisText unless a *SendError in its
+// chain knows more.
+func ExtentOf(err error) Extent {
+	if e, ok := errors.AsType[*SendError](err); ok {
+		return e.Extent
+	}
+	return ThisText
+}
 
 // OutcomeOf returns what err says of the message: MaybeSent unless a *SendError
 // in its chain knows better. It must not be asked about a nil error.
