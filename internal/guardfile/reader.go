@@ -77,39 +77,10 @@ func next(keys []string, under string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// list reads a list of plain values. What is no good is reported and left out.
+// list reads a list of plain values.
 func list[T any](r *reader, p place, parse func(string) (T, error)) []T {
-	var all []T
-	seen := map[string]bool{}
-	for _, e := range r.Elements(p, lastName(p)) {
-		text := r.Text(e)
-		if text == "" {
-			continue
-		}
-		one, err := parse(text)
-		if err == nil && seen[text] {
-			err = errors.New("is given twice")
-		}
-		seen[text] = true
-		if err != nil {
-			r.Problem(e, "has %q, which %v", quotable(text), err)
-			continue
-		}
-		all = append(all, one)
-	}
-	return all
+	return yamlfile.List(r.Reader, p, parse)
 }
-
-// quotable is a text without the end of what may be a whole phone number.
-func quotable(text string) string {
-	if len(text) > 9 && strings.Trim(text, "+0123456789") == "" {
-		return text[:5] + "…"
-	}
-	return text
-}
-
-// lastName is the key under which the place stands.
-func lastName(p place) string { return p.Where[strings.LastIndex(p.Where, " ")+1:] }
 
 // everything says that the place is the word all; a list of none is a problem.
 func (r *reader) everything(p place) bool {
@@ -136,19 +107,7 @@ func (r *reader) allowedNetworks(p place) []netip.Prefix {
 	return list(r, p, r.network)
 }
 
-func (r *reader) country(text string) (string, error) { return text, checkCountry(text) }
-
-func checkCountry(text string) error {
-	switch near := strings.ToUpper(text); {
-	case phone.IsCountry(text):
-		return nil
-	case phone.IsCountry(near):
-		return fmt.Errorf("is no ISO 3166 code; did you mean %s?", near)
-	case near == "UK":
-		return errors.New("is no ISO 3166 code; did you mean GB?")
-	}
-	return errors.New("is no ISO 3166 code of a country that has numbers, such as DE")
-}
+func (r *reader) country(text string) (string, error) { return text, yamlfile.CheckCountry(text) }
 
 // narrowest is how many digits a choice of prefixes may look at. The guard knows a
 // number without its last four digits, and the short ones have eleven.

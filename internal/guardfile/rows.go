@@ -8,6 +8,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
 // row is one row of a table of keys.
@@ -92,7 +93,7 @@ func budgetRows() []row[File] {
 	}{
 		{"pools", "user pools", checkPool, func(b *guard.Budgets) guard.Budget { return b.Pool }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Pools }},
 		{"clients", "app clients", checkClient, func(b *guard.Budgets) guard.Budget { return b.Client }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Clients }},
-		{"countries", "countries", checkCountry, func(b *guard.Budgets) guard.Budget { return b.Country }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Countries }},
+		{"countries", "countries", yamlfile.CheckCountry, func(b *guard.Budgets) guard.Budget { return b.Country }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Countries }},
 	} {
 		all = append(all, row[File]{"budgets." + of.name, "mapping of ids to `hour`, `day`, `month`", of.whose + " that have budgets of their own; what one does not set it has as the others",
 			func(f File) string { return "none" },

@@ -9,6 +9,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
+	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
 // way is a way to more proof as the file has it. What is not of its kind is zero.
@@ -177,23 +178,9 @@ func (r *reader) url(p place) stepup.Secret {
 }
 
 // unread stands for a secret that was not looked at.
-const unread = "unread"
+const unread = string(yamlfile.Unread)
 
-func (r *reader) fromEnv(p place) string {
-	name := r.Text(p)
-	switch {
-	case name == "":
-	case strings.HasPrefix(name, "BELLHOP_"):
-		r.Problem(p, "names a variable that begins as Bellhop's own do; give it another name")
-	case r.getenv == nil:
-		return unread
-	case r.getenv(name) == "":
-		r.Problem(p, "names the variable %s, which is not set", name)
-	default:
-		return r.getenv(name)
-	}
-	return ""
-}
+func (r *reader) fromEnv(p place) string { return string(r.Variable(p, r.getenv)) }
 
 func (r *reader) fromFile(p place) string {
 	if r.getenv == nil {
