@@ -31,6 +31,7 @@ var floorOf = map[string]int{
 	"internal/traces":   4,
 
 	"internal/guard/rehearse":  3, // such runs, and their score
+	"internal/deliveryfile":    3, // by whom texts go
 	"internal/guardfile":       3, // settings of the guard
 	"internal/mail/logmail":    3, // adapters: who takes e-mails
 	"internal/mail/smtp":       3,

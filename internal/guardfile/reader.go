@@ -151,18 +151,8 @@ func (r *reader) numberType(text string) (phone.Kind, error) {
 	return 0, fmt.Errorf("is no type of numbers%s", near)
 }
 
-// Ids as Cognito has them: CreateUserPoolClient, "ClientId" and "UserPoolId".
-var (
-	poolID   = regexp.MustCompile(`^[\w-]{1,45}_[0-9A-Za-z]{1,9}$`)
-	clientID = regexp.MustCompile(`^[\w+]{1,128}$`)
-)
-
-func checkPool(text string) error {
-	if !poolID.MatchString(text) {
-		return errors.New("is no id of a user pool, such as us-east-1_EXAMPLE")
-	}
-	return nil
-}
+// clientID is an id as Cognito has it: CreateUserPoolClient, "ClientId".
+var clientID = regexp.MustCompile(`^[\w+]{1,128}$`)
 
 func checkClient(text string) error {
 	if !clientID.MatchString(text) {

@@ -91,7 +91,7 @@ func budgetRows() []row[File] {
 		general     func(*guard.Budgets) guard.Budget
 		field       func(*guard.Budgets) *map[string]guard.Budget
 	}{
-		{"pools", "user pools", checkPool, func(b *guard.Budgets) guard.Budget { return b.Pool }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Pools }},
+		{"pools", "user pools", yamlfile.CheckPool, func(b *guard.Budgets) guard.Budget { return b.Pool }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Pools }},
 		{"clients", "app clients", checkClient, func(b *guard.Budgets) guard.Budget { return b.Client }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Clients }},
 		{"countries", "countries", yamlfile.CheckCountry, func(b *guard.Budgets) guard.Budget { return b.Country }, func(b *guard.Budgets) *map[string]guard.Budget { return &b.Countries }},
 	} {

@@ -3,6 +3,7 @@ package yamlfile
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
@@ -55,6 +56,17 @@ func CheckCountry(text string) error {
 		return errors.New("is no ISO 3166 code; did you mean GB?")
 	}
 	return errors.New("is no ISO 3166 code of a country that has numbers, such as DE")
+}
+
+// poolID is an id as Cognito has it: CreateUserPoolClient, "UserPoolId".
+var poolID = regexp.MustCompile(`^[\w-]{1,45}_[0-9A-Za-z]{1,9}$`)
+
+// CheckPool says what is wrong with the id of a user pool, as half a sentence.
+func CheckPool(text string) error {
+	if !poolID.MatchString(text) {
+		return errors.New("is no id of a user pool, such as us-east-1_EXAMPLE")
+	}
+	return nil
 }
 
 // Unread stands for a secret that was not looked at.

@@ -1,0 +1,95 @@
+package deliveryfile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bellhop-auth/bellhop/internal/wording"
+)
+
+func (r *reader) messages(p place, f *File) {
+	lines := map[string]string{} // of names
+	for _, e := range r.Elements(p, "the message") {
+		m := wording.Entry{Where: fmt.Sprintf("%s:%d", r.Path, e.Node.Line)}
+		found := object(r, e, messageRows(), &m)
+		if at, named := found["name"]; named && m.Name != "" {
+			if earlier, twice := lines[m.Name]; twice {
+				r.Problem(at, "is the name of an earlier one, at %s", earlier)
+			}
+			lines[m.Name] = m.Where
+		}
+		f.Messages = append(f.Messages, m)
+	}
+}
+
+func (r *reader) messageName(p place) string {
+	name := r.Text(p)
+	if name == "" || !r.checkName(p, name) {
+		return ""
+	}
+	return name
+}
+
+// longestBody is what Cognito takes: CreateUserPool, "SmsVerificationMessage".
+const longestBody = 140
+
+// placeholders are what a text may have filled in.
+var placeholders = []string{"{####}", "{app}", "{username}"}
+
+var braced = regexp.MustCompile(`\{[^{}]*\}?`)
+
+func (r *reader) body(p place) string {
+	text := r.Text(p)
+	if text == "" {
+		return ""
+	}
+	if !strings.Contains(text, placeholders[0]) {
+		r.Problem(p, "has no {####}, which stands for the code")
+	}
+	if n := utf8.RuneCountInString(text); n > longestBody {
+		r.Problem(p, "has %d characters, and may have %d", n, longestBody)
+	}
+	for _, in := range braced.FindAllString(text, -1) {
+		if !slices.Contains(placeholders, in) {
+			r.Problem(p, "has %s, which nothing is filled in for%s", in, nearest(in, placeholders))
+		}
+	}
+	return text
+}
+
+// languageTag is as much of BCP 47 as names a language that people read.
+var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$`)
+
+func (r *reader) language(p place) string {
+	text := r.Text(p)
+	if text != "" && !languageTag.MatchString(text) {
+		r.Problem(p, "must be a language tag, such as hi, pt-BR or zh-Hant")
+		return ""
+	}
+	return text
+}
+
+// templateIDs reads the ids of a message, by providers of the file.
+func (r *reader) templateIDs(p place) map[string]string {
+	pairs, _ := r.Pairs(p)
+	all := map[string]string{}
+	for _, pair := range pairs {
+		if !slices.Contains(r.names, pair.Key) {
+			r.Problem(pair.Place, "is no provider of this file%s", nearest(pair.Key, r.names))
+			continue
+		}
+		text := r.Text(pair.Place)
+		if text == "" {
+			continue
+		}
+		if err := checkID(text); err != nil {
+			r.Problem(pair.Place, "%v", err)
+			continue
+		}
+		all[pair.Key] = text
+	}
+	return all
+}

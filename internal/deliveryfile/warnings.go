@@ -1,0 +1,77 @@
+package deliveryfile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms/routes"
+	"github.com/bellhop-auth/bellhop/internal/yamlfile"
+)
+
+// Warnings says what in the file works and deserves a look.
+func (f *File) Warnings() []config.Problem {
+	var all []config.Problem
+	warn := func(where, format string, args ...any) {
+		all = append(all, config.Problem{Where: where, What: fmt.Sprintf(format, args...)})
+	}
+	if f.DryRun {
+		warn(f.found["dry-run"].Where, "is on: nobody is texted")
+	}
+	if f.OnlyTo != nil {
+		warn(f.found["only-to"].Where, "is set: numbers that begin otherwise than %s are not texted", listed(shown(f.OnlyTo)))
+	}
+	for _, p := range f.Providers {
+		switch {
+		case !slices.ContainsFunc(f.Rules, func(rule Rule) bool { return slices.Contains(rule.By, p.Name) }):
+			warn(p.Where, "is named by no rule, so that no text goes by it")
+		case p.Prices != nil:
+			if missing := f.unpriced(p); len(missing) > 0 {
+				warn(p.Where, "has no price for %s, where it may be asked", abridged(missing))
+			}
+		}
+	}
+	if last := f.Rules[len(f.Rules)-1]; !last.takes(sort{}) {
+		warn(last.Where, "is the last rule and does not take every text: what no rule fits is refused")
+	}
+	return all
+}
+
+// unpriced are the countries and prefixes for which rules name the provider and its
+// list has no price.
+func (f *File) unpriced(p Provider) []string {
+	list := newPrices(p.Prices)
+	var all []string
+	for _, rule := range f.Rules {
+		if !slices.Contains(rule.By, p.Name) {
+			continue
+		}
+		countries := rule.Countries
+		if len(countries) == 0 && rule.Prefer == routes.PreferPrice {
+			countries = phone.Countries()
+		}
+		all = append(all, list.uncovered(countries, rule.Prefixes)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// shown are prefixes of which none may be a whole number.
+func shown(prefixes []string) []string {
+	var all []string
+	for _, p := range prefixes {
+		all = append(all, yamlfile.Quotable(p))
+	}
+	return all
+}
+
+// mostListed is how many names a line holds without being a list.
+const mostListed = 8
+
+func abridged(names []string) string {
+	if len(names) <= mostListed {
+		return listed(names)
+	}
+	return fmt.Sprintf("%s and %d others", listed(names[:mostListed]), len(names)-mostListed)
+}
