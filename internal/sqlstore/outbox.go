@@ -11,10 +11,12 @@ import (
 
 const (
 	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, headline,
-		contact, secret, username, letter, decoy, requester, created_at, expires_at, next_at, attempts`
+		contact, secret, username, letter, decoy, requester, created_at, expires_at, next_at, attempts,
+		wording, language, segments, country, micros, known`
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+			$21, $22, $23, $24, $25, $26)
 		on conflict do nothing`
 	// The second look at next_at decides between two that chose the same row.
 	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
@@ -31,7 +33,8 @@ func scanMessage(r row) (m userpool.Message, err error) {
 	var contact string
 	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
 		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Letter, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
-		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts)
+		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts,
+		&m.Wording, &m.Language, &m.Segments, &m.Country, &m.Micros, &m.Known)
 	m.To = userpool.ContactOf(contact)
 	return m, err
 }
@@ -39,7 +42,8 @@ func scanMessage(r row) (m userpool.Message, err error) {
 func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
 	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
 		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Letter, m.Decoy, m.Requester, millis(m.CreatedAt),
-		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts)
+		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts,
+		m.Wording, m.Language, m.Segments, m.Country, m.Micros, m.Known)
 }
 
 // ClaimMessages takes those that have been due longest, and returns them as

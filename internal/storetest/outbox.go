@@ -13,6 +13,7 @@ func (e *env) newMessage(id userpool.MessageID) userpool.Message {
 		ID: id, PoolID: e.pool, ClientID: e.client, Purpose: userpool.PurposeSignIn, KeyID: "k1", Digits: 6,
 		Template: "Your code is {####}.", AppHost: "app.example", Headline: "Your code", To: userpool.ContactOf("ann@example.com"),
 		Secret: "sealed", Username: "sub", Letter: "sealed letter", Decoy: true, Requester: "192.0.2.1",
+		Wording: "sign-in-hi", Language: "hi", Segments: 2, Country: "IN", Micros: 1 << 40, Known: true,
 		CreatedAt: e.now, ExpiresAt: e.in(10 * time.Minute), NextAt: e.now,
 	}
 }

@@ -48,6 +48,7 @@ var verbRaces = []string{
 	"Pay/by many is exact, all or nothing",
 	"RotateRefresh/has one winner for each generation",
 	"Spend/by many is exact",
+	"TellText/by many is told once of each",
 	"UpdateUser/of two who want one free name has one winner",
 	"UseNonce/has one winner for each value",
 }
@@ -80,7 +81,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		deviceCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases,
+		deviceCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
 	} {
 		all = append(all, group...)
 	}

@@ -369,6 +369,12 @@ type Message struct {
 	Letter    string // sealed, what a custom sender is told of it; "" for none
 	Decoy     bool   // dropped when claimed
 	Requester string // whose budget is given back if the text surely was not sent
+	Wording   string // name of the words, "" for the pool's own
+	Language  string // BCP 47, "" where it is not known
+	Segments  int    // that a text takes
+	Country   string // ISO 3166, of a text; "" for none
+	Micros    int64  // price of a text, in millionths of a US dollar
+	Known     bool   // the number had signed in before
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	NextAt    time.Time

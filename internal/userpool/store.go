@@ -46,6 +46,7 @@ type Tx interface {
 	restoreTx
 	guardTx
 	guard.State
+	textTx
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages; of the guard, cells
 	// whose At is 40 days ago, decisions after 90 days and numbers that have not
