@@ -1,8 +1,11 @@
 // Package routes is a sender made of senders: it chooses by which provider a text
-// goes, and goes on to the next where one fails.
+// goes, by the operator's rules, by who answers and by whose codes are used, and goes
+// on to the next where one fails. When a text is tried again, and what it costs, is
+// the outbox's and the guard's business.
 package routes
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -25,7 +28,8 @@ type Provider struct {
 	// OnlyTo are prefixes; a provider that has some is asked for no other number. It is
 	// how credentials for tests never reach real people.
 	OnlyTo []string
-	// Timeout is how long it may take over one text.
+	// Timeout is how long it may take over one text, 0 for the default of four seconds,
+	// at most eight. The outbox gives ten for all providers together.
 	Timeout time.Duration
 }
 
@@ -55,4 +59,5 @@ type Config struct {
 	Rules     []Rule
 	OnlyTo    []string // prefixes of the only numbers that are texted at all; nil for no bound
 	DryRun    bool     // nobody is texted: what would go by whom is logged
+	Log       *slog.Logger
 }
