@@ -52,6 +52,12 @@ var floorOf = map[string]int{
 	"internal/triggerfile":     3, // which function is called by whom
 	"internal/web":             3, // HTTP plumbing for faces
 
+	"internal/sms/awsaccount":       3, // texts by AWS: what its two kinds share
+	"internal/sms/endusermessaging": 3,
+	"internal/sms/sns":              3,
+
+	"internal/sms/awssms": 2, // and what bellhop-lambda shares with them
+
 	"internal/config":        2, // settings of the program
 	"internal/guard/memory":  2, // the guard's memory, and its traffic, for runs in virtual time
 	"internal/guard/traffic": 2,
@@ -106,6 +112,9 @@ var neighbours = map[string]string{
 	"internal/mail":            "internal/sms",
 	"internal/hook":            "internal/netcause",
 	"internal/yamlfile":        "internal/config",
+
+	"internal/sms/endusermessaging": "internal/sms/awsaccount",
+	"internal/sms/sns":              "internal/sms/awsaccount",
 }
 
 // outside is what the two lowest floors must not reach for themselves: files,
@@ -204,7 +213,7 @@ func TestFloors_BellhopLambda_StandsOnTheLowestTwo(t *testing.T) {
 		switch {
 		case path == "database/sql":
 			t.Errorf("cmd/bellhop-lambda depends on %s", path)
-		case !ours, name == "cmd/bellhop-lambda", name == "internal/pack", name == "internal/sdkhttp", strings.HasPrefix(name, "internal/pack/"):
+		case !ours, name == "cmd/bellhop-lambda", name == "internal/pack", name == "internal/sdkhttp", name == "internal/sms/awssms", strings.HasPrefix(name, "internal/pack/"):
 		case floorOf[name] > 1 || floorOf[name] == testsOnly:
 			t.Errorf("cmd/bellhop-lambda depends on %s of floor %d", name, floorOf[name])
 		default:

@@ -143,10 +143,10 @@ func TestSend_Failed_SaysWhatIsKnownAndNoNumber(t *testing.T) {
 		says   string
 	}{
 		"refused":     {texts.NewSNS(awsAt(refused), all), sms.SurelyNotSent, "InvalidParameter"},
-		"throttled":   {texts.NewSNS(awsAt(throttled), all), sms.SurelyNotSent, "Throttling"},
+		"throttled":   {texts.NewSNS(awsAt(throttled), all), sms.NotYet, "Throttling"},
 		"broken":      {texts.NewSNS(awsAt(broken), all), sms.MaybeSent, "500"},
 		"unreachable": {texts.NewSNS(awsAt(closed), all), sms.NotYet, "refused"},
-		"eums":        {texts.NewEndUserMessaging(awsAt(eums), all), sms.SurelyNotSent, "ConflictException"},
+		"eums":        {texts.NewEndUserMessaging(awsAt(eums), all), sms.RefusedForEver, "ConflictException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
