@@ -38,6 +38,7 @@ type Metrics struct {
 	sendTime    *prometheus.HistogramVec
 	sending     prometheus.Gauge
 	dropped     *prometheus.CounterVec
+	receipts    *prometheus.CounterVec
 	answers     *prometheus.CounterVec
 	signIns     *prometheus.CounterVec
 	refreshes   prometheus.Counter
@@ -83,6 +84,7 @@ func (m *Metrics) addFunnel() {
 	m.sendTime = m.histogram("message_send_duration_seconds", "Time that a sender took for one try.", slow, "medium")
 	m.sending = m.gauge("messages_sending", "Messages that senders have at the moment.").WithLabelValues()
 	m.dropped = m.counter("messages_dropped_total", "Messages that expired before they could be sent.", "medium", "purpose")
+	m.receipts = m.counter("text_receipts_total", "What providers told of texts that they had taken, each once.", "country", "provider", "status")
 	m.answers = m.counter("answers_total", "Codes and passwords that were tried: right, wrong, or over, which is too late or too often.", "purpose", "result")
 	m.signIns = m.counter("sign_ins_total", "Sign-ins that ended with tokens, by the challenge that was answered last, or the AuthFlow where there was none.", "by")
 	m.refreshes = m.counter("refreshes_total", "Refresh tokens exchanged for new tokens.").WithLabelValues()
@@ -204,10 +206,10 @@ var outcomes = map[sms.Outcome]string{
 const taken = "taken"
 
 // Sending implements userpool.Observer.
-func (m *Metrics) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(error)) {
+func (m *Metrics) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(sms.Receipt, error)) {
 	start := time.Now()
 	m.sending.Inc()
-	return ctx, func(err error) {
+	return ctx, func(_ sms.Receipt, err error) {
 		m.sending.Dec()
 		m.sendTime.WithLabelValues(h.Medium).Observe(time.Since(start).Seconds())
 		outcome := taken
@@ -229,6 +231,22 @@ func (m *Metrics) Calling(ctx context.Context, c userpool.TriggerCall) (context.
 // Dropped implements userpool.Observer.
 func (m *Metrics) Dropped(h userpool.Handover) {
 	m.dropped.WithLabelValues(h.Medium, string(h.Purpose)).Inc()
+}
+
+// Told implements userpool.Observer. What a provider repeats is counted once.
+func (m *Metrics) Told(t userpool.Telling) {
+	if t.New {
+		m.receipts.WithLabelValues(orNone(t.Country), orNone(t.Provider), string(t.Status)).Inc()
+	}
+}
+
+// orNone is a label's value where there is something to say. An empty one would be no
+// label.
+func orNone(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return value
 }
 
 // Storing implements userpool.Observer.

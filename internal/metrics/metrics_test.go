@@ -49,8 +49,9 @@ func everything() *Metrics {
 	})
 	h := userpool.Handover{Medium: "SMS", Purpose: userpool.PurposeOTP}
 	_, end := m.Sending(ctx, h)
-	end(nil)
+	end(sms.Receipt{}, nil)
 	m.Dropped(h)
+	m.Told(userpool.Telling{Provider: "first", Country: "IN", Status: userpool.TextDelivered, New: true})
 	_, called := m.Calling(ctx, userpool.TriggerCall{Trigger: trigger.PreSignUp, Attempt: 1})
 	called(userpool.TriggerAnswered)
 	_, stored := m.Storing(ctx, userpool.StoreView)
@@ -188,7 +189,7 @@ func TestSending_EachOutcome_HasItsLabel(t *testing.T) {
 		if got := testutil.ToFloat64(m.sending); got != 1 {
 			t.Errorf("%v are under way", got)
 		}
-		end(err)
+		end(sms.Receipt{}, err)
 		if got := testutil.ToFloat64(m.tries.WithLabelValues("EMAIL", "reset", label)); got != 1 {
 			t.Errorf("%s is %v, want 1", label, got)
 		}

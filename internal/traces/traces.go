@@ -159,7 +159,7 @@ func (t *Traces) Storing(ctx context.Context, call string) (context.Context, fun
 
 // Sending implements userpool.Observer. A message is a trace of its own, since it
 // may be sent by another server than the one that was asked for it, and later.
-func (t *Traces) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(error)) {
+func (t *Traces) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(sms.Receipt, error)) {
 	ctx, span := t.tracer.Start(ctx, "message.send", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(
 			attribute.String("bellhop.pool", string(h.Pool)),
@@ -167,8 +167,14 @@ func (t *Traces) Sending(ctx context.Context, h userpool.Handover) (context.Cont
 			attribute.String("bellhop.message.purpose", string(h.Purpose)),
 			attribute.Int("bellhop.message.attempt", h.Attempt),
 		))
-	return ctx, func(err error) {
+	if h.Country != "" {
+		span.SetAttributes(attribute.String("bellhop.message.country", h.Country))
+	}
+	return ctx, func(r sms.Receipt, err error) {
 		defer span.End()
+		if r.Provider != "" {
+			span.SetAttributes(attribute.String("bellhop.message.provider", r.Provider))
+		}
 		outcome := "taken"
 		if err != nil {
 			outcome = sms.OutcomeOf(err).String()
@@ -196,3 +202,6 @@ func (t *Traces) Calling(ctx context.Context, c userpool.TriggerCall) (context.C
 
 // Dropped implements userpool.Observer.
 func (t *Traces) Dropped(userpool.Handover) {}
+
+// Told implements userpool.Observer.
+func (t *Traces) Told(userpool.Telling) {}

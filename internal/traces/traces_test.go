@@ -84,9 +84,9 @@ func TestSpans_OfARequestAndAMessage(t *testing.T) {
 	})
 	_, alone := tr.Storing(t.Context(), userpool.StoreView)
 	alone(userpool.Transaction{Runs: 1})
-	h := userpool.Handover{Pool: "us-east-1_a", Purpose: userpool.PurposeReset, Medium: "EMAIL", Attempt: 2}
+	h := userpool.Handover{Pool: "us-east-1_a", Purpose: userpool.PurposeReset, Medium: "SMS", Attempt: 2, Country: "IN"}
 	_, sent := tr.Sending(t.Context(), h)
-	sent(&sms.SendError{Outcome: sms.NotYet, Cause: errors.New("+14155550123 said no")})
+	sent(sms.Receipt{Provider: "first"}, &sms.SendError{Outcome: sms.NotYet, Cause: errors.New("+14155550123 said no")})
 	tr.Close(t.Context())
 
 	request := c.Named("SignUp")
@@ -108,8 +108,9 @@ func TestSpans_OfARequestAndAMessage(t *testing.T) {
 	}
 	message := c.Named("message.send")
 	want := map[string]string{
-		"bellhop.pool": "us-east-1_a", "bellhop.message.medium": "EMAIL", "bellhop.message.purpose": "reset",
+		"bellhop.pool": "us-east-1_a", "bellhop.message.medium": "SMS", "bellhop.message.purpose": "reset",
 		"bellhop.message.attempt": "int_value:2", "bellhop.message.outcome": "not yet sent",
+		"bellhop.message.country": "IN", "bellhop.message.provider": "first",
 	}
 	if message.Parent != "" || message.Trace == traceID || !message.Failed || !reflect.DeepEqual(message.Attributes, want) {
 		t.Errorf("the message's: %+v", message)

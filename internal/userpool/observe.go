@@ -8,6 +8,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -19,9 +20,11 @@ type Observer interface {
 	// CallEnded is told of each call that Begin began, when End ends it.
 	CallEnded(ctx context.Context, r Report)
 	// Sending is told that a message is about to be handed to its sender. The
-	// sender gets the context, and the function what became of it, nil or an
-	// error that sms.OutcomeOf understands.
-	Sending(ctx context.Context, h Handover) (context.Context, func(err error))
+	// sender gets the context, and the function what became of it: who took it, as
+	// far as that is known, and nil or an error that sms.OutcomeOf understands.
+	Sending(ctx context.Context, h Handover) (context.Context, func(r sms.Receipt, err error))
+	// Told is told of what a provider tells of a text.
+	Told(t Telling)
 	// Dropped is told of a message that expired before it could be sent.
 	Dropped(h Handover)
 	// Calling is told that a trigger of the pool is about to be called. The
@@ -106,6 +109,15 @@ type Handover struct {
 	Purpose Purpose // without its medium
 	Medium  string  // SMS or EMAIL
 	Attempt int     // from 1
+	Country string  // ISO 3166, of a text; "" for none
+}
+
+// Telling is what a provider tells of a text.
+type Telling struct {
+	Provider string     // by name
+	Country  string     // ISO 3166, "" for none
+	Status   TextStatus // TextDelivered or TextFailed
+	New      bool       // it was not known, nor anything later
 }
 
 // TriggerCall is one try to call a trigger.
@@ -122,7 +134,7 @@ const (
 )
 
 func handoverOf(m Message) Handover {
-	return Handover{Pool: m.PoolID, Purpose: m.Purpose.plain(), Medium: m.To.medium(), Attempt: m.Attempts}
+	return Handover{Pool: m.PoolID, Purpose: m.Purpose.plain(), Medium: m.To.medium(), Attempt: m.Attempts, Country: m.Country}
 }
 
 func (v verdict) result() string {
@@ -236,14 +248,14 @@ func failureOf(err error, byFn bool) string {
 
 // sending tells every observer of a message that is about to be handed over. The
 // function that it returns tells them what became of it.
-func (s *Service) sending(ctx context.Context, m Message) (context.Context, func(error)) {
-	ends := make([]func(error), len(s.observers))
+func (s *Service) sending(ctx context.Context, m Message) (context.Context, func(sms.Receipt, error)) {
+	ends := make([]func(sms.Receipt, error), len(s.observers))
 	for i, o := range s.observers {
 		ctx, ends[i] = o.Sending(ctx, handoverOf(m))
 	}
-	return ctx, func(err error) {
+	return ctx, func(r sms.Receipt, err error) {
 		for _, end := range slices.Backward(ends) {
-			end(err)
+			end(r, err)
 		}
 	}
 }

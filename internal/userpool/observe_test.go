@@ -23,6 +23,7 @@ type onlooker struct {
 	sent    []userpool.Handover
 	results []error
 	dropped []userpool.Handover
+	told    []userpool.Telling
 	stored  []userpool.Transaction
 	called  []string
 }
@@ -35,15 +36,21 @@ func (o *onlooker) CallEnded(_ context.Context, r userpool.Report) {
 	o.reports = append(o.reports, r)
 }
 
-func (o *onlooker) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(error)) {
+func (o *onlooker) Sending(ctx context.Context, h userpool.Handover) (context.Context, func(sms.Receipt, error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent = append(o.sent, h)
-	return context.WithValue(ctx, onlookerKey{}, true), func(err error) {
+	return context.WithValue(ctx, onlookerKey{}, true), func(_ sms.Receipt, err error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.results = append(o.results, err)
 	}
+}
+
+func (o *onlooker) Told(t userpool.Telling) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told = append(o.told, t)
 }
 
 func (o *onlooker) Calling(ctx context.Context, c userpool.TriggerCall) (context.Context, func(string)) {

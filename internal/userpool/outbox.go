@@ -129,7 +129,7 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 	}
 	ctx, end := s.sending(ctx, m)
 	err := s.handOver(ctx, m)
-	end(err)
+	end(sms.Receipt{}, err)
 	return sent{message: m, err: err}
 }
 
