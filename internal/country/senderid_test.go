@@ -1,0 +1,95 @@
+package country_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bellhop-auth/bellhop/internal/country"
+)
+
+func TestCheckSenderID(t *testing.T) {
+	for _, c := range []struct{ iso, id, want string }{
+		{"US", "BELLHOP", "refused: is a name, from which texts to the United States are not let through (Twilio, SMS guidelines for the United States, read "},
+		{"US", "+14155550123", "is a number of the country, which must be registered (A2P 10DLC"},
+		{"US", "14155550123", "is a number of the country, which must be registered"},
+		{"US", "+18005550123", "is a toll-free number, which must be registered"},
+		{"US", "+447400123456", "refused: is a number of another country, from which texts to the United States"},
+		{"US", "12345", "is a short code, which must be registered"},
+		// Two sources say that a name must be registered, one that it is refused.
+		{"IN", "BELLHP", "is a name, which must be registered (the operators' DLT ledgers, under TRAI's rules) before texts from it reach India (AWS"},
+		{"IN", "BELLHP", "; but Twilio, SMS guidelines for India, read 2026-11-27 says refused)"},
+		{"IN", "BELLHOP", "refused: is a name of 7 characters, and must have 6 (Creative Point"},
+		{"IN", "BELL24", "refused: is a name with other characters than letters (Gupshup"},
+		{"IN", "56161", ""},
+		// Of Germany nothing is known here but what holds everywhere.
+		{"DE", "BELLHOP", ""},
+		{"DE", "Bellhop 24", ""},
+		{"DE", "Bellhop Hotel", "refused: is a name of 13 characters, and must have 1-11 (Twilio, glossary"},
+		{"DE", "Bellhöp", "refused: is a name with other characters than letters, digits, space (Twilio, glossary"},
+		{"DE", "49 151", "refused: is neither a number nor a name, which has a letter"},
+		{"DE", "", "refused: is a name of 0 characters"},
+		{"DE", "+4915155550100", ""},
+	} {
+		said := ""
+		for _, o := range country.CheckSenderID(c.iso, c.id) {
+			if o.Refused {
+				said += "refused: "
+			}
+			said += o.What + "\n"
+		}
+		if (c.want == "") != (said == "") || !strings.Contains(said, c.want) {
+			t.Errorf("%s from %q: %q, want %q", c.iso, c.id, said, c.want)
+		}
+	}
+}
+
+func TestCheckSenderID_WhereSourcesDisagree_NobodyIsRefused(t *testing.T) {
+	const two = smallest + `  short-codes:
+    - is: refused
+      source: regulator
+    - is: allowed
+      source: regulator
+`
+	p, wrong := country.Parse(two)
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	got := fmt.Sprint(p.CheckSenderID("12345"))
+	want := "[{is a short code, from which texts to Kenya are not let through (Communications Authority of Kenya, guidelines, dated 2025-04-01; " +
+		"but Communications Authority of Kenya, guidelines, dated 2025-04-01 says allowed) false}]"
+	if got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+func TestOptOutWord(t *testing.T) {
+	for _, c := range []struct {
+		iso, body string
+		want      country.Word
+	}{
+		{"US", "STOP", country.Stop},
+		{"US", " stop.\n", country.Stop},
+		{"US", "Opt  out", country.Stop},
+		{"US", "Revoke", country.Stop},
+		{"DE", "Revoke", country.None}, // a word of the United States' rule
+		{"DE", "stopall", country.Stop},
+		{"", "Unsubscribe!", country.Stop},
+		{"IN", "START", country.Start},
+		{"IN", "unstop", country.Start},
+		{"IN", "'Help'", country.Help},
+		{"GB", "info", country.Help},
+		// What is not the word alone is none, least of all a code.
+		{"US", "STOP 123456", country.None},
+		{"US", "please stop", country.None},
+		{"US", "123456", country.None},
+		{"US", "BELLHOP 42KX7", country.None},
+		{"US", "YES", country.None},
+		{"US", "", country.None},
+		{"US", "...", country.None},
+	} {
+		if got := country.OptOutWord(c.iso, c.body); got != c.want {
+			t.Errorf("%q from %q means %v, want %v", c.body, c.iso, got, c.want)
+		}
+	}
+}
