@@ -77,6 +77,29 @@ func (s *Signer) Sign(header http.Header, id string, now time.Time, body []byte)
 	return nil
 }
 
+// tolerance is how far the time of a signed post may be from ours.
+const tolerance = 5 * time.Minute
+
+// Verify says whether somebody with the same secret signed body, within five minutes of
+// now. A nil Signer verifies nothing. Its errors hold nothing of the post.
+func (s *Signer) Verify(header func(name string) string, now time.Time, body []byte) error {
+	if s == nil {
+		return errors.New("without a secret nobody can tell")
+	}
+	given := http.Header{}
+	for _, name := range []string{standardwebhooks.HeaderWebhookID, standardwebhooks.HeaderWebhookTimestamp, standardwebhooks.HeaderWebhookSignature} {
+		given.Set(name, header(name))
+	}
+	if err := s.webhook.VerifyIgnoringTimestamp(body, given); err != nil {
+		return errors.New("the signature is missing or wrong")
+	}
+	at, err := strconv.ParseInt(header(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
+	if err != nil || now.Sub(time.Unix(at, 0)).Abs() > tolerance {
+		return errors.New("the signature is not of these five minutes")
+	}
+	return nil
+}
+
 // Reach connects to a host, by TLS where its URL says so, as the transport would,
 // and sends nothing. Where the transport goes by a proxy it connects to that. A nil
 // transport stands for the plain network. Its errors hold nothing of the URL.

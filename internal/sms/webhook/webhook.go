@@ -1,12 +1,14 @@
 // Package webhook hands texts to an HTTP service of the operator's own: one
 // POST a try, with the message's id as Idempotency-Key, signed by the Standard
 // Webhooks convention (https://www.standardwebhooks.com) where a secret is set.
-// Repeating a try is the outbox's business.
+// Repeating a try is the outbox's business. The service may post back what became of a
+// text, and texts that came in, signed by the same secret.
 package webhook
 
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/hook"
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -17,7 +19,10 @@ type Config = hook.Config
 
 // Sender posts texts to one URL. Its errors hold no body, no number and
 // nothing of the URL.
-type Sender struct{ poster *hook.Poster }
+type Sender struct {
+	poster *hook.Poster
+	signer *hook.Signer // verifies what the service posts; nil refuses it
+}
 
 // New returns a Sender for cfg, or an error that names what is wrong with it
 // without repeating it.
@@ -26,7 +31,11 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{poster}, nil
+	signer, err := hook.NewSigner(cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{poster, signer}, nil
 }
 
 // Probe is hook.Poster's.
@@ -42,6 +51,14 @@ type payload struct {
 	Pool      string `json:"pool"`
 	Client    string `json:"client"`
 	ExpiresAt string `json:"expires_at"` // Unix seconds
+
+	// Those that are not known are left out.
+	Wording    string `json:"wording,omitempty"`
+	Language   string `json:"language,omitempty"`
+	TemplateID string `json:"template_id,omitempty"`
+	EntityID   string `json:"entity_id,omitempty"`
+	SenderID   string `json:"sender_id,omitempty"`
+	Tried      string `json:"tried,omitempty"` // names of providers, with commas between
 }
 
 // Send implements sms.Sender; hook.Poster says what its errors mean.
@@ -49,5 +66,7 @@ func (s *Sender) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	return sms.Receipt{}, s.poster.Post(ctx, m.ID, payload{
 		ID: m.ID, To: m.To.E164(), Body: m.Body, Purpose: m.Purpose, Pool: m.PoolID, Client: m.ClientID,
 		ExpiresAt: strconv.FormatInt(m.ExpiresAt.Unix(), 10),
+		Wording:   m.Wording, Language: m.Language, TemplateID: m.TemplateID, EntityID: m.EntityID, SenderID: m.SenderID,
+		Tried: strings.Join(m.Tried, ","),
 	})
 }
