@@ -83,6 +83,9 @@ func (p Pack) fact(k Key) Fact {
 	return Fact{}
 }
 
+// Source returns who says what counts for the key, nobody where it is not known.
+func (p Pack) Source(k Key) Source { return p.fact(k).Source }
+
 // Sources are those of the pack, in the file's order.
 func (p Pack) Sources() []Source { return p.sources }
 

@@ -66,18 +66,24 @@ func (p Pack) object(k Key, refused bool, format string, args ...any) Objection 
 // shortest number that is a line's: shorter ones without a + are short codes.
 const shortestNumber = 7
 
+// IsName says whether a sender id is a name, neither a number nor a short code.
+func IsName(id string) bool {
+	digits := strings.TrimPrefix(id, "+")
+	return digits == "" || strings.Trim(digits, "0123456789") != ""
+}
+
 // sortOf says which key speaks of the id, and what it is for a reader.
 func (p Pack) sortOf(id string) (Key, string) {
-	digits, plus := strings.CutPrefix(id, "+")
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+	if IsName(id) {
 		return SenderNames, "a name"
 	}
+	digits, plus := strings.CutPrefix(id, "+")
 	if !plus && len(digits) < shortestNumber {
 		return ShortCodes, "a short code"
 	}
 	n, err := phone.Parse("+" + digits)
 	switch {
-	case err != nil && strings.HasPrefix(id, "+"), err == nil && n.Region() != p.Country && n.Kind() != phone.TollFree:
+	case err != nil && plus, err == nil && n.Region() != p.Country && n.Kind() != phone.TollFree:
 		return ForeignNumbers, "a number of another country"
 	case err == nil && n.Kind() == phone.TollFree:
 		return TollFreeNumbers, "a toll-free number"
@@ -99,11 +105,15 @@ func (p Pack) shapeOfName(id string) []Objection {
 	if from := p.ruled(SenderNameCharacters); from.facts != nil {
 		allowed := from.fact(SenderNameCharacters)
 		if strings.ContainsFunc(id, func(c rune) bool { return !allows(allowed.List, c) }) {
-			all = append(all, from.object(SenderNameCharacters, true, "is a name with other characters than %s", allowed.Is))
+			// What holds everywhere is but what most providers take.
+			all = append(all, from.object(SenderNameCharacters, from.Country != World, "is a name with other characters than %s", allowed.Is))
 		}
 	}
-	if barred := p.fact(SenderNamesBarred); slices.Contains(barred.List, folded(id)) {
-		all = append(all, p.object(SenderNamesBarred, true, "is a name that is blocked in %s", p.the()))
+	for _, barred := range p.Facts(SenderNamesBarred) {
+		if slices.Contains(barred.List, folded(id)) {
+			all = append(all, Objection{fmt.Sprintf("is a name that is blocked in %s (%v)", p.the(), barred.Source), true})
+			break
+		}
 	}
 	if !strings.ContainsFunc(id, unicode.IsLetter) {
 		all = append(all, Objection{"is neither a number nor a name, which has a letter", true})

@@ -43,6 +43,8 @@ type Provider struct {
 	OnlyTo    []string
 	Timeout   time.Duration
 
+	senderIDs given // where SenderIDs stand, by the same names
+
 	// settings are those of the provider's kind, secrets too: behind a pointer, so that
 	// nothing that prints a File shows them.
 	settings *provider.Values

@@ -58,7 +58,7 @@ func providerRows() []row[Provider] {
 		{"prices", "path, from the file's folder", "its price list, in the format of the guard's", "no price is known", false,
 			func(r *reader, p place, one *Provider) { one.Prices = r.priceFile(p) }},
 		{"sender-ids", "mapping of ISO 3166 codes, and `others`, to sender ids", "what texts come from", "the provider's own choice", false,
-			func(r *reader, p place, one *Provider) { one.SenderIDs = r.byCountry(p, checkSenderID) }},
+			func(r *reader, p place, one *Provider) { r.senderIDs(p, one) }},
 		{"entity-ids", "mapping of ISO 3166 codes to ids", "your ids in registers of senders; in India, of DLT", "none", false,
 			func(r *reader, p place, one *Provider) { one.EntityIDs = r.byCountry(p, checkID) }},
 		{"only-to", "list of prefixes or numbers", "in quotes. It is asked for no others: for credentials of tests", "everybody", false,

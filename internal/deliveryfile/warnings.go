@@ -32,6 +32,9 @@ func (f *File) Warnings() []config.Problem {
 			}
 		}
 	}
+	for _, p := range f.Providers {
+		all = append(all, f.countryWarnings(p)...)
+	}
 	if last := f.Rules[len(f.Rules)-1]; !last.takes(sort{}) {
 		warn(last.Where, "is the last rule and does not take every text: what no rule fits is refused")
 	}
