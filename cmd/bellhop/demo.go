@@ -66,7 +66,7 @@ func demo(ctx context.Context, in invocation) (err error) {
 	}
 	defer d.listener.Close()
 	phone := screen.New()
-	service, err := v.service(ctx, cfg, senders{phone, mail.None{}}, d.publicURL, log)
+	service, err := v.service(ctx, cfg, senders{texts{sender: underName{"screen", phone}}, mail.None{}}, d.publicURL, log)
 	if err != nil {
 		return err
 	}

@@ -258,21 +258,6 @@ type prober interface {
 	Probe(context.Context) error
 }
 
-// checkTexts says whether texts would reach somebody; it sends none.
-func checkTexts(ctx context.Context, p *patient) []finding {
-	switch p.cfg.SMS.Kind {
-	case config.SMSNone:
-		return []finding{warning("set --sms", "no SMS provider is configured, so that every text is refused")}
-	case config.SMSLog:
-		return []finding{warning("set --sms to a provider; log is for development", "texts go to the log, codes included")}
-	}
-	sender, err := newSender(p.cfg, quiet())
-	if err != nil {
-		return []finding{failure("correct --sms", "%v", err)}
-	}
-	return probeHook(ctx, sender, string(p.cfg.SMS.URL), p.cfg.SMSWebhookSecret != "")
-}
-
 // checkMail is checkTexts for e-mails.
 func checkMail(ctx context.Context, p *patient) []finding {
 	switch p.cfg.Email.Kind {

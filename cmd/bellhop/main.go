@@ -71,6 +71,8 @@ func commands() []command {
 		{"guard status", "say how the guard stands: budgets, alarms, closed prefixes, worst countries", guardStatus, guardStatusHelp},
 		{"guard check", "say what is wrong with a file of the guard's settings", guardCheck, guardCheckHelp},
 		{"guard prices", "print what texts are taken to cost", guardPrices, guardPricesHelp},
+		{"routes explain", "say by whom a text to a number would go, and why", routesExplain, routesExplainHelp},
+		{"routes check", "say what is wrong with a delivery file", routesCheck, routesCheckHelp},
 		{"countries list", "list the countries of which something is known", countriesList, countriesListHelp},
 		{"countries show", "say what is known of texts in a country, by whom, and what follows from it", countriesShow, countriesShowHelp},
 		{"countries check", "say what is wrong with a file about a country", countriesCheck, countriesCheckHelp},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/deliveryfile"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
 	"github.com/bellhop-auth/bellhop/internal/mail"
@@ -18,8 +19,6 @@ import (
 	mailhook "github.com/bellhop-auth/bellhop/internal/mail/webhook"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
-	"github.com/bellhop-auth/bellhop/internal/sms/logsms"
-	"github.com/bellhop-auth/bellhop/internal/sms/webhook"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -132,7 +131,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Ring:      v.ring,
 		Clock:     v.clock,
 		Shared:    cfg.OnPostgres(),
-		Sender:    out.texts,
+		Sender:    out.texts.sender,
 		Mailer:    out.mails,
 		Triggers:  v.functions.invoker(),
 		Encrypter: v.functions.encrypter(),
@@ -154,35 +153,24 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 
 // senders are who takes messages.
 type senders struct {
-	texts sms.Sender
+	texts texts
 	mails mail.Sender
 }
 
 // noSenders are those of a command that sends nothing.
-func noSenders() senders { return senders{sms.None{}, mail.None{}} }
+func noSenders() senders { return senders{texts{sender: sms.None{}}, mail.None{}} }
 
-// newSenders makes what the settings --sms and --email ask for.
-func newSenders(cfg *config.Config, log *slog.Logger) (senders, error) {
-	texts, err := newSender(cfg, log)
+// newSenders makes what the settings --sms, --delivery and --email ask for.
+func newSenders(cfg *config.Config, f *deliveryfile.File, publicURL string, log *slog.Logger) (senders, error) {
+	texts, err := newTexts(cfg, f, publicURL, log)
 	if err != nil {
-		return senders{}, fmt.Errorf("--sms: %w", err)
+		return senders{}, err
 	}
 	mails, err := newMailer(cfg, log)
 	if err != nil {
 		return senders{}, fmt.Errorf("--email: %w", err)
 	}
 	return senders{texts, mails}, nil
-}
-
-func newSender(cfg *config.Config, log *slog.Logger) (sms.Sender, error) {
-	switch cfg.SMS.Kind {
-	case config.SMSWebhook:
-		return webhook.New(webhook.Config{URL: string(cfg.SMS.URL), Secret: string(cfg.SMSWebhookSecret)})
-	case config.SMSLog:
-		return logsms.New(log), nil
-	default:
-		return sms.None{}, nil
-	}
 }
 
 func newMailer(cfg *config.Config, log *slog.Logger) (mail.Sender, error) {

@@ -45,13 +45,21 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	texts, err := openDelivery(cfg, in.env, log)
+	if err != nil {
+		return err
+	}
+	out, err := newSenders(cfg, texts, cfg.PublicURL, log)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
 	v.watch, v.functions, v.guard = watch, f, g
-	service, err := openService(ctx, cfg, v, d, log)
+	service, err := openService(ctx, cfg, v, d, out, log)
 	if err != nil {
 		return explainWrite(cfg, err)
 	}
@@ -62,6 +70,7 @@ func serve(ctx context.Context, in invocation) error {
 	defer watch.serve(service, v.clock, log)()
 	warn(cfg, d, log)
 	warnOfGuard(g, log)
+	warnOfDelivery(texts, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}
 	handler := web.Health(h.ready, face)
 	announce := func() {
@@ -73,11 +82,7 @@ func serve(ctx context.Context, in invocation) error {
 
 // openService opens the domain, claims the public URL for it, makes known which
 // master key it uses, and sees to an admin key.
-func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, log *slog.Logger) (*userpool.Service, error) {
-	out, err := newSenders(cfg, log)
-	if err != nil {
-		return nil, err
-	}
+func openService(ctx context.Context, cfg *config.Config, v *vault, d *door, out senders, log *slog.Logger) (*userpool.Service, error) {
 	service, err := v.service(ctx, cfg, out, d.publicURL, log)
 	if err != nil {
 		return nil, err
@@ -156,8 +161,8 @@ func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, ob
 
 // warn says what an operator would otherwise learn too late.
 func warn(cfg *config.Config, d *door, log *slog.Logger) {
-	if cfg.SMS.Kind == config.SMSNone {
-		log.Warn("no SMS provider is configured: every text is refused; see --sms")
+	if cfg.SMS.Kind == config.SMSNone && cfg.Delivery == "" {
+		log.Warn("no SMS provider is configured: every text is refused; see --delivery and --sms")
 	}
 	if cfg.SMS.Kind == config.SMSLog {
 		log.Warn("texts go to this log, codes included: --sms log is for development")

@@ -29,6 +29,7 @@ type Config struct {
 	Region             string         // of new pools' ids and ARNs
 	SMS                SMS            // who takes texts
 	SMSWebhookSecret   Secret         // empty sends unsigned
+	Delivery           string         // path of the delivery file; empty: texts go as SMS says
 	InboundTextSecret  Secret         // verifies posts of texts that came in; empty takes none
 	Email              Email          // who takes e-mails
 	EmailWebhookSecret Secret         // empty sends unsigned
@@ -163,6 +164,9 @@ func (c *Config) combinations() []Problem {
 	}
 	if (c.AdminAccessKeyID == "") != (c.AdminSecret == "") && !c.bad["admin-access-key-id"] && !c.bad["admin-secret-access-key"] {
 		add("BELLHOP_ADMIN_ACCESS_KEY_ID, BELLHOP_ADMIN_SECRET_ACCESS_KEY", "one is set without the other; the admin key needs both")
+	}
+	if c.Delivery != "" && c.SMS.Kind != SMSNone {
+		add("--delivery", "is set together with --sms; set one of them")
 	}
 	if c.SMSWebhookSecret != "" && c.SMS.Kind != SMSWebhook && !c.bad["sms"] {
 		add("BELLHOP_SMS_WEBHOOK_SECRET", "is set, but --sms names no webhook that would be signed with it")

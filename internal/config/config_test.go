@@ -125,7 +125,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "inbound-text-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml", "guard": "/g.yaml",
+	"audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml", "guard": "/g.yaml", "delivery": "/y.yaml",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -156,6 +156,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"auto-migrate":        !got.AutoMigrate,
 		"triggers":            got.Triggers == "/t.yaml",
 		"guard":               got.Guard == "/g.yaml",
+		"delivery":            got.Delivery == "/y.yaml",
 		"admin-access-key-id": got.AdminAccessKeyID == want.AdminAccessKeyID, "admin-secret-access-key": got.AdminSecret == want.AdminSecret,
 	} {
 		if !equal {
@@ -274,6 +275,7 @@ func TestLoad_OneBadThing_IsNamedWithItsSource(t *testing.T) {
 		"admin secret alone":       {sources{env: []string{"BELLHOP_ADMIN_SECRET_ACCESS_KEY=hunter2"}}, "one is set without the other"},
 		"admin id with slash":      {sources{env: []string{"BELLHOP_ADMIN_ACCESS_KEY_ID=a/b", "BELLHOP_ADMIN_SECRET_ACCESS_KEY=hunter2"}}, "BELLHOP_ADMIN_ACCESS_KEY_ID must be"},
 		"webhook secret alone":     {sources{env: []string{"BELLHOP_SMS_WEBHOOK_SECRET=" + webhookSecret}}, "names no webhook"},
+		"two ways for texts":       {sources{args: []string{"--sms=log", "--delivery=d.yaml"}}, "--delivery is set together with --sms; set one of them"},
 		"webhook secret unprefixed": {sources{env: []string{"BELLHOP_SMS=webhook:http://sms.example", "BELLHOP_SMS_WEBHOOK_SECRET=hunter2"}},
 			"BELLHOP_SMS_WEBHOOK_SECRET must be whsec_ followed by base64"},
 		"webhook secret short": {sources{env: []string{"BELLHOP_SMS=webhook:http://sms.example", "BELLHOP_SMS_WEBHOOK_SECRET=whsec_aHVudGVyMg=="}},

@@ -41,6 +41,8 @@ func Settings() []Setting {
 			Help: "whsec_ and base64; signs the webhook's posts by the Standard Webhooks convention"},
 		{Name: "inbound-text-secret", Secret: true, Shown: "no text is taken in", Arg: "SECRET", set: setWebhookSecret(func(c *Config) *Secret { return &c.InboundTextSecret }),
 			Help: "whsec_ and base64; takes the texts that users send us as posts to /inbound-text, signed with it by the Standard Webhooks convention"},
+		{Name: "delivery", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Delivery }),
+			Help: "YAML file that says by which providers texts go, and in which words; in the place of --sms"},
 		{Name: "email", Default: "none", Arg: "SENDER", set: setEmail,
 			Help: "who takes e-mails: none, webhook:URL, smtp://HOST:PORT, smtps://HOST:PORT, or log (development: codes appear in the log)"},
 		{Name: "email-webhook-secret", Secret: true, Shown: "unsigned", Arg: "SECRET", set: setWebhookSecret(func(c *Config) *Secret { return &c.EmailWebhookSecret }),

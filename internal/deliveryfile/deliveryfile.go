@@ -90,8 +90,8 @@ type Opened struct {
 // Open makes the file's senders. callback is where the provider of a name is to post
 // what becomes of texts, "" for nowhere.
 func (f *File) Open(callback func(name string) string) (*Opened, error) {
-	o := &Opened{Callers: map[string]sms.Caller{}}
-	for _, p := range f.Providers {
+	o := &Opened{Routes: f.Plan(), Callers: map[string]sms.Caller{}}
+	for i, p := range f.Providers {
 		sender, err := p.Kind.New(provider.Options{Values: *p.settings, Callback: callback(p.Name)})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Where, err)
@@ -99,17 +99,26 @@ func (f *File) Open(callback func(name string) string) (*Opened, error) {
 		if caller, calls := sender.(sms.Caller); calls {
 			o.Callers[p.Name] = caller
 		}
-		o.Routes.Providers = append(o.Routes.Providers, routes.Provider{
-			Name: p.Name, Kind: p.Kind.Name, Sender: sender, Price: p.price(),
+		o.Routes.Providers[i].Sender = sender
+	}
+	return o, nil
+}
+
+// Plan is the file with senders that send nothing: for whoever asks by whom a text
+// would go. It needs no secret.
+func (f *File) Plan() routes.Config {
+	c := routes.Config{OnlyTo: f.OnlyTo, DryRun: f.DryRun}
+	for _, p := range f.Providers {
+		c.Providers = append(c.Providers, routes.Provider{
+			Name: p.Name, Kind: p.Kind.Name, Sender: sms.None{}, Price: p.price(),
 			SenderIDs: p.SenderIDs, EntityIDs: p.EntityIDs, TemplateIDs: f.templatesOf(p.Name),
 			OnlyTo: p.OnlyTo, Timeout: p.Timeout,
 		})
 	}
 	for _, rule := range f.Rules {
-		o.Routes.Rules = append(o.Routes.Rules, rule.Rule)
+		c.Rules = append(c.Rules, rule.Rule)
 	}
-	o.Routes.OnlyTo, o.Routes.DryRun = f.OnlyTo, f.DryRun
-	return o, nil
+	return c
 }
 
 // templatesOf are the ids of messages in the register of a provider.

@@ -273,9 +273,9 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":5: IN must be an id: letters and digits, 64 at most",
 			`:6: only-to has "15005…", which must be + and the first digits of numbers, such as +91`,
 			`:6: only-to has "+1500…", which has more than 15 digits`,
-			":7: timeout must be a length of time such as 3s or 500ms, 30s at most",
+			":7: timeout must be a length of time such as 3s or 500ms, 8s at most",
 			":8: only-to is an empty list: name numbers, or take the key away, which means all",
-			":8: timeout must be a length of time such as 3s or 500ms, 30s at most",
+			":8: timeout must be a length of time such as 3s or 500ms, 8s at most",
 			"broken.csv:2: has a price that must be dollars from 0 to 10, such as 0.0464, or fallback",
 			":9: prices names a file without a price"}},
 		"rules": {good + `routes:

@@ -11,8 +11,8 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
-// longestTimeout is far beyond the time in which a route is of use: a person waits.
-const longestTimeout = 30 * time.Second
+// longestTimeout leaves time for a second provider, within what a text may take.
+const longestTimeout = 8 * time.Second
 
 // defaultTimeout is several times what a provider takes that is well.
 const defaultTimeout = 4 * time.Second

@@ -119,7 +119,8 @@ func codes() []string {
 	return purposes(userpool.PurposeSignUp, userpool.PurposeSignIn, userpool.PurposeOTP, userpool.PurposeReset, userpool.PurposeVerify, userpool.PurposeInvite)
 }
 
-func everyPurpose() []string { return append(codes(), purposes(userpool.PurposeNotice)...) }
+// Purposes are what texts are for, as the file writes them.
+func Purposes() []string { return append(codes(), purposes(userpool.PurposeNotice)...) }
 
 // purposesOf reads a list of purposes and returns them as texts have them.
 func (r *reader) purposesOf(p place, known []string) []string {

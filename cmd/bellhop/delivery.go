@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/bellhop-auth/bellhop/internal/callback"
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/deliveryfile"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/sms/logsms"
+	"github.com/bellhop-auth/bellhop/internal/sms/routes"
+	"github.com/bellhop-auth/bellhop/internal/sms/webhook"
+)
+
+// openDelivery reads the delivery file, or says everything that is wrong with it. It
+// is nil where texts go as --sms says.
+func openDelivery(cfg *config.Config, env []string, log *slog.Logger) (*deliveryfile.File, error) {
+	if cfg.Delivery == "" {
+		return nil, nil
+	}
+	return deliveryfile.Load(cfg.Delivery, kinds(log), variable(env))
+}
+
+// texts are who takes texts, and those of them that tell what became of one.
+type texts struct {
+	sender  sms.Sender
+	callers map[string]sms.Caller // by the name under which they call
+}
+
+// newTexts makes them of the delivery file or, where that is nil, of --sms. Providers
+// are told no address of this server that only its operator's guess is: publicURL is
+// "" for none.
+func newTexts(cfg *config.Config, f *deliveryfile.File, publicURL string, log *slog.Logger) (texts, error) {
+	if f == nil {
+		return theOne(cfg, log)
+	}
+	opened, err := f.Open(func(name string) string {
+		if publicURL == "" {
+			return ""
+		}
+		return publicURL + callback.Path + name
+	})
+	if err != nil {
+		return texts{}, err
+	}
+	opened.Routes.Log = log
+	router, err := routes.New(opened.Routes)
+	return texts{router, opened.Callers}, err
+}
+
+// theOne is who takes texts where --sms says it.
+func theOne(cfg *config.Config, log *slog.Logger) (texts, error) {
+	sender, err := newSender(cfg, log)
+	if err != nil {
+		return texts{}, fmt.Errorf("--sms: %w", err)
+	}
+	t := texts{sender: sender}
+	name := map[config.SMSKind]string{config.SMSWebhook: "webhook", config.SMSLog: "log"}[cfg.SMS.Kind]
+	if name == "" {
+		return t, nil
+	}
+	if caller, calls := sender.(sms.Caller); calls && cfg.SMSWebhookSecret != "" {
+		t.callers = map[string]sms.Caller{name: caller}
+	}
+	t.sender = underName{name, sender}
+	return t, nil
+}
+
+func newSender(cfg *config.Config, log *slog.Logger) (sms.Sender, error) {
+	switch cfg.SMS.Kind {
+	case config.SMSWebhook:
+		return webhook.New(webhook.Config{URL: string(cfg.SMS.URL), Secret: string(cfg.SMSWebhookSecret)})
+	case config.SMSLog:
+		return logsms.New(log), nil
+	default:
+		return sms.None{}, nil
+	}
+}
+
+// underName is a sender whose texts are reported under a name, as those of a route are.
+type underName struct {
+	name string
+	sms.Sender
+}
+
+func (n underName) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	receipt, err := n.Sender.Send(ctx, m)
+	receipt.Provider = n.name
+	return receipt, err
+}
+
+// warnOfDelivery says what in the delivery file deserves a look.
+func warnOfDelivery(f *deliveryfile.File, log *slog.Logger) {
+	if f == nil {
+		return
+	}
+	for _, w := range f.Warnings() {
+		log.Warn(w.Where + " " + w.What)
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/config"
+	"github.com/bellhop-auth/bellhop/internal/deliveryfile"
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/sms/routes"
+)
+
+func routesCheckHelp() string {
+	return "bellhop routes check FILE\n\n" + config.Help(nil, []string{"delivery", "config"})
+}
+
+// routesCheck reads a delivery file as a start would.
+func routesCheck(_ context.Context, in invocation) error {
+	path := argument(&in)
+	cfg, err := loadTool(in)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		cfg.Delivery = path
+	}
+	if cfg.Delivery == "" {
+		return usageError("name the file: bellhop routes check FILE")
+	}
+	f, err := openDelivery(cfg, in.env, quiet())
+	if err != nil {
+		return err
+	}
+	if _, err := f.Open(func(string) string { return "" }); err != nil {
+		return config.Problems{{Where: "", What: err.Error()}}
+	}
+	for _, w := range f.Warnings() {
+		if _, err := fmt.Fprintf(in.stdout, "warning: %s %s\n", w.Where, w.What); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(in.stdout, "fine")
+	return err
+}
+
+// routeOptions are what `bellhop routes explain` asks for.
+type routeOptions struct {
+	number  string
+	purpose string
+	pool    string
+	tried   string
+	asJSON  bool
+}
+
+func (o *routeOptions) flags() []config.Flag {
+	return []config.Flag{
+		{Name: "number", Arg: "NUMBER", Set: func(v string) error { o.number = unspaced(v); return nil }, Help: "by whom texts to this number go; bellhop routes explain NUMBER is the same"},
+		{Name: "purpose", Arg: "PURPOSE", Set: o.setPurpose, Help: "what the text is for: " + strings.Join(deliveryfile.Purposes(), ", ") + " (default sign-in)"},
+		textFlag("pool", "ID", "the user pool of the number's owner", &o.pool),
+		textFlag("tried", "NAMES", "providers by which earlier texts of the code went, separated by commas", &o.tried),
+		jsonFlag(&o.asJSON),
+	}
+}
+
+func (o *routeOptions) setPurpose(v string) error {
+	for _, known := range deliveryfile.Purposes() {
+		if v == known {
+			o.purpose = v
+			return nil
+		}
+	}
+	return fmt.Errorf("must be one of %s", strings.Join(deliveryfile.Purposes(), ", "))
+}
+
+func routesExplainHelp() string {
+	return "bellhop routes explain NUMBER\n\n" + config.Help(new(routeOptions).flags(), append([]string{"delivery"}, toolSettings...))
+}
+
+// routesExplain says by whom a text to a number would go, and why.
+func routesExplain(ctx context.Context, in invocation) error {
+	o := routeOptions{purpose: "sign-in"}
+	o.number = unspaced(numberArgument(&in))
+	cfg, err := loadTool(in, o.flags()...)
+	if err != nil {
+		return err
+	}
+	if o.number == "" {
+		return usageError("name a number, such as bellhop routes explain +14155550123")
+	}
+	number, err := phone.Parse(o.number)
+	if err != nil {
+		return usageError(err.Error())
+	}
+	if cfg.Delivery == "" {
+		return usageError("name the delivery file with --delivery; without one every text goes as --sms says")
+	}
+	f, err := deliveryfile.Load(cfg.Delivery, kinds(quiet()), nil)
+	if err != nil {
+		return err
+	}
+	router, err := routes.New(f.Plan())
+	if err != nil {
+		return err
+	}
+	var tried []string
+	if o.tried != "" {
+		tried = strings.Split(o.tried, ",")
+	}
+	x := router.Explain(time.Now(), sms.Destination{To: number, Purpose: strings.ReplaceAll(o.purpose, "-", "_"), PoolID: o.pool}, tried...)
+	route := routeOf(router, number, o, x)
+	if o.asJSON {
+		return printJSON(in.stdout, route)
+	}
+	return printRoute(in.stdout, route)
+}
+
+// routeLine is a route for machines. Members may be added, never changed.
+type routeLine struct {
+	Number    string          `json:"number"` // masked
+	Country   string          `json:"country"`
+	Purpose   string          `json:"purpose"`
+	Pool      string          `json:"pool,omitempty"`
+	Rule      string          `json:"rule,omitempty"` // its place in the file
+	Refused   string          `json:"refused,omitempty"`
+	DryRun    bool            `json:"dry_run"`
+	Providers []candidateLine `json:"providers"` // in the order in which they are asked
+}
+
+type candidateLine struct {
+	Provider string   `json:"provider"`
+	Type     string   `json:"type"`
+	Asked    bool     `json:"asked"`
+	Price    *float64 `json:"price"` // dollars a segment; null for not known
+	SenderID string   `json:"sender_id,omitempty"`
+	EntityID string   `json:"entity_id,omitempty"`
+	Why      []string `json:"why"`
+}
+
+func routeOf(r *routes.Router, number phone.Number, o routeOptions, x routes.Explanation) routeLine {
+	line := routeLine{Number: number.Masked(), Country: x.Country, Purpose: o.purpose, Pool: o.pool,
+		Refused: x.Refused, DryRun: x.DryRun, Providers: []candidateLine{}}
+	if x.Rule != nil {
+		line.Rule = x.Rule.Where
+	}
+	for _, c := range x.Candidates {
+		one := candidateLine{Provider: c.Provider, Type: c.Kind, Asked: c.Asked, Why: c.Why}
+		if c.Priced {
+			one.Price = new(float64)
+			*one.Price = float64(c.Micros) / 1e6
+		}
+		p, _ := r.Provider(c.Provider)
+		one.SenderID, one.EntityID = cmp.Or(p.SenderIDs[x.Country], p.SenderIDs[""]), p.EntityIDs[x.Country]
+		line.Providers = append(line.Providers, one)
+	}
+	return line
+}
+
+func printRoute(w io.Writer, r routeLine) error {
+	fmt.Fprintf(w, "%s  %s, a text for %s\n", r.Number, orDash(r.Country), r.Purpose)
+	switch {
+	case r.Rule == "":
+		fmt.Fprintln(w, "No rule fits it.")
+	default:
+		fmt.Fprintf(w, "The rule that fits it first is at %s.\n", r.Rule)
+	}
+	if r.Refused != "" {
+		fmt.Fprintln(w, r.Refused)
+	}
+	if r.DryRun {
+		fmt.Fprintln(w, "dry-run is on: nobody is texted, and the log says what would go by whom.")
+	}
+	if len(r.Providers) == 0 {
+		return nil
+	}
+	rows := make([][]string, len(r.Providers))
+	for i, c := range r.Providers {
+		asked := "-"
+		if c.Asked {
+			asked = fmt.Sprint(i + 1)
+		}
+		price := "not known"
+		if c.Price != nil {
+			price = fmt.Sprintf("$%.4f", *c.Price)
+		}
+		rows[i] = []string{asked, c.Provider, c.Type, price, orDash(c.SenderID), strings.Join(c.Why, "; ")}
+	}
+	fmt.Fprintln(w)
+	return printTable(w, []string{"ASKED", "PROVIDER", "TYPE", "A SEGMENT", "SENDER ID", "WHY"}, rows)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// deliveryFile writes a delivery file beside a price list and a secret.
+func deliveryFile(t *testing.T, text string) string {
+	t.Helper()
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "prices.csv"), []byte("prefix,country,usd,source,date\n+234,NG,0.0912,our contract,2026-09-01\n+91,IN,0.0021,our contract,2026-09-01\n"))
+	write(t, filepath.Join(folder, "aws.secret"), []byte("secret-of-aws\n"))
+	path := filepath.Join(folder, "delivery.yaml")
+	write(t, path, []byte(text))
+	return path
+}
+
+const twoAtAWS = `providers:
+  main: { type: end-user-messaging, region: us-east-1, prices: prices.csv, sender-ids: { others: BELLHOP, NG: Bell } }
+  spare: { type: sns, region: eu-west-1, access-key-id: AKIAEXAMPLE, secret-access-key-file: aws.secret, only-to: ["+1"] }
+routes:
+  - { countries: [NG], purposes: [sign-in, reset], by: [main, spare] }
+  - { prefixes: ["+1787"], by: [] }
+  - by: [spare, main]
+`
+
+func TestRoutesCheck(t *testing.T) {
+	good := deliveryFile(t, twoAtAWS)
+	for _, args := range [][]string{{"routes", "check", good}, {"routes", "check", "--delivery", good}} {
+		if code, stdout, stderr := once(t, nil, args...); code != exitOK || stdout != "fine\n" {
+			t.Errorf("%s: %d %s%s", args, code, stdout, stderr)
+		}
+	}
+	loud := deliveryFile(t, strings.Replace(twoAtAWS, "  - by: [spare, main]\n", "dry-run: true\nonly-to: [\"+234\"]\n", 1))
+	code, stdout, _ := once(t, nil, "routes", "check", loud)
+	for _, want := range []string{":7: dry-run is on: nobody is texted\n", ":8: only-to is set: numbers that begin otherwise than +234 are not texted\n", ":6 is the last rule and does not take every text"} {
+		if code != exitOK || !strings.Contains(stdout, want) || !strings.HasSuffix(stdout, "fine\n") {
+			t.Errorf("%d, want %q in %s", code, want, stdout)
+		}
+	}
+	refuse(t, exitUsage, "name the file", "routes", "check")
+	bad := deliveryFile(t, strings.Replace(twoAtAWS, "by: [main, spare]", "by: [mian]", 1))
+	const what = `:5: by has "mian", which is no provider of this file; did you mean main?`
+	refuse(t, exitUsage, what, "routes", "check", bad)
+	data := filepath.Join(t.TempDir(), "data")
+	refuse(t, exitUsage, what, "serve", "--listen", "127.0.0.1:0", "--data", data, "--delivery", bad)
+	absent(t, data)
+}
+
+func TestRoutesExplain(t *testing.T) {
+	path := deliveryFile(t, twoAtAWS)
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "aws.secret")); err != nil { // which it can do without
+		t.Fatal(err)
+	}
+	explained := func(args ...string) routeLine {
+		t.Helper()
+		code, stdout, stderr := once(t, nil, append([]string{"routes", "explain", "--delivery", path, "--json"}, args...)...)
+		var line routeLine
+		if err := json.Unmarshal([]byte(stdout), &line); err != nil || code != exitOK {
+			t.Fatalf("%s: %d %s%s", args, code, stdout, stderr)
+		}
+		return line
+	}
+	r := explained("+234 803 123 4567")
+	if r.Number != "+*********4567" || r.Country != "NG" || r.Purpose != "sign-in" || r.Rule != path+":5" || r.Refused != "" || len(r.Providers) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	main, spare := r.Providers[0], r.Providers[1]
+	if main.Provider != "main" || !main.Asked || main.Price == nil || *main.Price != 0.0912 || main.SenderID != "Bell" {
+		t.Errorf("%+v", main)
+	}
+	if spare.Provider != "spare" || spare.Asked || spare.Price != nil || spare.SenderID != "" || !strings.Contains(strings.Join(spare.Why, "; "), "only-to") {
+		t.Errorf("%+v", spare)
+	}
+	if r := explained("+2348031234567", "--purpose", "sign-up"); r.Rule != path+":7" {
+		t.Errorf("another purpose: %+v", r)
+	}
+	if r := explained("+17875550123"); r.Rule != path+":6" || r.Refused == "" || len(r.Providers) > 0 {
+		t.Errorf("refused: %+v", r)
+	}
+	if r := explained("+14155550123", "--tried", "spare"); r.Providers[0].Provider != "main" || r.Providers[0].SenderID != "BELLHOP" {
+		t.Errorf("after spare: %+v", r)
+	}
+	code, stdout, _ := once(t, []string{"BELLHOP_DELIVERY=" + path}, "routes", "explain", "+2348031234567")
+	for _, want := range []string{"+*********4567  NG, a text for sign-in\n", "first is at " + path + ":5.\n", "ASKED  PROVIDER", "1      main", "$0.0912", "-      spare"} {
+		if code != exitOK || !strings.Contains(stdout, want) {
+			t.Errorf("%d, want %q in\n%s", code, want, stdout)
+		}
+	}
+	if strings.Contains(stdout, "803123") {
+		t.Error("it shows the number")
+	}
+	refuse(t, exitUsage, "name a number", "routes", "explain", "--delivery", path)
+	refuse(t, exitUsage, "--delivery", "routes", "explain", "+2348031234567")
+	refuse(t, exitUsage, "--purpose must be one of", "routes", "explain", "+2348031234567", "--purpose", "dance")
+}
