@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	netmail "net/mail"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -79,11 +80,10 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	d := dialogue{sender: s, to: m.To.Text()}
 	step, err := d.run(conn, letter)
+	d.leave(conn, err)
 	if err != nil {
 		return judge(ctx, step, err)
 	}
-	conn.SetDeadline(time.Now().Add(byeWithin))
-	d.client.Quit() // the server has given its word
 	return nil
 }
 
@@ -100,11 +100,10 @@ func (s *Sender) Probe(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	d := dialogue{sender: s}
 	step, err := d.greet(conn)
+	d.leave(conn, err)
 	if err != nil {
 		return errors.Unwrap(judge(ctx, step, err))
 	}
-	conn.SetDeadline(time.Now().Add(byeWithin))
-	d.client.Quit()
 	return nil
 }
 
@@ -185,6 +184,21 @@ func literal(local net.Addr) string {
 	}
 	return "[" + tcp.IP.String() + "]"
 }
+
+// leave says good-bye (RFC 5321 section 4.1.1.10), on which nothing depends any more,
+// unless the connection is of no more use. Servers take those who go without a word
+// after a refusal for probes, and some shut them out.
+func (d *dialogue) leave(conn net.Conn, err error) {
+	reply, refused := errors.AsType[*textproto.Error](err)
+	if d.client == nil || err != nil && (!refused || reply.Code == closing) {
+		return
+	}
+	conn.SetDeadline(time.Now().Add(byeWithin))
+	d.client.Quit()
+}
+
+// closing is the reply of a server that ends the connection itself.
+const closing = 421
 
 func (d *dialogue) startTLS() error {
 	if d.sender.cfg.Security != STARTTLS {

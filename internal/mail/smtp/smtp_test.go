@@ -210,6 +210,9 @@ func TestSend_Replies_DecideTheOutcome(t *testing.T) {
 			if number := reply[:3]; want != sms.MaybeSent && !strings.Contains(err.Error(), number) {
 				t.Errorf("%q to %q: the error does not say the code: %v", reply, verb, err)
 			}
+			if said := s.commands(); verb != "" && verb != "STARTTLS" && reply[3] == ' ' && reply[:3] != "421" && !strings.HasSuffix(said, "QUIT") {
+				t.Errorf("%q to %q: it left without a word:\n%s", reply, verb, said)
+			}
 		}
 	}
 }
