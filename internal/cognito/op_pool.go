@@ -120,6 +120,11 @@ func (in *poolMembers) settings() (userpool.PoolSettings, error) {
 	s.VerificationText = in.verificationText()
 	s.AuthenticationText = value(in.SmsAuthenticationMessage)
 	s.Mail = in.mailTemplates()
+	head, err := in.EmailConfiguration.letterhead()
+	if err != nil {
+		return s, err
+	}
+	s.Letterhead = head
 	s.Recovery = in.AccountRecoverySetting.order()
 	if u := in.UserAttributeUpdateSettings; u != nil {
 		s.VerifyFirst = u.AttributesRequireVerificationBeforeUpdate

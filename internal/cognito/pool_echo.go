@@ -4,6 +4,7 @@ import (
 	"cmp"
 	stdjson "encoding/json"
 	"fmt"
+	netmail "net/mail"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -253,6 +254,23 @@ func (e *poolEcho) mailTemplates() userpool.MailTemplates {
 		t.Invitation, t.InvitationSubject = value(c.InviteMessageTemplate.EmailMessage), value(c.InviteMessageTemplate.EmailSubject)
 	}
 	return t
+}
+
+// letterhead is what e-mails follow of the configuration; the rest is Amazon SES's.
+func (c *emailConfigurationType) letterhead() (userpool.Letterhead, error) {
+	if c == nil {
+		return userpool.Letterhead{}, nil
+	}
+	head := userpool.Letterhead{From: value(c.From), ReplyTo: value(c.ReplyToEmailAddress)}
+	if !isCorrespondent(head.From) || !isCorrespondent(head.ReplyTo) {
+		return head, fault.New(fault.InvalidParameter, "From and ReplyToEmailAddress must be e-mail addresses, alone or as Name <address>.")
+	}
+	return head, nil
+}
+
+func isCorrespondent(text string) bool {
+	_, err := netmail.ParseAddress(text)
+	return text == "" || err == nil
 }
 
 // mirrorMail gives the two spellings of the mail with a code one content, as

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	netmail "net/mail"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/email"
@@ -27,6 +28,10 @@ type Message struct {
 	PoolID    string
 	ClientID  string
 	ExpiresAt time.Time // when the code in it dies; later the message is useless
+
+	// Whom the pool wants it to be from, and who reads the answers; zero for as the
+	// sender has it. A sender may know better whom it may write for.
+	From, ReplyTo netmail.Address
 }
 
 // LogValue implements slog.LogValuer: everything but the text, the address masked.

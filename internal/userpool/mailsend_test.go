@@ -13,6 +13,7 @@ func TestMail_HTMLTemplate_IsSentAsHTMLWithWhatIsFilledInEscaped(t *testing.T) {
 	const name = `<b>eve&co`
 	shape := func(s *userpool.PoolSettings) {
 		aliasNames(s)
+		s.Letterhead = userpool.Letterhead{From: "Shop <shop@bellhop.example>", ReplyTo: "help@bellhop.example"}
 		s.Mail.Invitation, s.Mail.InvitationSubject = "<p>{username}: {####}</p>", "For {username}"
 	}
 	inWorld(t, options{design: shape}, func(w *world) {
@@ -28,6 +29,9 @@ func TestMail_HTMLTemplate_IsSentAsHTMLWithWhatIsFilledInEscaped(t *testing.T) {
 		}
 		if m := all[0]; !m.HTML || m.Body != "<p>&lt;b&gt;eve&amp;co: Temp&lt;i&gt;&amp;1</p>" || m.Subject != "For "+name {
 			t.Errorf("html %v, subject %q, body %q", m.HTML, m.Subject, m.Body)
+		}
+		if m := all[0]; m.From.Name != "Shop" || m.From.Address != "shop@bellhop.example" || m.ReplyTo.Address != "help@bellhop.example" {
+			t.Errorf("from %v, answers to %v", m.From, m.ReplyTo)
 		}
 	})
 }

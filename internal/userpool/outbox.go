@@ -3,12 +3,10 @@ package userpool
 import (
 	"context"
 	"fmt"
-	"html"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -151,25 +149,12 @@ func (s *Service) handOver(ctx context.Context, m Message) error {
 		_, err = s.sender.Send(ctx, renderText(m, secret))
 		return err
 	}
-	return s.mailer.Send(ctx, renderMail(m, secret))
+	return s.post(ctx, m, secret)
 }
 
 // fill puts code or password and user name into a template.
 func (m Message) fill(template, secret string) string {
 	return strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(template)
-}
-
-// renderMail makes the e-mail. In HTML a password or a user name, which whoever
-// signs up may choose, must not become markup.
-func renderMail(m Message, secret string) mail.Message {
-	subject, isHTML := m.fill(m.Headline, secret), mail.IsHTML(m.Template)
-	if isHTML {
-		m.Username, secret = html.EscapeString(m.Username), html.EscapeString(secret)
-	}
-	return mail.Message{
-		ID: string(m.ID), To: m.To.Email, Subject: subject, Body: m.fill(m.Template, secret), HTML: isHTML,
-		Purpose: string(m.Purpose.plain()), PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
-	}
 }
 
 // renderText makes the text. The last line is the origin-bound form (WICG,

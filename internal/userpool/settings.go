@@ -21,6 +21,7 @@ type PoolSettings struct {
 	AuthenticationText string         `json:"authentication_text,omitempty"` // "" = Cognito's default
 	InvitationText     string         `json:"invitation_text,omitempty"`     // "" = Cognito's default
 	Mail               MailTemplates  `json:"mail,omitzero"`
+	Letterhead         Letterhead     `json:"letterhead,omitzero"`
 	// Recovery are the ways of ForgotPassword in order (verified_phone_number,
 	// verified_email, admin_only); nil means the phone number, else the address.
 	Recovery []string `json:"recovery,omitempty"`
@@ -47,6 +48,13 @@ type MailTemplates struct {
 	InvitationSubject     string `json:"invitation_subject,omitempty"`
 	Authentication        string `json:"authentication,omitempty"`
 	AuthenticationSubject string `json:"authentication_subject,omitempty"`
+}
+
+// Letterhead says whom a pool's e-mails are from and who reads the answers, each an
+// address or a name and an address in angle brackets; "" for as the server has it.
+type Letterhead struct {
+	From    string `json:"from,omitempty"`
+	ReplyTo string `json:"reply_to,omitempty"`
 }
 
 // DeviceSettings is Cognito's DeviceConfigurationType. ChallengeNew asks for a

@@ -134,16 +134,42 @@ func TestSend_TriesOfOneMessage_HaveOneMessageID(t *testing.T) {
 	}
 }
 
-func TestSend_HTML_SaysSo(t *testing.T) {
+func TestSend_HTMLOfPicturesAlone_IsHTMLAlone(t *testing.T) {
 	s := serve(t, &server{implicit: true})
 	m := message(t)
-	m.Body, m.HTML = "<p>Ihr Schlüssel: "+code+"</p>", true
+	m.Body, m.HTML = `<img alt="" src="https://bellhop.example/Schlüssel.png">`, true
 	if err := send(t, config(s), m); err != nil {
 		t.Fatal(err)
 	}
 	header, body := letter(t, s)
 	if header.Get("Content-Type") != "text/html; charset=UTF-8" || body != m.Body {
 		t.Errorf("%s: %q", header.Get("Content-Type"), body)
+	}
+}
+
+func TestSend_Letterhead_IsFollowedWithinTheOperatorsDomain(t *testing.T) {
+	for from, want := range map[string]string{
+		"Läden <shop@Bellhop.example>":  "=?utf-8?q?L=C3=A4den?= <shop@Bellhop.example>",
+		"shop@bellhop.example.evil.com": `"Bellhop" <` + sender + ">",
+		"shop@sub.bellhop.example":      `"Bellhop" <` + sender + ">",
+	} {
+		s := serve(t, &server{})
+		m := message(t)
+		wanted, err := netmail.ParseAddress(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.From, m.ReplyTo = *wanted, netmail.Address{Name: "Hilfe", Address: "help@elsewhere.example"}
+		if err := send(t, config(s), m); err != nil {
+			t.Fatal(err)
+		}
+		header, _ := letter(t, s)
+		if header.Get("From") != want || header.Get("Reply-To") != `"Hilfe" <help@elsewhere.example>` {
+			t.Errorf("From %q, Reply-To %q", header.Get("From"), header.Get("Reply-To"))
+		}
+		if !strings.Contains(s.commands(), "MAIL FROM:<"+sender+">") {
+			t.Errorf("bounces go elsewhere than to the operator:\n%s", s.commands())
+		}
 	}
 }
 

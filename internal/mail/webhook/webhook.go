@@ -5,6 +5,7 @@ package webhook
 
 import (
 	"context"
+	netmail "net/mail"
 	"strconv"
 
 	"github.com/bellhop-auth/bellhop/internal/hook"
@@ -43,7 +44,9 @@ type payload struct {
 	Purpose     string `json:"purpose"`
 	Pool        string `json:"pool"`
 	Client      string `json:"client"`
-	ExpiresAt   string `json:"expires_at"` // Unix seconds
+	ExpiresAt   string `json:"expires_at"`     // Unix seconds
+	From        string `json:"from,omitempty"` // as the pool has them
+	ReplyTo     string `json:"reply_to,omitempty"`
 }
 
 // Send implements mail.Sender; hook.Poster says what its errors mean.
@@ -51,6 +54,14 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	return s.poster.Post(ctx, m.ID, payload{
 		ID: m.ID, Channel: "email", To: m.To.Text(), Subject: m.Subject, Body: m.Body, ContentType: m.ContentType(),
 		Purpose: m.Purpose, Pool: m.PoolID, Client: m.ClientID,
-		ExpiresAt: strconv.FormatInt(m.ExpiresAt.Unix(), 10),
+		ExpiresAt: strconv.FormatInt(m.ExpiresAt.Unix(), 10), From: written(m.From), ReplyTo: written(m.ReplyTo),
 	})
+}
+
+// written is an address as RFC 5322 has it, "" for none.
+func written(a netmail.Address) string {
+	if a.Address == "" {
+		return ""
+	}
+	return a.String()
 }

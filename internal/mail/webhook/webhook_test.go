@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	netmail "net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestSend_Accepted_PostsTheContractsFieldsAsStrings(t *testing.T) {
 	for contentType, isHTML := range map[string]bool{"text/plain": false, "text/html": true} {
 		sink := smstest.NewMailSink(t)
 		m := message(t)
-		m.HTML = isHTML
+		m.HTML, m.ReplyTo = isHTML, netmail.Address{Name: "Help", Address: "help@bellhop.example"}
 		if err := send(t, webhook.Config{URL: sink.URL, Secret: secret}, m); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,8 @@ func TestSend_Accepted_PostsTheContractsFieldsAsStrings(t *testing.T) {
 			t.Fatalf("the body is no object of strings: %v", err)
 		}
 		want := map[string]string{"id": "m-1", "channel": "email", "to": address, "subject": "Your code", "body": "Your code is 489316.",
-			"content_type": contentType, "purpose": "sign_up", "pool": "us-east-1_AbC123xyz", "client": "client1", "expires_at": "1800000000"}
+			"content_type": contentType, "purpose": "sign_up", "pool": "us-east-1_AbC123xyz", "client": "client1", "expires_at": "1800000000",
+			"reply_to": `"Help" <help@bellhop.example>`}
 		if !maps.Equal(got, want) {
 			t.Errorf("fields %v, want %v", got, want)
 		}
