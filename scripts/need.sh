@@ -11,6 +11,7 @@ need npm npm
 [ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_missing+=(postgresql)
+[ -x /usr/sbin/exim4 ] || apt_missing+=(exim4-daemon-light)
 [ -e /usr/include/stdio.h ] || apt_missing+=(libc6-dev) # for go test -race
 
 if [ ${#apt_missing[@]} -gt 0 ]; then
@@ -22,6 +23,11 @@ if [ ${#apt_missing[@]} -gt 0 ]; then
   if [[ " ${apt_missing[*]} " == *' postgresql '* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
     "${as_root[@]}" mkdir -p /etc/postgresql-common
     echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  # As they run mail servers of their own.
+  if [[ " ${apt_missing[*]} " == *' exim4-daemon-light '* && ! -e /etc/systemd/system/exim4.service ]]; then
+    "${as_root[@]}" mkdir -p /etc/systemd/system
+    "${as_root[@]}" ln -s /dev/null /etc/systemd/system/exim4.service
   fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${apt_missing[@]}" >/dev/null

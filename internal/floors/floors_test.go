@@ -98,6 +98,7 @@ var floorOf = map[string]int{
 	"internal/floors":        testsOnly,
 	"internal/kmstest":       testsOnly,
 	"internal/lambdatest":    testsOnly,
+	"internal/mailtest":      testsOnly,
 	"internal/pgtest":        testsOnly,
 	"internal/providertest":  testsOnly,
 	"internal/smstest":       testsOnly,
