@@ -33,7 +33,8 @@ var floorOf = map[string]int{
 	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/deliveryfile":    3, // by whom texts go
 	"internal/guardfile":       3, // settings of the guard
-	"internal/mail/logmail":    3, // adapters: who takes e-mails
+	"internal/mail/dryrun":     3, // adapters: who takes e-mails
+	"internal/mail/logmail":    3,
 	"internal/mail/smtp":       3,
 	"internal/mail/webhook":    3,
 	"internal/pack/directory":  3, // adapters of bellhop-lambda: the pool, the table, who takes texts
