@@ -84,9 +84,14 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// Evidence is what became of the texts of a span by one provider to one country, all
-// of them old enough to have been used.
+// EvidenceSlices is how many slices of time evidence comes in, so that what changed is
+// seen before the older of it is forgotten.
+const EvidenceSlices = 6
+
+// Evidence is what became of the texts of a slice of time by one provider to one
+// country, all of them old enough to have been used.
 type Evidence struct {
+	Slice    int // 0 for the latest
 	Provider string
 	Country  string // ISO 3166, "" for none
 	Known    bool   // to numbers that had signed in before: nobody pumps those
@@ -96,8 +101,8 @@ type Evidence struct {
 	Used     int    // whose code was used
 }
 
-// Learner is a Sender that chooses by what became of texts. Each call replaces what
-// it was told before.
+// Learner is a Sender that chooses by what became of texts. Each call tells of the
+// last half hour and replaces what it was told before.
 type Learner interface {
 	Learn(now time.Time, recent []Evidence)
 }
