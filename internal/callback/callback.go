@@ -103,7 +103,10 @@ func (f *Face) post(r *http.Request) (answer, error) {
 	if forged, ok := errors.AsType[*sms.ErrForged](err); ok {
 		return answer{status: http.StatusForbidden}, forged
 	}
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.Unavailable): // what it takes to verify the post, now
+		return answer{status: http.StatusServiceUnavailable}, err
+	case err != nil:
 		return answer{status: http.StatusBadRequest}, err
 	}
 	var reply string

@@ -28,6 +28,9 @@ func (p provider) ReadPost(_ context.Context, _ time.Time, post sms.Post) ([]sms
 	if post.ContentType != "text/plain" {
 		return nil, errors.New("not a text")
 	}
+	if string(post.Body) == "who are you?" {
+		return nil, fault.New(fault.Unavailable, "nobody is there to ask")
+	}
 	var all []sms.Event
 	for line := range strings.Lines(string(post.Body)) {
 		all = append(all, sms.Event{Kind: sms.Delivered, ID: strings.TrimSpace(line)})
@@ -52,20 +55,21 @@ func TestPost_EveryCase_HasItsStatus(t *testing.T) {
 		answer                   string
 		taken                    []string
 	}{
-		"two events":            {body: "a\nb\n", status: 200, answer: "<hello>", taken: []string{"main a", "main b"}},
-		"nothing to tell":       {status: 200, answer: "<>"},
-		"forged":                {please: "no", body: "a", status: 403},
-		"of another address":    {please: "https://evil.example.com/callbacks/main?id=7", body: "a", status: 403},
-		"signed, and no text":   {kind: "image/png", body: "a", status: 400},
-		"too long":              {body: strings.Repeat("x", 70_000), status: 400},
-		"of nobody known":       {path: "/callbacks/other?id=7", body: "a", status: 404},
-		"of nobody at all":      {path: "/callbacks/", body: "a", status: 404},
-		"of one below":          {path: "/callbacks/main/x", body: "a", status: 404},
-		"read":                  {method: "GET", status: 405},
-		"while the store is up": {body: "a\nb\n", err: fault.New(fault.Unavailable, "later"), status: 503, taken: []string{"main a"}},
-		"while it is broken":    {body: "a", err: errors.New("broken"), status: 500, taken: []string{"main a"}},
-		"by one that is mute":   {path: "/callbacks/mute?id=7", please: "https://id.example.com/callbacks/mute?id=7", body: "a", status: 204, taken: []string{"mute a"}},
-		"something else":        {path: "/other", status: 200, answer: "next"},
+		"two events":             {body: "a\nb\n", status: 200, answer: "<hello>", taken: []string{"main a", "main b"}},
+		"nothing to tell":        {status: 200, answer: "<>"},
+		"forged":                 {please: "no", body: "a", status: 403},
+		"of another address":     {please: "https://evil.example.com/callbacks/main?id=7", body: "a", status: 403},
+		"signed, and no text":    {kind: "image/png", body: "a", status: 400},
+		"not to be verified now": {body: "who are you?", status: 503},
+		"too long":               {body: strings.Repeat("x", 70_000), status: 400},
+		"of nobody known":        {path: "/callbacks/other?id=7", body: "a", status: 404},
+		"of nobody at all":       {path: "/callbacks/", body: "a", status: 404},
+		"of one below":           {path: "/callbacks/main/x", body: "a", status: 404},
+		"read":                   {method: "GET", status: 405},
+		"while the store is up":  {body: "a\nb\n", err: fault.New(fault.Unavailable, "later"), status: 503, taken: []string{"main a"}},
+		"while it is broken":     {body: "a", err: errors.New("broken"), status: 500, taken: []string{"main a"}},
+		"by one that is mute":    {path: "/callbacks/mute?id=7", please: "https://id.example.com/callbacks/mute?id=7", body: "a", status: 204, taken: []string{"mute a"}},
+		"something else":         {path: "/other", status: 200, answer: "next"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var taken []string

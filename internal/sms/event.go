@@ -69,7 +69,8 @@ func (e *ErrForged) Error() string { return "the post is not the provider's: " +
 // in.
 type Caller interface {
 	// ReadPost verifies a post and reads it. Its errors are *ErrForged, or a post that
-	// the provider signed and that cannot be read. It may ask the provider something.
+	// the provider signed and that cannot be read. It may ask the provider something;
+	// where that fails, it is a fault.Unavailable, and the post may come again.
 	ReadPost(ctx context.Context, now time.Time, p Post) ([]Event, error)
 	// Answer is the body of the answer to a post that was taken, with a text to send
 	// back to the phone that one came in from, "" for none. A provider that takes no

@@ -29,6 +29,18 @@ func OnlyThrottled() aws.Retryer {
 	})
 }
 
+// Ask makes a call that sends nothing, such as one about the account. Its error may be
+// shown to the operator.
+func Ask(ctx context.Context, service, operation string, deadline time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	ctx, w := watch(ctx)
+	if err := call(ctx); err != nil {
+		return failed(service+": "+operation, w, err).Cause
+	}
+	return nil
+}
+
 // ErrCredentials is what a provider of credentials must say in place of its own words,
 // which name files and hosts. Without credentials nothing is sent, yet.
 var ErrCredentials = errors.New("the AWS SDK finds no credentials")
@@ -52,7 +64,7 @@ func (w *wire) silent() bool { return w.asked.Load() && !w.got.Load() }
 
 // failed is a failed call as it may be logged: services repeat the number in what
 // they say.
-func failed(service string, w *wire, err error) error {
+func failed(service string, w *wire, err error) *sms.SendError {
 	api, refused := errors.AsType[smithy.APIError](err)
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	answered = answered && response.HTTPStatusCode() != 0 // without an answer it is one too

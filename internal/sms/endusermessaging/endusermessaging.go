@@ -35,7 +35,11 @@ func Kind() provider.Kind {
 }
 
 // Sender sends by End User Messaging. It is safe for concurrent use.
-type Sender struct{ *awssms.EndUserMessaging }
+type Sender struct {
+	*awssms.EndUserMessaging
+	*awsaccount.Topics
+	region, configurationSet string
+}
 
 // New returns the Sender of settings that passed Kind's checks.
 func New(o provider.Options) (*Sender, error) {
@@ -46,7 +50,10 @@ func New(o provider.Options) (*Sender, error) {
 	settings := awsaccount.Settings(o.Values)
 	settings.Origination = o.Values["origination-identity"]
 	settings.ConfigurationSet, settings.ProtectConfiguration = o.Values["configuration-set"], o.Values["protect-configuration"]
-	return &Sender{EndUserMessaging: awssms.NewEndUserMessaging(account.Config, settings)}, nil
+	return &Sender{
+		EndUserMessaging: awssms.NewEndUserMessaging(account.Config, settings), Topics: account.Topics(o.Values["topic-arn"]),
+		region: o.Values["region"], configurationSet: settings.ConfigurationSet,
+	}, nil
 }
 
 func fits(form *regexp.Regexp) func(string) error {

@@ -3,8 +3,12 @@
 package sns
 
 import (
+	"context"
 	"errors"
 	"regexp"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/sms/awsaccount"
@@ -34,7 +38,11 @@ func Kind() provider.Kind {
 }
 
 // Sender sends by SNS. It is safe for concurrent use.
-type Sender struct{ *awssms.SNS }
+type Sender struct {
+	*awssms.SNS
+	*awsaccount.Topics
+	region string
+}
 
 // New returns the Sender of settings that passed Kind's checks.
 func New(o provider.Options) (*Sender, error) {
@@ -44,7 +52,33 @@ func New(o provider.Options) (*Sender, error) {
 	}
 	settings := awsaccount.Settings(o.Values)
 	settings.SenderID, settings.Origination = o.Values["sender-id"], o.Values["origination-number"]
-	return &Sender{SNS: awssms.NewSNS(account.Config, settings)}, nil
+	return &Sender{
+		SNS: awssms.NewSNS(account.Config, settings), Topics: account.Topics(o.Values["topic-arn"]), region: o.Values["region"],
+	}, nil
+}
+
+// Probe implements sms.Prober: the credentials may ask what they need to, and the
+// account sends texts to everybody, for more money than a new one's.
+func (s *Sender) Probe(ctx context.Context) error {
+	var sandbox *sns.GetSMSSandboxAccountStatusOutput
+	err := awssms.Ask(ctx, "sns", "GetSMSSandboxAccountStatus", awsaccount.Deadline, func(ctx context.Context) (err error) {
+		sandbox, err = s.Client().GetSMSSandboxAccountStatus(ctx, &sns.GetSMSSandboxAccountStatusInput{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var attributes *sns.GetSMSAttributesOutput
+	err = awssms.Ask(ctx, "sns", "GetSMSAttributes", awsaccount.Deadline, func(ctx context.Context) (err error) {
+		attributes, err = s.Client().GetSMSAttributes(ctx, &sns.GetSMSAttributesInput{Attributes: []string{"MonthlySpendLimit"}})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// An account that never set a limit may have no such attribute.
+	limit, err := strconv.ParseFloat(attributes.Attributes["MonthlySpendLimit"], 64)
+	return awsaccount.Standing("sns", s.region, sandbox.IsInSandbox, limit, err == nil)
 }
 
 func checkName(value string) error {
