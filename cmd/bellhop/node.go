@@ -14,6 +14,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
 	"github.com/bellhop-auth/bellhop/internal/mail"
+	"github.com/bellhop-auth/bellhop/internal/mail/dryrun"
 	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
 	"github.com/bellhop-auth/bellhop/internal/mail/smtp"
 	mailhook "github.com/bellhop-auth/bellhop/internal/mail/webhook"
@@ -169,6 +170,9 @@ func newSenders(cfg *config.Config, f *deliveryfile.File, publicURL string, log 
 	mails, err := newMailer(cfg, log)
 	if err != nil {
 		return senders{}, fmt.Errorf("--email: %w", err)
+	}
+	if f != nil && f.DryRun {
+		mails = dryrun.New(mails, log)
 	}
 	return senders{texts, mails}, nil
 }

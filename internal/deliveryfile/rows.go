@@ -44,7 +44,7 @@ func fileRows() []row[File] {
 			func(r *reader, p place, f *File) { r.routes(p, f) }},
 		{"messages", "list of messages, see below", "words of your own", "those that come with Bellhop", false,
 			func(r *reader, p place, f *File) { r.messages(p, f) }},
-		{"dry-run", "true or false", "nobody is texted: what would go by whom is in the log", "false", false,
+		{"dry-run", "true or false", "nobody is texted or mailed: what would go by whom is in the log", "false", false,
 			func(r *reader, p place, f *File) { f.DryRun = r.Boolean(p) }},
 		{"help", "text", "what a phone is answered that texts HELP", "who you are is not said", false,
 			func(r *reader, p place, f *File) { f.Help = r.Text(p) }},

@@ -17,7 +17,7 @@ func (f *File) Warnings() []config.Problem {
 		all = append(all, config.Problem{Where: where, What: fmt.Sprintf(format, args...)})
 	}
 	if f.DryRun {
-		warn(f.found["dry-run"].Where, "is on: nobody is texted")
+		warn(f.found["dry-run"].Where, "is on: nobody is texted or mailed")
 	}
 	if f.OnlyTo != nil {
 		warn(f.found["only-to"].Where, "is set: numbers that begin otherwise than %s are not texted", listed(shown(f.OnlyTo)))
