@@ -49,6 +49,7 @@ func kinds() []provider.Kind {
 			}},
 			{Name: "from", Arg: "NUMBER", About: "whom texts come from"},
 			{Name: "service", Arg: "ID", About: "which picks from"},
+			{Name: "test-credentials", Arg: "true", About: "whether they are"},
 			{Name: "region", Arg: "REGION", About: "where it is", Default: "us1"},
 		}, Check: func(v provider.Values) *provider.Problem {
 			switch {
@@ -208,6 +209,58 @@ func TestLoad_NoRoutes_AreAllProvidersInOrder(t *testing.T) {
 	}
 }
 
+func TestWarnings(t *testing.T) {
+	f := mustLoad(t, `providers:
+  main: { type: drum, prices: prices.csv }
+  idle: { type: drum }
+routes:
+  - { countries: [IN, DE], by: [main] }
+messages:
+  - { name: short, text: "Your code is {####}." }
+  - { name: dear, text: "Your code – {####} – is for {app} alone, and whoever asks you for it is not one of us." }
+only-to: ["+91", "+15005550006"]
+dry-run: true
+`)
+	var got []string
+	for _, w := range f.Warnings() {
+		got = append(got, strings.TrimPrefix(w.Where, f.Path)+" "+w.What)
+	}
+	want := []string{
+		":10: dry-run is on: nobody is texted",
+		":9: only-to is set: numbers that begin otherwise than +91, +1500… are not texted",
+		":2: main has no price for DE, where it may be asked",
+		":3: idle is named by no rule, so that no text goes by it",
+		":8 is the message dear, which takes 2 segments of UCS-2: each is paid for (the first character that is not of GSM-7 is '–'; \"-\" would do)",
+		":5 is the last rule and does not take every text: what no rule fits is refused",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// No text makes the reading panic or run on.
+func FuzzLoad(f *testing.F) {
+	f.Add(everything)
+	f.Add("providers: &p { a: &a { type: drum, sender-ids: { IN: *a } }, b: *a }\nroutes: [*p, { by: [a], prefixes: [\"+\"] }]\n")
+	f.Add("messages: [{ name: a, text: \"{####}{{}\", registered: \"{#var#}{#\" }]\nonly-to: [~]\n")
+	path := written(f, "")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := deliveryfile.Load(path, kinds(), nil)
+		if (err == nil) != (file != nil) {
+			t.Errorf("%q: %v, %v", text, file, err)
+		}
+		if err == nil {
+			file.Warnings()
+			if c := file.Plan(); len(c.Rules) == 0 || len(c.Providers) == 0 {
+				t.Errorf("%q: %+v", text, c)
+			}
+		}
+	})
+}
+
 const good = "providers: { main: { type: drum }, priced: { type: drum, prices: prices.csv } }\n"
 
 // What is wrong, and the lines that say so, whole.
@@ -256,6 +309,9 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 `, []string{
 			":2: a: from is not set, nor is a service",
 			":3: service is set together with from; set one of them"}},
+		"credentials for tests": {"providers:\n  a: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true }\n" +
+			"  b: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true, only-to: [\"+1500555\"] }\n", []string{
+			":2: test-credentials is set, and no only-to keeps the texts of real people from it, who would get none"}},
 		"what all have": {`providers:
   a:
     type: drum
@@ -340,6 +396,13 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":6: name is no name: it must be small letters, digits and dashes, 32 at most, such as main",
 			":6: mian is no provider of this file; did you mean main?",
 			":6: main must be an id: letters and digits, 64 at most"}},
+		"registered texts": {good + `messages:
+  - { name: same, text: "{####} is your code for {app}.", registered: "{#var#} is your code for {#var#}." }
+  - { name: other, text: "{####} is the code for {app}.", registered: "{#var#} is your code for {#var#}." }
+  - { name: long, text: "{####} ` + strings.Repeat("😀", 130) + `" }
+`, []string{
+			`:4: registered is not what the text says: in line 1, character 11: the text has "****** is the code for" where "{#var#} is your code fo" is registered`,
+			":5: text takes 5 segments, each of which is paid for, and may take 3"}},
 		"the rest": {good + "dry-run: maybe\nhelp: []\nonly-to: +91\n", []string{
 			":4: only-to must be a list",
 			":4: only-to is an empty list: name numbers, or take the key away, which means all",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bellhop-auth/bellhop/internal/smstext"
 	"github.com/bellhop-auth/bellhop/internal/wording"
 )
 
@@ -21,6 +22,7 @@ func (r *reader) messages(p place, f *File) {
 			}
 			lines[m.Name] = m.Where
 		}
+		r.compare(found["registered"], m)
 		f.Messages = append(f.Messages, m)
 	}
 }
@@ -39,6 +41,24 @@ const longestBody = 140
 // placeholders are what a text may have filled in.
 var placeholders = []string{"{####}", "{app}", "{username}"}
 
+// mostSegments is what a body of letters takes at most, in any script.
+const mostSegments = 3
+
+// rendered is a body as it may be sent.
+func rendered(body string) string {
+	return strings.NewReplacer("{####}", "123456", "{app}", "Example", "{username}", "someone").Replace(body)
+}
+
+// compare reports a body that is not the registered text, letter for letter.
+func (r *reader) compare(p place, m wording.Entry) {
+	if m.Body == "" || m.Registered == "" {
+		return
+	}
+	if off := smstext.MatchRegistered(m.Registered, rendered(m.Body)); off != nil {
+		r.Problem(p, "is not what the text says: in %v", off)
+	}
+}
+
 var braced = regexp.MustCompile(`\{[^{}]*\}?`)
 
 func (r *reader) body(p place) string {
@@ -51,6 +71,9 @@ func (r *reader) body(p place) string {
 	}
 	if n := utf8.RuneCountInString(text); n > longestBody {
 		r.Problem(p, "has %d characters, and may have %d", n, longestBody)
+	}
+	if n := smstext.Count(rendered(text)).Segments; n > mostSegments {
+		r.Problem(p, "takes %d segments, each of which is paid for, and may take %d", n, mostSegments)
 	}
 	for _, in := range braced.FindAllString(text, -1) {
 		if !slices.Contains(placeholders, in) {

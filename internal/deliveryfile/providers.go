@@ -66,6 +66,9 @@ func (r *reader) kindNames() []string {
 	return all
 }
 
+// testCredentials is what kinds call the field that says so of their credentials.
+const testCredentials = "test-credentials"
+
 // settings reads what every provider has, and what those of its kind have.
 func (r *reader) settings(p place, one *Provider) {
 	found := given{}
@@ -84,6 +87,9 @@ func (r *reader) settings(p place, one *Provider) {
 	before := len(r.Problems)
 	r.Object(p, known)
 	r.complete(p, one, found)
+	if at, ok := found[testCredentials]; ok && (*one.settings)[testCredentials] == "true" && one.OnlyTo == nil {
+		r.Problem(at, "is set, and no only-to keeps the texts of real people from it, who would get none")
+	}
 	if check := one.Kind.Check; check != nil && len(r.Problems) == before {
 		if wrong := check(*one.settings); wrong != nil {
 			r.wrong(p, found, *wrong)

@@ -7,6 +7,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms/routes"
+	"github.com/bellhop-auth/bellhop/internal/smstext"
 	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
@@ -35,10 +36,28 @@ func (f *File) Warnings() []config.Problem {
 	for _, p := range f.Providers {
 		all = append(all, f.countryWarnings(p)...)
 	}
+	for _, m := range f.Messages {
+		if size := smstext.Count(rendered(m.Body)); size.Segments > 1 {
+			warn(m.Where, "is the message %s, which takes %d segments of %s: each is paid for%s", m.Name, size.Segments, size.Encoding, odd(m.Body))
+		}
+	}
 	if last := f.Rules[len(f.Rules)-1]; !last.takes(sort{}) {
 		warn(last.Where, "is the last rule and does not take every text: what no rule fits is refused")
 	}
 	return all
+}
+
+// odd names what makes a text go in the dearer encoding.
+func odd(body string) string {
+	c, is := smstext.Odd(body)
+	if !is {
+		return ""
+	}
+	like := ""
+	if c.Like != "" {
+		like = fmt.Sprintf("; %q would do", c.Like)
+	}
+	return fmt.Sprintf(" (the first character that is not of GSM-7 is %q%s)", c.Char, like)
 }
 
 // unpriced are the countries and prefixes for which rules name the provider and its
