@@ -140,31 +140,34 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 	if err := s.canSend(ctx, codeRequest{pool: p, purpose: PurposeInvite, to: to, at: at}); err != nil {
 		return nil, err
 	}
-	id := MessageID(newID())
-	m, err := s.sealLetter(Message{
-		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
-		Template: orElse(p.Settings.InvitationText, defaultInvitation), Username: u.mainName(),
-		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
-		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
-	}, p, trigger.CustomMessageAdminCreateUser, u, r.ClientMetadata)
+	want := codeRequest{
+		pool: p, purpose: PurposeInvite, subject: string(u.ID), to: to, user: u, caller: r.Caller, at: at,
+		wording: &wording{metadata: r.ClientMetadata}, source: trigger.CustomMessageAdminCreateUser,
+	}
+	if p.wordedByFunction(PurposeInvite, to) {
+		byFunction, err := s.wordMessage(ctx, occasion{pool: p, userName: u.Username}, want.source, u, to, r.ClientMetadata)
+		if err != nil {
+			return nil, err
+		}
+		want.wording.said = map[wish]words{{want.subject, want.to}: byFunction}
+	}
+	words, err := s.say(want)
 	if err != nil {
 		return nil, err
 	}
-	if !to.Email.IsZero() {
-		m.Template = orElse(p.Settings.Mail.Invitation, defaultInvitation)
-		m.Headline = orElse(p.Settings.Mail.InvitationSubject, defaultInvitationSubject)
-	}
-	if !p.wordedByFunction(PurposeInvite, to) {
-		return &m, nil
-	}
-	said, err := s.wordMessage(ctx, occasion{pool: p, userName: u.Username}, trigger.CustomMessageAdminCreateUser, u, to, r.ClientMetadata)
+	id := MessageID(newID())
+	m, err := s.sealLetter(Message{
+		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
+		Template: words.text, Headline: words.headline, Username: u.mainName(),
+		Wording: words.wording, Language: words.language,
+		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
+		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
+	}, p, want.source, u, r.ClientMetadata)
 	if err != nil {
 		return nil, err
 	}
 	if to.Email.IsZero() {
-		m.Template = orElse(said.sms, m.Template)
-	} else {
-		m.Template, m.Headline = orElse(said.mail, m.Template), orElse(said.subject, m.Headline)
+		m.Segments = want.sized(words, password, m.Username).Segments
 	}
 	return &m, nil
 }

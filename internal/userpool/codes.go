@@ -15,6 +15,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/smstext"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -93,33 +94,6 @@ func (r codeRequest) ofNobody(u subject) codeRequest {
 
 // signsIn says whether the code is one to sign in with; the others verify.
 func (r codeRequest) signsIn() bool { return r.purpose == PurposeSignIn || r.purpose == PurposeOTP }
-
-// template is the text with {####}, and an e-mail's headline.
-func (r codeRequest) template() (text, headline string, err error) {
-	said, err := r.words()
-	if err != nil {
-		return "", "", err
-	}
-	text, headline = r.poolTemplate()
-	if r.to.Email.IsZero() {
-		return orElse(said.sms, text), headline, nil
-	}
-	return orElse(said.mail, text), orElse(said.subject, headline), nil
-}
-
-func (r codeRequest) poolTemplate() (text, headline string) {
-	s := r.pool.Settings
-	byMail := !r.to.Email.IsZero()
-	switch {
-	case byMail && r.signsIn():
-		return orElse(s.Mail.Authentication, defaultAuthentication), orElse(s.Mail.AuthenticationSubject, defaultAuthenticationSubject)
-	case byMail:
-		return orElse(s.Mail.Verification, defaultVerification), orElse(s.Mail.VerificationSubject, defaultVerificationSubject)
-	case r.signsIn():
-		return orElse(s.AuthenticationText, defaultAuthentication), ""
-	}
-	return orElse(s.VerificationText, defaultVerification), ""
-}
 
 // destination is what the sender is asked about before anything is written.
 func (r codeRequest) destination() sms.Destination {
@@ -305,15 +279,20 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 			return Challenge{}, err
 		}
 	}
-	text, headline, err := r.template()
+	words, err := s.say(r)
 	if err != nil {
 		return Challenge{}, err
+	}
+	size := smstext.Size{}
+	if r.to.Email.IsZero() {
+		size = r.sized(words, strings.Repeat("0", c.Digits), "")
 	}
 	m, err := s.sealLetter(Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
-		Template: text, Headline: headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
+		Template: words.text, Headline: words.headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
 		Requester: c.Requester, Decoy: r.decoy,
+		Wording: words.wording, Language: words.language, Segments: size.Segments,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
 	}, r.pool, r.source, r.user, r.metadata())
 	if err != nil {

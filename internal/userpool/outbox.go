@@ -2,7 +2,6 @@ package userpool
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -155,20 +154,6 @@ func (s *Service) handOver(ctx context.Context, m Message) error {
 // fill puts code or password and user name into a template.
 func (m Message) fill(template, secret string) string {
 	return strings.NewReplacer("{####}", secret, "{username}", m.Username).Replace(template)
-}
-
-// renderText makes the text. The last line is the origin-bound form (WICG,
-// Origin-bound one-time codes delivered via SMS), so that a browser fills the
-// code in on that host alone.
-func renderText(m Message, secret string) sms.Message {
-	body := m.fill(m.Template, secret)
-	if m.AppHost != "" && m.Challenge != "" {
-		body += fmt.Sprintf("\n\n@%s #%s", m.AppHost, secret)
-	}
-	return sms.Message{
-		ID: string(m.ID), To: m.To.Number, Body: body, Purpose: string(m.Purpose),
-		PoolID: string(m.PoolID), ClientID: string(m.ClientID), ExpiresAt: m.ExpiresAt,
-	}
 }
 
 // secretOf is what stands for {####}: the code, a temporary password, or nothing

@@ -9,9 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/token"
+	texts "github.com/bellhop-auth/bellhop/internal/wording"
 )
 
 const (
@@ -176,7 +180,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off) and bellhop:devices (on, off)."
+const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off) and bellhop:devices (on, off)."
 
 func tagServed(key, value string) bool {
 	switch key {
@@ -184,6 +188,12 @@ func tagServed(key, value string) bool {
 		return value == string(Standard) || value == string(Strict) || value == string(CognitoExact)
 	case tagAppHost:
 		return len(value) <= 100 && hostForm.MatchString(value)
+	case tagAppName:
+		return isAppName(value)
+	case tagLanguage:
+		return texts.Canonical(value) != ""
+	case tagAndroidHash:
+		return androidHash.MatchString(value)
 	case tagTokenAlg:
 		return value == "RS256" || value == "ES256" || value == "EdDSA"
 	case tagSecondFactor:
@@ -192,6 +202,24 @@ func tagServed(key, value string) bool {
 		return value == "on" || value == "off"
 	}
 	return false
+}
+
+// longestAppName is what the words that come with Bellhop have room for, in UTF-16
+// units, as texts are counted.
+const longestAppName = 30
+
+// androidHash is the form of the hash by which Android finds the app that a text is
+// for: the first 66 bits in base64.
+var androidHash = regexp.MustCompile(`^[A-Za-z0-9+/]{11}$`)
+
+// isAppName says whether the name can stand in a text: it is one line, nothing is
+// filled in in it, and no character in it turns the writing round what is not its own.
+func isAppName(name string) bool {
+	return name == strings.TrimSpace(name) && name != "" && utf8.ValidString(name) &&
+		len(utf16.Encode([]rune(name))) <= longestAppName &&
+		!strings.ContainsFunc(name, func(r rune) bool {
+			return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '{' || r == '}'
+		})
 }
 
 // UpdateUserPool replaces a pool's settings, so that what the update leaves out

@@ -29,6 +29,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/token"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
+	texts "github.com/bellhop-auth/bellhop/internal/wording"
 )
 
 // AdminKey is the id and the secret that administrative requests are signed with
@@ -42,6 +43,8 @@ type Config struct {
 	Ring   *seal.Ring // master keys
 	Sender sms.Sender
 	Mailer mail.Sender // nil for none
+	// Messages are the operator's words of texts; nil for none.
+	Messages []texts.Entry
 	// Triggers calls the functions of pools' LambdaConfig; nil for none.
 	Triggers trigger.Invoker
 	// Encrypter encrypts codes for custom senders; nil refuses those.
@@ -75,6 +78,7 @@ type Service struct {
 	ring      *seal.Ring
 	sender    sms.Sender
 	mailer    mail.Sender
+	words     *texts.Book
 	triggers  trigger.Invoker
 	encrypter Encrypter
 	aside     func(ctx context.Context) (back func())
@@ -128,7 +132,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, region: c.Region,
+		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),

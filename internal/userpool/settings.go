@@ -161,6 +161,9 @@ const (
 	tagTokenAlg     = "bellhop:token-alg"
 	tagSecondFactor = "bellhop:second-factor"
 	tagDevices      = "bellhop:devices"
+	tagAppName      = "bellhop:app-name"     // what texts call the app
+	tagLanguage     = "bellhop:language"     // of texts to those of whom no other is known, BCP 47
+	tagAndroidHash  = "bellhop:android-hash" // of the app that reads its texts (SMS Retriever)
 )
 
 // Behaviour is the pool's, Standard where it has no tag.
