@@ -88,16 +88,25 @@ func endRotatingOf(ctx context.Context, tx Tx, pool PoolID, at time.Time) (total
 // begunSinceRestore refuses an exchange that travels sealed and was begun before a
 // restore: whether it was used is not known any more.
 func begunSinceRestore(ctx context.Context, tx Tx, begun time.Time) error {
-	text, err := tx.Meta(ctx, metaRestored)
-	if err != nil || text == "" {
+	restored, err := restoredAt(ctx, tx)
+	if err != nil || restored.IsZero() {
 		return err
-	}
-	restored, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return fmt.Errorf("time of the restore: %w", err)
 	}
 	if !begun.After(restored) {
 		return errSessionExpired
 	}
 	return nil
+}
+
+// restoredAt is when the store was restored last, zero for never.
+func restoredAt(ctx context.Context, tx Tx) (time.Time, error) {
+	text, err := tx.Meta(ctx, metaRestored)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	restored, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time of the restore: %w", err)
+	}
+	return restored, nil
 }

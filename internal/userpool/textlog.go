@@ -1,0 +1,96 @@
+package userpool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+// How long a text has a row of its own, and a day its sums. Providers tell of most
+// texts within a minute, and of some a day later.
+const (
+	keepTexts    = 2 * day
+	keepTextDays = 90 * day
+	day          = 24 * time.Hour
+	foldEvery    = 10 * time.Minute
+	foldLimit    = 500
+)
+
+// What a sender learns from. Most codes are used within a minute of their texts, and
+// nearly all that ever are within three: of a younger text nobody knows yet, and
+// counted it would pass for one that did not arrive. Half an hour of them is enough
+// to judge a provider by, and short enough that one which is well again is seen to be.
+const (
+	teachEvery   = 15 * time.Second
+	evidenceFrom = 35 * time.Minute
+	evidenceTo   = 3 * time.Minute
+)
+
+// TextCounts says what became of the texts of the days from that of the one time to
+// that before the other, in UTC. They are kept for 90 days.
+func (s *Service) TextCounts(ctx context.Context, from, to time.Time) (counts []TextCount, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		counts, err = tx.TextCounts(ctx, midnight(from), midnight(to))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sums of texts: %w", err)
+	}
+	return counts, nil
+}
+
+// midnight is the beginning of the day in UTC.
+func midnight(at time.Time) time.Time { return at.UTC().Truncate(day) }
+
+// foldTexts puts old texts into the sums of their days, and forgets old days.
+func (s *Service) foldTexts(ctx context.Context) error {
+	for {
+		var n int
+		at := s.now()
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			if n, err = tx.FoldTexts(ctx, at.Add(-keepTexts), foldLimit); err != nil {
+				return err
+			}
+			_, err = tx.SweepTextDays(ctx, midnight(at).Add(-keepTextDays))
+			return err
+		})
+		if err != nil || n < foldLimit {
+			return err
+		}
+	}
+}
+
+// teach returns the job that tells a sender which chooses by what became of texts.
+// It is read from the store, so that all nodes know the same. Texts of before a
+// restore teach nothing: their codes were ended.
+func (s *Service) teach() func(context.Context) error {
+	learner, ok := s.sender.(sms.Learner)
+	if !ok {
+		return func(context.Context) error { return nil }
+	}
+	told := false
+	return func(ctx context.Context) error {
+		at := s.now()
+		var recent []sms.Evidence
+		err := s.store.View(ctx, func(tx Tx) error {
+			from := at.Add(-evidenceFrom)
+			restored, err := restoredAt(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if restored.After(from) {
+				from = restored
+			}
+			recent, err = tx.TextEvidence(ctx, from, at.Add(-evidenceTo))
+			return err
+		})
+		if err != nil || len(recent) == 0 && !told {
+			return err
+		}
+		told = len(recent) > 0
+		learner.Learn(at, recent)
+		return nil
+	}
+}
