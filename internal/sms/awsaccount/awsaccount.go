@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,10 +156,9 @@ func fits(form *regexp.Regexp, otherwise string) func(string) error {
 var arnForm = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}):[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
 
 func checkTopics(value string) error {
-	for _, arn := range topics(value) {
-		if !arnForm.MatchString(arn) {
-			return errors.New("must be topics such as arn:aws:sns:us-east-1:123456789012:texts, with commas between")
-		}
+	all := topics(value)
+	if len(all) == 0 || slices.ContainsFunc(all, func(arn string) bool { return !arnForm.MatchString(arn) }) {
+		return errors.New("must be topics such as arn:aws:sns:us-east-1:123456789012:texts, with commas between")
 	}
 	return nil
 }

@@ -133,7 +133,6 @@ func read(t *testing.T, c sms.Caller, now time.Time, body []byte) ([]sms.Event, 
 const subscribe = "https://" + snsHost + "/?Action=ConfirmSubscription&TopicArn=" + ourTopic + "&Token=233"
 
 func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
-	alone(t)
 	one := newAmazon(t)
 	other := newAmazon(t)
 	hello := map[string]string{"Subject": "Hello\nWorld"}
@@ -240,7 +239,6 @@ func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
 }
 
 func TestReadPost_ARepeat_SaysTheSame(t *testing.T) {
-	alone(t)
 	a := newAmazon(t)
 	caller := a.caller(t, "end-user-messaging", ourTopic)
 	body := a.posted(t, "2", nil)
@@ -265,7 +263,6 @@ func TestReadPost_ARepeat_SaysTheSame(t *testing.T) {
 }
 
 func TestReadPost_SNSAway_MayBePostedAgain(t *testing.T) {
-	alone(t)
 	a := newAmazon(t)
 	caller := a.caller(t, "end-user-messaging", ourTopic)
 	body := a.posted(t, "2", nil)
@@ -287,7 +284,6 @@ func TestReadPost_SNSAway_MayBePostedAgain(t *testing.T) {
 // Whoever knows a topic's name can have us ask AWS for certificates. It is not for more
 // than a few, and does not keep out what is signed by one that is known.
 func TestReadPost_CertificatesWithoutEnd_AreNotAskedFor(t *testing.T) {
-	alone(t)
 	a := newAmazon(t)
 	caller := a.caller(t, "end-user-messaging", ourTopic)
 	if _, err := read(t, caller, day, a.posted(t, "2", nil)); err != nil {
@@ -313,7 +309,6 @@ func TestReadPost_CertificatesWithoutEnd_AreNotAskedFor(t *testing.T) {
 }
 
 func TestReadPost_Events_AreReadAsThePagesHaveThem(t *testing.T) {
-	alone(t)
 	raw, err := os.ReadFile("testdata/events.json")
 	if err != nil {
 		t.Fatal(err)

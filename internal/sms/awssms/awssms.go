@@ -7,6 +7,7 @@ package awssms
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -67,6 +68,9 @@ func (s *SNS) Client() *sns.Client { return s.client }
 
 // Send implements sms.Sender.
 func (s *SNS) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	if err := useless(ctx, "sns", time.Now(), m); err != nil {
+		return sms.Receipt{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.Deadline)
 	defer cancel()
 	ctx, wire := watch(ctx)
@@ -76,7 +80,7 @@ func (s *SNS) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	if err != nil {
 		return sms.Receipt{}, failed("sns", wire, err)
 	}
-	return sms.Receipt{ProviderID: aws.ToString(out.MessageId)}, nil
+	return taken("sns", out.MessageId)
 }
 
 // attributes are those of SNS's developer guide, Publishing to a mobile phone.
@@ -132,6 +136,10 @@ func (s *EndUserMessaging) Client() *pinpointsmsvoicev2.Client { return s.client
 // Send implements sms.Sender. AWS tries to hand the text over for as long as its code
 // lives.
 func (s *EndUserMessaging) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	now := time.Now()
+	if err := useless(ctx, "end user messaging", now, m); err != nil {
+		return sms.Receipt{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.Deadline)
 	defer cancel()
 	ctx, wire := watch(ctx)
@@ -142,14 +150,33 @@ func (s *EndUserMessaging) Send(ctx context.Context, m sms.Message) (sms.Receipt
 		ConfigurationSetName:         given(s.settings.ConfigurationSet),
 		ProtectConfigurationId:       given(s.settings.ProtectConfiguration),
 		MaxPrice:                     given(s.settings.MaxPrice),
-		TimeToLive:                   timeToLive(time.Now(), m, s.settings),
+		TimeToLive:                   timeToLive(now, m, s.settings),
 		DestinationCountryParameters: countryParameters(m, s.settings),
 		Context:                      echo(m, s.settings),
 	})
 	if err != nil {
 		return sms.Receipt{}, failed("end user messaging", wire, err)
 	}
-	return sms.Receipt{ProviderID: aws.ToString(out.MessageId)}, nil
+	return taken("end user messaging", out.MessageId)
+}
+
+// useless says why a text is not even tried.
+func useless(ctx context.Context, service string, now time.Time, m sms.Message) error {
+	switch {
+	case ctx.Err() != nil:
+		return &sms.SendError{Outcome: sms.NotYet, Cause: errors.New(service + ": there was no time left to try")}
+	case !m.ExpiresAt.IsZero() && !now.Before(m.ExpiresAt):
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: errors.New(service + ": the text's code is over")}
+	}
+	return nil
+}
+
+// taken is the receipt of an answer of success, which without an id is anybody's.
+func taken(service string, id *string) (sms.Receipt, error) {
+	if aws.ToString(id) == "" {
+		return sms.Receipt{}, &sms.SendError{Outcome: sms.MaybeSent, Cause: errors.New(service + ": an answer of success without an id")}
+	}
+	return sms.Receipt{ProviderID: *id}, nil
 }
 
 func timeToLive(now time.Time, m sms.Message, s Settings) *int32 {

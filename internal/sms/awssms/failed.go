@@ -2,6 +2,7 @@ package awssms
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -69,6 +70,7 @@ func failed(service string, w *wire, err error) *sms.SendError {
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	answered = answered && response.HTTPStatusCode() != 0 // without an answer it is one too
 	dial, unreached := errors.AsType[*net.OpError](err)
+	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case answered && refused && plain(api.ErrorCode()):
 		status := response.HTTPStatusCode()
@@ -87,6 +89,8 @@ func failed(service string, w *wire, err error) *sms.SendError {
 		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: %w", service, ErrCredentials)}
 	case unreached && dial.Op == "dial":
 		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: %w", service, dial)}
+	case distrusted:
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: fmt.Errorf("%s: the host's certificate cannot be verified", service)}
 	case w.silent():
 		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: no connection to it could be made", service)}
 	case errors.Is(err, context.DeadlineExceeded):
