@@ -23,9 +23,9 @@ const (
 // counted it would pass for one that did not arrive. Half an hour of them is enough
 // to judge a provider by, and short enough that one which is well again is seen to be.
 const (
-	teachEvery   = 15 * time.Second
-	evidenceFrom = 35 * time.Minute
-	evidenceTo   = 3 * time.Minute
+	teachEvery    = 15 * time.Second
+	evidenceAge   = 3 * time.Minute
+	evidenceSlice = 30 * time.Minute / sms.EvidenceSlices
 )
 
 // TextCounts says what became of the texts of the days from that of the one time to
@@ -74,16 +74,8 @@ func (s *Service) teach() func(context.Context) error {
 	return func(ctx context.Context) error {
 		at := s.now()
 		var recent []sms.Evidence
-		err := s.store.View(ctx, func(tx Tx) error {
-			from := at.Add(-evidenceFrom)
-			restored, err := restoredAt(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if restored.After(from) {
-				from = restored
-			}
-			recent, err = tx.TextEvidence(ctx, from, at.Add(-evidenceTo))
+		err := s.store.View(ctx, func(tx Tx) (err error) {
+			recent, err = evidence(ctx, tx, at.Add(-evidenceAge))
 			return err
 		})
 		if err != nil || len(recent) == 0 && !told {
@@ -93,4 +85,28 @@ func (s *Service) teach() func(context.Context) error {
 		learner.Learn(at, recent)
 		return nil
 	}
+}
+
+// evidence is what became of the texts of half an hour, the slice that ends at the
+// time first.
+func evidence(ctx context.Context, tx Tx, to time.Time) (all []sms.Evidence, err error) {
+	restored, err := restoredAt(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	for slice := range sms.EvidenceSlices {
+		from := to.Add(-evidenceSlice)
+		if restored.After(from) {
+			from = restored
+		}
+		part, err := tx.TextEvidence(ctx, from, to)
+		if err != nil {
+			return nil, err
+		}
+		for i := range part {
+			part[i].Slice = slice
+		}
+		all, to = append(all, part...), to.Add(-evidenceSlice)
+	}
+	return all, nil
 }

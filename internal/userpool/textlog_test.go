@@ -60,15 +60,18 @@ func TestLearner_IsToldOfTextsOldEnough_AndNothingWhereThereAreNone(t *testing.T
 			t.Fatalf("told %v of nothing", all)
 		}
 		w.logTexts(0, "young")
-		w.logTexts(32*time.Minute, "old")
+		w.logTexts(7*time.Minute, "late")
+		w.logTexts(30*time.Minute, "old")
 		w.logTexts(34*time.Minute, "older")
 		w.pass(2 * time.Minute) // an idle server looks that often
-		of := func(id string) []sms.Evidence { return []sms.Evidence{{Provider: id, Country: "IN", Sent: 1}} }
-		if all := p.taught(); !reflect.DeepEqual(all, [][]sms.Evidence{of("old")}) {
+		of := func(id string, slice int) sms.Evidence {
+			return sms.Evidence{Slice: slice, Provider: id, Country: "IN", Sent: 1}
+		}
+		if all := p.taught(); !reflect.DeepEqual(all, [][]sms.Evidence{{of("late", 1), of("old", 5)}}) {
 			t.Fatalf("told %v", all)
 		}
 		w.pass(2 * time.Minute)
-		if all := p.taught(); !reflect.DeepEqual(all, [][]sms.Evidence{of("young")}) {
+		if all := p.taught(); !reflect.DeepEqual(all, [][]sms.Evidence{{of("young", 0), of("late", 1)}}) {
 			t.Fatalf("told %v", all)
 		}
 		_, err := w.s.EndAfterRestore(w.ctx, false) // of what was before, no code can be used

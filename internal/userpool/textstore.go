@@ -27,7 +27,8 @@ type textTx interface {
 	// TextsOf returns the challenge's texts, oldest first.
 	TextsOf(ctx context.Context, id ChallengeID) ([]Text, error)
 	// TextEvidence sums up the texts that providers took from the one time until
-	// before the other, by provider, country and whether the number was known.
+	// before the other, by provider, country and whether the number was known, as of
+	// one slice of time.
 	TextEvidence(ctx context.Context, from, to time.Time) ([]sms.Evidence, error)
 	// FoldTexts puts at most limit texts that were sent or given up before the time,
 	// the oldest, into the sums of their days, and says how many.
