@@ -8,7 +8,7 @@ import (
 
 // newLimit is what a new account may spend on texts in a month, in US dollars: a few
 // dozen texts.
-// https://docs.aws.amazon.com/sms-voice/latest/userguide/awssupport-spend-threshold.html
+// https://docs.aws.amazon.com/sms-voice/latest/userguide/sandbox.html
 const newLimit = 1
 
 // Standing says what keeps an account from texting everybody, nil for nothing; limit is
