@@ -33,7 +33,7 @@ func values(url string, others ...string) provider.Values {
 	return v
 }
 
-func sender(t *testing.T, o provider.Options) sms.Sender {
+func sender(t testing.TB, o provider.Options) sms.Sender {
 	t.Helper()
 	kind := twilio.Kind()
 	for _, f := range kind.Fields {
@@ -135,7 +135,7 @@ func TestProvider_DoesWhatEveryOneMust(t *testing.T) {
 	})
 }
 
-func number(t *testing.T, e164 string) phone.Number {
+func number(t testing.TB, e164 string) phone.Number {
 	t.Helper()
 	n, err := phone.Parse(e164)
 	if err != nil {
