@@ -15,7 +15,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/netcause"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -67,15 +66,16 @@ func newTransport() http.RoundTripper {
 
 // Post posts a payload, whose JSON is the body, under the message's id. An
 // answer of 2xx is acceptance; 4xx except 408 and 429 says that nothing was
-// sent; everything else leaves it open. Its errors are *sms.SendError.
+// sent; without one Do says what is known; everything else leaves it open. Its errors
+// are *sms.SendError.
 func (p *Poster) Post(ctx context.Context, id string, payload any) error {
 	req, err := p.request(ctx, id, payload)
 	if err != nil {
 		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}
 	}
-	res, err := p.client.Do(req)
-	if err != nil {
-		return &sms.SendError{Outcome: sms.MaybeSent, Cause: fmt.Errorf("webhook: %w", netcause.Of(err))}
+	res, failed := Do(p.client, req)
+	if failed != nil {
+		return &sms.SendError{Outcome: failed.Outcome, Cause: fmt.Errorf("webhook: %w", failed.Cause)}
 	}
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status has decided already

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/bellhop-auth/bellhop/internal/netcause"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
 // What every post to somebody else's address has in common, also one of which more
@@ -43,6 +46,32 @@ func NewClient(transport http.RoundTripper, timeout time.Duration) *http.Client 
 			return http.ErrUseLastResponse
 		},
 	}
+}
+
+// Do does a request once. Its error is NotYet where the request surely never left,
+// since nobody could be connected to, SurelyNotSent where nobody vouches for who is
+// there, and MaybeSent in all else; it holds nothing of the request.
+func Do(client *http.Client, req *http.Request) (*http.Response, *sms.SendError) {
+	ctx := req.Context()
+	if ctx.Err() != nil {
+		return nil, &sms.SendError{Outcome: sms.NotYet, Cause: netcause.Of(ctx.Err())}
+	}
+	var asked, got atomic.Bool // for a connection; another goroutine says so
+	res, err := client.Do(req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	})))
+	if err == nil {
+		return res, nil
+	}
+	failed := &sms.SendError{Outcome: sms.MaybeSent, Cause: netcause.Of(err)}
+	switch {
+	case errors.Is(failed.Cause, netcause.ErrCertificate): // no later try takes that away
+		failed.Outcome = sms.SurelyNotSent
+	case asked.Load() && !got.Load():
+		failed.Outcome = sms.NotYet
+	}
+	return nil, failed
 }
 
 // Signer signs posts by the Standard Webhooks convention. A nil one leaves them

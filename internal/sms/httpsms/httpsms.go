@@ -4,22 +4,17 @@
 package httpsms
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/hook"
-	"github.com/bellhop-auth/bellhop/internal/netcause"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -51,40 +46,16 @@ type Answer struct {
 	Body   []byte
 }
 
-// Do tries a request once and follows no redirect. Its errors are *sms.SendError: NotYet
-// where the request surely never left, since nobody could be connected to.
+// Do tries a request once and follows no redirect; hook.Do says what its errors mean.
 func (c *Client) Do(req *http.Request) (Answer, error) {
-	ctx := req.Context()
-	if ctx.Err() != nil {
-		return Answer{}, c.Fail(sms.NotYet, "", netcause.Of(ctx.Err()).Error())
-	}
 	req.Header.Set("User-Agent", "bellhop")
-	var asked, got atomic.Bool // for a connection; another goroutine says so
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	})
-	res, err := c.http.Do(req.WithContext(traced))
+	res, err := hook.Do(c.http, req)
 	if err != nil {
-		return Answer{}, c.unanswered(err, asked.Load() && !got.Load())
+		return Answer{}, c.Fail(err.Outcome, "", err.Cause.Error())
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // what a cut one says is its reader's to judge
 	return Answer{res.StatusCode, body}, nil
-}
-
-// unanswered is the error of a try without an answer.
-func (c *Client) unanswered(err error, unconnected bool) error {
-	cause := netcause.Of(err)
-	dial, ok := errors.AsType[*net.OpError](err)
-	outcome := sms.MaybeSent
-	switch {
-	case errors.Is(cause, netcause.ErrCertificate): // no later try takes that away
-		outcome = sms.SurelyNotSent
-	case unconnected, ok && dial.Op == "dial":
-		outcome = sms.NotYet
-	}
-	return c.Fail(outcome, "", cause.Error())
 }
 
 // Fail returns the error of a failed try: what it means, the provider's code if it gave
@@ -171,20 +142,4 @@ func near(host string) bool {
 		return hook.Private(addr)
 	}
 	return !strings.Contains(host, ".") // as those are that Compose and Kubernetes give
-}
-
-// Reach says whether the provider's host can be connected to, for one that cannot be
-// asked more for nothing.
-func (c *Client) Reach(ctx context.Context, base string) error {
-	target, err := url.Parse(base)
-	if err != nil {
-		return fmt.Errorf("%s: the URL cannot be parsed", c.name)
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	transport, _ := c.http.Transport.(*http.Transport)
-	if err := hook.Reach(ctx, target, transport); err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
-	}
-	return nil
 }

@@ -226,18 +226,24 @@ func TestSend_Errors_HoldNothingOfURLBodyAndNumber(t *testing.T) {
 	untrusted.StartTLS()
 	defer untrusted.Close()
 
-	for name, base := range map[string]string{
-		"nobody listens":  "http://" + freeAddress(t),
-		"unknown host":    "http://sms.invalid",
-		"speaks garbage":  garbage.URL,
-		"refuses loudly":  refusing.URL,
-		"bad certificate": untrusted.URL,
+	for name, c := range map[string]struct {
+		base string
+		want sms.Outcome
+	}{
+		"nobody listens":  {"http://" + freeAddress(t), sms.NotYet},
+		"unknown host":    {"http://sms.invalid", sms.NotYet},
+		"speaks garbage":  {garbage.URL, sms.MaybeSent},
+		"refuses loudly":  {refusing.URL, sms.SurelyNotSent},
+		"bad certificate": {untrusted.URL, sms.SurelyNotSent},
 	} {
-		url := strings.Replace(base, "://", "://user:"+password+"@", 1) + "/hook?" + query
+		url := strings.Replace(c.base, "://", "://user:"+password+"@", 1) + "/hook?" + query
 		_, err := sender(t, webhook.Config{URL: url}).Send(context.Background(), message(t))
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
+		}
+		if got := sms.OutcomeOf(err); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 		for _, secret := range []string{query, "hunter2", password, "489316", number, number[1:]} {
 			if strings.Contains(err.Error(), secret) {
