@@ -130,14 +130,15 @@ func CheckBase(raw string) error {
 		return errors.New("the URL cannot be parsed")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("the URL must be scheme, host and path alone")
-	case u.Scheme == "http" && !near(u.Hostname()):
+	case u.Scheme == "http" && !Near(u.Hostname()):
 		return errors.New("the URL must start with https://, since secrets go there")
 	}
 	return nil
 }
 
-// near says whether a host is of this machine or of its network.
-func near(host string) bool {
+// Near says whether a host is of this machine or of its network, so that nobody outside
+// reaches it.
+func Near(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return hook.Private(addr)
 	}

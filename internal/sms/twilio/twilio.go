@@ -49,7 +49,7 @@ func New(o provider.Options) (*Sender, error) {
 	s := &Sender{
 		client: httpsms.New("twilio", o.Transport), base: strings.TrimRight(v["base-url"], "/"),
 		account: v["account-sid"], user: v["account-sid"], password: v["auth-token"], token: v["auth-token"],
-		from: v["from"], service: v["messaging-service-sid"], callback: o.Callback, test: v["test-credentials"] == "true",
+		from: v["from"], service: v["messaging-service-sid"], callback: reachable(o.Callback), test: v["test-credentials"] == "true",
 	}
 	if v["api-key-sid"] != "" {
 		s.user, s.password = v["api-key-sid"], v["api-key-secret"]
@@ -58,6 +58,16 @@ func New(o provider.Options) (*Sender, error) {
 		s.base = defaultBase
 	}
 	return s, nil
+}
+
+// reachable is an address that Twilio may be given, or "": it refuses a text with one
+// that it cannot post to: https://www.twilio.com/docs/api/errors/21609.
+func reachable(callback string) string {
+	u, err := url.Parse(callback)
+	if err != nil || httpsms.Near(u.Hostname()) {
+		return ""
+	}
+	return callback
 }
 
 // Send implements sms.Sender.

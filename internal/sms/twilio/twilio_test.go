@@ -186,6 +186,18 @@ func TestSend_WhatItComesFrom(t *testing.T) {
 	}
 }
 
+// Twilio refuses a text whose status it is to post to where it cannot.
+func TestSend_ACallbackThatNobodyOutsideReaches_IsNotGiven(t *testing.T) {
+	for address, given := range map[string]bool{callback: true, "http://auth.example.com/callbacks/main": true, "": false,
+		"http://localhost:9229/callbacks/main": false, "https://10.0.0.7/callbacks/main": false, "http://bellhop:9229/callbacks/main": false} {
+		r := &recorder{t: t}
+		s := sender(t, provider.Options{Values: values(""), Callback: address, Transport: r})
+		if _, err := s.Send(t.Context(), providertest.Message(t)); err != nil || r.forms[0].Has("StatusCallback") != given {
+			t.Errorf("%q: %v, %v", address, err, r.forms)
+		}
+	}
+}
+
 func TestSend_ByAnAPIKey(t *testing.T) {
 	r := &recorder{t: t}
 	s := sender(t, provider.Options{Values: values("", "auth-token", "", "api-key-sid", key, "api-key-secret", secret), Transport: r})
