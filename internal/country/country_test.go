@@ -46,3 +46,20 @@ func TestPacks_EveryFact_HasASourceAndADate(t *testing.T) {
 		}
 	}
 }
+
+func TestDocumentation_HasTheKeysAndTheSmallestPack(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/countries.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]string{"table of keys": country.Markdown(), "smallest pack": "```yaml\n" + smallest + "```\n"} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("the %s of docs/countries.md is not this:\n%s", what, want)
+		}
+	}
+	for _, p := range country.All() {
+		if !strings.Contains(string(raw), p.Name) {
+			t.Errorf("docs/countries.md does not name %s", p.Name)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -232,6 +233,9 @@ func (r *reader) fact(row Row, n *yaml.Node, p Pack) Fact {
 	if note := given["note"]; note != nil {
 		f.Note = r.text(note, "note")
 	}
+	if f.Is == Sometimes && f.Note == "" {
+		r.problem(n.Line, "%s is sometimes, and has no note that says when", row.Key)
+	}
 	if source := given["source"]; source != nil {
 		name := r.text(source, "source")
 		at := slices.IndexFunc(p.sources, func(s Source) bool { return s.Name == name })
@@ -248,7 +252,7 @@ func (r *reader) fact(row Row, n *yaml.Node, p Pack) Fact {
 
 // value reads what a fact says, as its key takes it.
 func (r *reader) value(row Row, n *yaml.Node, f *Fact) {
-	if row.kind == words || row.kind == characters {
+	if row.kind == words || row.kind == hosts || row.kind == characters {
 		f.List = r.list(row, n)
 		f.Is = Value(strings.Join(f.List, ", "))
 		return
@@ -281,17 +285,22 @@ func (r *reader) list(row Row, n *yaml.Node) []string {
 		if text == "" {
 			continue
 		}
-		if slices.Contains(all, text) {
+		switch {
+		case slices.Contains(all, text):
 			r.problem(entry.Line, "%s has %q twice", row.Key, text)
-		} else if row.kind == words {
+		case row.kind == words:
 			r.word(row, entry.Line, text)
-		} else if !isClass(text) && utf8.RuneCountInString(text) != 1 {
+		case row.kind == hosts && !hostName.MatchString(text):
+			r.problem(entry.Line, "%s has %q, which must be a host in small letters, such as bit.ly", row.Key, text)
+		case row.kind == characters && !isClass(text) && utf8.RuneCountInString(text) != 1:
 			r.problem(entry.Line, "%s has %q, which must be letters, digits, space, or one character", row.Key, text)
 		}
 		all = append(all, text)
 	}
 	return all
 }
+
+var hostName = regexp.MustCompile(`^([a-z0-9-]+\.)+[a-z]{2,}$`)
 
 func isClass(text string) bool {
 	return slices.Contains([]string{classLetters, classDigits, classSpace}, text)
@@ -301,7 +310,7 @@ func (r *reader) word(row Row, line int, text string) {
 	switch {
 	case text != folded(text):
 		r.problem(line, "%s has %q, which must be in capital letters, with single spaces", row.Key, text)
-	case strings.ContainsAny(text, "0123456789"):
+	case row.Key != SenderNamesBarred && strings.ContainsAny(text, "0123456789"):
 		r.problem(line, "%s has %q, which could be a code", row.Key, text)
 	}
 }

@@ -13,8 +13,8 @@ const smallest = `country: KE
 name: Kenya
 sources:
   regulator:
-    title: Communications Authority of Kenya, guidelines
-    url: https://www.ca.go.ke/guidelines
+    title: The regulator's guidelines
+    url: https://regulator.example.com/guidelines
     dated: 2025-04-01
 facts:
   sender-names:
@@ -38,8 +38,8 @@ func TestParse_WhatIsWrong_IsSaidWithItsLine(t *testing.T) {
 		{"country: KE\n", "", "1 the file has no country"},
 		{"name: Kenya", "name: Kenya\nname: Kenya", "3 name is given twice"},
 		{"https://", "http://", "6 url must begin with https://"},
-		{"https://www.ca.go.ke/guidelines", "https://", "6 url must begin with https://"},
-		{"    title: Communications Authority of Kenya, guidelines\n", "", "5 the source regulator has no title"},
+		{"https://regulator.example.com/guidelines", "https://", "6 url must begin with https://"},
+		{"    title: The regulator's guidelines\n", "", "5 the source regulator has no title"},
 		{"    dated: 2025-04-01\n", "", "5 the source regulator has no date: dated, if it bears one"},
 		{"dated: 2025-04-01", "dated: 2025-04-31", "7 dated must be a day as YYYY-MM-DD"},
 		{"dated: 2025-04-01", "read: yesterday", "7 read must be a day as YYYY-MM-DD"},
@@ -61,6 +61,8 @@ func TestParse_WhatIsWrong_IsSaidWithItsLine(t *testing.T) {
 		{"sender-names:\n    is: needs-registration", "stop-words:\n    is: [STOP2END]", "10 stop-words has \"STOP2END\", which could be a code"},
 		{"sender-names:\n    is: needs-registration", "stop-words:\n    is: [STOP, STOP]", "10 stop-words has \"STOP\" twice"},
 		{"sender-names:\n    is: needs-registration", "sender-name-characters:\n    is: [umlauts]", "10 sender-name-characters has \"umlauts\""},
+		{"sender-names:\n    is: needs-registration", "short-link-hosts:\n    is: [https://bit.ly]", "10 short-link-hosts has \"https://bit.ly\", which must be a host"},
+		{"sender-names:\n    is: needs-registration", "two-way:\n    is: sometimes", "10 two-way is sometimes, and has no note that says when"},
 	} {
 		text := strings.Replace(smallest, c.old, c.new, 1)
 		if text == smallest {
@@ -95,5 +97,6 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		p.CheckSenderID("BELLHOP")
+		p.CheckText(text)
 	})
 }

@@ -1,6 +1,10 @@
 package country
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Key is what a fact is about.
 type Key string
@@ -26,6 +30,7 @@ const (
 	RegisteredTexts      Key = "registered-texts"
 	Links                Key = "links"
 	ShortLinks           Key = "short-links"
+	ShortLinkHosts       Key = "short-link-hosts"
 	NumbersInTexts       Key = "numbers-in-texts"
 	Content              Key = "content"
 	Concatenation        Key = "concatenation"
@@ -76,6 +81,7 @@ const (
 	sentence   kind = iota // free text
 	choice                 // one of the key's words
 	words                  // a list of words, in capital letters
+	hosts                  // a list of names of hosts
 	characters             // a list of classes of characters, and of characters
 	span                   // a number of characters, or two: 6, 3-11
 	days                   // a number of days
@@ -101,7 +107,7 @@ var (
 
 const (
 	actsSender = "A sender id of this kind is refused, or warned of, where a provider's settings name it."
-	actsLint   = "A text that has one is warned of."
+	actsLint   = "A message of a delivery file that has one is warned of."
 	actsWords  = "A text that is this word alone is taken as meant so."
 )
 
@@ -119,10 +125,11 @@ var schema = []Row{
 	{Registration, "the register that senders must be in", nil, "It is named where a sender id needs it.", sentence},
 	{RegistrationSteps, "what is registered, and where", nil, "", sentence},
 	{RegistrationTime, "how long that takes", nil, "", sentence},
-	{EntityID, "whether texts carry the business's id in the register", required, "", choice},
-	{RegisteredTexts, "whether the words of texts are registered", required, "", choice},
+	{EntityID, "whether texts carry the business's id in the register", required, "A provider that has a name for the country, and no entity-ids, is warned of.", choice},
+	{RegisteredTexts, "whether the words of texts are registered", required, "A provider that has a name for the country, and no registered message, is warned of.", choice},
 	{Links, "whether texts may have links", links, actsLint, choice},
 	{ShortLinks, "whether links may be shortened ones", links, actsLint, choice},
+	{ShortLinkHosts, "whose links are shortened ones that everybody can make", nil, "It is how such links are known, for all countries.", hosts},
 	{NumbersInTexts, "whether texts may have phone numbers to call", links, actsLint, choice},
 	{Content, "what else texts may not have", nil, "", sentence},
 	{Concatenation, "whether long texts arrive in one piece", yesOrNo, "", choice},
@@ -149,6 +156,8 @@ func (r Row) Form() string {
 		return list(r.Words)
 	case words:
 		return "a list of words"
+	case hosts:
+		return "a list of names of hosts"
 	case characters:
 		return "a list of letters, digits, space and characters"
 	case span:
@@ -160,13 +169,23 @@ func (r Row) Form() string {
 	}
 }
 
+// Markdown returns the table of all keys for the documentation.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| key | value | what it says | what Bellhop does with it |\n|---|---|---|---|\n")
+	for _, r := range schema {
+		form := r.Form()
+		if r.kind == choice {
+			form = "`" + strings.ReplaceAll(form, ", ", "`, `") + "`"
+		}
+		acts := r.Acts
+		if acts == "" {
+			acts = "It shows it."
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Key, form, r.About, acts)
+	}
+	return b.String()
+}
+
 // Schema returns the keys that there are, in the order of a country's page.
 func Schema() []Row { return slices.Clone(schema) }
-
-func row(k Key) (Row, bool) {
-	at := slices.IndexFunc(schema, func(r Row) bool { return r.Key == k })
-	if at < 0 {
-		return Row{}, false
-	}
-	return schema[at], true
-}

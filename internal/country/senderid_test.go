@@ -65,8 +65,8 @@ func TestCheckSenderID_WhereSourcesDisagree_NobodyIsRefused(t *testing.T) {
 		t.Fatal(wrong)
 	}
 	got := fmt.Sprint(p.CheckSenderID("12345"))
-	want := "[{is a short code, from which texts to Kenya are not let through (Communications Authority of Kenya, guidelines, dated 2025-04-01; " +
-		"but Communications Authority of Kenya, guidelines, dated 2025-04-01 says allowed) false}]"
+	want := "[{is a short code, from which texts to Kenya are not let through (The regulator's guidelines, dated 2025-04-01; " +
+		"but The regulator's guidelines, dated 2025-04-01 says allowed) false}]"
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
@@ -102,6 +102,36 @@ func TestOptOutWord(t *testing.T) {
 	} {
 		if got := country.OptOutWord(c.iso, c.body); got != c.want {
 			t.Errorf("%q from %q means %v, want %v", c.body, c.iso, got, c.want)
+		}
+	}
+}
+
+func TestCheckText(t *testing.T) {
+	for _, c := range []struct{ iso, body, want string }{
+		{"IN", "{####} is your Shop code. www.example.com", "has a link, of which texts to India may have registered ones only (Summary of TRAI's direction"},
+		{"IN", "{####}: example.com/x", "has a link, of which"},
+		{"IN", "{####}: http://BIT.LY/x", "has a link of a shortener that is open to all, of which texts to India may have registered ones only (MsgClub, "},
+		{"IN", "{####}: Call +91 98765 43210", "has a phone number, of which"},
+		{"US", "{####}: https://www.tinyurl.com/x", "has a link of a shortener that is open to all, which texts to the United States may not have (CallTrackingMetrics"},
+		{"US", "{####}: https://example.com/x", ""}, // not known
+		// What is in a text with a code anyway is neither.
+		{"IN", "12345678 is your code.Do not share it.\n\n@example.com #123456", ""},
+		{"IN", "{####} is your code. Valid 10 min. FA+9qCX9VSu", ""},
+		{"BR", "{####}: https://example.com/x", ""},
+	} {
+		p, ok := country.Lookup(c.iso)
+		if !ok {
+			t.Fatal(c.iso)
+		}
+		said := ""
+		for _, o := range p.CheckText(c.body) {
+			said += o.What + "\n"
+			if o.Refused {
+				t.Errorf("%q is refused", c.body)
+			}
+		}
+		if (c.want == "") != (said == "") || !strings.Contains(said, c.want) {
+			t.Errorf("%s, %q: %q, want %q", c.iso, c.body, said, c.want)
 		}
 	}
 }

@@ -85,6 +85,24 @@ func (f *File) warnOfRegister(p Provider, iso, id string, warn func(place, strin
 	warn(p.senderIDs[iso], "is a name, and no message for %s has template-ids of %s or is said to be registered, while texts there must be (%v)", iso, p.Name, pack.Source(country.RegisteredTexts))
 }
 
+// messageWarnings says what is known against the words of messages in the countries
+// that they go to.
+func (f *File) messageWarnings() []config.Problem {
+	var all []config.Problem
+	for _, m := range f.Messages {
+		for _, pack := range country.All() {
+			mayGo := slices.ContainsFunc(f.Providers, func(p Provider) bool { return f.mayAsk(p, pack.Country) })
+			if !mayGo || m.Countries != nil && !slices.Contains(m.Countries, pack.Country) {
+				continue
+			}
+			for _, o := range pack.CheckText(m.Body) {
+				all = append(all, config.Problem{Where: m.Where + ": " + m.Name, What: o.What})
+			}
+		}
+	}
+	return all
+}
+
 // mayAsk says whether a rule may have the provider asked for a number of the country.
 func (f *File) mayAsk(p Provider, iso string) bool {
 	mayBe := func(prefixes []string) bool {

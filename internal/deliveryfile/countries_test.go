@@ -66,3 +66,29 @@ messages:
 		}
 	}
 }
+
+func TestWarnings_WordsOfMessages_AreAskedOfTheirCountries(t *testing.T) {
+	const file = `providers:
+  a: { type: drum, only-to: ["+91", "+1415"] }
+messages:
+  - { name: all, text: "{####} is your code. Not you? https://example.com/no" }
+  - { name: usa, countries: [US], text: "{####}. Not you? bit.ly/3abc or call 1-800-555-0123" }
+  - { name: gb, countries: [GB], text: "{####} https://tinyurl.com/abc" }
+`
+	said := ""
+	for _, w := range mustLoad(t, file).Warnings() {
+		said += w.Where + " " + w.What + "\n"
+	}
+	for want, times := range map[string]int{
+		":4: all has a link, of which texts to India may have registered ones only (": 1,
+		":4: all": 1, // of links in texts to the USA nothing is known
+		":5: usa has a link of a shortener that is open to all, which texts to the United States may not have (": 1,
+		":5: usa": 1, // nor of phone numbers
+		":6: gb":  0, // nobody is asked for the United Kingdom
+		"3abc":    0,
+	} {
+		if got := strings.Count(said, want); got != times {
+			t.Errorf("%q is said %d times, want %d:\n%s", want, got, times, said)
+		}
+	}
+}

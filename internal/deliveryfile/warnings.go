@@ -41,6 +41,7 @@ func (f *File) Warnings() []config.Problem {
 			warn(m.Where, "is the message %s, which takes %d segments of %s: each is paid for%s", m.Name, size.Segments, size.Encoding, odd(m.Body))
 		}
 	}
+	all = append(all, f.messageWarnings()...)
 	if last := f.Rules[len(f.Rules)-1]; !last.takes(sort{}) {
 		warn(last.Where, "is the last rule and does not take every text: what no rule fits is refused")
 	}
