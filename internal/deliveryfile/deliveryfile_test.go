@@ -226,7 +226,7 @@ dry-run: true
 		got = append(got, strings.TrimPrefix(w.Where, f.Path)+" "+w.What)
 	}
 	want := []string{
-		":10: dry-run is on: nobody is texted",
+		":10: dry-run is on: nobody is texted or mailed",
 		":9: only-to is set: numbers that begin otherwise than +91, +1500… are not texted",
 		":2: main has no price for DE, where it may be asked",
 		":3: idle is named by no rule, so that no text goes by it",
