@@ -117,7 +117,7 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 		return a, nil
 	}
 	l := s.guard.Line(r.to.Number)
-	a.Route, a.Kind, a.Price = l.Route, l.Kind, l.Price
+	a.Route, a.Kind, a.Price = l.Route, l.Kind, l.Price*guard.Money(max(s.size(r).Segments, 1))
 	return a, nil
 }
 

@@ -92,9 +92,9 @@ func (r codeRequest) hashed(text string) string {
 // size is what a text of the request takes, for its price. The user's profile has no
 // part in it: in another language a text may take more, and what a limit lets through
 // must not tell whether there is a user. What the text that is sent takes has
-// Message.Segments.
+// Message.Segments. Of one that a function of the pool's sends nothing is known.
 func (s *Service) size(r codeRequest) smstext.Size {
-	if r.to.Number.IsZero() {
+	if r.to.Number.IsZero() || r.source == "" {
 		return smstext.Size{}
 	}
 	t, err := s.sayIn(r, r.languages(""))

@@ -22,6 +22,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/wording"
 	"github.com/bellhop-auth/bellhop/internal/worldtest"
 )
 
@@ -64,6 +65,7 @@ type world struct {
 	stepUp    *userpool.StepUp
 	functions *functions // of the pool's triggers; nil for none
 	encrypter userpool.Encrypter
+	messages  []wording.Entry
 	onlooker  *onlooker
 	aside     func(context.Context) func() // nil for nothing
 }
@@ -86,6 +88,8 @@ type options struct {
 	functions *functions
 	// encrypter is the custom senders'; nil for none.
 	encrypter userpool.Encrypter
+	// messages are the operator's words of texts.
+	messages []wording.Entry
 	// design changes the pool's settings: other names than phone numbers.
 	design func(*userpool.PoolSettings)
 }
@@ -132,6 +136,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 			phone: &smstest.Phone{}, mail: &mailbox{}, log: &strings.Builder{},
 		}
 		w.limitsOff, w.functions, w.onlooker = o.limitsOff, o.functions, &onlooker{}
+		w.messages = o.messages
 		w.encrypter, w.stepUp, w.aside, w.guard = o.encrypter, o.stepUp, o.aside, worldtest.Roomy()
 		if o.guard != nil {
 			w.guard = *o.guard
@@ -159,7 +164,7 @@ func inWorld(t *testing.T, o options, test func(w *world)) {
 func (w *world) open(set *atomic.Int64) {
 	w.t.Helper()
 	cfg := userpool.Config{
-		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
+		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Messages: w.messages, Region: "us-east-1",
 		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard), StepUp: w.stepUp,
 	}
