@@ -2,6 +2,7 @@ package routes
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -10,8 +11,9 @@ import (
 // The breaker's figures. A provider that does not answer costs a user its timeout, so
 // that few may find out; one that refuses at once costs nothing.
 const (
-	tripAfter    = 3               // failures in a row
+	tripAfter    = 3               // failures in a row at least
 	tripWithin   = 5 * time.Minute // that count as in a row
+	tripChance   = 0.001           // of such a row, by the share of failures before it
 	shareOf      = 10              // tries at least, of which half failed
 	shareWithin  = time.Minute
 	openFirst    = 10 * time.Second // doubled each time, if it had not been well for calmAfter
@@ -20,6 +22,7 @@ const (
 	calmAfter    = 10 * time.Minute
 	remembered   = 20 // outcomes of a breaker
 	wideFromMany = 2  // countries must fail before a provider does
+	resorts      = 4  // texts at a time that ask a provider whose breaker is open, since nobody else takes them
 )
 
 // told is what a try says of its provider.
@@ -55,8 +58,9 @@ func tellsOf(err error) told {
 // breakers are those of the providers, and of each provider's countries in which it
 // failed. A country's opens alone where all others are well.
 type breakers struct {
-	wide []breaker
-	land map[pair]*breaker
+	wide    []breaker
+	land    map[pair]*breaker
+	resorts []int // under way, by provider
 }
 
 // pair is a provider in a country.
@@ -66,22 +70,23 @@ type pair struct {
 }
 
 func newBreakers(providers int) breakers {
-	return breakers{wide: make([]breaker, providers), land: map[pair]*breaker{}}
+	return breakers{wide: make([]breaker, providers), land: map[pair]*breaker{}, resorts: make([]int, providers)}
 }
 
-// openUntil is when the provider may be asked again, zero where it may be always.
-func (b *breakers) openUntil(provider int, country string) (until time.Time, cause string) {
-	until, cause = b.wide[provider].until, b.wide[provider].cause
-	if c := b.land[pair{provider, country}]; c != nil && c.until.After(until) {
-		until, cause = c.until, c.cause
+// longest is the provider's breaker that is open for longest, or a closed one.
+func (b *breakers) longest(p pair) *breaker {
+	wide, land := &b.wide[p.provider], b.land[p]
+	if land != nil && land.until.After(wide.until) {
+		return land
 	}
-	return until, cause
+	return wide
 }
 
 // ticket is the right to ask a provider for one text.
 type ticket struct {
 	pair
 	wideProbe, landProbe bool
+	resort               bool
 }
 
 // admit gives the right to ask now, if nothing speaks against it.
@@ -95,9 +100,22 @@ func (b *breakers) admit(now time.Time, p pair) (ticket, bool) {
 	return t, true
 }
 
+// resort gives the right to ask in spite of an open breaker. A breaker sends texts by
+// other providers; where there is no other it must not make of a bad hour an outage.
+func (b *breakers) resort(p pair) (ticket, bool) {
+	if b.resorts[p.provider] >= resorts {
+		return ticket{}, false
+	}
+	b.resorts[p.provider]++
+	return ticket{pair: p, resort: true}, true
+}
+
 // settle takes in what became of a try, and returns what changed in half a sentence,
 // "" for nothing.
 func (b *breakers) settle(now time.Time, t ticket, what told, cause string) (news string) {
+	if t.resort {
+		b.resorts[t.provider]--
+	}
 	ofWide, ofLand := what, what
 	switch what {
 	case wholeLand:
@@ -110,13 +128,32 @@ func (b *breakers) settle(now time.Time, t ticket, what told, cause string) (new
 		land = &breaker{}
 		b.land[t.pair] = land
 	}
-	if land != nil && land.record(now, outcome{now, ofLand, t.country}, t.landProbe, 1, cause) {
+	if land != nil && land.record(outcome{now, ofLand, t.country}, t.standing(t.landProbe), 1, cause) {
 		news = changed("in "+orNoCountry(t.country), land)
 	}
-	if wide := &b.wide[t.provider]; wide.record(now, outcome{now, ofWide, t.country}, t.wideProbe, wideFromMany, cause) {
+	if wide := &b.wide[t.provider]; wide.record(outcome{now, ofWide, t.country}, t.standing(t.wideProbe), wideFromMany, cause) {
 		news = changed("in any country", wide)
 	}
 	return news
+}
+
+// standing is that of a text at a breaker.
+type standing uint8
+
+const (
+	ordinary standing = iota
+	theProbe
+	lastResort
+)
+
+func (t ticket) standing(probe bool) standing {
+	switch {
+	case t.resort:
+		return lastResort
+	case probe:
+		return theProbe
+	}
+	return ordinary
 }
 
 func orNoCountry(iso string) string {
@@ -140,10 +177,20 @@ type breaker struct {
 	next     int
 	count    int
 	until    time.Time // it is open, zero for closed
+	failedAt time.Time // for the last time
 	openFor  time.Duration
 	cause    string
 	closedAt time.Time
 	probing  bool
+}
+
+// hopeAt is when somebody may be promised a text though it is open, where there is no
+// other provider.
+func (b *breaker) hopeAt() time.Time {
+	if hope := b.failedAt.Add(openFirst); hope.Before(b.until) {
+		return hope
+	}
+	return b.until
 }
 
 type outcome struct {
@@ -167,37 +214,45 @@ func (b *breaker) take() bool {
 
 // record says whether it opened or closed. It opens by failures in no fewer countries
 // than are given.
-func (b *breaker) record(now time.Time, o outcome, probe bool, countries int, cause string) bool {
-	if !b.until.IsZero() {
-		return probe && b.probed(now, o.what, cause) // else it was asked before it opened
+func (b *breaker) record(o outcome, s standing, countries int, cause string) bool {
+	if o.what != nothing && o.what != well {
+		b.failedAt = o.at
 	}
-	switch o.what {
-	case nothing:
+	switch {
+	case !b.until.IsZero():
+		return b.recordOpen(o, s, cause)
+	case o.what == nothing:
 		return false
-	case wholeLand, wholeServer:
-		b.open(now, openAccount, cause)
+	case o.what == wholeLand || o.what == wholeServer:
+		b.open(o.at, openAccount, cause)
 		return true
 	}
 	b.remember(o)
-	if o.what != failed || (!b.onTrial(now) && !b.trips(now, countries)) {
+	if o.what != failed || (!b.onTrial(o.at) && !b.trips(o.at, countries)) {
 		return false
 	}
-	b.open(now, openFirst, cause)
+	b.open(o.at, openFirst, cause)
 	return true
 }
 
-// probed takes in what became of the probe.
-func (b *breaker) probed(now time.Time, what told, cause string) bool {
-	b.probing = false
-	switch what {
-	case nothing:
+// recordOpen takes in what became of the probe, and of what was a last resort. What
+// was asked before it opened says nothing new.
+func (b *breaker) recordOpen(o outcome, s standing, cause string) bool {
+	if s == theProbe {
+		b.probing = false
+	}
+	switch {
+	case s == ordinary || o.what == nothing:
 		return false
-	case well:
-		b.close(now)
-	case failed:
-		b.open(now, openFirst, cause)
+	case o.what == well:
+		b.close(o.at)
+		return true
+	case s == lastResort:
+		return false
+	case o.what == failed:
+		b.open(o.at, openFirst, cause)
 	default:
-		b.open(now, openAccount, cause)
+		b.open(o.at, openAccount, cause)
 	}
 	return true
 }
@@ -218,19 +273,29 @@ func (b *breaker) trips(now time.Time, countries int) bool {
 	return b.failedInRow(now, countries) || b.failedByHalf(now, countries)
 }
 
+// failedInRow says that so many failures in a row are no chance. After none or few
+// failures three are enough; a provider that fails one text in three, as some do at
+// night, may fail five in a row and still be of use.
 func (b *breaker) failedInRow(now time.Time, countries int) bool {
 	lands := map[string]bool{}
+	row, before, failures := 0, 0, 0
 	for n := range b.count {
 		o := b.last(n)
-		if o.what != failed || now.Sub(o.at) > tripWithin {
-			return false
+		if now.Sub(o.at) > tripWithin {
+			break
 		}
-		lands[o.country] = true
-		if n+1 >= tripAfter && len(lands) >= countries {
-			return true
+		switch {
+		case o.what == failed && before == 0:
+			row++
+			lands[o.country] = true
+			continue
+		case o.what == failed:
+			failures++
 		}
+		before++
 	}
-	return false
+	usual := (float64(failures) + 0.5) / (float64(before) + 5) // a tenth where nothing is known
+	return row >= tripAfter && len(lands) >= countries && math.Pow(usual, float64(row)) <= tripChance*(1+1e-9)
 }
 
 func (b *breaker) failedByHalf(now time.Time, countries int) bool {

@@ -35,8 +35,10 @@ type candidate struct {
 	tried     int // how many texts ago it was tried, 0 for never
 	barred    bool
 	openUntil time.Time // in the past: the next text is the probe
+	hopeAt    time.Time // see breaker
 	cause     string    // of its being open
 	demotion  *demotion
+	asked     bool // by Send
 	probe     bool // it is demoted, and this text sees whether it is still so
 }
 
@@ -96,7 +98,8 @@ func (r *Router) candidates(now time.Time, q question, c choice) []candidate {
 	r.mu.Lock()
 	for n := range all {
 		k := &all[n]
-		k.openUntil, k.cause = r.breakers.openUntil(k.provider, c.country)
+		b := r.breakers.longest(pair{k.provider, c.country})
+		k.openUntil, k.hopeAt, k.cause = b.until, b.hopeAt(), b.cause
 		k.demotion = r.lessons.demotion(k.provider, c.country)
 	}
 	r.mu.Unlock()
@@ -137,7 +140,7 @@ func (k candidate) class(now time.Time) int {
 	case k.barred:
 		return 5 // is not asked
 	case now.Before(k.openUntil):
-		return 4 // is not asked unless it closes in the meantime
+		return 4 // is not asked unless nobody else takes the text
 	case k.demotion != nil && !k.probe && k.tried > 0:
 		return 3
 	case k.demotion != nil && !k.probe:

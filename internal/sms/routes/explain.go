@@ -58,7 +58,7 @@ func (k candidate) why(now time.Time, prefer Preference) []string {
 	case k.barred:
 		all = append(all, "its only-to does not allow the number")
 	case now.Before(k.openUntil):
-		all = append(all, fmt.Sprintf("not asked until %s: %s", k.openUntil.UTC().Format(time.TimeOnly+" UTC"), k.cause))
+		all = append(all, fmt.Sprintf("not asked until %s unless nobody else takes the text: %s", k.openUntil.UTC().Format(time.TimeOnly+" UTC"), k.cause))
 	case !k.openUntil.IsZero():
 		all = append(all, "it did not answer: one text at a time sees whether it does again")
 	}

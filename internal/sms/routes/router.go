@@ -134,7 +134,8 @@ func (r *Router) Provider(name string) (Provider, bool) {
 }
 
 // Check implements sms.Checker. It refuses what Send would refuse whatever the
-// providers say, and what they would not be asked now.
+// providers say, and everything for ten seconds at most after each failure of providers
+// none of which is well.
 func (r *Router) Check(now time.Time, d sms.Destination) error {
 	c := r.choose(now, question{Destination: d})
 	switch {
@@ -145,15 +146,15 @@ func (r *Router) Check(now time.Time, d sms.Destination) error {
 	}
 	var soonest time.Time
 	for _, k := range c.asked() {
-		if !now.Before(k.openUntil) {
+		if !now.Before(k.hopeAt) {
 			return nil
 		}
-		if soonest.IsZero() || k.openUntil.Before(soonest) {
-			soonest = k.openUntil
+		if soonest.IsZero() || k.hopeAt.Before(soonest) {
+			soonest = k.hopeAt
 		}
 	}
 	return fault.New(fault.CodeDeliveryFailure,
-		"Texts cannot be sent at the moment: no SMS provider takes them. The server tries them again by itself.").After(soonest.Sub(now))
+		"Texts cannot be sent at the moment: no SMS provider takes them.").After(soonest.Sub(now))
 }
 
 func startsWithAny(e164 string, prefixes []string) bool {

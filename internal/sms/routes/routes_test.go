@@ -27,7 +27,7 @@ const (
 // station is a provider: it keeps what it was asked, and answers as it is told to.
 type station struct {
 	name   string
-	answer func(sms.Message) error // nil takes everything; what it takes for errTaken it has taken
+	answer func(sms.Message) error // nil takes everything
 	after  time.Duration           // how long an answer takes
 
 	mu    sync.Mutex
@@ -35,11 +35,11 @@ type station struct {
 	taken []sms.Message
 }
 
-// silent is the answer of a provider that answers nobody within any time.
-var silent = errors.New("silent")
+// errSilent is the answer of a provider that answers nobody within any time.
+var errSilent = errors.New("silent")
 
-// deaf is the same, of one that has taken the text.
-var deaf = errors.New("deaf")
+// errDeaf is the same, of one that has taken the text.
+var errDeaf = errors.New("deaf")
 
 func (s *station) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	s.mu.Lock()
@@ -48,12 +48,12 @@ func (s *station) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 	if s.answer != nil {
 		err = s.answer(m)
 	}
-	if err == nil || err == deaf {
+	if err == nil || err == errDeaf {
 		s.taken = append(s.taken, m)
 	}
 	s.mu.Unlock()
 	wait := s.after
-	if err == silent || err == deaf {
+	if err == errSilent || err == errDeaf {
 		wait, err = time.Hour, nil
 	}
 	select {
@@ -91,6 +91,8 @@ func stations(n int) ([]*station, routes.Config) {
 	}
 	return all, c
 }
+
+func newRouter(c routes.Config) (*routes.Router, error) { return routes.New(c) }
 
 func router(t *testing.T, c routes.Config) *routes.Router {
 	t.Helper()
@@ -134,8 +136,8 @@ func TestSend_OneProviderFails_TheNextTakesTheText(t *testing.T) {
 		"said no":                    {failing(sms.SurelyNotSent), 0, 0},
 		"throttles":                  {failing(sms.NotYet), 0, 0},
 		"broke down":                 {failing(sms.MaybeSent), 0, 1},
-		"does not speak":             {always(silent), 4 * time.Second, 1},
-		"took it and did not say so": {always(deaf), 4 * time.Second, 1},
+		"does not speak":             {always(errSilent), 4 * time.Second, 1},
+		"took it and did not say so": {always(errDeaf), 4 * time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,7 +181,7 @@ func TestSend_TwoOfWhichNobodyKnows_TheThirdIsNotAsked(t *testing.T) {
 func TestSend_TheServerStops_NobodyElseIsAskedAndNobodyBlamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, cfg := stations(2)
-		s[0].answer = always(silent)
+		s[0].answer = always(errSilent)
 		r := router(t, cfg)
 		for range 5 {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -202,9 +204,7 @@ func TestSend_AnotherTextOfTheSameCode_GoesByAnotherProvider(t *testing.T) {
 	r := router(t, cfg)
 	for n, want := range []string{"a", "b", "c", "a", "b"} {
 		m := text("m", american)
-		for _, earlier := range []string{"a", "b", "c", "a"}[:n] {
-			m.Tried = append(m.Tried, earlier)
-		}
+		m.Tried = []string{"a", "b", "c", "a"}[:n]
 		if receipt, err := send(r, m); err != nil || receipt.Provider != want {
 			t.Errorf("text %d went by %q (%v), want %q", n+1, receipt.Provider, err, want)
 		}

@@ -20,7 +20,7 @@ const leastTime = time.Second
 const mostDoubts = 2
 
 // Send implements sms.Sender. It asks one provider after the other until one takes the
-// text. Its Receipt of a failed Send has the provider of which nobody knows whether it
+// text, at last those whose breakers are open. Its Receipt of a failed Send has the provider of which nobody knows whether it
 // sent the text, or else the last that was asked.
 func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	c := r.choose(time.Now(), question{Destination: m.Destination(), id: m.ID, tried: m.Tried})
@@ -31,20 +31,26 @@ func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 		return r.pretend(ctx, m, c), nil
 	}
 	var t tries
-	for _, k := range c.asked() {
-		if t.over() || !timeLeft(ctx) {
-			t.left = true
-			break
-		}
-		receipt, err, asked := r.ask(ctx, m, k, c.country)
-		switch {
-		case !asked:
-			t.left = true
-		case err == nil:
-			receipt.Provider, receipt.Doubled = r.providers[k.provider].Name, t.doubts
-			return receipt, nil
-		default:
-			t.add(r.providers[k.provider].Name, receipt, err)
+	for _, resort := range []bool{false, true} {
+		for i := range c.asked() {
+			k := &c.candidates[i]
+			if k.asked {
+				continue
+			}
+			if t.over() || !timeLeft(ctx) {
+				t.left = true
+				break
+			}
+			receipt, err := r.ask(ctx, m, k, c.country, resort)
+			switch {
+			case !k.asked:
+				t.left = t.left || resort
+			case err == nil:
+				receipt.Provider, receipt.Doubled = r.providers[k.provider].Name, t.doubts
+				return receipt, nil
+			default:
+				t.add(r.providers[k.provider].Name, receipt, err)
+			}
 		}
 	}
 	return t.receipt(), t.conclusion()
@@ -66,14 +72,19 @@ func (r *Router) pretend(ctx context.Context, m sms.Message, c choice) sms.Recei
 	return sms.Receipt{Provider: name, DryRun: true}
 }
 
-// ask asks one provider, unless its breaker is open.
-func (r *Router) ask(ctx context.Context, m sms.Message, k candidate, country string) (sms.Receipt, error, bool) {
+// ask asks one provider. It does not where the breaker is open, but for a few texts
+// that nobody else takes.
+func (r *Router) ask(ctx context.Context, m sms.Message, k *candidate, country string, resort bool) (sms.Receipt, error) {
 	r.mu.Lock()
 	t, ok := r.breakers.admit(time.Now(), pair{k.provider, country})
+	if !ok && resort {
+		t, ok = r.breakers.resort(pair{k.provider, country})
+	}
 	r.mu.Unlock()
 	if !ok {
-		return sms.Receipt{}, nil, false
+		return sms.Receipt{}, nil
 	}
+	k.asked = true
 	p := r.providers[k.provider]
 	within, cancel := context.WithTimeout(ctx, p.Timeout)
 	receipt, err := p.Sender.Send(within, p.dress(m, country))
@@ -84,7 +95,7 @@ func (r *Router) ask(ctx context.Context, m sms.Message, k candidate, country st
 		what = nothing
 	}
 	r.tell(ctx, m, t, what, err)
-	return receipt, err, true
+	return receipt, err
 }
 
 // dress gives the message what this provider needs for it.

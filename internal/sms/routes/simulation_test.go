@@ -1,0 +1,155 @@
+package routes_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/sms"
+)
+
+// between is the provider's mood from one time until another; else it is fine.
+func between(from, until time.Duration, bad func(time.Duration) mood) func(time.Duration) mood {
+	return func(at time.Duration) mood {
+		if at < from || at >= until {
+			return fine
+		}
+		return bad(at - from)
+	}
+}
+
+func is(m mood) func(time.Duration) mood { return func(time.Duration) mood { return m } }
+
+var errDown = &sms.SendError{Outcome: sms.NotYet, Cause: errors.New("connection refused")}
+var errBroken = &sms.SendError{Outcome: sms.MaybeSent, Cause: errors.New("HTTP 502")}
+
+// bad are moods of providers in trouble.
+var (
+	liar     = mood{slow: 200 * time.Millisecond, arrives: 0, receipts: "lies"}
+	weak     = mood{slow: 200 * time.Millisecond, arrives: 0.3, receipts: "true"}
+	unsteady = mood{errs: errSilent, share: 0.5, slow: 200 * time.Millisecond, arrives: 0.97, receipts: "true"}
+	tenth    = mood{errs: errBroken, share: 0.1, slow: 200 * time.Millisecond, arrives: 0.97, receipts: "true"}
+	throttle = mood{errs: errDown, share: 0.7, slow: 200 * time.Millisecond, arrives: 0.97, receipts: "true"}
+)
+
+// fades arrives less and less in an hour, and goes on saying that all do.
+func fades(at time.Duration) mood {
+	m := fine
+	m.receipts = "lies"
+	m.arrives = max(0.97-0.9*at.Hours(), 0.07)
+	return m
+}
+
+func flaps(at time.Duration) mood {
+	if at/(2*time.Minute)%2 == 0 {
+		return mood{errs: errSilent, share: 1}
+	}
+	return fine
+}
+
+// scenario is some time without trouble, then some with it, then some without.
+type scenario struct {
+	name    string
+	bad     func(time.Duration) mood
+	every   time.Duration // somebody signs in
+	trouble time.Duration
+	alone   bool // there is no second provider
+
+	// What must hold: the least share of people who have the code within ten seconds
+	// while the trouble lasts, the most texts too many of each, and how soon the texts
+	// go by the other provider, and by the first again.
+	soon     float64
+	doubled  float64
+	failover time.Duration // 0: never
+	back     time.Duration
+	learns   bool // it is what is learned that brings it back, not the breaker
+}
+
+var scenarios = []scenario{
+	{name: "answers nobody", bad: is(mood{errs: errSilent, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 25 * time.Second, back: 5 * time.Minute},
+	{name: "answers nobody, a text in 30 s", bad: is(mood{errs: errSilent, share: 1}), every: 30 * time.Second, trouble: 2 * time.Hour, soon: 0.9, doubled: 0.08, failover: 4 * time.Minute, back: 6 * time.Minute},
+	{name: "takes texts and does not say so", bad: is(mood{errs: errDeaf, share: 1, arrives: 0.97}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.07, failover: 25 * time.Second, back: 5 * time.Minute},
+	{name: "cannot be reached", bad: is(mood{errs: errDown, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 20 * time.Second, back: 5 * time.Minute},
+	{name: "answers 502", bad: is(mood{errs: errBroken, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 20 * time.Second, back: 5 * time.Minute},
+	{name: "throttles seven in ten", bad: is(throttle), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: time.Minute, back: 5 * time.Minute},
+	{name: "answers every other text", bad: is(unsteady), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.93, doubled: 0.08, failover: 2 * time.Minute, back: 5 * time.Minute},
+	{name: "fails one text in ten", bad: is(tenth), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.94, doubled: 0.08},
+	{name: "two minutes down, two up", bad: flaps, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.93, doubled: 0.08, failover: 2 * time.Minute, back: 6 * time.Minute},
+	{name: "answers every other text, alone", bad: is(unsteady), every: 2 * time.Second, trouble: 15 * time.Minute, alone: true, soon: 0.5, doubled: 0.2},
+	{name: "lies: all delivered, nothing arrives", bad: is(liar), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, doubled: 0.25, failover: 10 * time.Minute, back: 75 * time.Minute, learns: true},
+	{name: "loses seven in ten, and says so", bad: is(weak), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, doubled: 0.25, failover: 20 * time.Minute, back: 75 * time.Minute, learns: true},
+	{name: "fades in an hour", bad: fades, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.75, doubled: 0.3, failover: time.Hour, back: 75 * time.Minute, learns: true},
+}
+
+// What people get while a provider is in trouble, in virtual time. The lines of the
+// log are the table of docs/routing.md.
+func TestSimulation_AProviderInTrouble(t *testing.T) {
+	var table strings.Builder
+	for _, c := range scenarios {
+		t.Run(c.name, func(t *testing.T) {
+			quiet, afterwards := 10*time.Minute, 10*time.Minute
+			if c.learns {
+				quiet, afterwards = time.Hour, 80*time.Minute
+			}
+			end := quiet + c.trouble
+			w := &world{country: "NG", every: c.every, lasts: end + afterwards, nets: []*network{{name: "a", mood: between(quiet, end, c.bad)}}}
+			if !c.alone {
+				w.nets = append(w.nets, &network{name: "b", mood: is(fine)})
+			}
+			w.play(t, 1, 0)
+			before, during, since := w.score(0, quiet), w.score(quiet, end), w.score(end, w.lasts)
+			failover, back := w.after(quiet, end, false), w.takenAfter(end, "a")
+			if c.alone {
+				failover = -1
+			}
+			if c.learns {
+				back = w.after(end, w.lasts, true)
+			}
+			fmt.Fprintf(&table, "| %s | %v | %.1f %% | %.1f %% | %.3f | %v | %v |\n", c.name, c.every, 100*during.soon, 100*during.ever, during.doubled, shown(failover), shown(back))
+			if during.soon < c.soon || during.doubled > c.doubled {
+				t.Errorf("in trouble: %v; want %.1f %% at least, %.3f texts too many at most", during, 100*c.soon, c.doubled)
+			}
+			for _, well := range []score{before, since} {
+				if well.people > 200 && well.soon < 0.92 {
+					t.Errorf("without trouble: %v", well)
+				}
+			}
+			if c.failover > 0 && (failover < 0 || failover > c.failover) {
+				t.Errorf("texts go by the other after %v, want %v at most", failover, c.failover)
+			}
+			if c.back > 0 && (back < 0 || back > c.back) {
+				t.Errorf("they go by the first again after %v, want %v at most", back, c.back)
+			}
+		})
+	}
+	t.Logf("\n| provider a | a sign-in each | code within 10 s | code at all | texts too many each | by b after | by a again after |\n%s", &table)
+}
+
+func shown(d time.Duration) string {
+	if d < 0 {
+		return "–"
+	}
+	return d.Round(time.Second).String()
+}
+
+// Nine of ten texts are pumped to numbers that do not exist: no code is used, every
+// receipt is of a failure, and the provider stays where it is. Nor is one that is well
+// put last in hours without trouble, however few or many texts there are.
+func TestSimulation_AProviderThatIsWell_StaysFirst(t *testing.T) {
+	for _, c := range []struct {
+		every, lasts time.Duration
+		pumped       float64
+	}{
+		{4 * time.Second, 2 * time.Hour, 0.9},
+		{30 * time.Second, 12 * time.Hour, 0},
+		{5 * time.Minute, 36 * time.Hour, 0},
+	} {
+		w := &world{country: "NG", every: c.every, lasts: c.lasts, nets: []*network{{name: "a", mood: is(fine)}, {name: "b", mood: is(fine)}}}
+		w.play(t, 2, c.pumped)
+		if len(w.turns) != 0 || len(w.users) < 100 {
+			t.Errorf("%+v: with %d people it was put last, and back: %v", c, len(w.users), w.turns)
+		}
+	}
+}
