@@ -111,6 +111,20 @@ test('the phone hands its code to the app, by the keyboard too', limit, async ()
   await visitor.name.waitFor();
 });
 
+test('texts go by the spare provider while main is down, and say what they cost', limit, async () => {
+  const visitor = await visit();
+  const number = freshNumber();
+  await visitor.page.getByRole('button', { name: 'Take main down' }).click();
+  try {
+    await visitor.page.getByRole('status').filter({ hasText: 'main is down, so texts go by spare' }).waitFor();
+    await visitor.checkIn(number);
+    assert.match(await visitor.texts(number).textContent(), /by spare · GSM-7, 1 segment/);
+  } finally {
+    await visitor.page.getByRole('button', { name: 'Bring main back' }).click();
+    await visitor.page.getByRole('button', { name: 'Take main down' }).waitFor();
+  }
+});
+
 test('a text is announced and shows its line for browsers', limit, async () => {
   const visitor = await visit();
   const number = freshNumber();

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/mail"
+	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/sms/routes"
 	"github.com/bellhop-auth/bellhop/internal/sms/screen"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -66,7 +69,12 @@ func demo(ctx context.Context, in invocation) (err error) {
 	}
 	defer d.listener.Close()
 	phone := screen.New()
-	service, err := v.service(ctx, cfg, senders{texts{sender: underName{"screen", phone}}, mail.None{}}, d.publicURL, log)
+	lines := []*screen.Line{phone.Line("main"), phone.Line("spare")}
+	router, err := demoRoutes(lines, log)
+	if err != nil {
+		return err
+	}
+	service, err := v.service(ctx, cfg, senders{texts{sender: router}, mail.None{}}, d.publicURL, log)
 	if err != nil {
 		return err
 	}
@@ -78,8 +86,23 @@ func demo(ctx context.Context, in invocation) (err error) {
 		return err
 	}
 	h := &host{service: service, log: log, onStop: []func(){phone.Close}}
-	handler := demoHandler(page.Files(), phone, web.Health(h.ready, face))
+	handler := demoHandler(page.Files(), map[string]http.Handler{
+		"/demo/config.json": http.HandlerFunc(demoConfig),
+		"/demo/texts":       phone,
+		"/demo/providers":   demoProviders(lines),
+	}, web.Health(h.ready, face))
 	return h.run(ctx, d, handler, func() { welcome(in, cfg, d, taken) })
+}
+
+// demoRoutes is the sender that a delivery file makes: all texts go by the first of the
+// lines, and by the next where that fails.
+func demoRoutes(lines []*screen.Line, log *slog.Logger) (sms.Sender, error) {
+	c := routes.Config{Rules: []routes.Rule{{Where: "the demo's only rule"}}, Log: log}
+	for _, l := range lines {
+		c.Providers = append(c.Providers, routes.Provider{Name: l.Name, Kind: "screen", Sender: l})
+		c.Rules[0].By = append(c.Rules[0].By, l.Name)
+	}
+	return routes.New(c)
 }
 
 // demoFolder sees to a data folder and returns how to leave it.

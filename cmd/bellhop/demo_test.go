@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
+	"github.com/bellhop-auth/bellhop/internal/sms/screen"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 )
 
@@ -91,17 +93,72 @@ func TestDemo_SignUp_TextAppearsOnThePhone(t *testing.T) {
 	if _, err := api.SignUp(context.Background(), &cip.SignUpInput{ClientId: &app.UserPoolClientID, Username: ptr(number)}); err != nil {
 		t.Fatal(err)
 	}
-	code := ""
-	for lines := bufio.NewScanner(phone.Body); code == "" && lines.Scan(); {
-		var text struct{ To, Body string }
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && json.Unmarshal([]byte(data), &text) == nil && text.To == number {
-			code = smstest.CodeIn(text.Body)
-		}
+	lines := bufio.NewScanner(phone.Body)
+	text := nextText(lines)
+	code := smstest.CodeIn(text.Body)
+	if text.To != number || text.Provider != "main" {
+		t.Errorf("the first text is %+v", text)
 	}
 	if _, err := api.ConfirmSignUp(context.Background(), &cip.ConfirmSignUpInput{ClientId: &app.UserPoolClientID, Username: ptr(number), ConfirmationCode: &code}); err != nil {
 		t.Errorf("the code on the phone does not confirm: %v", err)
 	}
 	p.endWell() // with the phone's stream still open
+}
+
+// nextText is the next text of a phone's stream.
+func nextText(lines *bufio.Scanner) (text screen.Text) {
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && json.Unmarshal([]byte(data), &text) == nil {
+			return text
+		}
+	}
+	return text
+}
+
+func TestDemo_ProviderTakenDown_TextsGoByTheSpareOne(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")
+	post := func(body, site string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, p.url+"/demo/providers", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Sec-Fetch-Site", site)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		said, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, strings.TrimSpace(string(said))
+	}
+	const both = `[{"name":"main","down":false},{"name":"spare","down":false}]`
+	for body, site := range map[string]string{`{"name":"main","down":true}`: "cross-site", `{"name":"nobody","down":true}`: "same-origin", `{`: "same-origin"} {
+		status, _ := post(body, site)
+		if _, now := p.get("/demo/providers"); status < 400 || strings.TrimSpace(now) != both {
+			t.Errorf("%s of a page that is %s: %d, providers %s", body, site, status, now)
+		}
+	}
+	if status, said := post(`{"name":"main","down":true}`, "same-origin"); status != http.StatusOK || said != strings.Replace(both, "false", "true", 1) {
+		t.Fatalf("%d %s", status, said)
+	}
+	phone, err := http.Get(p.url + "/demo/texts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Body.Close()
+	client := demoClient
+	if _, err := sdkWithKey(p.url, "", "").SignUp(context.Background(), &cip.SignUpInput{ClientId: &client, Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	if text := nextText(bufio.NewScanner(phone.Body)); text.To != number || text.Provider != "spare" {
+		t.Errorf("the text is %+v", text)
+	}
+	p.endWell()
 }
 
 func TestDemo_AtItsEnd_LeavesNothing(t *testing.T) {

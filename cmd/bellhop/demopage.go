@@ -7,24 +7,27 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/sms/screen"
 )
 
-// demoHandler serves the page's files, what the page asks the server for, and
-// for all else the API, on one origin.
-func demoHandler(files fs.FS, texts, api http.Handler) http.Handler {
+// demoHandler serves the page's files, what the page asks the server for by its paths,
+// and for all else the API, on one origin.
+func demoHandler(files fs.FS, asked map[string]http.Handler, api http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection() // nobody else's page may post
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own, isOwn := asked[r.URL.Path]
 		name, isFile := demoFile(files, r)
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/demo/") && !ownHost(r.Host):
 			protect(w.Header())
 			http.Error(w, "The demo answers under localhost and IP addresses only.", http.StatusForbidden)
-		case r.URL.Path == "/demo/config.json" && r.Method == http.MethodGet:
+		case isOwn:
 			protect(w.Header())
-			demoConfig(w, r)
-		case r.URL.Path == "/demo/texts":
-			protect(w.Header())
-			texts.ServeHTTP(w, r)
+			w.Header().Set("Cache-Control", "no-store")
+			guard.Handler(own).ServeHTTP(w, r)
 		case isFile:
 			protect(w.Header())
 			w.Header().Set("Cache-Control", caching(name))
@@ -72,13 +75,44 @@ func caching(name string) string {
 // demoConfig tells the page its pool. The endpoint is the origin of the page,
 // by whichever name of this machine it was opened.
 func demoConfig(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(map[string]string{ // the client is gone if this fails
+	tellPage(w, map[string]string{
 		"region":           "us-east-1",
 		"userPoolId":       demoPool,
 		"userPoolClientId": demoClient,
 		"endpoint":         "http://" + r.Host + "/",
+	})
+}
+
+func tellPage(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v) // the client is gone if this fails
+}
+
+// demoProvider is one of the lines as the page sees it.
+type demoProvider struct {
+	Name string `json:"name"`
+	Down bool   `json:"down"`
+}
+
+// demoProviders tells the page by whom texts go, and lets it take one down or up, so
+// that its visitor sees where they go then.
+func demoProviders(lines []*screen.Line) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			var wish demoProvider
+			err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&wish)
+			i := slices.IndexFunc(lines, func(l *screen.Line) bool { return l.Name == wish.Name })
+			if err != nil || i < 0 {
+				http.Error(w, "There is no such provider.", http.StatusBadRequest)
+				return
+			}
+			lines[i].Take(wish.Down)
+		}
+		all := make([]demoProvider, len(lines))
+		for i, l := range lines {
+			all[i] = demoProvider{l.Name, l.Down()}
+		}
+		tellPage(w, all)
 	})
 }
 

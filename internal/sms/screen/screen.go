@@ -1,11 +1,10 @@
-// Package screen is the demo's phone: a sender whose texts appear on a page. It
-// keeps the last few in memory and streams them as server-sent events
+// Package screen is the demo's phone, whose texts appear on a page, and the providers
+// that text it. It keeps the last few in memory and streams them as server-sent events
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html). It shows
 // codes to whoever can reach it, so that only the demo may serve it.
 package screen
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/smstext"
 )
 
 const (
@@ -26,11 +25,14 @@ const (
 
 // Text is one message as the page gets it.
 type Text struct {
-	ID      string `json:"id"`
-	To      string `json:"to"`
-	Body    string `json:"body"`
-	Purpose string `json:"purpose"`
-	At      int64  `json:"at"` // Unix milliseconds of the arrival
+	ID       string `json:"id"`
+	To       string `json:"to"`
+	Body     string `json:"body"`
+	Purpose  string `json:"purpose"`
+	At       int64  `json:"at"`       // Unix milliseconds of the arrival
+	Provider string `json:"provider"` // by which it came
+	Encoding string `json:"encoding"`
+	Segments int    `json:"segments"` // that it is billed as
 }
 
 // Screen is a phone for every number. The zero value is not ready; use New.
@@ -46,9 +48,10 @@ type Screen struct {
 // New returns an empty screen.
 func New() *Screen { return &Screen{changed: make(chan struct{})} }
 
-// Send implements sms.Sender. It does not fail, and no page can hold it up.
-func (s *Screen) Send(_ context.Context, m sms.Message) (sms.Receipt, error) {
-	t := Text{ID: m.ID, To: m.To.E164(), Body: m.Body, Purpose: m.Purpose, At: time.Now().UnixMilli()}
+// show puts a text on the screen. No page can hold it up.
+func (s *Screen) show(t Text) {
+	size := smstext.Count(t.Body)
+	t.Encoding, t.Segments, t.At = size.Encoding.String(), size.Segments, time.Now().UnixMilli()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.texts = append(s.texts, t)
@@ -57,7 +60,6 @@ func (s *Screen) Send(_ context.Context, m sms.Message) (sms.Receipt, error) {
 	}
 	s.seen++
 	s.wake()
-	return sms.Receipt{ProviderID: m.ID}, nil
 }
 
 // Close ends every stream, so that a server which waits for its requests can

@@ -22,7 +22,7 @@ func send(t *testing.T, s *screen.Screen, id string) {
 		t.Fatal(err)
 	}
 	m := sms.Message{ID: id, To: to, Body: "Your code is 489316.", Purpose: "sign-up"}
-	if _, err := s.Send(context.Background(), m); err != nil {
+	if _, err := s.Line("main").Send(context.Background(), m); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -88,7 +88,8 @@ func TestStream_ShowsEarlierTextsAndThenNewOnes(t *testing.T) {
 	send(t, s, "early")
 	a, b := open(t, server.URL, ""), open(t, server.URL, "")
 	text, _ := a.next()
-	if text.ID != "early" || text.To != "+14155550123" || text.Body != "Your code is 489316." || text.Purpose != "sign-up" || text.At == 0 {
+	if text.ID != "early" || text.To != "+14155550123" || text.Body != "Your code is 489316." || text.Purpose != "sign-up" || text.At == 0 ||
+		text.Provider != "main" || text.Encoding != "GSM-7" || text.Segments != 1 {
 		t.Errorf("first text is %+v", text)
 	}
 	b.wants("early")
@@ -158,5 +159,24 @@ func TestStream_OtherMethods_AreRefused(t *testing.T) {
 	screen.New().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/demo/texts", nil))
 	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != http.MethodGet {
 		t.Errorf("POST answers %d, Allow %q", w.Code, w.Header().Get("Allow"))
+	}
+}
+
+func TestLine_TakenDown_TakesNoTextsUntilItIsUp(t *testing.T) {
+	s := screen.New()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	defer s.Close()
+	line := s.Line("main")
+	line.Take(true)
+	if _, err := line.Send(t.Context(), sms.Message{ID: "lost"}); sms.OutcomeOf(err) != sms.NotYet {
+		t.Errorf("while it is down: %v", err)
+	}
+	line.Take(false)
+	if _, err := line.Send(t.Context(), sms.Message{ID: "m1", Body: "Приві́т"}); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := open(t, server.URL, "").next(); text.ID != "m1" || text.Encoding != "UCS-2" {
+		t.Errorf("the first text is %+v", text)
 	}
 }

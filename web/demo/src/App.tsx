@@ -11,6 +11,7 @@ import { NumberStep } from './NumberStep';
 import { keepPending, keptPending, type Pending } from './pending';
 import { Phone } from './Phone';
 import { Profile } from './Profile';
+import { Route } from './Route';
 import { Setup } from './Setup';
 import { readText, useTexts, type Text } from './texts';
 
@@ -133,6 +134,7 @@ export function App() {
               />
             )}
           </section>
+          {config && <Route />}
           {config && <Setup config={config} />}
         </div>
 

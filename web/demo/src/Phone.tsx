@@ -87,6 +87,7 @@ function Bubble({ text, wanted, onUseCode }: BubbleProps) {
       </div>
       <p className="meta">
         <Time at={text.at} />
+        <Freight text={text} />
         {wanted && code !== undefined && (
           <button type="button" className="chip" onClick={() => onUseCode(code)}>
             Use code {code}
@@ -94,6 +95,16 @@ function Bubble({ text, wanted, onUseCode }: BubbleProps) {
         )}
       </p>
     </li>
+  );
+}
+
+/** What its sender pays for, and whom. */
+function Freight({ text }: { text: Text }) {
+  const segments = text.segments === 1 ? '1 segment' : `${text.segments} segments`;
+  return (
+    <span className="freight" title="By which provider the text came, how it is encoded, and as how many it is billed">
+      by {text.provider} · {text.encoding}, {segments}
+    </span>
   );
 }
 

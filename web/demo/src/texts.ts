@@ -7,6 +7,11 @@ export interface Text {
   readonly body: string;
   /** When it arrived, in milliseconds since 1970. */
   readonly at: number;
+  /** The provider by which it came. */
+  readonly provider: string;
+  /** How it went on the air, GSM-7 or UCS-2, and as how many texts it is billed. */
+  readonly encoding: string;
+  readonly segments: number;
 }
 
 /** A text taken apart: what to read, the code in it, and the line for browsers. */
