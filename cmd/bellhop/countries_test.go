@@ -11,7 +11,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/country"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var update = flag.Bool("update", false, "rewrite the golden files, and the tables of docs/delivery.md")
 
 // kenya is made up: what the shipped packs say changes with the countries.
 const kenya = `country: KE

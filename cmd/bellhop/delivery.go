@@ -12,6 +12,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/sms/logsms"
 	"github.com/bellhop-auth/bellhop/internal/sms/routes"
 	"github.com/bellhop-auth/bellhop/internal/sms/webhook"
+	"github.com/bellhop-auth/bellhop/internal/wording"
 )
 
 // openDelivery reads the delivery file, or says everything that is wrong with it. It
@@ -23,10 +24,11 @@ func openDelivery(cfg *config.Config, env []string, log *slog.Logger) (*delivery
 	return deliveryfile.Load(cfg.Delivery, kinds(log), variable(env))
 }
 
-// texts are who takes texts, and those of them that tell what became of one.
+// texts are who takes texts, those of them that tell what became of one, and words.
 type texts struct {
 	sender  sms.Sender
 	callers map[string]sms.Caller // by the name under which they call
+	words   []wording.Entry       // the operator's
 }
 
 // newTexts makes them of the delivery file or, where that is nil, of --sms. Providers
@@ -47,7 +49,7 @@ func newTexts(cfg *config.Config, f *deliveryfile.File, publicURL string, log *s
 	}
 	opened.Routes.Log = log
 	router, err := routes.New(opened.Routes)
-	return texts{router, opened.Callers}, err
+	return texts{sender: router, callers: opened.Callers, words: f.Messages}, err
 }
 
 // theOne is who takes texts where --sms says it.

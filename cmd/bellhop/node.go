@@ -133,6 +133,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Clock:     v.clock,
 		Shared:    cfg.OnPostgres(),
 		Sender:    out.texts.sender,
+		Messages:  out.texts.words,
 		Mailer:    out.mails,
 		Triggers:  v.functions.invoker(),
 		Encrypter: v.functions.encrypter(),

@@ -46,7 +46,7 @@ func fileRows() []row[File] {
 			func(r *reader, p place, f *File) { r.messages(p, f) }},
 		{"dry-run", "true or false", "nobody is texted or mailed: what would go by whom is in the log", "false", false,
 			func(r *reader, p place, f *File) { f.DryRun = r.Boolean(p) }},
-		{"help", "text", "what a phone is answered that texts HELP", "who you are is not said", false,
+		{"help", "text", "what a phone is answered that texts HELP", "nothing", false,
 			func(r *reader, p place, f *File) { f.Help = r.Text(p) }},
 	}
 }

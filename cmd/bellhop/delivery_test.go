@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/bellhop-auth/bellhop/internal/smstest"
+)
+
+const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+// A text whose first provider does not take it arrives by the second, in the file's
+// words; numbers beside only-to are refused one.
+func TestServe_Delivery_GoesOnToTheNextProvider(t *testing.T) {
+	down, spare, data := smstest.NewSink(t), smstest.NewSink(t), t.TempDir()
+	down.Answer(http.StatusForbidden)
+	createPool(t, data)
+	path := deliveryFile(t, `providers:
+  down: { type: webhook, url: "`+down.URL+`", username: hook, password-env: HOOK_PASSWORD }
+  spare: { type: webhook, url: "`+spare.URL+`", secret-file: hook.secret }
+routes:
+  - { countries: [US], by: [down, spare] }
+messages:
+  - { name: ours, text: "{####} is yours, {app}.", purposes: [sign-up] }
+only-to: ["+1415"]
+`)
+	write(t, filepath.Join(filepath.Dir(path), "hook.secret"), []byte(hookSecret+"\n"))
+	p := start(t, []string{"HOOK_PASSWORD=pass-of-hook"}, "serve", "--data", data, "--listen", "127.0.0.1:0", "--delivery", path)
+	api := sdkWithKey(p.url, "", "")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := api.SignUp(ctx, &cip.SignUpInput{ClientId: ptr(clientID), Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := spare.Nth(ctx, number, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := smstest.CodeIn(text.Body)
+	if text.Body != code+" is yours, bellhop." {
+		t.Errorf("the words are %q", text.Body)
+	}
+	if _, err := api.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: ptr(clientID), Username: ptr(number), ConfirmationCode: &code}); err != nil {
+		t.Error(err)
+	}
+	_, err = api.SignUp(ctx, &cip.SignUpInput{ClientId: ptr(clientID), Username: ptr("+12125550123")})
+	if _, refused := errors.AsType[*types.CodeDeliveryFailureException](err); !refused {
+		t.Errorf("beside only-to: %v", err)
+	}
+	p.endWell()
+	if len(down.Posts()) != 1 || len(spare.Texts()) != 1 {
+		t.Errorf("%d posts to the first and %d texts by the second, want one each", len(down.Posts()), len(spare.Texts()))
+	}
+	log := p.stderr.String()
+	for what, secret := range map[string]string{"code": code, "number": number[1:], "password": "pass-of-hook", "secret": hookSecret, "webhook": down.URL} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds the %s:\n%s", what, log)
+		}
+	}
+	for _, want := range []string{"only-to is set", "is the last rule and does not take every text", `"provider":"down"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not say %q:\n%s", want, log)
+		}
+	}
+}
+
+func TestDoctor_Delivery_EveryProviderIsAsked(t *testing.T) {
+	up, gone := smstest.NewSink(t), smstest.NewSink(t)
+	data := served(t)
+	path := deliveryFile(t, `providers:
+  up: { type: webhook, url: "`+up.URL+`", prices: prices.csv }
+  gone: { type: webhook, url: "https://`+strings.TrimPrefix(gone.URL, "http://")+`" }
+  terminal: { type: log }
+dry-run: true
+`)
+	found, code, output := examined(t, nil, data, "--delivery", path, "--public-url", "https://auth.example.com")
+	for _, want := range []struct {
+		level level
+		what  string
+	}{
+		{levelOK, "up (webhook) answers"},
+		{levelFail, "gone (webhook) does not take texts ("},
+		{levelOK, "terminal (log) cannot be asked without a text"},
+		{levelWarn, "dry-run is on: nobody is texted"},
+		{levelWarn, "no prices are known of gone"},
+		{levelWarn, "texts that go by terminal are in the log, codes included"},
+	} {
+		if !said(found, "texts", want.level, want.what) {
+			t.Errorf("it does not say %q:\n%s", want.what, output)
+		}
+	}
+	if code != exitFailed || len(up.Posts()) > 0 {
+		t.Errorf("exit code %d, %d posts", code, len(up.Posts()))
+	}
+	alone := deliveryFile(t, "providers: { up: { type: webhook, url: \""+up.URL+"\", secret-file: hook.secret } }\n")
+	write(t, filepath.Join(filepath.Dir(alone), "hook.secret"), []byte(hookSecret+"\n"))
+	for url, want := range map[string]struct {
+		level level
+		what  string
+	}{
+		"":                         {levelWarn, "no public URL is set"},
+		"http://127.0.0.1:9400":    {levelWarn, "unless they are on this machine"},
+		"http://auth.example.com":  {levelWarn, "to auth.example.com in the open"},
+		"https://auth.example.com": {levelOK, "providers post what becomes of texts to auth.example.com"},
+	} {
+		found, _, output := examined(t, nil, t.TempDir(), "--delivery", alone, "--public-url", url)
+		if !said(found, "texts", want.level, want.what) || !said(found, "texts", levelWarn, "up is the only provider") {
+			t.Errorf("%q is not said of %q:\n%s", want.what, url, output)
+		}
+	}
+	broken := deliveryFile(t, "providers: { up: { type: webhock } }\n")
+	found, code, output = examined(t, nil, t.TempDir(), "--delivery", broken)
+	if code != exitFailed || !said(found, "texts", levelFail, "did you mean webhook?") {
+		t.Error(output)
+	}
+}
