@@ -26,7 +26,7 @@ func caller(t testing.TB, token string) sms.Caller {
 	if token == "" {
 		v["api-key-sid"], v["api-key-secret"] = key, secret
 	}
-	return sender(t, provider.Options{Values: v, Callback: callback}).(sms.Caller)
+	return sender(t, provider.Options{Values: v, Callback: posted}).(sms.Caller)
 }
 
 // post is a post of Twilio's, signed with the token as
@@ -90,7 +90,7 @@ func TestReadPost_KnownSignatures_AreGenuine(t *testing.T) {
 
 const (
 	messageID = "0b9d5c1e-7f3a-4a52-9f0e-3d2c1b0a9e8f"
-	target    = callback + "?id=" + messageID
+	target    = posted + "?id=" + messageID
 )
 
 // receipt is what Twilio posts of a text:
@@ -145,7 +145,7 @@ func TestReadPost_EveryStatusAndText_IsItsEvent(t *testing.T) {
 	} {
 		got, err := caller(t, token).ReadPost(t.Context(), time.Now(), post(target, c.form, token))
 		if c.want != nil && c.want[0].Kind == sms.Incoming {
-			got, err = caller(t, token).ReadPost(t.Context(), time.Now(), post(callback, c.form, token))
+			got, err = caller(t, token).ReadPost(t.Context(), time.Now(), post(posted, c.form, token))
 		}
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)
@@ -239,8 +239,8 @@ func TestAnswer_IsTwiMLWhoseTextIsTheReply(t *testing.T) {
 
 // Whatever Twilio signs is read or refused, and nothing that it did not sign is read.
 func FuzzReadPost(f *testing.F) {
-	f.Add(callback, "id="+messageID, receipt("delivered").Encode(), true)
-	f.Add(callback, "", inbound("+919876543210", "STOP", "OptOutType", "STOP").Encode(), true)
+	f.Add(posted, "id="+messageID, receipt("delivered").Encode(), true)
+	f.Add(posted, "", inbound("+919876543210", "STOP", "OptOutType", "STOP").Encode(), true)
 	f.Add("http://[::1]:80/x", "id=%zz&id=2", "MessageSid=a&MessageSid=a&MessageStatus=failed&ErrorCode=%00", true)
 	f.Add("not an address", "", "a=%zz;b", false)
 	s := caller(f, token)

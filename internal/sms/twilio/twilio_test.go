@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	account  = "AC0123456789abcdef0123456789abcdef"
-	key      = "SK0123456789abcdef0123456789abcdef"
-	service  = "MG0123456789abcdef0123456789abcdef"
-	token    = "5f3a1b2c4d5e6f708192a3b4c5d6e7f8"
-	secret   = "keysecretkeysecretkeysecretkeyse"
-	callback = "https://auth.example.com/callbacks/main"
+	account = "AC0123456789abcdef0123456789abcdef"
+	key     = "SK0123456789abcdef0123456789abcdef"
+	service = "MG0123456789abcdef0123456789abcdef"
+	token   = "5f3a1b2c4d5e6f708192a3b4c5d6e7f8"
+	secret  = "keysecretkeysecretkeysecretkeyse"
+	posted  = "https://auth.example.com/callbacks/main"
 )
 
 // values are settings that pass every check, and others in their place.
@@ -82,7 +82,7 @@ func failure(name string, status, code int, message string, want sms.Outcome) pr
 func TestProvider_DoesWhatEveryOneMust(t *testing.T) {
 	providertest.Run(t, providertest.Provider{
 		New: func(t *testing.T, url string, transport http.RoundTripper) sms.Sender {
-			return sender(t, provider.Options{Values: values(url), Callback: callback, Transport: transport})
+			return sender(t, provider.Options{Values: values(url), Callback: posted, Transport: transport})
 		},
 		Message: providertest.Message(t),
 		Secrets: []string{account, token},
@@ -102,7 +102,7 @@ func TestProvider_DoesWhatEveryOneMust(t *testing.T) {
 			form.Del("ValidityPeriod")
 			want := url.Values{
 				"To": {"+919812345678"}, "From": {"+15017122661"}, "Body": {"489316 is your code for Example."},
-				"StatusCallback": {callback + "?id=0b9d5c1e-7f3a-4a52-9f0e-3d2c1b0a9e8f"},
+				"StatusCallback": {posted + "?id=0b9d5c1e-7f3a-4a52-9f0e-3d2c1b0a9e8f"},
 			}
 			if form.Encode() != want.Encode() {
 				t.Errorf("form %v, want %v", form, want)
@@ -188,7 +188,7 @@ func TestSend_WhatItComesFrom(t *testing.T) {
 
 // Twilio refuses a text whose status it is to post to where it cannot.
 func TestSend_ACallbackThatNobodyOutsideReaches_IsNotGiven(t *testing.T) {
-	for address, given := range map[string]bool{callback: true, "http://auth.example.com/callbacks/main": true, "": false,
+	for address, given := range map[string]bool{posted: true, "http://auth.example.com/callbacks/main": true, "": false,
 		"http://localhost:9229/callbacks/main": false, "https://10.0.0.7/callbacks/main": false, "http://bellhop:9229/callbacks/main": false} {
 		r := &recorder{t: t}
 		s := sender(t, provider.Options{Values: values(""), Callback: address, Transport: r})
