@@ -81,14 +81,16 @@ func (p Pack) sortOf(id string) (Key, string) {
 	if !plus && len(digits) < shortestNumber {
 		return ShortCodes, "a short code"
 	}
-	n, err := phone.Parse("+" + digits)
-	switch {
-	case err != nil && plus, err == nil && n.Region() != p.Country && n.Kind() != phone.TollFree:
-		return ForeignNumbers, "a number of another country"
+	// Countries that share a calling code share numbers here: Canadian ones serve in
+	// the USA, and those that providers keep for tests are nobody's.
+	e164 := "+" + digits
+	switch n, err := phone.Parse(e164); {
 	case err == nil && n.Kind() == phone.TollFree:
 		return TollFreeNumbers, "a toll-free number"
-	default:
+	case slices.Contains(phone.CountriesOf(e164), p.Country):
 		return LocalNumbers, "a number of the country"
+	default:
+		return ForeignNumbers, "a number of another country"
 	}
 }
 

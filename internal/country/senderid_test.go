@@ -15,6 +15,8 @@ func TestCheckSenderID(t *testing.T) {
 		{"US", "14155550123", "is a number of the country, which must be registered"},
 		{"US", "+18005550123", "is a toll-free number, which must be registered"},
 		{"US", "+447400123456", "refused: is a number of another country, from which texts to the United States"},
+		{"US", "+15005550006", "is a number of the country, which must be registered"}, // of tests
+		{"US", "+16045550123", "is a number of the country, which must be registered"}, // Canadian
 		{"US", "12345", "is a short code, which must be registered"},
 		// Two sources say that a name must be registered, one that it is refused.
 		{"IN", "BELLHP", "is a name, which must be registered (the operators' DLT ledgers, under TRAI's rules) before texts from it reach India (AWS"},
