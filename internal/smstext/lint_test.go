@@ -24,7 +24,7 @@ func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
 		"a name anybody makes":  {smstext.Draft{Text: "{username}: " + fine}, []string{"user-name"}, "{username}"},
 		"an invitation":         {smstext.Draft{Purpose: "invitation", Text: "{username}, {####} is your password for {app}. Never share it."}, nil, ""},
 		"an invitation of none": {smstext.Draft{Purpose: "invitation", Text: "{####} is your password for {app}. Never share it."}, []string{"user-name"}, "{####}"},
-		"too long":              {smstext.Draft{Text: fine + strings.Repeat(" a", 40)}, []string{"length", "segments"}, "a a a a a"},
+		"too long":              {smstext.Draft{Text: fine + strings.Repeat(" a", 40)}, []string{"length", "segments"}, " a a a a"},
 		"two segments":          {smstext.Draft{Text: "{app} कोड {####} " + strings.Repeat("आ", 40) + " साझा न करें"}, []string{"segments"}, "{app}"},
 		"lines of machines":     {smstext.Draft{Text: fine + strings.Repeat(" ab", 14), Lines: smstext.Lines{Host: "app.example.com", Hash: "FA+9qCX9VSu"}}, []string{"segments", "app-bytes"}, "{####}"},
 		"one quote":             {smstext.Draft{Text: strings.ReplaceAll(fine, "Never", "Don’t ever")}, []string{"segments", "encoding"}, "{####}"},
