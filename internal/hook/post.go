@@ -67,7 +67,7 @@ func Do(client *http.Client, req *http.Request) (*http.Response, *sms.SendError)
 	failed := &sms.SendError{Outcome: sms.MaybeSent, Cause: netcause.Of(err)}
 	switch {
 	case errors.Is(failed.Cause, netcause.ErrCertificate): // no later try takes that away
-		failed.Outcome = sms.SurelyNotSent
+		failed.Outcome, failed.Extent = sms.SurelyNotSent, sms.ThisAccount
 	case asked.Load() && !got.Load():
 		failed.Outcome = sms.NotYet
 	}

@@ -48,9 +48,16 @@ type Case struct {
 	// Taken says that there is no error, and ProviderID is then the receipt's.
 	Taken      bool
 	ProviderID string
-	// Outcome and Code are the error's.
+	// Outcome, Extent and Code are the error's.
 	Outcome sms.Outcome
+	Extent  sms.Extent
 	Code    string
+}
+
+// Beyond returns the case of an answer that says something of other texts.
+func Beyond(e sms.Extent, c Case) Case {
+	c.Extent = e
+	return c
 }
 
 // Message returns a text with everything that a provider may need.
@@ -161,6 +168,9 @@ func (p Provider) judge(t *testing.T, c Case, receipt sms.Receipt, err error) {
 	p.fails(t, err, c.Outcome)
 	if failed, ok := errors.AsType[*sms.SendError](err); ok && failed.Code != c.Code {
 		t.Errorf("code %q, want %q (%v)", failed.Code, c.Code, err)
+	}
+	if got := sms.ExtentOf(err); got != c.Extent {
+		t.Errorf("it says %d of other texts, want %d (%v)", got, c.Extent, err)
 	}
 }
 

@@ -80,9 +80,9 @@ func answers(t *testing.T) map[string][]providertest.Case {
 	}
 	var recorded struct {
 		Answers []struct {
-			Name, Kind, Source, Body, Outcome, Code string
-			ProviderID                              string `json:"provider_id"`
-			Status                                  int
+			Name, Kind, Source, Body, Outcome, Extent, Code string
+			ProviderID                                      string `json:"provider_id"`
+			Status                                          int
 		}
 	}
 	if err := json.Unmarshal(raw, &recorded); err != nil {
@@ -92,6 +92,7 @@ func answers(t *testing.T) map[string][]providertest.Case {
 	for _, o := range []sms.Outcome{sms.MaybeSent, sms.SurelyNotSent, sms.NotYet, sms.RefusedForEver} {
 		outcomes[o.String()] = o
 	}
+	extents := map[string]sms.Extent{"country": sms.ThisCountry, "account": sms.ThisAccount}
 	all := map[string][]providertest.Case{}
 	for _, a := range recorded.Answers {
 		outcome, ok := outcomes[a.Outcome]
@@ -99,7 +100,7 @@ func answers(t *testing.T) map[string][]providertest.Case {
 			t.Fatalf("%s: no outcome, or no source", a.Name)
 		}
 		all[a.Kind] = append(all[a.Kind], providertest.Case{
-			Name: a.Name, Status: a.Status, Body: a.Body, Taken: a.ProviderID != "", ProviderID: a.ProviderID, Outcome: outcome, Code: a.Code,
+			Name: a.Name, Status: a.Status, Body: a.Body, Taken: a.ProviderID != "", ProviderID: a.ProviderID, Outcome: outcome, Extent: extents[a.Extent], Code: a.Code,
 		})
 	}
 	return all

@@ -79,18 +79,18 @@ func failed(service string, w *wire, err error) *sms.SendError {
 			code += "/" + reason
 		}
 		return &sms.SendError{
-			Outcome: judge(api.ErrorCode(), reasonOf(api), status), Code: code,
+			Outcome: judge(api.ErrorCode(), reasonOf(api), status), Extent: extentOf(api.ErrorCode(), reasonOf(api)), Code: code,
 			Cause: fmt.Errorf("%s: %s (status %d, request %s)", service, code, status, response.ServiceRequestID()),
 		}
 	case answered:
 		status := response.HTTPStatusCode()
 		return &sms.SendError{Outcome: judge("", "", status), Cause: fmt.Errorf("%s: status %d, and an answer that cannot be read", service, status)}
 	case errors.Is(err, ErrCredentials):
-		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: %w", service, ErrCredentials)}
+		return &sms.SendError{Outcome: sms.NotYet, Extent: sms.ThisAccount, Cause: fmt.Errorf("%s: %w", service, ErrCredentials)}
 	case unreached && dial.Op == "dial":
 		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: %w", service, dial)}
 	case distrusted:
-		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: fmt.Errorf("%s: the host's certificate cannot be verified", service)}
+		return &sms.SendError{Outcome: sms.SurelyNotSent, Extent: sms.ThisAccount, Cause: fmt.Errorf("%s: the host's certificate cannot be verified", service)}
 	case w.silent():
 		return &sms.SendError{Outcome: sms.NotYet, Cause: fmt.Errorf("%s: no connection to it could be made", service)}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -51,7 +51,7 @@ func (c *Client) Do(req *http.Request) (Answer, error) {
 	req.Header.Set("User-Agent", "bellhop")
 	res, err := hook.Do(c.http, req)
 	if err != nil {
-		return Answer{}, c.Fail(err.Outcome, "", err.Cause.Error())
+		return Answer{}, c.FailAll(err.Extent, err.Outcome, "", err.Cause.Error())
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // what a cut one says is its reader's to judge
@@ -61,7 +61,12 @@ func (c *Client) Do(req *http.Request) (Answer, error) {
 // Fail returns the error of a failed try: what it means, the provider's code if it gave
 // one, and why, in words of ours.
 func (c *Client) Fail(o sms.Outcome, code, why string) error {
-	return &sms.SendError{Outcome: o, Code: code, Cause: fmt.Errorf("%s: %s", c.name, why)}
+	return c.FailAll(sms.ThisText, o, code, why)
+}
+
+// FailAll is Fail where other texts would fail as well.
+func (c *Client) FailAll(e sms.Extent, o sms.Outcome, code, why string) error {
+	return &sms.SendError{Outcome: o, Extent: e, Code: code, Cause: fmt.Errorf("%s: %s", c.name, why)}
 }
 
 // Refused returns the error of an answer that is no acceptance, by its status alone.
@@ -70,7 +75,16 @@ func (c *Client) Refused(status int, code string) error {
 	if code != "" {
 		why += ", code " + code
 	}
-	return c.Fail(OutcomeOf(status), code, why)
+	return c.FailAll(extentOf(status), OutcomeOf(status), code, why)
+}
+
+// extentOf is what a status says of other texts: without credentials, or without
+// money, none of them goes.
+func extentOf(status int) sms.Extent {
+	if status == http.StatusUnauthorized || status == http.StatusPaymentRequired {
+		return sms.ThisAccount
+	}
+	return sms.ThisText
 }
 
 // Unreadable returns the error of an answer of success that does not read as the

@@ -153,22 +153,24 @@ func (s *Sender) judge(a httpsms.Answer) (sms.Receipt, error) {
 }
 
 // refusals are what MSG91's codes mean of which more is known than that it said no:
-// https://msg91.com/help/api and the list of codes of its SMS API.
+// https://msg91.com/help/api and the list of codes of its SMS API. A number that is not
+// valid to MSG91 is not refused for ever, since another provider may know it.
 var refusals = map[string]struct {
 	outcome sms.Outcome
+	extent  sms.Extent
 	why     string
 }{
-	"202": {sms.RefusedForEver, "the number is not valid"},
-	"207": {sms.SurelyNotSent, "the auth key is wrong"},
-	"208": {sms.SurelyNotSent, "this server's address is blacklisted there"},
-	"301": {sms.SurelyNotSent, "the account's balance does not suffice"},
-	"302": {sms.SurelyNotSent, "the account has expired"},
-	"303": {sms.SurelyNotSent, "the account is banned"},
-	"306": {sms.NotYet, "the route is not open at this hour"},
-	"311": {sms.MaybeSent, "the same request came twice within ten seconds"},
-	"401": {sms.SurelyNotSent, "the auth key is wrong, or not good for texts"},
-	"418": {sms.SurelyNotSent, "this server's address is not on the auth key's list"},
-	"429": {sms.NotYet, "too many requests at a time"},
+	"202": {sms.SurelyNotSent, sms.ThisText, "the number is not valid"},
+	"207": {sms.SurelyNotSent, sms.ThisAccount, "the auth key is wrong"},
+	"208": {sms.SurelyNotSent, sms.ThisAccount, "this server's address is blacklisted there"},
+	"301": {sms.SurelyNotSent, sms.ThisAccount, "the account's balance does not suffice"},
+	"302": {sms.SurelyNotSent, sms.ThisAccount, "the account has expired"},
+	"303": {sms.SurelyNotSent, sms.ThisAccount, "the account is banned"},
+	"306": {sms.NotYet, sms.ThisText, "the route is not open at this hour"},
+	"311": {sms.MaybeSent, sms.ThisText, "the same request came twice within ten seconds"},
+	"401": {sms.SurelyNotSent, sms.ThisAccount, "the auth key is wrong, or not good for texts"},
+	"418": {sms.SurelyNotSent, sms.ThisAccount, "this server's address is not on the auth key's list"},
+	"429": {sms.NotYet, sms.ThisText, "too many requests at a time"},
 }
 
 // refusal is the error of an answer that says no. With a status of success that is
@@ -179,7 +181,7 @@ func (s *Sender) refusal(status int, code string) error {
 	case status/100 == 5 || status == http.StatusTooManyRequests:
 		return s.client.Refused(status, code)
 	case ok:
-		return s.client.Fail(known.outcome, code, known.why)
+		return s.client.FailAll(known.extent, known.outcome, code, known.why)
 	case status/100 == 2:
 		why := "said no with status 200"
 		if code != "" {

@@ -154,26 +154,29 @@ func (s *Sender) judge(a httpsms.Answer) (sms.Receipt, error) {
 }
 
 // refusals are what Twilio's codes mean of which more is known than the HTTP status
-// says: https://www.twilio.com/docs/api/errors.
+// says: https://www.twilio.com/docs/api/errors. A number that is not valid to Twilio is
+// not refused for ever: tables of numbers are of different ages, and other providers
+// may know it.
 var refusals = map[string]struct {
 	outcome sms.Outcome
+	extent  sms.Extent
 	why     string
 }{
-	"14107": {sms.NotYet, "too many texts at a time"},
-	"20003": {sms.SurelyNotSent, "the credentials are wrong, or not good for this account"},
-	"20008": {sms.SurelyNotSent, "the credentials are for tests"},
-	"20429": {sms.NotYet, "too many requests at a time"},
-	"21211": {sms.RefusedForEver, "the number is not valid"},
-	"21217": {sms.RefusedForEver, "the number is not valid"},
-	"21265": {sms.RefusedForEver, "the number is a short code"},
-	"21408": {sms.SurelyNotSent, "the account may not text that region; its geographic permissions are set in Twilio's console"},
-	"21606": {sms.SurelyNotSent, "the sender is not the account's, or texts nobody there"},
-	"21608": {sms.SurelyNotSent, "the account is a trial, which texts only numbers that were verified in Twilio's console"},
-	"21610": {sms.RefusedForEver, "the phone has opted out"},
-	"21611": {sms.NotYet, "the sender's queue is full"},
-	"21612": {sms.SurelyNotSent, "the number cannot be reached from this sender"},
-	"21614": {sms.RefusedForEver, "the number takes no texts"},
-	"21703": {sms.SurelyNotSent, "the messaging service has no sender"},
+	"14107": {sms.NotYet, sms.ThisText, "too many texts at a time"},
+	"20003": {sms.SurelyNotSent, sms.ThisAccount, "the credentials are wrong, or not good for this account"},
+	"20008": {sms.SurelyNotSent, sms.ThisAccount, "the credentials are for tests"},
+	"20429": {sms.NotYet, sms.ThisText, "too many requests at a time"},
+	"21211": {sms.SurelyNotSent, sms.ThisText, "the number is not valid"},
+	"21217": {sms.SurelyNotSent, sms.ThisText, "the number is not valid"},
+	"21265": {sms.RefusedForEver, sms.ThisText, "the number is a short code"},
+	"21408": {sms.SurelyNotSent, sms.ThisCountry, "the account may not text that region; its geographic permissions are set in Twilio's console"},
+	"21606": {sms.SurelyNotSent, sms.ThisCountry, "the sender is not the account's, or texts nobody there"},
+	"21608": {sms.SurelyNotSent, sms.ThisText, "the account is a trial, which texts only numbers that were verified in Twilio's console"},
+	"21610": {sms.RefusedForEver, sms.ThisText, "the phone has opted out"},
+	"21611": {sms.NotYet, sms.ThisText, "the sender's queue is full"},
+	"21612": {sms.SurelyNotSent, sms.ThisText, "the number cannot be reached from this sender"},
+	"21614": {sms.SurelyNotSent, sms.ThisText, "the number takes no texts"},
+	"21703": {sms.SurelyNotSent, sms.ThisAccount, "the messaging service has no sender"},
 }
 
 func (s *Sender) refusal(status int, code string) error {
@@ -182,5 +185,5 @@ func (s *Sender) refusal(status int, code string) error {
 	if !ok || status/100 != 4 {
 		return s.client.Refused(status, code)
 	}
-	return s.client.Fail(known.outcome, code, known.why)
+	return s.client.FailAll(known.extent, known.outcome, code, known.why)
 }
