@@ -151,7 +151,7 @@ func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, ob
 	if cfg.InboundTextSecret == "" {
 		return web.Handler(plumbing, api), nil
 	}
-	texts, err := inbound.New(inbound.Config{Secret: string(cfg.InboundTextSecret), Receive: service.TextReceived, Next: api, NextClass: api.Class})
+	texts, err := inbound.New(inbound.Config{Secret: string(cfg.InboundTextSecret), Receive: service.TextIn, Next: api, NextClass: api.Class})
 	if err != nil {
 		return nil, err
 	}

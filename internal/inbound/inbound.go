@@ -25,8 +25,9 @@ const path = "/inbound-text"
 type Config struct {
 	// Secret verifies posts: whsec_ and base64.
 	Secret string
-	// Receive takes a text. A second text of the same id is the first again.
-	Receive func(ctx context.Context, id string, from phone.Number, body string) error
+	// Receive takes a text, and returns what is to be texted back, "" for nothing. A
+	// second text of the same id is the first again.
+	Receive func(ctx context.Context, id string, from phone.Number, body string) (reply string, err error)
 	// Next serves all other requests, and their classes are NextClass's.
 	Next      http.Handler
 	NextClass func(r *http.Request, body []byte) web.Class
@@ -63,7 +64,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	event := web.EventOf(r.Context())
 	event.Operation = "InboundText"
-	status, why := f.post(r)
+	status, reply, why := f.post(r)
 	if why != nil {
 		event.Cause, event.Error = why, http.StatusText(status)
 	}
@@ -71,7 +72,17 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	w.WriteHeader(status)
+	if reply == "" {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(answer{reply}) // whoever does not listen is not told
+}
+
+// answer is what a post is answered whose text wants a text back.
+type answer struct {
+	Reply string `json:"reply"`
 }
 
 // text is a post's body. Other members are ignored: the number that it was sent to
@@ -84,31 +95,33 @@ type text struct {
 
 // post takes one post and says with which status it is answered, and why where
 // that is no success.
-func (f *Face) post(r *http.Request) (status int, why error) {
+func (f *Face) post(r *http.Request) (status int, reply string, why error) {
 	if r.Method != http.MethodPost {
-		return http.StatusMethodNotAllowed, errors.New("not a POST")
+		return http.StatusMethodNotAllowed, "", errors.New("not a POST")
 	}
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return http.StatusBadRequest, errors.New("the body does not arrive, or is too long")
+		return http.StatusBadRequest, "", errors.New("the body does not arrive, or is too long")
 	}
 	if err := f.webhook.Verify(raw, r.Header); err != nil {
-		return http.StatusUnauthorized, errors.New("the signature is missing, wrong or not of these five minutes")
+		return http.StatusUnauthorized, "", errors.New("the signature is missing, wrong or not of these five minutes")
 	}
 	var t text
 	if err := json.Unmarshal(raw, &t); err != nil || t.ID == "" || t.From == "" {
-		return http.StatusBadRequest, errors.New("the body is no text with an id and a sender")
+		return http.StatusBadRequest, "", errors.New("the body is no text with an id and a sender")
 	}
 	from, err := phone.Parse(t.From)
 	if err != nil { // a short code, or a name: nobody who signs in
-		return http.StatusNoContent, nil
+		return http.StatusNoContent, "", nil
 	}
-	switch err := f.cfg.Receive(r.Context(), t.ID, from, t.Body); {
+	switch reply, err := f.cfg.Receive(r.Context(), t.ID, from, t.Body); {
+	case err == nil && reply != "":
+		return http.StatusOK, reply, nil
 	case err == nil:
-		return http.StatusNoContent, nil
+		return http.StatusNoContent, "", nil
 	case fault.Is(err, fault.Unavailable), r.Context().Err() != nil:
-		return http.StatusServiceUnavailable, err
+		return http.StatusServiceUnavailable, "", err
 	default:
-		return http.StatusInternalServerError, err
+		return http.StatusInternalServerError, "", err
 	}
 }

@@ -27,6 +27,7 @@ type gateway struct {
 	log   strings.Builder
 	texts []string
 	err   error // what taking a text ends in
+	reply string
 }
 
 func newGateway(t *testing.T) *gateway {
@@ -34,9 +35,9 @@ func newGateway(t *testing.T) *gateway {
 	g := &gateway{}
 	face, err := inbound.New(inbound.Config{
 		Secret: secret,
-		Receive: func(_ context.Context, id string, from phone.Number, body string) error {
+		Receive: func(_ context.Context, id string, from phone.Number, body string) (string, error) {
 			g.texts = append(g.texts, id+" "+from.E164()+" "+body)
-			return g.err
+			return g.reply, g.err
 		},
 		Next:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "next") }),
 		NextClass: func(*http.Request, []byte) web.Class { return web.Free },
@@ -137,5 +138,14 @@ func TestFace_OtherPaths_AreTheNextOnes(t *testing.T) {
 func TestNew_AWrongSecret_IsNotRepeated(t *testing.T) {
 	if _, err := inbound.New(inbound.Config{Secret: "whsec_???"}); err == nil || strings.Contains(err.Error(), "???") {
 		t.Error(err)
+	}
+}
+
+func TestPost_HelpIsAsked_ReplyIsInTheAnswer(t *testing.T) {
+	g := newGateway(t)
+	g.reply = `Codes of "Shop".`
+	w := g.post(t, good, time.Now(), nil)
+	if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != `{"reply":"Codes of \"Shop\"."}` {
+		t.Errorf("answered %d %s", w.Code, got)
 	}
 }

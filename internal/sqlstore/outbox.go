@@ -12,7 +12,7 @@ import (
 const (
 	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, headline,
 		contact, secret, username, letter, decoy, requester, created_at, expires_at, next_at, attempts,
-		wording, language, segments, country, micros, known`
+		wording, language, country, known, nth, unsent`
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
@@ -24,9 +24,11 @@ const (
 			select id from messages where next_at <= $1 order by next_at, created_at, id limit $3)
 		returning ` + messageColumns
 	sqlDeleteMessage   = `delete from messages where id = $1`
-	sqlPostponeMessage = `update messages set next_at = $2 where id = $1`
+	sqlPostponeMessage = `update messages set next_at = $2, unsent = unsent + $3 where id = $1`
+	sqlParkMessage     = `update messages set next_at = $2, parked = true where id = $1`
+	sqlWakeMessage     = `update messages set next_at = $2, parked = false where id = $1 and parked`
 	sqlNextMessageAt   = `select coalesce(min(next_at), 0) from messages`
-	sqlOutboxDepth     = `select count(*), coalesce(min(created_at), 0) from messages where next_at >= 0`
+	sqlOutboxDepth     = `select count(*), coalesce(min(created_at), 0) from messages where next_at >= 0 and not parked`
 )
 
 func scanMessage(r row) (m userpool.Message, err error) {
@@ -34,7 +36,7 @@ func scanMessage(r row) (m userpool.Message, err error) {
 	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
 		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Letter, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
 		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts,
-		&m.Wording, &m.Language, &m.Segments, &m.Country, &m.Micros, &m.Known)
+		&m.Wording, &m.Language, &m.Country, &m.Known, &m.Nth, &m.Unsent)
 	m.To = userpool.ContactOf(contact)
 	return m, err
 }
@@ -43,7 +45,7 @@ func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
 	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
 		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Letter, m.Decoy, m.Requester, millis(m.CreatedAt),
 		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts,
-		m.Wording, m.Language, m.Segments, m.Country, m.Micros, m.Known)
+		m.Wording, m.Language, m.Country, m.Known, m.Nth, m.Unsent)
 }
 
 // ClaimMessages takes those that have been due longest, and returns them as
@@ -60,8 +62,20 @@ func (t *tx) DeleteMessage(ctx context.Context, id userpool.MessageID) error {
 	return t.run(ctx, sqlDeleteMessage, id)
 }
 
-func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next time.Time) error {
-	return t.run(ctx, sqlPostponeMessage, id, millis(next))
+func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next time.Time, unsent bool) error {
+	more := 0
+	if unsent {
+		more = 1
+	}
+	return t.run(ctx, sqlPostponeMessage, id, millis(next), more)
+}
+
+func (t *tx) ParkMessage(ctx context.Context, id userpool.MessageID, until time.Time) error {
+	return t.run(ctx, sqlParkMessage, id, millis(until))
+}
+
+func (t *tx) WakeMessage(ctx context.Context, id userpool.MessageID, now time.Time) (bool, error) {
+	return t.changed(ctx, sqlWakeMessage, id, millis(now))
 }
 
 func (t *tx) NextMessageAt(ctx context.Context) (time.Time, error) {

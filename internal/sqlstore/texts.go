@@ -17,11 +17,14 @@ const (
 	mayBeSent = `status in ('maybe', 'sent', 'failed', 'delivered')`
 
 	sqlTouchChallenge = `update challenges set closed = closed where id = $1`
-	sqlInsertText     = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+	sqlPutText        = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 			$12, $13, $14, $15, $16, $17, $18, $19,
 			(select coalesce(max(used_at), 0) from challenges where id = $5 and $14 in ('maybe', 'sent', 'failed', 'delivered')
 				and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $5 and texts.used_at <> 0)))
-		on conflict do nothing`
+		on conflict (id) do update set provider = excluded.provider, ref = excluded.ref, segments = excluded.segments,
+			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
+			sent_at = excluded.sent_at
+			where texts.status = 'maybe'`
 	sqlText      = `select ` + textColumns + ` from texts where id = $1`
 	sqlTextByRef = `select ` + textColumns + ` from texts where ref <> '' and provider = $1 and ref = $2
 		order by sent_at desc, id desc limit 1`
@@ -55,15 +58,15 @@ func scanText(r row) (t userpool.Text, err error) {
 	return t, err
 }
 
-// InsertText reads whether the code was used, which whoever uses it writes at the
+// PutText reads whether the code was used, which whoever uses it writes at the
 // challenge before he looks for texts: of the two one sees the other.
-func (t *tx) InsertText(ctx context.Context, x userpool.Text) error {
+func (t *tx) PutText(ctx context.Context, x userpool.Text) error {
 	if x.Challenge != "" {
 		if err := t.touch(ctx, sqlTouchChallenge, x.Challenge); err != nil {
 			return err
 		}
 	}
-	return t.run(ctx, sqlInsertText, x.ID, x.PoolID, x.ClientID, x.Purpose, x.Challenge, x.Country, x.Known, x.Provider, x.Ref,
+	return t.run(ctx, sqlPutText, x.ID, x.PoolID, x.ClientID, x.Purpose, x.Challenge, x.Country, x.Known, x.Provider, x.Ref,
 		x.Wording, x.Language, x.Segments, x.Micros, x.Status, x.Code, x.Attempts, millis(x.QueuedAt), millis(x.SentAt), millis(x.ToldAt))
 }
 

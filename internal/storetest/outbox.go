@@ -13,7 +13,7 @@ func (e *env) newMessage(id userpool.MessageID) userpool.Message {
 		ID: id, PoolID: e.pool, ClientID: e.client, Purpose: userpool.PurposeSignIn, KeyID: "k1", Digits: 6,
 		Template: "Your code is {####}.", AppHost: "app.example", Headline: "Your code", To: userpool.ContactOf("ann@example.com"),
 		Secret: "sealed", Username: "sub", Letter: "sealed letter", Decoy: true, Requester: "192.0.2.1",
-		Wording: "sign-in-hi", Language: "hi", Segments: 2, Country: "IN", Micros: 1 << 40, Known: true,
+		Wording: "sign-in-hi", Language: "hi", Country: "IN", Known: true, Nth: 2,
 		CreatedAt: e.now, ExpiresAt: e.in(10 * time.Minute), NextAt: e.now,
 	}
 }
@@ -94,10 +94,41 @@ var outboxCases = []testCase{
 	{"PostponeMessage/sets when it is due again", func(e *env) {
 		e.put(0, 0)
 		e.claim(e.now, 10)
-		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m1", e.in(time.Second)) })
-		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "none", e.in(time.Second)) })
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m1", e.in(time.Second), true) })
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "none", e.in(time.Second), true) })
 		equal(e, "too early", e.claim(e.now, 10), []userpool.MessageID{})
 		equal(e, "due", e.claim(e.in(time.Second), 10), []userpool.MessageID{"m1"})
+	}},
+	{"PostponeMessage/counts tries that surely sent nothing", func(e *env) {
+		e.put(0)
+		for _, unsent := range []bool{true, false, true} {
+			e.claim(e.now, 10)
+			e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m0", e.now, unsent) })
+		}
+		var all []userpool.Message
+		e.do(func(tx userpool.Tx) (err error) {
+			all, err = tx.ClaimMessages(e.ctx, e.now, e.in(time.Minute), 10)
+			return err
+		})
+		if len(all) != 1 || all[0].Attempts != 4 || all[0].Unsent != 2 {
+			e.Errorf("claimed %+v, want 4 attempts of which 2 surely sent nothing", all)
+		}
+	}},
+	{"WakeMessage/makes one due that is parked, once", func(e *env) {
+		wake := func(id userpool.MessageID) (woken bool) {
+			e.do(func(tx userpool.Tx) (err error) { woken, err = tx.WakeMessage(e.ctx, id, e.now); return err })
+			return woken
+		}
+		e.put(0, 0)
+		e.claim(e.now, 10)
+		e.do(func(tx userpool.Tx) error { return tx.ParkMessage(e.ctx, "m1", e.in(time.Hour)) })
+		equal(e, "waiting", read(e, func(tx userpool.Tx) (userpool.OutboxDepth, error) { return tx.OutboxDepth(e.ctx) }).Messages, 1)
+		equal(e, "parked", e.claim(e.now, 10), []userpool.MessageID{})
+		equal(e, "one that is not parked", wake("m0"), false)
+		equal(e, "none", wake("none"), false)
+		equal(e, "woken", wake("m1"), true)
+		equal(e, "due", e.claim(e.now, 10), []userpool.MessageID{"m1"})
+		equal(e, "again", wake("m1"), false)
 	}},
 	{"NextMessageAt/is when the first is due", func(e *env) {
 		equal(e, "empty", e.nextAt(), time.Time{})
@@ -114,7 +145,7 @@ var outboxCases = []testCase{
 		equal(e, "empty", depth(), userpool.OutboxDepth{})
 		e.put(5*time.Second, 2*time.Second)
 		e.claim(e.in(2*time.Second), 10)
-		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m0", e.in(time.Hour)) })
+		e.do(func(tx userpool.Tx) error { return tx.PostponeMessage(e.ctx, "m0", e.in(time.Hour), false) })
 		equal(e, "two", depth(), userpool.OutboxDepth{Messages: 2, Oldest: e.in(2 * time.Second)})
 		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
 		equal(e, "one", depth(), userpool.OutboxDepth{Messages: 1, Oldest: e.in(5 * time.Second)})

@@ -20,7 +20,7 @@ func (e *env) insertTexts(all ...userpool.Text) {
 	e.Helper()
 	e.do(func(tx userpool.Tx) error {
 		for _, t := range all {
-			if err := tx.InsertText(e.ctx, t); err != nil {
+			if err := tx.PutText(e.ctx, t); err != nil {
 				return err
 			}
 		}
@@ -108,15 +108,20 @@ func (e *env) mixedTexts() (all []userpool.Text) {
 }
 
 var textLogCases = []testCase{
-	{"InsertText/keeps all of it, is found by its keys, and leaves what is there", func(e *env) {
+	{"PutText/keeps all of it, is found by its keys, and leaves what is there", func(e *env) {
 		first, second := e.newText("first"), e.newText("second")
 		second.SentAt = e.in(time.Hour)
 		again := e.newText("first")
 		again.Ref = "impostor"
+		maybe, sure := e.newText("maybe"), e.newText("maybe")
+		maybe.Challenge, maybe.Status, maybe.Ref = "", userpool.TextMaybe, ""
+		sure.Provider, sure.Ref, sure.Attempts, sure.SentAt = "next", "ref of next", 2, e.in(time.Minute)
 		other := e.newText("other")
 		other.Challenge, other.Ref, other.Provider = "", "", "other"
-		e.insertTexts(first, second, again, other)
+		e.insertTexts(first, second, again, other, maybe, sure)
 		equal(e, "first", e.text("first"), first)
+		sure.Challenge = ""
+		equal(e, "that may have been sent", e.text("maybe"), sure)
 		equal(e, "of the code", e.textsOf("code"), []userpool.MessageID{"first", "second"})
 		equal(e, "of no code", e.textsOf(""), nil)
 		byRef := func(provider, ref string) userpool.MessageID {
@@ -188,7 +193,7 @@ var textLogCases = []testCase{
 		e.useText("", e.now)
 		e.useText("no code", e.now)
 	}},
-	{"InsertText/of a code that is used already says when, at one text", func(e *env) {
+	{"PutText/of a code that is used already says when, at one text", func(e *env) {
 		c := e.newChallenge("code", "subject")
 		e.openChallenge(c)
 		e.do(func(tx userpool.Tx) error {
@@ -201,7 +206,7 @@ var textLogCases = []testCase{
 		equal(e, "used", e.used("code"), []userpool.MessageID{"a"})
 		equal(e, "at", e.text("a").UsedAt, e.in(5*time.Second))
 	}},
-	{"UseText/and InsertText at once miss no use", func(e *env) {
+	{"UseText/and PutText at once miss no use", func(e *env) {
 		for i := range 8 {
 			id := userpool.ChallengeID(fmt.Sprint("code", i))
 			e.openChallenge(e.newChallenge(id, string(id)))
@@ -209,7 +214,7 @@ var textLogCases = []testCase{
 			x.Challenge = id
 			race(e, 2, func(tx userpool.Tx, racer int) (bool, error) {
 				if racer == 0 {
-					return true, tx.InsertText(e.ctx, x)
+					return true, tx.PutText(e.ctx, x)
 				}
 				if _, err := tx.ConsumeChallenge(e.ctx, id, e.in(time.Minute)); err != nil {
 					return false, err

@@ -159,15 +159,12 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 	m, err := s.sealLetter(Message{
 		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
 		Template: words.text, Headline: words.headline, Username: u.mainName(),
-		Wording: words.wording, Language: words.language,
+		Wording: words.wording, Language: words.language, Country: s.countryOf(to), Nth: 1,
 		Secret:    s.ring.Seal(sealText, []byte(id), []byte(password)),
 		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
 	}, p, want.source, u, r.ClientMetadata)
 	if err != nil {
 		return nil, err
-	}
-	if to.Email.IsZero() {
-		m.Segments = want.sized(words, password, m.Username).Segments
 	}
 	return &m, nil
 }

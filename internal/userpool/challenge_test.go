@@ -404,7 +404,7 @@ func TestSender_CannotSend_NothingIsWrittenAndNobodyIsTold(t *testing.T) {
 	})
 }
 
-func TestOutbox_MaybeSent_RetriedWithTheSameIDWhileTheCodeLives(t *testing.T) {
+func TestOutbox_MaybeSent_RetriedWithTheSameIDForAWhile(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.phone.Fail(&sms.SendError{Outcome: sms.MaybeSent})
 		w.signUp(home, asha, "")

@@ -15,7 +15,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/otp"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
-	"github.com/bellhop-auth/bellhop/internal/smstext"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 )
 
@@ -274,8 +273,18 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		Note(ctx, "test_number", true)
 		return c, nil // its code is known: nothing is sent, and nothing spent
 	}
+	switch stopped, err := s.stopped(ctx, tx, r, c.Requester); {
+	case err != nil:
+		return Challenge{}, err
+	case stopped && (r.hideMask || r.evenMask):
+		r.decoy = true // who did not type the number does not learn of it
+	case stopped:
+		s.refusedBy(ctx, r, guard.RuleStopped, "")
+		return Challenge{}, errStopped
+	}
+	known := false
 	if !s.limitsOff {
-		if err := s.permit(ctx, tx, r, c); err != nil {
+		if known, err = s.permit(ctx, tx, r, c); err != nil {
 			return Challenge{}, err
 		}
 	}
@@ -283,16 +292,12 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	if err != nil {
 		return Challenge{}, err
 	}
-	size := smstext.Size{}
-	if r.to.Email.IsZero() {
-		size = r.sized(words, strings.Repeat("0", c.Digits), "")
-	}
 	m, err := s.sealLetter(Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
 		Template: words.text, Headline: words.headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
-		Requester: c.Requester, Decoy: r.decoy,
-		Wording: words.wording, Language: words.language, Segments: size.Segments,
+		Country: s.countryOf(c.To), Known: known, Nth: c.Sends + 1, Requester: c.Requester, Decoy: r.decoy,
+		Wording: words.wording, Language: words.language,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
 	}, r.pool, r.source, r.user, r.metadata())
 	if err != nil {
@@ -433,6 +438,9 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	}
 	if !used {
 		return errSessionUsed
+	}
+	if err := tx.UseText(ctx, ch.ID, at); err != nil {
+		return err
 	}
 	if s.limitsOff {
 		return nil

@@ -127,7 +127,7 @@ func TestObserver_SignUpRunTwiceAndWrongCode_AreToldOnce(t *testing.T) {
 			Operation: "ConfirmSignUp", Pool: w.pool, Outcome: userpool.OutcomeSuccess,
 			Answers: []userpool.Answer{{To: userpool.PurposeSignUp, Result: userpool.AnswerRight}},
 		})
-		if want := []userpool.Handover{{Pool: w.pool, Purpose: userpool.PurposeSignUp, Medium: "SMS", Attempt: 1}}; !reflect.DeepEqual(o.sent, want) {
+		if want := []userpool.Handover{{Pool: w.pool, Purpose: userpool.PurposeSignUp, Medium: "SMS", Attempt: 1, Country: "IN"}}; !reflect.DeepEqual(o.sent, want) {
 			t.Errorf("sent %+v, want %+v", o.sent, want)
 		}
 		if len(o.results) != 1 || o.results[0] != nil {

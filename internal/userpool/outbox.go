@@ -2,11 +2,13 @@ package userpool
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/smstext"
 )
 
 const (
@@ -28,11 +30,24 @@ func retryAfter(attempts int) time.Duration {
 	return min(2*time.Second<<max(attempts-1, 0), time.Minute)
 }
 
+// Who waits for a code has asked for another, or gone, when a text comes later than
+// textTries. One that may have been sent is tried no more than doubtTries times in all.
+const (
+	textTries  = time.Minute
+	doubtTries = 3
+)
+
 // sent is what became of one message.
 type sent struct {
-	message Message
-	err     error // nil: handed over
-	drop    bool  // not sent, and not to be
+	message  Message
+	id       MessageID // of the text: the message's, or that of its second text
+	err      error     // nil: handed over
+	drop     bool      // not sent, and not to be
+	expired  bool      // dropped since its time was over
+	receipt  sms.Receipt
+	segments int
+	doubt    int  // tries by which it may have been sent that its budgets have not paid
+	doubted  bool // an earlier try may have sent it
 }
 
 // runOutbox claims messages, hands them to the sender and writes down what
@@ -118,38 +133,109 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 	if m.Decoy {
 		return sent{message: m, drop: true}
 	}
-	if !s.now().Before(m.ExpiresAt) {
+	p, err := s.plan(ctx, m)
+	switch {
+	case err != nil:
+		return sent{message: m, id: m.ID, err: &sms.SendError{Outcome: sms.NotYet, Cause: err}}
+	case p.over:
+		return sent{message: m, drop: true}
+	case !s.now().Before(m.ExpiresAt):
 		for _, o := range s.observers {
 			o.Dropped(handoverOf(m))
 		}
-		return sent{message: m, drop: true}
+		return sent{message: m, id: p.id, drop: true, expired: true, doubted: p.doubt}
 	}
 	ctx, end := s.sending(ctx, m)
-	err := s.handOver(ctx, m)
-	end(sms.Receipt{}, err)
-	return sent{message: m, err: err}
+	r := s.handOver(ctx, m, p)
+	end(r.receipt, r.err)
+	return r
 }
 
-func (s *Service) handOver(ctx context.Context, m Message) error {
+// plan is how a message is sent now.
+type plan struct {
+	id    MessageID // of the text
+	tried []string  // providers by which earlier texts of the code went
+	doubt bool      // an earlier try may have sent it
+	over  bool      // it is sent, and nothing more is to be done
+}
+
+// second is the id of the text by which a message goes again, by another provider.
+func (id MessageID) second() MessageID { return id + "-2" }
+
+// plan looks at what became of earlier texts of the message and of its code. The
+// first text of a code, which most are, needs no look. A try whose end nobody wrote
+// down was of a server that was killed over it.
+func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
+	p := plan{id: m.ID, doubt: m.Attempts > 1 && m.Unsent < m.Attempts-1}
+	if m.Attempts <= 1 && m.Nth <= 1 || m.To.Number.IsZero() {
+		return p, nil
+	}
+	var texts []Text
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		if m.Challenge != "" {
+			texts, err = tx.TextsOf(ctx, m.Challenge)
+			return err
+		}
+		t, found, err := tx.Text(ctx, m.ID)
+		if found {
+			texts = []Text{t}
+		}
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	for _, t := range texts {
+		if t.Provider != "" && t.Status.mayBeSent() {
+			p.tried = append(p.tried, t.Provider)
+		}
+		switch {
+		case t.ID == m.ID && t.Status == TextFailed:
+			p.id, p.doubt = m.ID.second(), false
+		case t.ID == m.ID || t.ID == m.ID.second():
+			p.over = t.Status != TextMaybe
+		}
+	}
+	return p, nil
+}
+
+func (s TextStatus) mayBeSent() bool {
+	return s == TextMaybe || s == TextSent || s == TextFailed || s == TextDelivered
+}
+
+func (s *Service) handOver(ctx context.Context, m Message, plan plan) sent {
+	r := sent{message: m, id: plan.id, doubted: plan.doubt}
 	secret, err := s.secretOf(m)
 	if err != nil {
-		return &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}
+		r.err = &sms.SendError{Outcome: sms.SurelyNotSent, Cause: err}
+		return r
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	p, byFunction, err := s.deliverer(ctx, m)
 	switch {
 	case err != nil:
-		return &sms.SendError{Outcome: sms.NotYet, Cause: err}
+		r.err = &sms.SendError{Outcome: sms.NotYet, Cause: err}
 	case byFunction:
-		return s.handOverToFunction(ctx, p, m, secret)
+		r.receipt.Provider = providerFunction
+		r.err = s.handOverToFunction(ctx, p, m, secret)
+	case m.To.Email.IsZero():
+		text := renderText(m, secret)
+		text.ID, text.Tried = string(plan.id), plan.tried
+		r.segments = smstext.Count(text.Body).Segments
+		r.receipt, r.err = s.sender.Send(ctx, text)
+		r.doubt = r.receipt.Doubled
+		if r.doubted && (r.err == nil || sms.OutcomeOf(r.err) == sms.MaybeSent) {
+			r.doubt++
+		}
+	default:
+		r.err = s.post(ctx, m, secret)
 	}
-	if m.To.Email.IsZero() {
-		_, err = s.sender.Send(ctx, renderText(m, secret))
-		return err
-	}
-	return s.post(ctx, m, secret)
+	return r
 }
+
+// providerFunction names the pool's function as the provider of texts that it sends.
+const providerFunction = "function"
 
 // fill puts code or password and user name into a template.
 func (m Message) fill(template, secret string) string {
@@ -225,17 +311,107 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 // sent is given back to the budgets that paid for it.
 func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) error {
 	m := r.message
-	if r.err != nil && sms.OutcomeOf(r.err).MayRepeat() {
-		if next := at.Add(retryAfter(m.Attempts)); next.Before(m.ExpiresAt) {
-			return tx.PostponeMessage(ctx, m.ID, next)
+	if err := s.chargeDoubled(ctx, tx, m, r.doubt, at); err != nil {
+		return err
+	}
+	next, again := r.again(at)
+	if r.writes(again) {
+		if err := tx.PutText(ctx, s.lineOf(r, at)); err != nil {
+			return err
 		}
 	}
-	if r.err != nil && sms.OutcomeOf(r.err) == sms.SurelyNotSent && m.Attempts == 1 {
+	switch {
+	case again:
+		return tx.PostponeMessage(ctx, m.ID, next, sms.OutcomeOf(r.err) == sms.NotYet)
+	case r.err == nil && r.receipt.MayFail && r.id == m.ID:
+		return tx.ParkMessage(ctx, m.ID, m.CreatedAt.Add(elsewhereWithin))
+	}
+	if r.surelyNotSent() {
 		if err := s.unsend(ctx, tx, m, at); err != nil {
 			return err
 		}
 	}
 	return tx.DeleteMessage(ctx, m.ID)
+}
+
+// again says whether the message is to be tried again, and when. A text with a code is
+// not for long.
+func (r sent) again(at time.Time) (next time.Time, yes bool) {
+	m := r.message
+	if r.err == nil || !sms.OutcomeOf(r.err).MayRepeat() {
+		return at, false
+	}
+	until := m.ExpiresAt
+	if m.Challenge != "" && !m.To.Number.IsZero() {
+		if sms.OutcomeOf(r.err) == sms.MaybeSent && m.Attempts >= doubtTries {
+			return at, false
+		}
+		if last := m.CreatedAt.Add(textTries); last.Before(until) {
+			until = last
+		}
+	}
+	next = at.Add(retryAfter(m.Attempts))
+	return next, next.Before(until)
+}
+
+// writes says whether what became of the text is written down: what ended, and what
+// may have been sent, of which the provider may tell before it is tried again.
+func (r sent) writes(again bool) bool {
+	switch {
+	case r.message.To.Number.IsZero():
+		return false
+	case r.drop:
+		return r.expired && !r.doubted
+	case r.err != nil && sms.OutcomeOf(r.err) != sms.MaybeSent:
+		return !again && !r.doubted // a doubt stays one
+	}
+	return true
+}
+
+// surelyNotSent says that no try of a text may have sent it, also those of which a
+// word comes yet. The first text of a message may have been, where this is the second.
+func (r sent) surelyNotSent() bool {
+	switch {
+	case r.id != r.message.ID || r.doubted || r.doubt > 0:
+		return false
+	case r.drop:
+		return r.expired
+	case r.err == nil:
+		return false
+	}
+	outcome := sms.OutcomeOf(r.err)
+	return outcome == sms.SurelyNotSent || outcome == sms.NotYet
+}
+
+// lineOf is the line that is kept of the text. Its price is its provider's, or else the
+// one that the guard goes by.
+func (s *Service) lineOf(r sent, at time.Time) Text {
+	m, l := r.message, s.guard.Line(r.message.To.Number)
+	t := Text{
+		ID: r.id, PoolID: m.PoolID, ClientID: m.ClientID, Purpose: m.Purpose.plain(), Challenge: m.Challenge,
+		Country: l.Route.Country, Known: m.Known, Provider: r.receipt.Provider, Ref: r.receipt.ProviderID,
+		Wording: m.Wording, Language: m.Language, Segments: r.segments, Micros: r.receipt.Micros,
+		Attempts: m.Attempts, QueuedAt: m.CreatedAt, SentAt: at, Status: TextSent,
+	}
+	failed, _ := errors.AsType[*sms.SendError](r.err)
+	switch {
+	case r.expired:
+		t.Status = TextExpired
+	case r.err == nil && r.receipt.DryRun:
+		t.Status = TextDryRun
+	case r.err == nil:
+	case sms.OutcomeOf(r.err) == sms.MaybeSent:
+		t.Status = TextMaybe
+	default:
+		t.Status = TextUnsent
+	}
+	if failed != nil {
+		t.Code = plainCode(failed.Code)
+	}
+	if t.Micros == 0 {
+		t.Micros = int64(l.Price) * int64(r.segments)
+	}
+	return t
 }
 
 // unsend undoes the count of a text that surely was not sent. An earlier try of
@@ -257,8 +433,8 @@ func (s *Service) logResult(r sent) {
 	switch {
 	case r.err != nil:
 		s.log.Warn("text not sent", "message", m.ID, "to", m.To, "pool", m.PoolID, "purpose", m.Purpose,
-			"attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", r.err)
-	case r.drop && !m.Decoy:
+			"provider", r.receipt.Provider, "attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", r.err)
+	case r.expired:
 		s.log.Warn("text dropped: its code expired before it could be sent", "message", m.ID, "to", m.To, "pool", m.PoolID)
 	}
 }

@@ -246,7 +246,8 @@ func (s *Service) permitOwn(ctx context.Context, tx Tx, r round) error {
 	if !real {
 		want = want.ofNobody(r.subject)
 	}
-	return s.permitText(ctx, tx, want, s.ownParty(r), r.text)
+	_, err = s.permitText(ctx, tx, want, s.ownParty(r), r.text)
+	return err
 }
 
 // ownDevice is the known device of the round's user that asks, "" for none.

@@ -18,9 +18,9 @@ import (
 // knownFor is how long a number counts as known after it last signed in.
 const knownFor = 180 * 24 * time.Hour
 
-// permit asks the guard for a text of the challenge. A verdict other than to send
-// is a fault, which must roll the transaction back.
-func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge) error {
+// permit asks the guard for a text of the challenge, and says whether the number is
+// known. A verdict other than to send is a fault, which must roll the transaction back.
+func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge) (known bool, err error) {
 	if c.Requester != r.caller.requester() {
 		r.device = s.addressKey(c.Requester)
 	}
@@ -29,17 +29,17 @@ func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge)
 
 // permitText is permit for a text that counts against the party. Its line of the
 // decision log is found by the challenge.
-func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) error {
+func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) (known bool, err error) {
 	s.guarding(r.at)
 	a, err := s.asks(ctx, tx, r, party)
 	if err != nil {
-		return err
+		return false, err
 	}
 	e := guard.Entry{ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Ask: a}
 	p, err := s.stepped(ctx, tx, r.caller, r.client, a.Party, r.at)
 	if err != nil {
 		s.noProof(ctx, e, err)
-		return err
+		return false, err
 	}
 	if r.way != nil {
 		*r.way = p
@@ -47,14 +47,14 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 	a.Stepped = p != "" || r.byAdmin // who could not give a proof
 	d, err := s.guard.Decide(ctx, tx, a, r.at)
 	if err != nil {
-		return fmt.Errorf("guard: %w", err)
+		return false, fmt.Errorf("guard: %w", err)
 	}
 	e.Ask, e.StepUp, e.Receipt = a, p, d.Receipt
 	e.Verdict, e.Rule, e.Of, e.Until, e.Levels = d.Verdict, d.Rule, d.Of, d.Until, d.Levels
 	e = s.inCall(ctx, e)
 	if d.Verdict != guard.Send {
 		decided(ctx, e)
-		return s.refusal(ctx, tx, d, r, a.Party)
+		return false, s.refusal(ctx, tx, d, r, a.Party)
 	}
 	// What was never sent has no outcome: scored, it would pass for a text that did not
 	// arrive, and whoever tries names would make silences and outages.
@@ -65,12 +65,17 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 			call.done.guarded = append(call.done.guarded, Guarded{d.Verdict, d.Rule})
 		}
 	}
-	return tx.InsertDecisions(ctx, []guard.Entry{e})
+	return a.Known, tx.InsertDecisions(ctx, []guard.Entry{e})
 }
 
 // notAdmitted notes that the lists refuse the number, for who asks why.
 func (s *Service) notAdmitted(ctx context.Context, r codeRequest) {
 	rule, of := s.guard.Settings().Refuses(r.to.Number)
+	s.refusedBy(ctx, r, rule, of)
+}
+
+// refusedBy notes a refusal that the guard was not asked for.
+func (s *Service) refusedBy(ctx context.Context, r codeRequest, rule guard.Rule, of string) {
 	l := s.guard.Line(r.to.Number)
 	decided(ctx, s.inCall(ctx, guard.Entry{
 		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Verdict: guard.Refuse, Rule: rule, Of: of,
@@ -110,7 +115,7 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	// too whose last sign-in is older than the log of numbers.
 	own := r.user.proved(r.pool, r.to)
 	a.Known = known || r.decoy || r.byAdmin || own && r.at.Before(r.user.ActiveAt.Add(knownFor)) && !r.user.SignedInAt.IsZero()
-	if !own && (r.existing == "" || !r.pool.Settings.namedByContact()) {
+	if !r.byOwner() {
 		a.Device = "" // who wants to have a number is a stranger to it, from whatever device
 	}
 	if r.to.Number.IsZero() || r.invented {
@@ -119,6 +124,11 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 	l := s.guard.Line(r.to.Number)
 	a.Route, a.Kind, a.Price = l.Route, l.Kind, l.Price*guard.Money(max(s.size(r).Segments, 1))
 	return a, nil
+}
+
+// byOwner says whether the number is the user's own, so that his device speaks for it.
+func (r codeRequest) byOwner() bool {
+	return r.user.proved(r.pool, r.to) || r.existing != "" && r.pool.Settings.namedByContact()
 }
 
 // sources are the cells of the caller's address and of the network around it: the

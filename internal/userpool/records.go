@@ -371,14 +371,14 @@ type Message struct {
 	Requester string // whose budget is given back if the text surely was not sent
 	Wording   string // name of the words, "" for the pool's own
 	Language  string // BCP 47, "" where it is not known
-	Segments  int    // that a text takes
 	Country   string // ISO 3166, of a text; "" for none
-	Micros    int64  // price of a text, in millionths of a US dollar
 	Known     bool   // the number had signed in before
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	NextAt    time.Time
 	Attempts  int
+	Nth       int // of the texts of its code, from 1
+	Unsent    int // of its attempts, those that surely sent nothing
 }
 
 // Pending counts what waits for an answer, or to be sent.

@@ -58,9 +58,11 @@ type Config struct {
 	// number or an address, and the resend gap. Tries of a challenge,
 	// lifetimes, single use and the password lock stay.
 	LimitsOff bool
-	AdminKey  AdminKey
-	Guard     *guard.Engine // nil for one with the shipped settings
-	StepUp    *StepUp       // how more proof is asked for; nil for proof of work alone
+	// HelpText is texted back to who texts HELP; "" for nothing.
+	HelpText string
+	AdminKey AdminKey
+	Guard    *guard.Engine // nil for one with the shipped settings
+	StepUp   *StepUp       // how more proof is asked for; nil for proof of work alone
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
 	AuditRetention time.Duration
 	Observers      []Observer // told in this order
@@ -86,6 +88,7 @@ type Service struct {
 	region    string
 	publicURL string
 	limitsOff bool
+	helpText  string
 	shared    bool
 	adminKey  AdminKey
 	clock     Clock
@@ -103,6 +106,7 @@ type Service struct {
 	kick  chan struct{} // a text was put in the outbox
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
 	srp   chan struct{} // room for exponentiations
+	early chan early    // what providers told of texts before they were written down
 
 	readyMu  sync.Mutex // guards the two below
 	readyAt  time.Time
@@ -136,7 +140,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
-		srp: make(chan struct{}, srpParallel), keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
+		srp: make(chan struct{}, srpParallel), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared, guard: c.Guard,

@@ -57,7 +57,7 @@ func dropCodes(ctx context.Context, tx Tx, last, at time.Time) error {
 		}
 		for _, m := range batch {
 			if m.Challenge == "" {
-				err = tx.PostponeMessage(ctx, m.ID, at)
+				err = tx.PostponeMessage(ctx, m.ID, at, false)
 			} else {
 				err = tx.DeleteMessage(ctx, m.ID)
 			}

@@ -231,9 +231,7 @@ func TestStepUp_ATextToUs_IsAProofForItsNumber(t *testing.T) {
 		proof := d.with(home, stepup.TextUs, "")
 		for id, from := range []string{ravi, asha} {
 			w.demanded(w.signsUp(proof, asha))
-			n, err := phone.Parse(from)
-			w.must(err)
-			w.must(w.s.TextReceived(w.ctx, fmt.Sprint(id), n, strings.ToLower(d.Ways[0].Text)))
+			w.textIn(fmt.Sprint(id), from, strings.ToLower(d.Ways[0].Text))
 		}
 		w.pass(9 * time.Minute)
 		w.must(w.signsUp(proof, asha))

@@ -288,12 +288,17 @@ type outboxTx interface {
 	ClaimMessages(ctx context.Context, now, leaseUntil time.Time, limit int) ([]Message, error)
 	// DeleteMessage removes a message that was handed over, dropped or expired.
 	DeleteMessage(ctx context.Context, id MessageID) error
-	// PostponeMessage sets when the message is due again.
-	PostponeMessage(ctx context.Context, id MessageID, next time.Time) error
+	// PostponeMessage sets when the message is due again, and counts a try that surely
+	// sent nothing.
+	PostponeMessage(ctx context.Context, id MessageID, next time.Time, unsent bool) error
+	// ParkMessage keeps a message that was sent until then, when it is due as others.
+	ParkMessage(ctx context.Context, id MessageID, until time.Time) error
+	// WakeMessage makes a parked message due now; false where it is not parked.
+	WakeMessage(ctx context.Context, id MessageID, now time.Time) (bool, error)
 	// NextMessageAt is when the earliest message is due; zero if none waits.
 	NextMessageAt(ctx context.Context) (time.Time, error)
 	// OutboxDepth says how many messages are there, whether due, under way or
-	// waiting for their next try, and when the oldest was put in; zero if none is.
+	// waiting for their next try, but not parked, and when the oldest was put in; zero if none is.
 	OutboxDepth(ctx context.Context) (OutboxDepth, error)
 }
 

@@ -40,7 +40,7 @@ func (w *world) logTexts(ago time.Duration, ids ...string) {
 	at := time.Now().Add(-ago)
 	w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error {
 		for _, id := range ids {
-			if err := tx.InsertText(w.ctx, userpool.Text{
+			if err := tx.PutText(w.ctx, userpool.Text{
 				ID: userpool.MessageID(id), PoolID: w.pool, ClientID: w.client, Purpose: userpool.PurposeSignIn, Country: "IN", Provider: id,
 				Segments: 1, Micros: 40_000, Status: userpool.TextSent, Attempts: 1, QueuedAt: at, SentAt: at,
 			}); err != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-func TestTextReceived_IsCountedOnceForItsNumberAlone_AndBounded(t *testing.T) {
+func TestTextIn_ACode_IsCountedOnceForItsNumberAlone_AndBounded(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		number := func(e164 string) phone.Number {
 			n, err := phone.Parse(e164)
 			w.must(err)
 			return n
 		}
-		received := func(id, from, body string) { w.must(w.s.TextReceived(w.ctx, id, number(from), body)) }
+		received := func(id, from, body string) { w.textIn(id, from, body) }
 		count := func(from, code string) (n int) {
 			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
 				n, err = tx.Count(w.ctx, stepup.TextKey(code, userpool.NumberKey(w.s, number(from))), w.s.Now())
@@ -49,4 +49,14 @@ func TestTextReceived_IsCountedOnceForItsNumberAlone_AndBounded(t *testing.T) {
 			t.Error("it is shut out for ever")
 		}
 	})
+}
+
+// textIn is a text that somebody sends us, and the reply to it.
+func (w *world) textIn(id, from, body string) string {
+	w.t.Helper()
+	n, err := phone.Parse(from)
+	w.must(err)
+	reply, err := w.s.TextIn(w.ctx, id, n, body)
+	w.must(err)
+	return reply
 }

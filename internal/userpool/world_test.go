@@ -61,6 +61,7 @@ type world struct {
 	keyFile []byte // the ring's text
 
 	limitsOff bool
+	helpText  string
 	guard     guard.Settings
 	stepUp    *userpool.StepUp
 	functions *functions // of the pool's triggers; nil for none
@@ -165,7 +166,7 @@ func (w *world) open(set *atomic.Int64) {
 	w.t.Helper()
 	cfg := userpool.Config{
 		Store: w.store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Messages: w.messages, Region: "us-east-1",
-		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, Aside: w.aside,
+		PublicURL: "http://localhost:9400", LimitsOff: w.limitsOff, HelpText: w.helpText, Aside: w.aside,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Guard: guard.NewEngine(w.guard), StepUp: w.stepUp,
 	}
 	if w.functions != nil {

@@ -5,10 +5,11 @@
 -- What is known of a text when it is put in the outbox.
 alter table messages add column wording  text    not null default '';
 alter table messages add column language text    not null default '';
-alter table messages add column segments bigint  not null default 0;
 alter table messages add column country  text    not null default '';
-alter table messages add column micros   bigint  not null default 0;
 alter table messages add column known    boolean not null default false;
+alter table messages add column nth      bigint  not null default 1; -- of the texts of its code
+alter table messages add column unsent   bigint  not null default 0; -- of its attempts, those that surely sent nothing
+alter table messages add column parked   boolean not null default false; -- sent, and kept for its failure
 
 create table texts (
   id           text    not null primary key,
