@@ -26,8 +26,9 @@ import (
 )
 
 const (
-	// Deadline is for one call, connecting and answering included.
-	Deadline    = 5 * time.Second
+	// Deadline is for one call, connecting and answering included, where its context
+	// ends later or never.
+	Deadline    = 10 * time.Second
 	connections = 64 // to one host, at once
 	maxHeader   = 64 << 10
 	maxAnswer   = 256 << 10

@@ -17,11 +17,10 @@ import (
 )
 
 const (
-	maxCertificate = 16 << 10
-	keptFor        = 24 * time.Hour
-	keptAtMost     = 8
-	askedAtMost    = 10 // a minute: whoever may post here can name addresses that are not there
-	minKeyBits     = 2048
+	keptFor     = 24 * time.Hour
+	keptAtMost  = 8
+	askedAtMost = 10 // a minute: whoever may post here can name addresses that are not there
+	minKeyBits  = 2048
 )
 
 // certificates are those that SNS signs with. The file holds the leaf alone, without
@@ -71,7 +70,7 @@ func (c *certificates) fetch(ctx context.Context, now time.Time, from topic, add
 	if !c.mayAsk(now) {
 		return nil, fault.New(fault.Unavailable, "Amazon SNS was asked for many certificates; it is asked again in a minute")
 	}
-	status, body, err := get(ctx, c.http, address, maxCertificate)
+	status, body, err := get(ctx, c.http, address)
 	switch {
 	case err != nil, status >= 500, status == http.StatusTooManyRequests:
 		return nil, fault.New(fault.Unavailable, "The certificate of Amazon SNS cannot be fetched")

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -112,7 +111,7 @@ func (t *Topics) ReadPost(ctx context.Context, now time.Time, p sms.Post) ([]sms
 	case subscription:
 		return nil, t.confirm(ctx, from, said)
 	default: // verify has seen to it that it is this
-		return nil, errors.New("Amazon SNS has ended the subscription of this address to a topic: nothing more will be posted by it")
+		return nil, errors.New("the subscription of this address to a topic of Amazon SNS has ended: nothing more will be posted by it")
 	}
 }
 
@@ -185,7 +184,7 @@ func (t *Topics) confirm(ctx context.Context, from topic, said post) error {
 	if err != nil || !at(u, from) || !only(u, "Action", "ConfirmSubscription") || !only(u, "TopicArn", said.TopicArn) {
 		return forged("it wants a subscription to be confirmed somewhere else than at its topic")
 	}
-	status, _, err := get(ctx, t.http, u.String(), 0)
+	status, _, err := get(ctx, t.http, u.String())
 	if err != nil || status != http.StatusOK {
 		return fault.New(fault.Unavailable, "Amazon SNS does not take the confirmation of a subscription (status %d)", status)
 	}
@@ -200,8 +199,11 @@ func at(u *url.URL, from topic) bool {
 // only says that a parameter is there once, and is this.
 func only(u *url.URL, name, value string) bool { return slices.Equal(u.Query()[name], []string{value}) }
 
+// maxPage is longer than a certificate or a confirmation; the rest is not read.
+const maxPage = 16 << 10
+
 // get asks for what is public. Its errors hold nothing of the URL.
-func get(ctx context.Context, client *http.Client, address string, most int64) (status int, body []byte, err error) {
+func get(ctx context.Context, client *http.Client, address string) (status int, body []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, nil, errors.New("the request cannot be made")
@@ -211,9 +213,8 @@ func get(ctx context.Context, client *http.Client, address string, most int64) (
 		return 0, nil, errors.New("no answer")
 	}
 	defer res.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(res.Body, most+1))
-	if err != nil || int64(len(body)) > most && most > 0 {
-		return 0, nil, fmt.Errorf("status %d, and no usable answer", res.StatusCode)
+	if body, err = io.ReadAll(io.LimitReader(res.Body, maxPage)); err != nil {
+		return 0, nil, errors.New("an answer that ends early")
 	}
 	return res.StatusCode, body, nil
 }

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
@@ -44,9 +46,16 @@ type amazon struct {
 	asked  []string // host and path, and action
 }
 
-func newAmazon(t *testing.T) *amazon {
+// Making keys takes longer than all else here.
+var ours, others = sync.OnceValues(makeKey), sync.OnceValues(makeKey)
+
+func makeKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
+func newAmazon(t *testing.T) *amazon { return amazonWith(t, ours) }
+
+func amazonWith(t *testing.T, make func() (*rsa.PrivateKey, error)) *amazon {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := make()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +143,7 @@ const subscribe = "https://" + snsHost + "/?Action=ConfirmSubscription&TopicArn=
 
 func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
 	one := newAmazon(t)
-	other := newAmazon(t)
+	other := amazonWith(t, others)
 	hello := map[string]string{"Subject": "Hello\nWorld"}
 	swap := func(body []byte, old, new string) []byte { return []byte(strings.Replace(string(body), old, new, 1)) }
 	at := func(d time.Duration) map[string]string {
@@ -240,7 +249,7 @@ func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
 
 func TestReadPost_ARepeat_SaysTheSame(t *testing.T) {
 	a := newAmazon(t)
-	caller := a.caller(t, "end-user-messaging", ourTopic)
+	caller := a.caller(t, byMessage, ourTopic)
 	body := a.posted(t, "2", nil)
 	var first string
 	for i := range 3 {
@@ -264,7 +273,7 @@ func TestReadPost_ARepeat_SaysTheSame(t *testing.T) {
 
 func TestReadPost_SNSAway_MayBePostedAgain(t *testing.T) {
 	a := newAmazon(t)
-	caller := a.caller(t, "end-user-messaging", ourTopic)
+	caller := a.caller(t, byMessage, ourTopic)
 	body := a.posted(t, "2", nil)
 	a.status = http.StatusServiceUnavailable
 	if _, err := read(t, caller, day, body); !fault.Is(err, fault.Unavailable) {
@@ -285,7 +294,7 @@ func TestReadPost_SNSAway_MayBePostedAgain(t *testing.T) {
 // than a few, and does not keep out what is signed by one that is known.
 func TestReadPost_CertificatesWithoutEnd_AreNotAskedFor(t *testing.T) {
 	a := newAmazon(t)
-	caller := a.caller(t, "end-user-messaging", ourTopic)
+	caller := a.caller(t, byMessage, ourTopic)
 	if _, err := read(t, caller, day, a.posted(t, "2", nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -305,6 +314,62 @@ func TestReadPost_CertificatesWithoutEnd_AreNotAskedFor(t *testing.T) {
 	a.files["/SimpleNotificationService-late.pem"] = a.files[pemPath]
 	if _, err := read(t, caller, day.Add(2*time.Minute), a.posted(t, "2", map[string]string{"SigningCertURL": late})); err != nil {
 		t.Errorf("minutes later, by another one: %v", err)
+	}
+}
+
+// A partition of AWS's own has its own hosts, and its own name in the certificate.
+func TestReadPost_OtherPartitions_HaveTheirOwnHosts(t *testing.T) {
+	a := newAmazon(t)
+	for arn, c := range map[string]struct{ host, name string }{
+		"arn:aws-cn:sns:cn-north-1:123456789012:texts":        {"sns.cn-north-1.amazonaws.com.cn", "sns-cn-north-1.amazonaws.com.cn"},
+		"arn:aws-us-gov:sns:us-gov-east-1:123456789012:texts": {"sns.us-gov-east-1.amazonaws.com", "sns-us-gov-west-1.amazonaws.com"},
+	} {
+		body := a.posted(t, "2", map[string]string{"TopicArn": arn, "SigningCertURL": "https://" + c.host + pemPath})
+		for name, believed := range map[string]bool{c.name: true, "sns.amazonaws.com": false} {
+			a.files[pemPath] = a.certificate(t, name, day.Add(-time.Hour), day.Add(time.Hour))
+			if _, err := read(t, a.caller(t, byMessage, arn), day, body); (err == nil) != believed {
+				t.Errorf("%s by %s: %v", arn, name, err)
+			}
+		}
+	}
+}
+
+// Posts come many at once, and the certificate is fetched once for all; SNS changes it
+// now and then, and what is kept of them has a bound.
+func TestReadPost_ManyAtOnceAndCertificatesThatChange(t *testing.T) {
+	a := newAmazon(t)
+	caller := a.caller(t, byMessage, ourTopic)
+	body := a.posted(t, "2", nil)
+	var group errgroup.Group
+	for range 50 {
+		group.Go(func() error {
+			_, err := caller.ReadPost(t.Context(), day, sms.Post{Body: body})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := len(a.asked); n != 1 {
+		t.Errorf("the certificate was fetched %d times", n)
+	}
+	for i := range 30 {
+		path := fmt.Sprintf("/SimpleNotificationService-%d.pem", i)
+		a.files[path] = a.files[pemPath]
+		now := day.Add(time.Duration(i) * time.Minute)
+		if _, err := read(t, caller, now, a.posted(t, "2", map[string]string{"SigningCertURL": "https://" + snsHost + path})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(a.asked); n != 31 {
+		t.Errorf("%d fetches of 31 certificates", n)
+	}
+	later := day.Add(32 * time.Minute)
+	for path, again := range map[string]int{"/SimpleNotificationService-29.pem": 0, pemPath: 1} {
+		before := len(a.asked)
+		if _, err := read(t, caller, later, a.posted(t, "2", map[string]string{"SigningCertURL": "https://" + snsHost + path})); err != nil || len(a.asked)-before != again {
+			t.Errorf("%s: %v after %d fetches, want %d", path, err, len(a.asked)-before, again)
+		}
 	}
 }
 
