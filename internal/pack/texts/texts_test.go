@@ -32,7 +32,7 @@ func awsAt(url string) aws.Config {
 }
 
 func text(to string) sms.Message {
-	return sms.Message{To: phone.FromCanonical(to), Body: "Your code is 123456."}
+	return sms.Message{ID: "challenge", To: phone.FromCanonical(to), Body: "Your code is 123456."}
 }
 
 // service is a stand-in that keeps the last body and answers what it is told to.

@@ -144,6 +144,7 @@ const subscribe = "https://" + snsHost + "/?Action=ConfirmSubscription&TopicArn=
 func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
 	one := newAmazon(t)
 	other := amazonWith(t, others)
+	weak := amazonWith(t, func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) })
 	hello := map[string]string{"Subject": "Hello\nWorld"}
 	swap := func(body []byte, old, new string) []byte { return []byte(strings.Replace(string(body), old, new, 1)) }
 	at := func(d time.Duration) map[string]string {
@@ -187,12 +188,15 @@ func TestReadPost_WhatSNSSigned_IsBelievedAndNothingElse(t *testing.T) {
 		"certificate in the clear":    {body: lies("http://" + snsHost + pemPath), want: refused},
 		"certificate at a port":       {body: lies("https://" + snsHost + ":8443" + pemPath), want: refused},
 		"certificate of a user":       {body: lies("https://" + snsHost + "@evil.example" + pemPath), want: refused},
+		"certificate by a user":       {body: lies("https://evil@" + snsHost + pemPath), want: refused},
 		"certificate of a query":      {body: lies("https://" + snsHost + pemPath + "?x"), want: refused},
 		"certificate of an operation": {body: lies("https://" + snsHost + "/?Action=x.pem"), want: refused},
 		"certificate above":           {body: lies("https://" + snsHost + "/a/.." + pemPath), want: refused},
 		"certificate that is not":     {body: lies("https://" + snsHost + "/SimpleNotificationService-0.pem"), want: refused, asked: []string{"GET https://" + snsHost + "/SimpleNotificationService-0.pem"}},
 		"certificate of another name": {file: one.certificate(t, "evil.example", day.Add(-time.Hour), day.Add(time.Hour)), body: one.posted(t, "2", nil), want: refused, asked: []string{certificate}},
 		"certificate that is over":    {file: one.certificate(t, "sns.amazonaws.com", day.Add(-time.Hour), day.Add(-time.Minute)), body: one.posted(t, "2", nil), want: refused, asked: []string{certificate}},
+		"certificate of tomorrow":     {file: one.certificate(t, "sns.amazonaws.com", day.Add(time.Hour), day.Add(2*time.Hour)), body: one.posted(t, "2", nil), want: refused, asked: []string{certificate}},
+		"certificate of a weak key":   {file: weak.files[pemPath], body: weak.posted(t, "2", nil), want: refused, asked: []string{certificate}},
 		"certificate of the region":   {file: one.certificate(t, "sns-signing.ap-south-1.amazonaws.com", day.Add(-time.Hour), day.Add(time.Hour)), body: one.posted(t, "2", nil), want: believed, asked: []string{certificate}},
 		"certificate of garbage":      {file: []byte("-----BEGIN"), body: one.posted(t, "2", nil), want: refused, asked: []string{certificate}},
 		"garbage":                     {body: []byte("\x00{"), want: refused},
@@ -268,6 +272,24 @@ func TestReadPost_ARepeat_SaysTheSame(t *testing.T) {
 	}
 	if kind, body := caller.Answer("Hello"); kind != "" || body != nil {
 		t.Errorf("it answers %q %q", kind, body)
+	}
+}
+
+// A certificate is fetched again after a day, and never believed past its end.
+func TestReadPost_AKnownCertificate_GrowsOld(t *testing.T) {
+	a := newAmazon(t)
+	a.files[pemPath] = a.certificate(t, "sns.amazonaws.com", day.Add(-time.Hour), day.Add(30*time.Hour))
+	caller := a.caller(t, byMessage, ourTopic)
+	for _, c := range []struct {
+		after   time.Duration
+		fetches int
+		ok      bool
+	}{{0, 1, true}, {23 * time.Hour, 1, true}, {25 * time.Hour, 2, true}, {29 * time.Hour, 2, true}, {31 * time.Hour, 3, false}} {
+		now := day.Add(c.after)
+		_, err := read(t, caller, now, a.posted(t, "2", map[string]string{"Timestamp": now.Format(time.RFC3339)}))
+		if (err == nil) != c.ok || len(a.asked) != c.fetches {
+			t.Errorf("after %v: %v, %d fetches; want %t, %d", c.after, err, len(a.asked), c.ok, c.fetches)
+		}
 	}
 }
 

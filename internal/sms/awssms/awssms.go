@@ -182,7 +182,7 @@ func taken(service string, id *string) (sms.Receipt, error) {
 func timeToLive(now time.Time, m sms.Message, s Settings) *int32 {
 	life := s.Life
 	if !m.ExpiresAt.IsZero() {
-		life = max(m.ExpiresAt.Sub(now), minTTL)
+		life = m.ExpiresAt.Sub(now)
 	}
 	if life == 0 {
 		return nil

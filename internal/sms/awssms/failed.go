@@ -110,7 +110,7 @@ func judge(code, reason string, status int) sms.Outcome {
 	switch {
 	case optedOut(code, reason):
 		return sms.RefusedForEver
-	case throttled, code == "Throttled", status == http.StatusTooManyRequests:
+	case throttled, status == http.StatusTooManyRequests:
 		return sms.NotYet
 	case status == http.StatusRequestTimeout:
 		return sms.MaybeSent
