@@ -29,6 +29,7 @@ type texts struct {
 	sender  sms.Sender
 	callers map[string]sms.Caller // by the name under which they call
 	words   []wording.Entry       // the operator's
+	help    string                // what is texted back to HELP, "" for nothing
 }
 
 // newTexts makes them of the delivery file or, where that is nil, of --sms. Providers
@@ -49,7 +50,7 @@ func newTexts(cfg *config.Config, f *deliveryfile.File, publicURL string, log *s
 	}
 	opened.Routes.Log = log
 	router, err := routes.New(opened.Routes)
-	return texts{sender: router, callers: opened.Callers, words: f.Messages}, err
+	return texts{sender: router, callers: opened.Callers, words: f.Messages, help: f.Help}, err
 }
 
 // theOne is who takes texts where --sms says it.

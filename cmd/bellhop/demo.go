@@ -81,7 +81,7 @@ func demo(ctx context.Context, in invocation) (err error) {
 	if err := prepareDemo(ctx, cfg, d, service, log); err != nil {
 		return err
 	}
-	face, err := newFace(cfg, service, log)
+	face, err := newFace(cfg, d.publicURL, nil, service, log)
 	if err != nil {
 		return err
 	}

@@ -134,6 +134,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		Shared:    cfg.OnPostgres(),
 		Sender:    out.texts.sender,
 		Messages:  out.texts.words,
+		HelpText:  out.texts.help,
 		Mailer:    out.mails,
 		Triggers:  v.functions.invoker(),
 		Encrypter: v.functions.encrypter(),

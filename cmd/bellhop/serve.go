@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/bellhop-auth/bellhop/internal/callback"
 	"github.com/bellhop-auth/bellhop/internal/cognito"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/inbound"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -63,7 +65,7 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return explainWrite(cfg, err)
 	}
-	face, err := newFace(cfg, service, log, watch.requests()...)
+	face, err := newFace(cfg, d.publicURL, out.texts.callers, service, log, watch.requests()...)
 	if err != nil {
 		return err
 	}
@@ -139,24 +141,28 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 	return nil
 }
 
-// newFace puts the plumbing around the JSON API, and around the face for texts that
-// come in where that is open.
-func newFace(cfg *config.Config, service *userpool.Service, log *slog.Logger, observers ...web.Observer) (http.Handler, error) {
+// newFace puts the plumbing around the JSON API, and around the faces for what
+// providers tell and for texts that come in where these are open.
+func newFace(cfg *config.Config, publicURL string, callers map[string]sms.Caller, service *userpool.Service, log *slog.Logger, observers ...web.Observer) (http.Handler, error) {
 	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
 		return nil, err
 	}
 	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Refuse: api.Refuse}
 	plumbing.Observers = observers
-	if cfg.InboundTextSecret == "" {
-		return web.Handler(plumbing, api), nil
+	face := http.Handler(api)
+	if cfg.InboundTextSecret != "" {
+		texts, err := inbound.New(inbound.Config{Secret: string(cfg.InboundTextSecret), Receive: service.TextIn, Next: face, NextClass: plumbing.Class})
+		if err != nil {
+			return nil, err
+		}
+		face, plumbing.Class = texts, texts.Class
 	}
-	texts, err := inbound.New(inbound.Config{Secret: string(cfg.InboundTextSecret), Receive: service.TextIn, Next: api, NextClass: api.Class})
-	if err != nil {
-		return nil, err
+	if len(callers) > 0 {
+		posts := callback.New(callback.Config{Callers: callers, URL: publicURL, Take: service.TextEvent, Next: face, NextClass: plumbing.Class})
+		face, plumbing.Class = posts, posts.Class
 	}
-	plumbing.Class = texts.Class
-	return web.Handler(plumbing, texts), nil
+	return web.Handler(plumbing, face), nil
 }
 
 // warn says what an operator would otherwise learn too late.

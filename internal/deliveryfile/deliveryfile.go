@@ -24,7 +24,7 @@ type File struct {
 	Messages  []wording.Entry
 	OnlyTo    []string
 	DryRun    bool
-	Help      string // the answer to HELP, "" for the one that comes with Bellhop
+	Help      string // the answer to HELP, "" for none
 
 	found given // where Help, OnlyTo and DryRun stand
 }
