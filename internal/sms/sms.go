@@ -78,7 +78,7 @@ type Receipt struct {
 	Provider   string // the name of the route's provider; empty where there is but one sender
 	Doubled    int    // tries by other providers before it, of which nobody knows whether they sent it too
 	DryRun     bool   // nothing was sent, as the operator wants it
-	Micros     int64  // the price by the provider's list, in millionths of a US dollar; 0 where none is known
+	Micros     int64  // the price of a segment by the provider's list, in millionths of a US dollar; 0 where none is known
 	// MayFail says that the provider tells of texts that do not arrive, and that another
 	// could send them then.
 	MayFail bool

@@ -390,7 +390,7 @@ func (s *Service) lineOf(r sent, at time.Time) Text {
 	t := Text{
 		ID: r.id, PoolID: m.PoolID, ClientID: m.ClientID, Purpose: m.Purpose.plain(), Challenge: m.Challenge,
 		Country: l.Route.Country, Known: m.Known, Provider: r.receipt.Provider, Ref: r.receipt.ProviderID,
-		Wording: m.Wording, Language: m.Language, Segments: r.segments, Micros: r.receipt.Micros,
+		Wording: m.Wording, Language: m.Language, Segments: r.segments, Micros: orElse(r.receipt.Micros, int64(l.Price)) * int64(r.segments),
 		Attempts: m.Attempts, QueuedAt: m.CreatedAt, SentAt: at, Status: TextSent,
 	}
 	failed, _ := errors.AsType[*sms.SendError](r.err)
@@ -407,9 +407,6 @@ func (s *Service) lineOf(r sent, at time.Time) Text {
 	}
 	if failed != nil {
 		t.Code = plainCode(failed.Code)
-	}
-	if t.Micros == 0 {
-		t.Micros = int64(l.Price) * int64(r.segments)
 	}
 	return t
 }

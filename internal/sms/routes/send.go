@@ -47,6 +47,7 @@ func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 				t.left = t.left || resort
 			case err == nil:
 				receipt.Provider, receipt.Doubled = r.providers[k.provider].Name, t.doubts
+				receipt.Micros, receipt.MayFail = k.price, r.mayFail(c, k.provider)
 				return receipt, nil
 			default:
 				t.add(r.providers[k.provider].Name, receipt, err)
@@ -54,6 +55,13 @@ func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 		}
 	}
 	return t.receipt(), t.conclusion()
+}
+
+// mayFail says whether the provider tells of texts that do not arrive, and another is
+// there for those.
+func (r *Router) mayFail(c choice, provider int) bool {
+	_, tells := r.providers[provider].Sender.(sms.Caller)
+	return tells && len(c.asked()) > 1
 }
 
 func timeLeft(ctx context.Context) bool {
