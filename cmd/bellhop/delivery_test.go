@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,9 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
+	"github.com/bellhop-auth/bellhop/internal/hook"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -31,6 +34,7 @@ routes:
 messages:
   - { name: ours, text: "{####} is yours, {app}.", purposes: [sign-up] }
 only-to: ["+1415"]
+help: Ask help@example.com.
 `)
 	write(t, filepath.Join(filepath.Dir(path), "hook.secret"), []byte(hookSecret+"\n"))
 	p := start(t, []string{"HOOK_PASSWORD=pass-of-hook"}, "serve", "--data", data, "--listen", "127.0.0.1:0", "--delivery", path)
@@ -48,12 +52,41 @@ only-to: ["+1415"]
 	if text.Body != code+" is yours, bellhop." {
 		t.Errorf("the words are %q", text.Body)
 	}
-	if _, err := api.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: ptr(clientID), Username: ptr(number), ConfirmationCode: &code}); err != nil {
-		t.Error(err)
-	}
 	_, err = api.SignUp(ctx, &cip.SignUpInput{ClientId: ptr(clientID), Username: ptr("+12125550123")})
 	if _, refused := errors.AsType[*types.CodeDeliveryFailureException](err); !refused {
 		t.Errorf("beside only-to: %v", err)
+	}
+	told := func(notice string) (status int, answer string) {
+		t.Helper()
+		return p.post(t, "/callbacks/spare", notice, hookSecret)
+	}
+	delivered := `{"type": "delivered", "id": "` + text.ID + `", "usd": 0.01}`
+	if status, _ := p.post(t, "/callbacks/spare", delivered, strings.Replace(hookSecret, "MfKQ", "mFkq", 1)); status != http.StatusForbidden {
+		t.Errorf("a forged post is answered with %d", status)
+	}
+	// A receipt may be quicker than the text's line, and is then believed a moment later,
+	// or when it is told again.
+	var line userpool.Text
+	read := func() {
+		t.Helper()
+		change(t, data, func(ctx context.Context, tx userpool.Tx) (err error) {
+			line, _, err = tx.Text(ctx, userpool.MessageID(text.ID))
+			return err
+		})
+	}
+	for read(); line.Status != userpool.TextDelivered && ctx.Err() == nil; read() {
+		if status, _ := told(delivered); status != http.StatusNoContent {
+			t.Fatalf("a receipt is answered with %d", status)
+		}
+	}
+	if _, err := api.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: ptr(clientID), Username: ptr(number), ConfirmationCode: &code}); err != nil {
+		t.Error(err)
+	}
+	if read(); line.Status != userpool.TextDelivered || line.Provider != "spare" || line.Wording != "ours" || line.Micros != 10_000 || line.UsedAt.IsZero() {
+		t.Errorf("of the text is known %+v", line)
+	}
+	if status, answer := told(`{"type": "incoming", "id": "in-1", "from": "` + number + `", "body": "HELP"}`); status != http.StatusOK || answer != `{"reply":"Ask help@example.com."}` {
+		t.Errorf("HELP is answered with %d, %s", status, answer)
 	}
 	p.endWell()
 	if len(down.Posts()) != 1 || len(spare.Texts()) != 1 {
@@ -70,6 +103,32 @@ only-to: ["+1415"]
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}
 	}
+}
+
+// post posts what a webhook's service has to tell, signed with the secret.
+func (p *process) post(t *testing.T, path, notice, secret string) (status int, answer string) {
+	t.Helper()
+	signer, err := hook.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+path, strings.NewReader(notice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := signer.Sign(req.Header, "post", time.Now(), []byte(notice)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
 }
 
 func TestDoctor_Delivery_EveryProviderIsAsked(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,10 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/sms/routes"
+	"github.com/bellhop-auth/bellhop/internal/smstext"
+	"github.com/bellhop-auth/bellhop/internal/sqlstore"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/wording"
 )
 
 func routesCheckHelp() string {
@@ -50,11 +55,12 @@ func routesCheck(_ context.Context, in invocation) error {
 
 // routeOptions are what `bellhop routes explain` asks for.
 type routeOptions struct {
-	number  string
-	purpose string
-	pool    string
-	tried   string
-	asJSON  bool
+	number   string
+	purpose  string
+	pool     string
+	language string
+	tried    string
+	asJSON   bool
 }
 
 func (o *routeOptions) flags() []config.Flag {
@@ -62,6 +68,7 @@ func (o *routeOptions) flags() []config.Flag {
 		{Name: "number", Arg: "NUMBER", Set: func(v string) error { o.number = unspaced(v); return nil }, Help: "by whom texts to this number go; bellhop routes explain NUMBER is the same"},
 		{Name: "purpose", Arg: "PURPOSE", Set: o.setPurpose, Help: "what the text is for: " + strings.Join(deliveryfile.Purposes(), ", ") + " (default sign-in)"},
 		textFlag("pool", "ID", "the user pool of the number's owner", &o.pool),
+		textFlag("language", "TAG", "the language of who reads it, such as hi", &o.language),
 		textFlag("tried", "NAMES", "providers by which earlier texts of the code went, separated by commas", &o.tried),
 		jsonFlag(&o.asJSON),
 	}
@@ -107,16 +114,48 @@ func routesExplain(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	recent, err := recentTexts(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	router.Learn(time.Now(), recent)
 	var tried []string
 	if o.tried != "" {
 		tried = strings.Split(o.tried, ",")
 	}
 	x := router.Explain(time.Now(), sms.Destination{To: number, Purpose: strings.ReplaceAll(o.purpose, "-", "_"), PoolID: o.pool}, tried...)
 	route := routeOf(router, number, o, x)
+	route.countTexts(recent)
+	route.Words = wordsOf(f, o, x.Country)
 	if o.asJSON {
 		return printJSON(in.stdout, route)
 	}
 	return printRoute(in.stdout, route)
+}
+
+// recentTexts is what became of the texts of the last half hour, nil where there is no
+// database to read it from: the file alone says much.
+func recentTexts(ctx context.Context, cfg *config.Config) (recent []sms.Evidence, err error) {
+	if mustExist(cfg) != nil {
+		return nil, nil
+	}
+	store, err := sqlstore.Open(ctx, cfg.Database, sqlstore.Options{NoMigrate: true, Readers: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return userpool.TextEvidence(ctx, store, time.Now())
+}
+
+// wordsOf are the operator's words that the text would have, nil where it would have
+// the pool's own or those that come with Bellhop.
+func wordsOf(f *deliveryfile.File, o routeOptions, country string) *wordsLine {
+	t := wording.New(f.Messages).Choose(wording.Query{Pool: o.pool, Purpose: strings.ReplaceAll(o.purpose, "-", "_"), Country: country, Languages: []string{o.language}})
+	if t.Name == "" {
+		return nil
+	}
+	size := smstext.Count(deliveryfile.Sample(t.Body))
+	return &wordsLine{Name: t.Name, Language: t.Language, Segments: size.Segments, Encoding: size.Encoding.String()}
 }
 
 // routeLine is a route for machines. Members may be added, never changed.
@@ -129,16 +168,46 @@ type routeLine struct {
 	Refused   string          `json:"refused,omitempty"`
 	DryRun    bool            `json:"dry_run"`
 	Providers []candidateLine `json:"providers"` // in the order in which they are asked
+	Words     *wordsLine      `json:"words"`     // of the file; null where it has none for the text
+}
+
+// wordsLine are words of the file, and what a text of them takes.
+type wordsLine struct {
+	Name     string `json:"name"`
+	Language string `json:"language,omitempty"`
+	Segments int    `json:"segments"`
+	Encoding string `json:"encoding"`
+}
+
+// textsLine is what became of the texts of the last half hour to the country.
+type textsLine struct {
+	Sent   int `json:"sent"`
+	Told   int `json:"told"` // of which the provider said what became of them
+	Failed int `json:"failed"`
+	Used   int `json:"used"`
 }
 
 type candidateLine struct {
-	Provider string   `json:"provider"`
-	Type     string   `json:"type"`
-	Asked    bool     `json:"asked"`
-	Price    *float64 `json:"price"` // dollars a segment; null for not known
-	SenderID string   `json:"sender_id,omitempty"`
-	EntityID string   `json:"entity_id,omitempty"`
-	Why      []string `json:"why"`
+	Provider string    `json:"provider"`
+	Type     string    `json:"type"`
+	Asked    bool      `json:"asked"`
+	Price    *float64  `json:"price"` // dollars a segment; null for not known
+	SenderID string    `json:"sender_id,omitempty"`
+	EntityID string    `json:"entity_id,omitempty"`
+	Texts    textsLine `json:"texts"`
+	Why      []string  `json:"why"`
+}
+
+// countTexts puts in what became of texts.
+func (r *routeLine) countTexts(recent []sms.Evidence) {
+	for i := range r.Providers {
+		t := &r.Providers[i].Texts
+		for _, e := range recent {
+			if e.Provider == r.Providers[i].Provider && e.Country == r.Country {
+				*t = textsLine{t.Sent + e.Sent, t.Told + e.Told, t.Failed + e.Failed, t.Used + e.Used}
+			}
+		}
+	}
 }
 
 func routeOf(r *routes.Router, number phone.Number, o routeOptions, x routes.Explanation) routeLine {
@@ -160,6 +229,20 @@ func routeOf(r *routes.Router, number phone.Number, o routeOptions, x routes.Exp
 	return line
 }
 
+func segments(n int) string {
+	if n == 1 {
+		return "1 segment"
+	}
+	return fmt.Sprintf("%d segments", n)
+}
+
+func (t textsLine) String() string {
+	if t.Sent == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d sent, %d used, %d failed", t.Sent, t.Used, t.Failed)
+}
+
 func printRoute(w io.Writer, r routeLine) error {
 	fmt.Fprintf(w, "%s  %s, a text for %s\n", r.Number, orDash(r.Country), r.Purpose)
 	switch {
@@ -174,6 +257,9 @@ func printRoute(w io.Writer, r routeLine) error {
 	if r.DryRun {
 		fmt.Fprintln(w, "dry-run is on: nobody is texted, and the log says what would go by whom.")
 	}
+	if r.Words != nil {
+		fmt.Fprintf(w, "Its words are those of the message %s: %s of %s.\n", r.Words.Name, segments(r.Words.Segments), r.Words.Encoding)
+	}
 	if len(r.Providers) == 0 {
 		return nil
 	}
@@ -187,8 +273,8 @@ func printRoute(w io.Writer, r routeLine) error {
 		if c.Price != nil {
 			price = fmt.Sprintf("$%.4f", *c.Price)
 		}
-		rows[i] = []string{asked, c.Provider, c.Type, price, orDash(c.SenderID), strings.Join(c.Why, "; ")}
+		rows[i] = []string{asked, c.Provider, c.Type, price, orDash(c.SenderID), c.Texts.String(), strings.Join(c.Why, "; ")}
 	}
 	fmt.Fprintln(w)
-	return printTable(w, []string{"ASKED", "PROVIDER", "TYPE", "A SEGMENT", "SENDER ID", "WHY"}, rows)
+	return printTable(w, []string{"ASKED", "PROVIDER", "TYPE", "A SEGMENT", "SENDER ID", "LAST HALF HOUR", "WHY"}, rows)
 }

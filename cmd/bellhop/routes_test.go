@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // deliveryFile writes a delivery file beside a price list and a secret.
@@ -26,10 +31,12 @@ routes:
   - { countries: [NG], purposes: [sign-in, reset], by: [main, spare] }
   - { prefixes: ["+1787"], by: [] }
   - by: [spare, main]
+messages:
+  - { name: pidgin, text: "Your code na {####}.", countries: [NG], language: pcm }
 `
 
 func TestRoutesCheck(t *testing.T) {
-	good := deliveryFile(t, twoAtAWS)
+	good := deliveryFile(t, strings.Replace(twoAtAWS, ", sender-ids: { others: BELLHOP, NG: Bell }", "", 1))
 	for _, args := range [][]string{{"routes", "check", good}, {"routes", "check", "--delivery", good}} {
 		if code, stdout, stderr := once(t, nil, args...); code != exitOK || stdout != "fine\n" {
 			t.Errorf("%s: %d %s%s", args, code, stdout, stderr)
@@ -37,7 +44,8 @@ func TestRoutesCheck(t *testing.T) {
 	}
 	loud := deliveryFile(t, strings.Replace(twoAtAWS, "  - by: [spare, main]\n", "dry-run: true\nonly-to: [\"+234\"]\n", 1))
 	code, stdout, _ := once(t, nil, "routes", "check", loud)
-	for _, want := range []string{":7: dry-run is on: nobody is texted or mailed\n", ":8: only-to is set: numbers that begin otherwise than +234 are not texted\n", ":6 is the last rule and does not take every text"} {
+	for _, want := range []string{":7: dry-run is on: nobody is texted or mailed\n", ":8: only-to is set: numbers that begin otherwise than +234 are not texted\n", ":6 is the last rule and does not take every text",
+		":2: NG is a name, which must be registered"} {
 		if code != exitOK || !strings.Contains(stdout, want) || !strings.HasSuffix(stdout, "fine\n") {
 			t.Errorf("%d, want %q in %s", code, want, stdout)
 		}
@@ -84,6 +92,31 @@ func TestRoutesExplain(t *testing.T) {
 	}
 	if r := explained("+14155550123", "--tried", "spare"); r.Providers[0].Provider != "main" || r.Providers[0].SenderID != "BELLHOP" {
 		t.Errorf("after spare: %+v", r)
+	}
+	if r := explained("+2348031234567", "--language", "pcm"); r.Words == nil || *r.Words != (wordsLine{"pidgin", "pcm", 1, "GSM-7"}) {
+		t.Errorf("the words are %+v", r.Words)
+	}
+	if r := explained("+2348031234567"); r.Words != nil {
+		t.Errorf("who reads no Pidgin gets %+v", r.Words)
+	}
+	data := filepath.Join(t.TempDir(), "data")
+	createPool(t, data)
+	change(t, data, func(ctx context.Context, tx userpool.Tx) error {
+		for i := range 9 {
+			at := time.Now().Add(-10 * time.Minute)
+			text := userpool.Text{ID: userpool.MessageID(fmt.Sprint(i)), PoolID: poolID, Purpose: userpool.PurposeSignIn, Challenge: userpool.ChallengeID(fmt.Sprint("c", i)),
+				Country: "NG", Known: true, Provider: "main", Status: userpool.TextSent, QueuedAt: at, SentAt: at}
+			if i < 3 {
+				text.Status, text.ToldAt = userpool.TextFailed, at
+			}
+			if err := tx.PutText(ctx, text); err != nil {
+				return err
+			}
+		}
+		return tx.UseText(ctx, "c8", time.Now())
+	})
+	if r := explained("+2348031234567", "--data", data); r.Providers[0].Provider != "main" || r.Providers[0].Texts != (textsLine{9, 3, 3, 1}) {
+		t.Errorf("the evidence is %+v", r.Providers)
 	}
 	code, stdout, _ := once(t, []string{"BELLHOP_DELIVERY=" + path}, "routes", "explain", "+2348031234567")
 	for _, want := range []string{"+*********4567  NG, a text for sign-in\n", "first is at " + path + ":5.\n", "ASKED  PROVIDER", "1      main", "$0.0912", "-      spare"} {

@@ -37,7 +37,7 @@ func (f *File) Warnings() []config.Problem {
 		all = append(all, f.countryWarnings(p)...)
 	}
 	for _, m := range f.Messages {
-		if size := smstext.Count(rendered(m.Body)); size.Segments > 1 {
+		if size := smstext.Count(Sample(m.Body)); size.Segments > 1 {
 			warn(m.Where, "is the message %s, which takes %d segments of %s: each is paid for%s", m.Name, size.Segments, size.Encoding, odd(m.Body))
 		}
 	}

@@ -73,11 +73,7 @@ func (s *Service) teach() func(context.Context) error {
 	told := false
 	return func(ctx context.Context) error {
 		at := s.now()
-		var recent []sms.Evidence
-		err := s.store.View(ctx, func(tx Tx) (err error) {
-			recent, err = evidence(ctx, tx, at.Add(-evidenceAge))
-			return err
-		})
+		recent, err := TextEvidence(ctx, s.store, at)
 		if err != nil || len(recent) == 0 && !told {
 			return err
 		}
@@ -85,6 +81,15 @@ func (s *Service) teach() func(context.Context) error {
 		learner.Learn(at, recent)
 		return nil
 	}
+}
+
+// TextEvidence is what a sender that learns is told at the time.
+func TextEvidence(ctx context.Context, store Store, at time.Time) (recent []sms.Evidence, err error) {
+	err = store.View(ctx, func(tx Tx) error {
+		recent, err = evidence(ctx, tx, at.Add(-evidenceAge))
+		return err
+	})
+	return recent, err
 }
 
 // evidence is what became of the texts of half an hour, the slice that ends at the
