@@ -225,7 +225,7 @@ func TestDeployment_TableIsAsTheFunctionWantsIt(t *testing.T) {
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, folder := range []string{"internal/pack", "cmd/bellhop-lambda"} {
+	for _, folder := range []string{"internal/pack", "internal/sms/awssms", "cmd/bellhop-lambda"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
