@@ -120,9 +120,12 @@ func textsAgo(tried []string, name string) int {
 	return 0
 }
 
-// probeOneIn is the share of texts for which a demoted provider is asked in its old
-// place. Which ones follows from their ids, so that each try of one asks the same.
-const probeOneIn = 16
+// A demoted provider is asked in its old place for one text in so many. Which ones
+// follows from their ids, so that each try of one asks the same.
+const (
+	probeOneIn = 16
+	hopeOneIn  = 4 // once the last few codes were used
+)
 
 func (r *Router) probes(q question, k candidate) bool {
 	if k.demotion == nil || q.id == "" || len(q.tried) > 0 {
@@ -131,7 +134,7 @@ func (r *Router) probes(q question, k candidate) bool {
 	h := fnv.New32a()
 	io.WriteString(h, r.providers[k.provider].Name) //nolint:errcheck // a hash takes all
 	io.WriteString(h, q.id)                         //nolint:errcheck
-	return h.Sum32()%probeOneIn == 0
+	return h.Sum32()%k.demotion.probes == 0
 }
 
 // class is the first thing that providers are ordered by.

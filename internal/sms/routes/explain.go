@@ -64,7 +64,7 @@ func (k candidate) why(now time.Time, prefer Preference) []string {
 	}
 	if k.demotion != nil {
 		all = append(all, fmt.Sprintf("put last since %s, but for one text in %d: %s",
-			k.demotion.since.UTC().Format(time.TimeOnly+" UTC"), probeOneIn, k.demotion.why))
+			k.demotion.since.UTC().Format(time.TimeOnly+" UTC"), k.demotion.probes, k.demotion.why))
 	}
 	if k.tried > 0 {
 		all = append(all, "a text of this code went by it before")

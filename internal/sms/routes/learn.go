@@ -16,13 +16,14 @@ import (
 const (
 	span        = 30 * time.Minute // what the evidence is of
 	fewTexts    = 8                // fewer tell nothing
-	usualTexts  = 30               // of its own past, to compare with
+	usualTexts  = 20               // of its own past, to compare with
 	usualKept   = 0.97             // of that past at each span: half of it after some 11 hours
 	poor        = 0.6              // of the share of used codes that it is compared with
 	failedMany  = 0.3              // of the texts of which it tells anything
-	significant = 0.001            // chance of such a difference between two that are alike
+	significant = 0.0001           // chance of such a difference between two that are alike
 	unlike      = 0.05             // chance at which a span is no part of its usual
 
+	hopeTexts  = 3    // of probes, all well, for more of them
 	backTexts  = 10   // of probes, to judge by
 	backShare  = 0.8  // of what it is compared with
 	backFailed = 0.15 // of the texts of which it tells anything
@@ -40,6 +41,8 @@ type demotion struct {
 	since time.Time
 	until time.Time // at the earliest
 	why   string
+	// probes: one text in so many sees whether it is well.
+	probes uint32
 }
 
 // lessons are what was learned of providers in countries.
@@ -49,9 +52,9 @@ type lessons map[pair]*lesson
 // Whoever pumps texts has others, and could make any provider look bad by them: codes
 // that nobody uses, and numbers that do not exist.
 type lesson struct {
-	recent  recent // as it was told last
+	recent  recent // as it was told last, and what it heard before
+	pending counts // of the last span that ended, which the recent may still overlap
 	usual   counts // of the spans before, in which it was well
-	probes  counts // of the spans since it was put last
 	spanEnd time.Time
 	demoted *demotion
 	strikes int // demotions, none of which was a day before the next
@@ -60,8 +63,12 @@ type lesson struct {
 
 type counts struct{ used, arrived tally }
 
-// recent is the last half hour in slices, the latest first.
-type recent [sms.EvidenceSlices]counts
+// recent is the last half hour in slices, the latest first, and behind them the half
+// hours before, each with half the weight of the next: where hardly anybody signs in,
+// half an hour tells nothing.
+type recent [sms.EvidenceSlices + 1]counts
+
+const older = sms.EvidenceSlices
 
 // latest is the sum of the n latest slices.
 func (r *recent) latest(n int) (sum counts) {
@@ -124,7 +131,7 @@ func (r *Router) Learn(now time.Time, evidence []sms.Evidence) {
 // hear replaces what was told before.
 func (r *Router) hear(evidence []sms.Evidence) {
 	for _, s := range r.lessons {
-		s.recent = recent{}
+		s.recent = recent{older: s.recent[older]}
 	}
 	for _, e := range evidence {
 		i := r.place(e.Provider)
@@ -155,11 +162,16 @@ func (l lessons) judge(now time.Time) []verdict {
 		others := l.others(p)
 		if s.demoted == nil {
 			if why := s.badBy(others); why != "" {
-				all = append(all, verdict{p, &demotion{since: now, why: why}})
+				all = append(all, verdict{p, &demotion{since: now, why: why, probes: probeOneIn}})
 			}
-		} else if s.isBack(now, others) {
+			continue
+		}
+		if s.isBack(now, others) {
 			all = append(all, verdict{p, nil})
 		}
+		d := *s.demoted // whoever holds it goes on reading what he has
+		d.probes = s.probesNow(others)
+		s.demoted = &d
 	}
 	for _, v := range all {
 		l[v.pair].put(now, v.demoted)
@@ -185,7 +197,7 @@ func (l lessons) others(p pair) (sum recent) {
 }
 
 func (s *lesson) put(now time.Time, d *demotion) {
-	s.demoted, s.probes = d, counts{}
+	s.demoted, s.recent[older], s.pending = d, counts{}, counts{}
 	if d == nil {
 		return
 	}
@@ -218,7 +230,7 @@ func standard(same, others, usual, otherwise tally) (tally, string) {
 // where there are many texts, and in the half hour where there are few.
 func (s *lesson) badBy(others recent) string {
 	all := others.all()
-	for n := 1; n <= sms.EvidenceSlices; n++ {
+	for n := 1; n <= len(s.recent); n++ {
 		mine, same := s.recent.latest(n), others.latest(n)
 		than, whose := standard(same.arrived, all.arrived, s.usual.arrived, usualArrivals)
 		if t := mine.arrived; t.all >= fewTexts && 1-t.share() >= failedMany && t.below(than, significant) {
@@ -232,22 +244,32 @@ func (s *lesson) badBy(others recent) string {
 	return ""
 }
 
-// isBack says that it is to be put back: by the latest slices in which there are
-// enough texts, or by all since it was put last.
+// isBack says that it is to be put back, by the latest slices in which there are enough
+// texts.
 func (s *lesson) isBack(now time.Time, others recent) bool {
 	if now.Before(s.demoted.until) {
 		return false
 	}
 	all := others.all()
-	for n := 1; n <= sms.EvidenceSlices; n++ {
+	for n := 1; n <= len(s.recent); n++ {
 		if seen := s.recent.latest(n); seen.used.all >= backTexts {
 			return s.isWell(seen, others.latest(n), all)
 		}
 	}
-	if seen := s.recent.all().plus(s.probes); seen.used.all >= backTexts {
-		return s.isWell(seen, all, all)
-	}
 	return now.Sub(s.demoted.since) > forgotten
+}
+
+// probesNow is one text in how many sees whether it is well: more, once it seems so.
+func (s *lesson) probesNow(others recent) uint32 {
+	for n := 1; n <= len(s.recent); n++ {
+		if seen := s.recent.latest(n); seen.used.all >= hopeTexts {
+			if s.isWell(seen, others.latest(n), others.all()) {
+				return hopeOneIn
+			}
+			break
+		}
+	}
+	return probeOneIn
 }
 
 func (s *lesson) isWell(seen, same, others counts) bool {
@@ -263,23 +285,25 @@ func (l lessons) turn(now time.Time) {
 			continue
 		}
 		s.spanEnd = now.Add(span)
-		switch {
-		case s.demoted != nil && now.Sub(s.demoted.since) >= span:
-			s.probes = s.probes.times(0.5).plus(s.recent.all())
-		case s.demoted == nil && !s.recent.suspicious(s.usual):
-			s.usual = s.usual.times(usualKept).plus(s.recent.all())
-		default:
-			s.usual = s.usual.times(usualKept)
+		halfHour := s.recent.latest(sms.EvidenceSlices)
+		s.usual = s.usual.times(usualKept)
+		if s.demoted == nil && !s.recent.suspicious(s.usual) {
+			s.usual = s.usual.plus(halfHour)
+		}
+		s.recent[older] = s.recent[older].times(0.5).plus(s.pending)
+		s.pending = halfHour
+		if s.demoted != nil && now.Sub(s.demoted.since) < span {
+			s.pending = counts{} // most of it is of before
 		}
 	}
 	maps.DeleteFunc(l, func(_ pair, s *lesson) bool {
-		return s.demoted == nil && s.recent == recent{} && s.usual.used.all < 1
+		return s.demoted == nil && s.recent.all().used.all < 1 && s.pending == counts{} && s.usual.used.all < 1
 	})
 }
 
 // suspicious says that a half hour, or the latest of it, is hardly like the usual.
 func (r *recent) suspicious(usual counts) bool {
-	for n := 1; n <= len(r); n++ {
+	for n := 1; n <= sms.EvidenceSlices; n++ {
 		if c := r.latest(n); c.used.below(usual.used, unlike) || c.arrived.below(usual.arrived, unlike) {
 			return true
 		}
