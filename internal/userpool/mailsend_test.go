@@ -36,6 +36,26 @@ func TestMail_HTMLTemplate_IsSentAsHTMLWithWhatIsFilledInEscaped(t *testing.T) {
 	})
 }
 
+func TestMail_CodeOfASignUp_HasNoWordsOfWhoeverSignsUp(t *testing.T) {
+	shape := func(s *userpool.PoolSettings) {
+		aliasNames(s)
+		s.AutoVerified, s.Mail.Verification, s.Mail.VerificationSubject = []string{"email"}, "Hello {username}: {####}", "For {username}"
+	}
+	inWorld(t, options{design: shape}, func(w *world) {
+		_, err := w.s.SignUp(w.ctx, userpool.SignUpRequest{Caller: home, ClientID: w.client, Username: "go-to-evil.example", Password: "Correct-Horse-77",
+			Attributes: []userpool.Attribute{attr("email", ashaMail)}})
+		w.must(err)
+		w.settle()
+		all := w.mail.to(ashaMail)
+		if len(all) != 1 {
+			t.Fatalf("%d e-mails", len(all))
+		}
+		if all[0].Subject != "For " || !strings.HasPrefix(all[0].Body, "Hello : ") || strings.Contains(all[0].Body, "evil") {
+			t.Errorf("subject %q, body %q", all[0].Subject, all[0].Body)
+		}
+	})
+}
+
 func TestMail_PlainTemplate_IsPlainWhateverIsFilledIn(t *testing.T) {
 	inWorld(t, options{design: aliasNames}, func(w *world) {
 		_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{
