@@ -125,6 +125,33 @@ test('texts go by the spare provider while main is down, and say what they cost'
   }
 });
 
+test('the phone texts back: STOP is obeyed until START, HELP is answered', limit, async () => {
+  const visitor = await visit();
+  const number = freshNumber();
+  const reply = visitor.page.getByRole('textbox', { name: `Text back from ${number}` });
+  const say = async (word) => {
+    await reply.fill(word);
+    await visitor.page.keyboard.press('Enter');
+    await visitor.texts(number).filter({ hasText: word }).first().waitFor();
+    await visitor.page.waitForFunction((label) => document.querySelector(`[aria-label="${label}"]`).value === '', `Text back from ${number}`);
+  };
+  await visitor.checkIn(number);
+  await say('HELP');
+  await visitor.texts(number).filter({ hasText: 'This is the demo' }).waitFor();
+  await say('STOP');
+  await visitor.page.getByRole('button', { name: 'Sign out' }).click();
+  await visitor.number.fill(number);
+  await visitor.page.keyboard.press('Enter');
+  await visitor.alert.waitFor();
+  assert.match(await visitor.alert.textContent(), /If it texted STOP, text START/);
+  await say('START');
+  await visitor.enterNumber(number);
+  const texts = visitor.texts(number).filter({ hasText: /code is \d{6}/ });
+  await texts.nth(1).waitFor();
+  await visitor.enterCode(/\b\d{6}\b/.exec(await texts.nth(1).textContent())[0]);
+  await visitor.name.waitFor();
+});
+
 test('a text is announced and shows its line for browsers', limit, async () => {
   const visitor = await visit();
   const number = freshNumber();

@@ -28,6 +28,9 @@ const (
 	demoClient = "bellhopdemo"
 )
 
+// demoHelpText answers HELP, as the help of a delivery file does.
+const demoHelpText = "This is the demo of Bellhop. Its codes sign you in on this page alone. Text STOP to get no more."
+
 var demoSettings = []string{"listen", "data", "triggers", "guard"}
 
 func demoHelp() string {
@@ -74,7 +77,7 @@ func demo(ctx context.Context, in invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	service, err := v.service(ctx, cfg, senders{texts{sender: router}, mail.None{}}, d.publicURL, log)
+	service, err := v.service(ctx, cfg, senders{texts{sender: router, help: demoHelpText}, mail.None{}}, d.publicURL, log)
 	if err != nil {
 		return err
 	}
@@ -90,6 +93,7 @@ func demo(ctx context.Context, in invocation) (err error) {
 		"/demo/config.json": http.HandlerFunc(demoConfig),
 		"/demo/texts":       phone,
 		"/demo/providers":   demoProviders(lines),
+		"/demo/replies":     demoReplies(lines[0], service.TextEvent),
 	}, web.Health(h.ready, face))
 	return h.run(ctx, d, handler, func() { welcome(in, cfg, d, taken) })
 }

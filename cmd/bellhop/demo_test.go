@@ -161,6 +161,49 @@ func TestDemo_ProviderTakenDown_TextsGoByTheSpareOne(t *testing.T) {
 	p.endWell()
 }
 
+func TestDemo_PhoneTextsBack_IsHeardAsAProvidersPostIs(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	p := start(t, nil, "demo", "--listen", "127.0.0.1:0")
+	phone, err := http.Get(p.url + "/demo/texts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Body.Close()
+	lines := bufio.NewScanner(phone.Body)
+	say := func(body string) int {
+		t.Helper()
+		res, err := http.Post(p.url+"/demo/replies", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	for _, bad := range []string{`{`, `{"from":"asha","body":"STOP"}`, `{"body":"STOP"}`} {
+		if status := say(bad); status != http.StatusBadRequest {
+			t.Errorf("%s: %d", bad, status)
+		}
+	}
+	if status := say(`{"from":"` + number + `","body":"help"}`); status != http.StatusOK {
+		t.Fatalf("help: %d", status)
+	}
+	asked, answered := nextText(lines), nextText(lines)
+	if asked.Body != "help" || !asked.Mine || answered.Body != demoHelpText || answered.Mine || answered.To != number {
+		t.Errorf("%+v was answered with %+v", asked, answered)
+	}
+	say(`{"from":"` + number + `","body":"STOP"}`)
+	client := demoClient
+	signUp := &cip.SignUpInput{ClientId: &client, Username: ptr(number)}
+	if _, err := sdkWithKey(p.url, "", "").SignUp(context.Background(), signUp); err == nil || !strings.Contains(err.Error(), "CodeDeliveryFailure") {
+		t.Errorf("after STOP: %v", err)
+	}
+	say(`{"from":"` + number + `","body":"START"}`)
+	if _, err := sdkWithKey(p.url, "", "").SignUp(context.Background(), signUp); err != nil {
+		t.Errorf("after START: %v", err)
+	}
+	p.endWell()
+}
+
 func TestDemo_AtItsEnd_LeavesNothing(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)

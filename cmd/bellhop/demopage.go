@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/sms/screen"
 )
 
@@ -126,4 +129,26 @@ func protect(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// demoReplies takes what the page's phone texts back, as if the line's provider had
+// posted it.
+func demoReplies(line *screen.Line, take func(ctx context.Context, provider string, e sms.Event) (reply string, err error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var text struct{ From, Body string }
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&text)
+		from, badNumber := phone.Parse(text.From)
+		if r.Method != http.MethodPost || err != nil || badNumber != nil {
+			http.Error(w, "A text back has a number and a body.", http.StatusBadRequest)
+			return
+		}
+		err = line.Back(r.Context(), from, text.Body, func(ctx context.Context, e sms.Event) (string, error) {
+			return take(ctx, line.Name, e)
+		})
+		if err != nil {
+			http.Error(w, "The text was not taken. The server's log says why.", http.StatusInternalServerError)
+			return
+		}
+		tellPage(w, struct{}{})
+	})
 }

@@ -32,7 +32,8 @@ type Text struct {
 	At       int64  `json:"at"`       // Unix milliseconds of the arrival
 	Provider string `json:"provider"` // by which it came
 	Encoding string `json:"encoding"`
-	Segments int    `json:"segments"` // that it is billed as
+	Segments int    `json:"segments"`       // that it is billed as
+	Mine     bool   `json:"mine,omitempty"` // the phone sent it, and To is its number
 }
 
 // Screen is a phone for every number. The zero value is not ready; use New.

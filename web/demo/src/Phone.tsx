@@ -2,7 +2,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 import { Bell } from './Bell';
 import { spaced } from './number';
-import { readText, threads, type Reception, type Text } from './texts';
+import { readText, textBack, threads, type Reception, type Text, type Thread } from './texts';
+import { useAction } from './useAction';
 
 interface PhoneProps {
   reception: Reception;
@@ -17,6 +18,7 @@ interface PhoneProps {
 export function Phone({ reception, awaited, inFront, onUseCode }: PhoneProps) {
   const { texts, connected } = reception;
   const log = useRef<HTMLDivElement>(null);
+  const newest = texts.at(-1);
 
   useLayoutEffect(() => {
     log.current?.scrollTo({ top: log.current.scrollHeight });
@@ -39,11 +41,11 @@ export function Phone({ reception, awaited, inFront, onUseCode }: PhoneProps) {
             <section key={thread.to} aria-label={`Texts to ${spaced(thread.to)}`}>
               <h3>To {spaced(thread.to)}</h3>
               <ol>
-                {thread.texts.map((text, i) => (
+                {thread.texts.map((text) => (
                   <Bubble
                     key={text.id}
                     text={text}
-                    wanted={thread.to === awaited && i === thread.texts.length - 1}
+                    wanted={thread.to === awaited && text === newestOf(thread)}
                     onUseCode={onUseCode}
                   />
                 ))}
@@ -51,8 +53,50 @@ export function Phone({ reception, awaited, inFront, onUseCode }: PhoneProps) {
             </section>
           ))}
         </div>
+        {newest && <Reply key={newest.to} from={newest.to} />}
       </div>
     </section>
+  );
+}
+
+/** The newest text that a thread's number received. */
+function newestOf(thread: Thread): Text | undefined {
+  return thread.texts.findLast(({ mine }) => !mine);
+}
+
+/** Where the phone's owner texts back, from the number that was texted last. */
+function Reply({ from }: { from: string }) {
+  const [body, setBody] = useState('');
+  const { busy, problem, run } = useAction();
+  const send = (event: React.FormEvent) => {
+    event.preventDefault();
+    const words = body.trim();
+    if (words === '') return;
+    run(async () => {
+      await textBack(from, words);
+      setBody('');
+    });
+  };
+
+  return (
+    <form className="reply" onSubmit={send}>
+      <input
+        aria-label={`Text back from ${spaced(from)}`}
+        placeholder="Text back, like STOP"
+        value={body}
+        maxLength={300}
+        autoComplete="off"
+        onChange={(event) => setBody(event.target.value)}
+      />
+      <button type="submit" className="chip" disabled={busy}>
+        Send
+      </button>
+      {problem && (
+        <p role="alert" className="problem">
+          {problem.text}
+        </p>
+      )}
+    </form>
   );
 }
 
@@ -68,7 +112,7 @@ function Bubble({ text, wanted, onUseCode }: BubbleProps) {
   const [before, after] = code !== undefined && words.includes(code) ? words.split(code, 2) : [words, undefined];
 
   return (
-    <li>
+    <li className={text.mine ? 'mine' : undefined}>
       <div className="bubble">
         <p>
           {before}
@@ -87,7 +131,7 @@ function Bubble({ text, wanted, onUseCode }: BubbleProps) {
       </div>
       <p className="meta">
         <Time at={text.at} />
-        <Freight text={text} />
+        {!text.mine && <Freight text={text} />}
         {wanted && code !== undefined && (
           <button type="button" className="chip" onClick={() => onUseCode(code)}>
             Use code {code}

@@ -25,7 +25,7 @@ const sentences: Readonly<Record<string, string>> = {
   LimitExceededException: 'That was too often for this number. Wait a while, then try again.',
   TooManyFailedAttemptsException: 'That was too often for this number. Wait a while, then try again.',
   TooManyRequestsException: 'Too many requests came from here. Wait a minute, then try again.',
-  CodeDeliveryFailureException: 'No text can be sent to this number at present. Check it, or try again later.',
+  CodeDeliveryFailureException: 'No text can be sent to this number. If it texted STOP, text START from it; else check it, or try again later.',
   NotAuthorizedException: 'This sign-in has ended. Please start again with your number.',
   UserNotFoundException: 'This sign-in has ended. Please start again with your number.',
   UserUnAuthenticatedException: 'This sign-in has ended. Please start again with your number.',

@@ -12,6 +12,8 @@ export interface Text {
   /** How it went on the air, GSM-7 or UCS-2, and as how many texts it is billed. */
   readonly encoding: string;
   readonly segments: number;
+  /** Whether the phone sent it. */
+  readonly mine?: boolean;
 }
 
 /** A text taken apart: what to read, the code in it, and the line for browsers. */
@@ -44,6 +46,16 @@ export function threads(texts: readonly Text[]): Thread[] {
     byNumber.set(text.to, [...before, text]);
   }
   return [...byNumber].map(([to, list]) => ({ to, texts: list }));
+}
+
+/** Texts back from a number of the phone's. */
+export async function textBack(from: string, body: string): Promise<void> {
+  const answer = await fetch('/demo/replies', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ from, body }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
 }
 
 export interface Reception {
@@ -87,6 +99,6 @@ export function useTexts(): Reception {
     };
   }, []);
 
-  const fresh = texts.filter(({ at }) => at >= opened);
+  const fresh = texts.filter(({ at, mine }) => at >= opened && !mine);
   return { texts, connected, fresh };
 }
