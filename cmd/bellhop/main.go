@@ -73,6 +73,8 @@ func commands() []command {
 		{"guard prices", "print what texts are taken to cost", guardPrices, guardPricesHelp},
 		{"routes explain", "say by whom a text to a number would go, and why", routesExplain, routesExplainHelp},
 		{"routes check", "say what is wrong with a delivery file", routesCheck, routesCheckHelp},
+		{"messages show", "say what texts say, in which language, and how many segments they take", messagesShow, messagesShowHelp},
+		{"messages lint", "say what of texts is dear, filtered or misread, and where", messagesLint, messagesLintHelp},
 		{"countries list", "list the countries of which something is known", countriesList, countriesListHelp},
 		{"countries show", "say what is known of texts in a country, by whom, and what follows from it", countriesShow, countriesShowHelp},
 		{"countries check", "say what is wrong with a file about a country", countriesCheck, countriesCheckHelp},

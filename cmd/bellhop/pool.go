@@ -82,6 +82,9 @@ func (o *poolOptions) flags() []config.Flag {
 		{Name: "sign-in", Arg: "NAMES", Set: o.signIn.set, Help: "what users sign in with: phone, email, phone,email or username (default phone)"},
 		{Name: "behaviour", Arg: "MODE", Set: tag("bellhop:behaviour"), Help: "standard, strict or cognito-exact (default standard)"},
 		{Name: "app-host", Arg: "HOST", Set: tag("bellhop:app-host"), Help: "host of the app's page, for the last line of texts (default none)"},
+		{Name: "app-name", Arg: "NAME", Set: tag("bellhop:app-name"), Help: "what texts call the app, in the words that come with Bellhop (default none: Cognito's words)"},
+		{Name: "language", Arg: "LANGUAGE", Set: tag("bellhop:language"), Help: "of texts to those of whom no other is known, such as hi or pt-BR (default en)"},
+		{Name: "android-hash", Arg: "HASH", Set: tag("bellhop:android-hash"), Help: "of the Android app that reads its texts (default none)"},
 		switchFlag("json", "print JSON instead of snippets", &o.asJSON),
 	}
 }

@@ -119,6 +119,10 @@ func codes() []string {
 	return purposes(userpool.PurposeSignUp, userpool.PurposeSignIn, userpool.PurposeOTP, userpool.PurposeReset, userpool.PurposeVerify, userpool.PurposeInvite)
 }
 
+// MessagePurposes are what texts with words of the file are for, as the file writes
+// them.
+func MessagePurposes() []string { return codes() }
+
 // Purposes are what texts are for, as the file writes them.
 func Purposes() []string { return append(codes(), purposes(userpool.PurposeNotice)...) }
 

@@ -97,7 +97,7 @@ const off = -1
 type deadEnd struct{ agreed, at, place int }
 
 func (d deadEnd) or(other deadEnd) deadEnd {
-	if other.agreed > d.agreed || other.agreed == d.agreed && other.at > d.at {
+	if other.agreed > d.agreed || other.agreed == d.agreed && other.at >= d.at {
 		return other
 	}
 	return d

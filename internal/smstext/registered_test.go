@@ -34,7 +34,7 @@ func TestMatchRegistered_TextThatDiffers_ShowsTheFirstPlaceWithoutTheCode(t *tes
 		"what follows":  {"{#var#} is yours.", "123456 is yours.\n@a.example #123456", `line 1, character 17: the text has "** is yours.\n@a.example " where "{#var#} is yours." is registered`},
 		"a long value":  {"for {#var#}.", "for " + strings.Repeat("x", 31) + ".", `line 1, character 35: the text has "xxxxxxxxxxxxx." where "for {#var#}." is registered`},
 		"a nothing":     {"for {#var#}", "for ", `line 1, character 5: the text has "for " where "for {#var#}" is registered`},
-		"no number":     {"code {#numeric#}.", "code 12-456.", `line 1, character 8: the text has "code **-***." where "code {#numeric#}." is registered`},
+		"no number":     {"code {#numeric#}.", "code 12-456.", `line 1, character 8: the text has "code **-***." where " {#numeric#}." is registered`},
 		"a second line": {"a\nb {#var#} c", "a\nx 1 c", `line 2, character 1: the text has "a\nx * c" where "a\nb {#var#} c" is registered`},
 	} {
 		m := MatchRegistered(c.registered, c.text)

@@ -1,6 +1,8 @@
 package userpool
 
 import (
+	"context"
+	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -49,15 +51,23 @@ func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
 		return script{text: orElse(byFunction.mail, orElse(own, cognitos)), headline: orElse(byFunction.subject, headline)}, nil
 	case byFunction.sms != "":
 		return script{text: r.hashed(byFunction.sms)}, nil
-	case r.pool.Settings.exact():
-		return script{text: orElse(own, cognitos)}, nil
 	}
-	app := r.pool.Settings.Tags[tagAppName]
-	t := s.words.Choose(texts.Query{
-		Pool: string(r.pool.ID), Purpose: string(r.purpose), Country: r.to.Number.Region(),
-		Languages: languages, App: orElse(app, r.pool.Name), Shipped: app != "", Own: own,
+	return r.texted(s.words, r.to.Number.Region(), languages), nil
+}
+
+// texted are the words of a text to somebody in the country (ISO 3166), where no
+// function of the pool's has them.
+func (r codeRequest) texted(book *texts.Book, country string, languages []string) script {
+	own, cognitos, _ := r.templates()
+	p := r.pool
+	if p.Settings.exact() {
+		return script{text: orElse(own, cognitos)}
+	}
+	t := book.Choose(texts.Query{
+		Pool: string(p.ID), Purpose: string(r.purpose), Country: country, Languages: languages,
+		App: orElse(p.Settings.AppName(), p.Name), Shipped: p.Settings.AppName() != "", Own: own,
 	})
-	return script{text: r.hashed(orElse(t.Body, cognitos)), wording: t.Name, language: t.Language}, nil
+	return script{text: r.hashed(orElse(t.Body, cognitos)), wording: t.Name, language: t.Language}
 }
 
 // templates are the pool's own words, "" for none, those that Cognito has for such a
@@ -86,7 +96,7 @@ func (r codeRequest) hashed(text string) string {
 	if r.purpose == PurposeInvite || r.pool.Settings.exact() {
 		return text
 	}
-	return text + smstext.Lines{Hash: r.pool.Settings.Tags[tagAndroidHash]}.After("")
+	return text + smstext.Lines{Hash: r.pool.Settings.AndroidHash()}.After("")
 }
 
 // size is what a text of the request takes, for its price. The user's profile has no
@@ -107,11 +117,56 @@ func (s *Service) size(r codeRequest) smstext.Size {
 
 // sized is what the text takes with the secret and the name filled in.
 func (r codeRequest) sized(t script, secret, username string) smstext.Size {
+	return smstext.Count(r.rendered(t, secret, username).Body)
+}
+
+func (r codeRequest) rendered(t script, secret, username string) sms.Message {
 	m := Message{Template: t.text, Username: username, AppHost: r.pool.Settings.AppHost()}
 	if r.purpose != PurposeInvite {
 		m.Challenge = "of a code"
 	}
-	return smstext.Count(renderText(m, secret).Body)
+	return renderText(m, secret)
+}
+
+// Saying is what a text says, with a made-up code.
+type Saying struct {
+	Purpose  Purpose
+	Wording  string // name of the words, "" for the pool's own and Cognito's
+	Language string // BCP 47, "" where it is not known
+	Text     string
+	Size     smstext.Size
+	Function bool // the pool's CustomMessage function may say something else, or its custom sender does
+}
+
+// saidCode and saidPassword stand for a code and a temporary password.
+const saidCode, saidPassword = "123456", "Temp-Pass-99"
+
+// Sayings is what the pool's texts say to somebody in the country (ISO 3166, "" for
+// none) who reads the languages, the likeliest first.
+func (s *Service) Sayings(ctx context.Context, pool PoolID, country string, languages []string) ([]Saying, error) {
+	p, err := s.viewPool(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	languages = append(slices.Clone(languages), p.Settings.Tags[tagLanguage])
+	var all []Saying
+	for _, purpose := range []Purpose{PurposeSignUp, PurposeSignIn, PurposeOTP, PurposeReset, PurposeVerify, PurposeInvite} {
+		r := codeRequest{pool: p, purpose: purpose}
+		t := r.texted(s.words, country, languages)
+		secret, username := saidCode, ""
+		switch {
+		case purpose == PurposeInvite:
+			secret, username = saidPassword, "+14155550123"
+		case r.digits() == exactOTPDigits:
+			secret += "78"
+		}
+		text := r.rendered(t, secret, username).Body
+		all = append(all, Saying{
+			Purpose: purpose, Wording: t.wording, Language: t.language, Text: text, Size: smstext.Count(text),
+			Function: p.wordedByFunction(purpose, Contact{}) || p.sentByFunction(purpose, Contact{}),
+		})
+	}
+	return all, nil
 }
 
 // renderText makes the text. The last line binds the code to the app's host, so that

@@ -181,6 +181,12 @@ func (s PoolSettings) exact() bool { return s.Behaviour() == CognitoExact }
 // for none.
 func (s PoolSettings) AppHost() string { return s.Tags[tagAppHost] }
 
+// AppName is what texts call the app, "" where the pool does not say.
+func (s PoolSettings) AppName() string { return s.Tags[tagAppName] }
+
+// AndroidHash is the hash of the Android app that texts are for, "" for none.
+func (s PoolSettings) AndroidHash() string { return s.Tags[tagAndroidHash] }
+
 // TokenAlg is the algorithm of the pool's tokens, RS256 where it has no tag.
 func (s PoolSettings) TokenAlg() string {
 	if a := s.Tags[tagTokenAlg]; a != "" {

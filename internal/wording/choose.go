@@ -116,6 +116,22 @@ func (e entry) rank(q Query) (rank int, fits bool) {
 	return rank, true
 }
 
+// Gaps are the registered words in one language beside which there are none for every
+// language: who speaks another is sent words that are not registered, or not there.
+func Gaps(entries []Entry) []Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		return e.Registered == "" || e.Language == "" || slices.ContainsFunc(entries, func(o Entry) bool {
+			return o.Language == "" && covers(o.Pools, e.Pools) && covers(o.Countries, e.Countries) && covers(o.Purposes, e.Purposes)
+		})
+	})
+}
+
+// covers says whether what one list names, where it names something, is all that the
+// other does.
+func covers(list, other []string) bool {
+	return len(list) == 0 || len(other) > 0 && !slices.ContainsFunc(other, func(v string) bool { return !slices.Contains(list, v) })
+}
+
 // spoken is the entry in the language that is spoken best, the earlier of equals.
 func spoken(entries []entry, speaks []language.Tag) (entry, bool) {
 	var tags []language.Tag

@@ -203,3 +203,25 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+func TestGaps_RegisteredWordsOfOneLanguage_NeedSomeForAll(t *testing.T) {
+	india, both := []string{"IN"}, []string{"IN", "LK"}
+	hindi := wording.Entry{Name: "hindi", Language: "hi", Countries: india, Registered: "{#numeric#}"}
+	for name, c := range map[string]struct {
+		beside wording.Entry
+		gap    bool
+	}{
+		"none":                  {wording.Entry{Language: "en"}, true},
+		"for all":               {wording.Entry{}, false},
+		"for more":              {wording.Entry{Countries: both}, false},
+		"for another country":   {wording.Entry{Countries: []string{"LK"}}, true},
+		"for one purpose":       {wording.Entry{Countries: india, Purposes: []string{"reset"}}, true},
+		"for one pool of many":  {wording.Entry{Pools: []string{"us-east-1_a"}}, true},
+		"for the same, by both": {wording.Entry{Countries: india}, false},
+	} {
+		gaps := wording.Gaps([]wording.Entry{hindi, c.beside})
+		if got := len(gaps) == 1 && gaps[0].Name == "hindi"; got != c.gap || len(gaps) > 1 {
+			t.Errorf("%s: %+v", name, gaps)
+		}
+	}
+}
