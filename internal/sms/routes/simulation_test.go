@@ -59,30 +59,31 @@ type scenario struct {
 	alone   bool // there is no second provider
 
 	// What must hold: the least share of people who have the code within ten seconds
-	// while the trouble lasts, the most texts too many of each, and how soon the texts
+	// while the trouble lasts, the most texts of each that go out twice, and how soon the texts
 	// go by the other provider, and by the first again.
 	soon     float64
-	doubled  float64
+	twice    float64
 	failover time.Duration // 0: never
 	back     time.Duration
 	learns   bool // it is what is learned that brings it back, not the breaker
 }
 
 var scenarios = []scenario{
-	{name: "answers nobody", bad: is(mood{errs: errSilent, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 25 * time.Second, back: 5 * time.Minute},
-	{name: "answers nobody, a text in 30 s", bad: is(mood{errs: errSilent, share: 1}), every: 30 * time.Second, trouble: 2 * time.Hour, soon: 0.9, doubled: 0.08, failover: 5 * time.Minute, back: 6 * time.Minute},
-	{name: "takes texts and does not say so", bad: is(mood{errs: errDeaf, share: 1, arrives: 0.97}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.07, failover: 25 * time.Second, back: 5 * time.Minute},
-	{name: "cannot be reached", bad: is(mood{errs: errDown, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 20 * time.Second, back: 5 * time.Minute},
-	{name: "answers 502", bad: is(mood{errs: errBroken, share: 1}), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: 20 * time.Second, back: 5 * time.Minute},
-	{name: "throttles seven in ten", bad: is(throttle), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.95, doubled: 0.06, failover: time.Minute, back: 5 * time.Minute},
-	{name: "answers every other text", bad: is(unsteady), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.93, doubled: 0.08, failover: 3 * time.Minute, back: 5 * time.Minute},
-	{name: "fails one text in ten", bad: is(tenth), every: 2 * time.Second, trouble: 15 * time.Minute, soon: 0.94, doubled: 0.08},
-	{name: "two minutes down, two up", bad: flaps, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.93, doubled: 0.08, failover: 2 * time.Minute, back: 6 * time.Minute},
-	{name: "answers every other text, alone", bad: is(unsteady), every: 2 * time.Second, trouble: 15 * time.Minute, alone: true, soon: 0.5, doubled: 0.2},
-	{name: "lies: all delivered, nothing arrives", bad: is(liar), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, doubled: 0.25, failover: 10 * time.Minute, back: 75 * time.Minute, learns: true},
-	{name: "lies, where hardly anybody signs in", bad: is(liar), every: 3 * time.Minute, trouble: 4 * time.Hour, soon: 0.4, doubled: 0.8, failover: 90 * time.Minute, learns: true},
-	{name: "loses seven in ten, and says so", bad: is(weak), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, doubled: 0.25, failover: 20 * time.Minute, back: 75 * time.Minute, learns: true},
-	{name: "fades in an hour", bad: fades, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.75, doubled: 0.3, failover: time.Hour, back: 75 * time.Minute, learns: true},
+	{name: "is well", bad: is(fine), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93},
+	{name: "answers nobody", bad: is(mood{errs: errSilent, share: 1}), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.02, failover: 25 * time.Second, back: 5 * time.Minute},
+	{name: "answers nobody, a text in 30 s", bad: is(mood{errs: errSilent, share: 1}), every: 30 * time.Second, trouble: 2 * time.Hour, soon: 0.9, twice: 0.02, failover: 5 * time.Minute, back: 6 * time.Minute},
+	{name: "takes texts and does not say so", bad: is(mood{errs: errDeaf, share: 1, arrives: 0.97}), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.05, failover: 25 * time.Second, back: 5 * time.Minute},
+	{name: "cannot be reached", bad: is(mood{errs: errDown, share: 1}), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.02, failover: 20 * time.Second, back: 5 * time.Minute},
+	{name: "answers 502", bad: is(mood{errs: errBroken, share: 1}), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.02, failover: 20 * time.Second, back: 5 * time.Minute},
+	{name: "throttles seven in ten", bad: is(throttle), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.02, failover: time.Minute, back: 5 * time.Minute},
+	{name: "answers every other text", bad: is(unsteady), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.93, twice: 0.02, failover: 3 * time.Minute, back: 5 * time.Minute},
+	{name: "fails one text in ten", bad: is(tenth), every: 2 * time.Second, trouble: 10 * time.Minute, soon: 0.94, twice: 0.02},
+	{name: "two minutes down, two up", bad: flaps, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.93, twice: 0.02, failover: 2 * time.Minute, back: 6 * time.Minute},
+	{name: "answers every other text, alone", bad: is(unsteady), every: 2 * time.Second, trouble: 10 * time.Minute, alone: true, soon: 0.5, twice: 0.02},
+	{name: "lies: all delivered, nothing arrives", bad: is(liar), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, twice: 0.02, failover: 10 * time.Minute, back: 75 * time.Minute, learns: true},
+	{name: "lies, where hardly anybody signs in", bad: is(liar), every: 3 * time.Minute, trouble: 4 * time.Hour, soon: 0.4, twice: 0.02, failover: 90 * time.Minute, learns: true},
+	{name: "loses seven in ten, and says so", bad: is(weak), every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.8, twice: 0.02, failover: 20 * time.Minute, back: 75 * time.Minute, learns: true},
+	{name: "fades in an hour", bad: fades, every: 10 * time.Second, trouble: 2 * time.Hour, soon: 0.75, twice: 0.02, failover: time.Hour, back: 75 * time.Minute, learns: true},
 }
 
 var seeds = flag.Int("seeds", 1, "how often each scenario is played, each time with other people")
@@ -90,6 +91,7 @@ var seeds = flag.Int("seeds", 1, "how often each scenario is played, each time w
 // What people get while a provider is in trouble, in virtual time. The lines of the
 // log are the table of docs/routing.md: of all seeds the worst in each column.
 func TestSimulation_AProviderInTrouble(t *testing.T) {
+	t.Parallel()
 	var table strings.Builder
 	for _, c := range scenarios {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,10 +108,10 @@ func TestSimulation_AProviderInTrouble(t *testing.T) {
 					t.Errorf("texts never go by the other (%v), or never again by the first (%v)", p.failover, p.back)
 				}
 			}
-			fmt.Fprintf(&table, "| %s | %v | %.1f %% | %.1f %% | %.3f | %v | %v |\n", c.name, c.every,
-				100*worst.during.soon, 100*worst.during.ever, worst.during.doubled, shown(worst.failover), shown(worst.back))
-			if worst.during.soon < c.soon || worst.during.doubled > c.doubled {
-				t.Errorf("in trouble: %v; want %.1f %% at least, %.3f texts too many at most", worst.during, 100*c.soon, c.doubled)
+			fmt.Fprintf(&table, "| %s | %v | %.1f %% | %.1f %% | %.2f | %.3f | %v | %v |\n", c.name, c.every,
+				100*worst.during.soon, 100*worst.during.ever, worst.during.texts, worst.during.twice, shown(worst.failover), shown(worst.back))
+			if worst.during.soon < c.soon || worst.during.twice > c.twice {
+				t.Errorf("in trouble: %v; want %.1f %% at least, %.3f twice at most", worst.during, 100*c.soon, c.twice)
 			}
 			if c.failover > 0 && worst.failover > c.failover {
 				t.Errorf("texts go by the other after %v, want %v at most", worst.failover, c.failover)
@@ -119,7 +121,7 @@ func TestSimulation_AProviderInTrouble(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("\n| provider a | a sign-in each | code within 10 s | code at all | texts too many each | by b after | by a again after |\n%s", &table)
+	t.Logf("\n| provider a | a sign-in each | code within 10 s | code at all | texts each | twice | by b after | by a again after |\n%s", &table)
 }
 
 // played is what became of a scenario.
@@ -133,7 +135,8 @@ func (p played) and(q played) played {
 	return played{
 		during: score{
 			people: p.during.people + q.during.people, soon: min(p.during.soon, q.during.soon),
-			ever: min(p.during.ever, q.during.ever), doubled: max(p.during.doubled, q.during.doubled),
+			ever:  min(p.during.ever, q.during.ever),
+			texts: max(p.during.texts, q.during.texts), twice: max(p.during.twice, q.during.twice),
 		},
 		failover: max(p.failover, q.failover), back: max(p.back, q.back),
 	}
@@ -177,13 +180,14 @@ func shown(d time.Duration) string {
 // receipt is of a failure, and the provider stays where it is. Nor is one that is well
 // put last in hours without trouble, however few or many texts there are.
 func TestSimulation_AProviderThatIsWell_StaysFirst(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		every, lasts time.Duration
 		pumped       float64
 	}{
-		{4 * time.Second, 2 * time.Hour, 0.9},
-		{30 * time.Second, 12 * time.Hour, 0},
-		{5 * time.Minute, 36 * time.Hour, 0},
+		{4 * time.Second, 75 * time.Minute, 0.9},
+		{30 * time.Second, 8 * time.Hour, 0},
+		{5 * time.Minute, 24 * time.Hour, 0},
 	} {
 		for seed := range *seeds {
 			w := &world{country: "NG", every: c.every, lasts: c.lasts, nets: []*network{{name: "a", mood: is(fine)}, {name: "b", mood: is(fine)}}}

@@ -69,8 +69,8 @@ type user struct {
 	known   bool
 	pumped  bool
 	askedAt time.Time
-	codeAt  time.Time // zero: never
-	texts   int       // that were taken, or may have been
+	codeAt  time.Time      // zero: never
+	texts   map[string]int // how often each of his texts was taken, by its id
 	arrived chan struct{}
 }
 
@@ -86,7 +86,7 @@ func (n *network) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 	if now.errs != nil && n.w.chance() < now.share {
 		if now.errs == errSilent || now.errs == errDeaf {
 			if now.errs == errDeaf {
-				n.deliver(now, u)
+				n.deliver(now, u, m.ID)
 			}
 			<-ctx.Done()
 			return sms.Receipt{}, &sms.SendError{Outcome: sms.MaybeSent, Cause: errors.New("no answer")}
@@ -95,7 +95,7 @@ func (n *network) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 		return sms.Receipt{}, now.errs
 	}
 	time.Sleep(now.slow)
-	arrives := n.deliver(now, u)
+	arrives := n.deliver(now, u, m.ID)
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	told := now.receipts != ""
@@ -107,9 +107,9 @@ func (n *network) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) 
 }
 
 // deliver brings the text to the phone, some seconds later, or does not.
-func (n *network) deliver(now mood, u *user) bool {
+func (n *network) deliver(now mood, u *user, id string) bool {
 	n.w.mu.Lock()
-	u.texts++
+	u.texts[id]++
 	n.w.mu.Unlock()
 	if u.pumped || n.w.chance() >= now.arrives {
 		return false
@@ -278,7 +278,7 @@ func (w *world) rand2() *rand.Rand {
 func (w *world) arrive(pumped float64) *user {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u := &user{id: len(w.users), askedAt: time.Now(), arrived: make(chan struct{})}
+	u := &user{id: len(w.users), askedAt: time.Now(), texts: map[string]int{}, arrived: make(chan struct{})}
 	u.pumped = w.rand.Float64() < pumped
 	u.known = !u.pumped && w.rand.Float64() < 0.7
 	w.users = append(w.users, u)
@@ -312,38 +312,44 @@ func (w *world) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// score is what people who asked in the span got.
+// score is what people who asked in the span got, for each of them.
 type score struct {
-	people  int
-	soon    float64 // share who had the code within 10 seconds
-	ever    float64 // share who had it at all
-	doubled float64 // texts beyond the first, for one person who asked
+	people int
+	soon   float64 // had the code within 10 seconds
+	ever   float64 // had it at all
+	texts  float64 // that he asked for
+	twice  float64 // that two providers took
 }
 
 func (w *world) score(from, until time.Duration) score {
 	var s score
-	var soon, ever, more int
 	for _, u := range w.users {
 		if at := u.askedAt.Sub(w.began); u.pumped || at < from || at >= until {
 			continue
 		}
 		s.people++
-		more += max(u.texts-1, 0)
+		s.texts += float64(len(u.texts))
+		for _, times := range u.texts {
+			if times > 1 {
+				s.twice++
+			}
+		}
 		if u.codeAt.IsZero() {
 			continue
 		}
-		ever++
+		s.ever++
 		if u.codeAt.Sub(u.askedAt) <= 10*time.Second {
-			soon++
+			s.soon++
 		}
 	}
 	n := float64(max(s.people, 1))
-	s.soon, s.ever, s.doubled = float64(soon)/n, float64(ever)/n, float64(more)/n
+	s.soon, s.ever, s.texts, s.twice = s.soon/n, s.ever/n, s.texts/n, s.twice/n
 	return s
 }
 
 func (s score) String() string {
-	return fmt.Sprintf("%5d people, %.1f %% had the code in 10 s, %.1f %% at all, %.3f texts too many each", s.people, 100*s.soon, 100*s.ever, s.doubled)
+	return fmt.Sprintf("of %d people %.1f %% had the code in 10 s, %.1f %% at all, by %.2f texts, of which %.3f went out twice",
+		s.people, 100*s.soon, 100*s.ever, s.texts, s.twice)
 }
 
 // after is how long after a time, and before another, a was not first, or was so again.
