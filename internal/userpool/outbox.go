@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstext"
 )
@@ -139,6 +140,8 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 		return sent{message: m, id: m.ID, err: &sms.SendError{Outcome: sms.NotYet, Cause: err}}
 	case p.over:
 		return sent{message: m, drop: true}
+	case p.stopped:
+		return sent{message: m, id: m.ID, err: &sms.SendError{Outcome: sms.RefusedForEver, Code: string(guard.RuleStopped), Cause: errStopped}}
 	case !s.now().Before(m.ExpiresAt):
 		for _, o := range s.observers {
 			o.Dropped(handoverOf(m))
@@ -157,6 +160,8 @@ type plan struct {
 	tried []string  // providers by which earlier texts of the code went
 	doubt bool      // an earlier try may have sent it
 	over  bool      // it is sent, and nothing more is to be done
+	// stopped says of a text that nobody asked for that its number wants none.
+	stopped bool
 }
 
 // second is the id of the text by which a message goes again, by another provider.
@@ -167,7 +172,7 @@ func (id MessageID) second() MessageID { return id + "-2" }
 // down was of a server that was killed over it.
 func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 	p := plan{id: m.ID, doubt: m.Attempts > 1 && m.Unsent < m.Attempts-1}
-	if m.Attempts <= 1 && m.Nth <= 1 || m.To.Number.IsZero() {
+	if m.Challenge != "" && m.Attempts <= 1 && m.Nth <= 1 || m.To.Number.IsZero() {
 		return p, nil
 	}
 	var texts []Text
@@ -180,6 +185,10 @@ func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 		if found {
 			texts = []Text{t}
 		}
+		if err != nil {
+			return err
+		}
+		p.stopped, err = tx.OptedOut(ctx, s.party(m.To, "").Number)
 		return err
 	})
 	if err != nil {

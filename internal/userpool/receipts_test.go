@@ -324,6 +324,21 @@ func TestStop_NumberThatNobodyTyped_IsNotTold(t *testing.T) {
 	})
 }
 
+// Nobody asked for an invitation: it is not sent to who wants no texts.
+func TestStop_InvitationIsNotSent(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.textIn("SM1", asha, "STOP")
+		for _, number := range []string{asha, ravi} {
+			_, err := w.s.AdminCreateUser(w.ctx, userpool.NewUser{PoolID: w.pool, Username: number, TemporaryPassword: password})
+			w.must(err)
+		}
+		w.pass(2 * time.Hour)
+		if stopped, other := w.texts(asha), w.texts(ravi); stopped != 0 || other != 1 {
+			t.Errorf("%d texts, and %d to another", stopped, other)
+		}
+	})
+}
+
 func TestHelp_IsAnsweredSomeTimes(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.stop()
