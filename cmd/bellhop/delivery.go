@@ -94,12 +94,23 @@ func (n underName) Send(ctx context.Context, m sms.Message) (sms.Receipt, error)
 	return receipt, err
 }
 
-// warnOfDelivery says what in the delivery file deserves a look.
+// deliveryWarnings says what in the delivery file works and deserves a look.
+func deliveryWarnings(f *deliveryfile.File) []config.Problem {
+	all := f.Warnings()
+	for _, p := range f.Providers {
+		if p.Kind.Name == "log" {
+			all = append(all, config.Problem{Where: p.Where, What: "puts texts into the log, codes included: it is for development"})
+		}
+	}
+	return all
+}
+
+// warnOfDelivery says so at start.
 func warnOfDelivery(f *deliveryfile.File, log *slog.Logger) {
 	if f == nil {
 		return
 	}
-	for _, w := range f.Warnings() {
+	for _, w := range deliveryWarnings(f) {
 		log.Warn(w.Where + " " + w.What)
 	}
 }

@@ -150,7 +150,7 @@ dry-run: true
 		{levelOK, "terminal (log) cannot be asked without a text"},
 		{levelWarn, "dry-run is on: nobody is texted"},
 		{levelWarn, "no prices are known of gone"},
-		{levelWarn, "texts that go by terminal are in the log, codes included"},
+		{levelWarn, "terminal puts texts into the log, codes included"},
 	} {
 		if !said(found, "texts", want.level, want.what) {
 			t.Errorf("it does not say %q:\n%s", want.what, output)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
@@ -49,7 +48,7 @@ func checkDelivery(ctx context.Context, p *patient) []finding {
 		return []finding{failure("correct the delivery file", "%v", err)}
 	}
 	var all []finding
-	for _, w := range f.Warnings() {
+	for _, w := range deliveryWarnings(f) {
 		all = append(all, warning("see whether it is meant", "%s %s", w.Where, w.What))
 	}
 	for _, one := range opened.Routes.Providers {
@@ -103,9 +102,6 @@ func checkChoice(f *deliveryfile.File) []finding {
 	}
 	if len(unpriced) > 0 {
 		all = append(all, warning("give them a price list", "no prices are known of %s, so that reports show the guard's", strings.Join(unpriced, ", ")))
-	}
-	if i := slices.IndexFunc(f.Providers, func(p deliveryfile.Provider) bool { return p.Kind.Name == "log" }); i >= 0 {
-		all = append(all, warning("take it away; it is for development", "texts that go by %s are in the log, codes included", f.Providers[i].Name))
 	}
 	return all
 }

@@ -44,7 +44,7 @@ func routesCheck(_ context.Context, in invocation) error {
 	if _, err := f.Open(func(string) string { return "" }); err != nil {
 		return config.Problems{{Where: "", What: err.Error()}}
 	}
-	for _, w := range f.Warnings() {
+	for _, w := range deliveryWarnings(f) {
 		if _, err := fmt.Fprintf(in.stdout, "warning: %s %s\n", w.Where, w.What); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ routes:
   - { prefixes: ["+1787"], by: [] }
   - by: [spare, main]
 messages:
-  - { name: pidgin, text: "Your code na {####}.", countries: [NG], language: pcm }
+  - { name: pidgin, text: "{app}: {####} na your code.", countries: [NG], language: pcm }
 `
 
 func TestRoutesCheck(t *testing.T) {

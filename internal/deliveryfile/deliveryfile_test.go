@@ -230,7 +230,9 @@ dry-run: true
 		":9: only-to is set: numbers that begin otherwise than +91, +1500… are not texted",
 		":2: main has no price for DE, where it may be asked",
 		":3: idle is named by no rule, so that no text goes by it",
-		":8 is the message dear, which takes 2 segments of UCS-2: each is paid for (the first character that is not of GSM-7 is '–'; \"-\" would do)",
+		":7 is the message short: It does not say whose code it is; {app} stands for the name of the app.",
+		":8 is the message dear: It takes 2 segments of UCS-2 (111 of 67 each), and every segment is paid as a text: twice the price.",
+		":8 is the message dear: – (U+2013) is not in GSM-7, so that a segment holds 70 characters and not 160. - does as well.",
 		":5 is the last rule and does not take every text: what no rule fits is refused",
 	}
 	if !slices.Equal(got, want) {
@@ -396,6 +398,13 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":6: name is no name: it must be small letters, digits and dashes, 32 at most, such as main",
 			":6: mian is no provider of this file; did you mean main?",
 			":6: main must be an id: letters and digits, 64 at most"}},
+		"what is not to be sent": {good + `messages:
+  - { name: turned, text: "{app}: \u202e{####}" }
+  - { name: who, text: "{username}, {app}: {####}", purposes: [invitation, reset] }
+  - { name: guest, text: "{username}, {app}: {####}", purposes: [invitation] }
+`, []string{
+			":3: text is not to be sent: An override of direction (U+202D, U+202E) has digits read in another order than they stand.",
+			":4: text is not to be sent: {username} stands in invitations alone. Whoever signs up chooses his name, and could have you text what he likes to whom he likes."}},
 		"registered texts": {good + `messages:
   - { name: same, text: "{####} is your code for {app}.", registered: "{#var#} is your code for {#var#}." }
   - { name: other, text: "{####} is the code for {app}.", registered: "{#var#} is your code for {#var#}." }

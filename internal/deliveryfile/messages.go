@@ -23,6 +23,7 @@ func (r *reader) messages(p place, f *File) {
 			lines[m.Name] = m.Where
 		}
 		r.compare(found["registered"], m)
+		r.lint(found["text"], m)
 		f.Messages = append(f.Messages, m)
 	}
 }
@@ -57,6 +58,30 @@ func (r *reader) compare(p place, m wording.Entry) {
 	if off := smstext.MatchRegistered(m.Registered, Sample(m.Body)); off != nil {
 		r.Problem(p, "is not what the text says: in %v", off)
 	}
+}
+
+// said are the linter's rules that the reading of a body has words of its own for.
+var said = []string{"no-code", "placeholder", "length", "registered"}
+
+// lint reports what must not be sent.
+func (r *reader) lint(p place, m wording.Entry) {
+	if m.Body == "" {
+		return
+	}
+	for _, f := range smstext.Lint(draft(m)) {
+		if f.Weight == smstext.Wrong && !slices.Contains(said, f.Rule) {
+			r.Problem(p, "is not to be sent: %s", f.What)
+		}
+	}
+}
+
+// draft is the message for the linter.
+func draft(m wording.Entry) smstext.Draft {
+	d := smstext.Draft{Text: m.Body, Registered: m.Registered}
+	if len(m.Purposes) == 1 {
+		d.Purpose = m.Purposes[0]
+	}
+	return d
 }
 
 var braced = regexp.MustCompile(`\{[^{}]*\}?`)

@@ -89,7 +89,7 @@ func messageRows() []row[wording.Entry] {
 	return []row[wording.Entry]{
 		{"name", "name", "it is in reports", "required", true,
 			func(r *reader, p place, m *wording.Entry) { m.Name = r.messageName(p) }},
-		{"text", "text", "with `{####}` where the code stands, and `{app}` and `{username}` where you like", "required", true,
+		{"text", "text", "with `{####}` where the code stands, `{app}` where you like, and in invitations `{username}`", "required", true,
 			func(r *reader, p place, m *wording.Entry) { m.Body = r.body(p) }},
 		{"pools", "list of ids of user pools", "whose users it goes to", "any", false,
 			func(r *reader, p place, m *wording.Entry) { m.Pools = r.pools(p) }},

@@ -2,6 +2,8 @@ package deliveryfile
 
 import (
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
@@ -34,11 +36,16 @@ func (f *File) Warnings() []config.Problem {
 		}
 	}
 	for _, p := range f.Providers {
+		if host := p.openly(); host != "" {
+			warn(p.Where, "has codes go to %s in the open; use https", host)
+		}
 		all = append(all, f.countryWarnings(p)...)
 	}
 	for _, m := range f.Messages {
-		if size := smstext.Count(Sample(m.Body)); size.Segments > 1 {
-			warn(m.Where, "is the message %s, which takes %d segments of %s: each is paid for%s", m.Name, size.Segments, size.Encoding, odd(m.Body))
+		for _, found := range smstext.Lint(draft(m)) {
+			if found.Weight == smstext.Warning {
+				warn(m.Where, "is the message %s: %s", m.Name, found.What)
+			}
 		}
 	}
 	all = append(all, f.messageWarnings()...)
@@ -48,17 +55,19 @@ func (f *File) Warnings() []config.Problem {
 	return all
 }
 
-// odd names what makes a text go in the dearer encoding.
-func odd(body string) string {
-	c, is := smstext.Odd(body)
-	if !is {
-		return ""
+// openly is the host that the provider is reached at by plain HTTP, "" for none. What
+// goes to this machine itself nobody reads.
+func (p Provider) openly() string {
+	for _, field := range p.Kind.Fields {
+		u, err := url.Parse((*p.settings)[field.Name])
+		if err != nil || field.Secret || u.Scheme != "http" {
+			continue
+		}
+		if addr, _ := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && !addr.IsLoopback() {
+			return u.Host
+		}
 	}
-	like := ""
-	if c.Like != "" {
-		like = fmt.Sprintf("; %q would do", c.Like)
-	}
-	return fmt.Sprintf(" (the first character that is not of GSM-7 is %q%s)", c.Char, like)
+	return ""
 }
 
 // unpriced are the countries and prefixes for which rules name the provider and its
