@@ -404,6 +404,7 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
   - { name: guest, text: "{username}, {app}: {####}", purposes: [invitation] }
 `, []string{
 			":3: text is not to be sent: An override of direction (U+202D, U+202E) has digits read in another order than they stand.",
+			":3: text is not to be sent: A control of direction is not closed, or closes none, within its line.",
 			":4: text is not to be sent: {username} stands in invitations alone. Whoever signs up chooses his name, and could have you text what he likes to whom he likes."}},
 		"registered texts": {good + `messages:
   - { name: same, text: "{####} is your code for {app}.", registered: "{#var#} is your code for {#var#}." }
