@@ -174,7 +174,10 @@ func sayingsOfNone(words []wording.Entry, o messageOptions) (lines []messageLine
 	for _, language := range languages {
 		for _, purpose := range wording.Purposes() {
 			t := book.Choose(wording.Query{Purpose: purpose, Country: o.country, Languages: []string{language}, App: app, Shipped: true})
-			text := strings.ReplaceAll(t.Body, "{####}", "123456") + smstext.Lines{Host: o.host, Hash: o.hash}.After("123456")
+			text := strings.ReplaceAll(t.Body, "{####}", "123456")
+			if !t.Registered {
+				text += smstext.Lines{Host: o.host, Hash: o.hash}.After("123456")
+			}
 			lines = append(lines, lineOfSaying(userpool.Saying{
 				Purpose: userpool.Purpose(purpose), Wording: t.Name, Language: t.Language, Text: text, Size: smstext.Count(text),
 			}))

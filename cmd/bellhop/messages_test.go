@@ -46,7 +46,7 @@ func TestMessagesShow_PoolAndFile_SayWhatWouldBeSent(t *testing.T) {
 	}
 	got = shownMessages(t, "--data", data, "--pool", poolID, "--delivery", file, "--country", "IN", "--language", "hi-IN")
 	for purpose, want := range map[string]string{
-		"sign_in": "Acme कोड 123456, किसी को न दें" + line, "sign_in_otp": "Acme कोड 123456, किसी को न दें" + line,
+		"sign_in": "Acme कोड 123456, किसी को न दें", "sign_in_otp": "Acme कोड 123456, किसी को न दें", // registered, so alone
 		"reset": "Reset Acme: 123456. Don’t share it." + line, "verify": "123456 Acme नंबर पुष्टि कोड। किसी को न दें।" + line,
 		"invitation": "Your username is +14155550123 and temporary password is Temp-Pass-99.",
 	} {

@@ -15,7 +15,7 @@ type Draft struct {
 	Text       string // with {####}, {app} and {username}
 	Purpose    string // as a text's purpose is called; "" where it is for codes of every kind
 	App        string // stands for {app}; "" for a name of thirty letters
-	Lines      Lines  // that will follow
+	Lines      Lines  // that will follow, unless the text is registered
 	Registered string // the text as a register has it, "" for none
 	ShortHosts []string
 }
@@ -76,8 +76,9 @@ func (d Draft) Sent() string {
 	return strings.NewReplacer(codeHere, someCode, appHere, cmp.Or(d.App, longName), usernameHere, longLogin).Replace(d.Text) + d.after()
 }
 
+// after is what will follow the text. To one that a register has nothing is added.
 func (d Draft) after() string {
-	if d.invites() {
+	if d.invites() || d.Registered != "" {
 		return ""
 	}
 	return d.Lines.After(someCode)

@@ -53,7 +53,7 @@ func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
 		"not registered":        {smstext.Draft{Text: "{####} is the code for {app}. Never share it. -ACME", App: "Acme", Registered: "{#numeric#} is your code for {#alphanumeric#}. Never share it. -ACME"}, []string{"registered"}, "the code"},
 		"registered":            {smstext.Draft{Text: "{####} is your code for {app}. Never share it. -ACME", App: "Acme", Registered: "{#numeric#} is your code for {#alphanumeric#}. Never share it. -ACME"}, nil, ""},
 		"registered of old":     {smstext.Draft{Text: "{####} is your code for {app}. Never share it. -ACME", App: "Acme", Registered: "{#var#} is your code for {#var#}. Never share it. -ACME"}, []string{"old-tag"}, "{####}"},
-		"registered, and lines": {smstext.Draft{Text: "{####} for {app}. Never share it.", App: "Acme", Registered: "{#numeric#} for {#alphanumeric#}. Never share it.", Lines: smstext.Lines{Host: "a.example"}}, []string{"registered"}, ""},
+		"registered, and lines": {smstext.Draft{Text: "{####} for {app}. Never share it.", App: "Acme", Registered: "{#numeric#} for {#alphanumeric#}. Never share it.", Lines: smstext.Lines{Host: "a.example"}}, nil, ""},
 		"a bell":                {smstext.Draft{Text: fine + "\a", App: "Acme"}, []string{"control", "encoding"}, "\a"},
 	} {
 		var rules []string

@@ -295,7 +295,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	m, err := s.sealLetter(Message{
 		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
-		Template: words.text, Headline: words.headline, AppHost: r.pool.Settings.AppHost(), To: c.To,
+		Template: words.text, Headline: words.headline, AppHost: words.host, To: c.To,
 		Country: s.countryOf(c.To), Known: known, Nth: c.Sends + 1, Requester: c.Requester, Decoy: r.decoy,
 		Wording: words.wording, Language: words.language,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,

@@ -22,6 +22,7 @@ type script struct {
 	headline string // of an e-mail
 	wording  string // name of a text's words, "" for the pool's own, Cognito's and a function's
 	language string // of a text's words, BCP 47, "" where it is not known
+	host     string // of a text's last line, "" for none
 }
 
 // toldLanguage is the key under which ClientMetadata tells the reader's language,
@@ -50,7 +51,7 @@ func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
 	case !r.to.Email.IsZero():
 		return script{text: orElse(byFunction.mail, orElse(own, cognitos)), headline: orElse(byFunction.subject, headline)}, nil
 	case byFunction.sms != "":
-		return script{text: r.hashed(byFunction.sms)}, nil
+		return r.lined(script{text: byFunction.sms}), nil
 	}
 	return r.texted(s.words, r.to.Number.Region(), languages), nil
 }
@@ -59,15 +60,19 @@ func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
 // function of the pool's has them.
 func (r codeRequest) texted(book *texts.Book, country string, languages []string) script {
 	own, cognitos, _ := r.templates()
-	p := r.pool
-	if p.Settings.exact() {
-		return script{text: orElse(own, cognitos)}
+	set := r.pool.Settings
+	if set.exact() {
+		return r.lined(script{text: orElse(own, cognitos)})
 	}
 	t := book.Choose(texts.Query{
-		Pool: string(p.ID), Purpose: string(r.purpose), Country: country, Languages: languages,
-		App: orElse(p.Settings.AppName(), p.Name), Shipped: p.Settings.AppName() != "", Own: own,
+		Pool: string(r.pool.ID), Purpose: string(r.purpose), Country: country, Languages: languages,
+		App: orElse(set.AppName(), r.pool.Name), Shipped: set.AppName() != "", Own: own,
 	})
-	return script{text: r.hashed(orElse(t.Body, cognitos)), wording: t.Name, language: t.Language}
+	said := script{text: orElse(t.Body, cognitos), wording: t.Name, language: t.Language}
+	if t.Registered {
+		return said // carriers drop what is not letter for letter so
+	}
+	return r.lined(said)
 }
 
 // templates are the pool's own words, "" for none, those that Cognito has for such a
@@ -90,13 +95,18 @@ func (r codeRequest) templates() (own, cognitos, headline string) {
 	return set.VerificationText, defaultVerification, ""
 }
 
-// hashed is the text with the line by which an Android app is given it (SMS
-// Retriever). An invitation holds no code for an app.
-func (r codeRequest) hashed(text string) string {
-	if r.purpose == PurposeInvite || r.pool.Settings.exact() {
-		return text
+// lined are the words with the lines by which a browser and an Android app are given
+// the code. An invitation holds none.
+func (r codeRequest) lined(t script) script {
+	set := r.pool.Settings
+	if r.purpose == PurposeInvite {
+		return t
 	}
-	return text + smstext.Lines{Hash: r.pool.Settings.AndroidHash()}.After("")
+	t.host = set.AppHost()
+	if !set.exact() {
+		t.text += smstext.Lines{Hash: set.AndroidHash()}.After("")
+	}
+	return t
 }
 
 // size is what a text of the request takes, for its price. The user's profile has no
@@ -121,7 +131,7 @@ func (r codeRequest) sized(t script, secret, username string) smstext.Size {
 }
 
 func (r codeRequest) rendered(t script, secret, username string) sms.Message {
-	m := Message{Template: t.text, Username: username, AppHost: r.pool.Settings.AppHost()}
+	m := Message{Template: t.text, Username: username, AppHost: t.host}
 	if r.purpose != PurposeInvite {
 		m.Challenge = "of a code"
 	}

@@ -84,6 +84,18 @@ func TestText_LinesForMachines_AreReadByBoth(t *testing.T) {
 	})
 }
 
+// To words that a register has nothing is added: carriers drop what differs.
+func TestText_RegisteredWords_AreSentAsTheyAre(t *testing.T) {
+	tags := map[string]string{"bellhop:app-host": "app.example.com", "bellhop:android-hash": "FA+9qCX9VSu"}
+	messages := []wording.Entry{{Name: "dlt", Countries: []string{"IN"}, Body: "{####} is your code. -ACME", Registered: "{#numeric#} is your code. -ACME"}}
+	inWorld(t, options{tags: tags, messages: messages}, func(w *world) {
+		w.signUp(home, asha, "")
+		w.wantWords(asha, "CODE is your code. -ACME", "dlt", "")
+		w.signUp(home, "+14155550123", "")
+		w.wantWords("+14155550123", "Your verification code is CODE.\nFA+9qCX9VSu\n\n@app.example.com #CODE", "", "")
+	})
+}
+
 func TestText_ExactPool_HasItsTemplateAndCognitosWordsAlone(t *testing.T) {
 	tags := map[string]string{"bellhop:app-name": "Acme", "bellhop:language": "de", "bellhop:android-hash": "FA+9qCX9VSu"}
 	messages := []wording.Entry{{Name: "mine", Body: "Mine: {####}"}}

@@ -12,6 +12,8 @@ type Text struct {
 	Name     string // of the operator's words, or of those that come with Bellhop; "" for the pool's own
 	Language string // BCP 47, "" where it is not known
 	Body     string // "" where there are none, and Cognito's stand in
+	// Registered: a register has the text, so nothing may be added to it.
+	Registered bool
 }
 
 // Query is what words are wanted for.
@@ -59,7 +61,7 @@ func New(entries []Entry) *Book {
 func (b *Book) Choose(q Query) Text {
 	speaks := understood(q.Languages)
 	if e, ok := b.operators(q, speaks); ok {
-		return Text{e.Name, e.Language, named(e.Body, q.App)}
+		return Text{e.Name, e.Language, named(e.Body, q.App), e.Registered != ""}
 	}
 	switch {
 	case q.Own != "":
@@ -170,7 +172,7 @@ func (b *Book) shipped(q Query, speaks []language.Tag) Text {
 	if body == "" {
 		return Text{}
 	}
-	return Text{strings.ReplaceAll(purpose, "_", "-") + "-" + o.language, o.language, named(body, q.App)}
+	return Text{Name: strings.ReplaceAll(purpose, "_", "-") + "-" + o.language, Language: o.language, Body: named(body, q.App)}
 }
 
 // match is the first language that somebody who speaks one of these reads well.
