@@ -49,7 +49,7 @@ func checkDelivery(ctx context.Context, p *patient) []finding {
 	}
 	var all []finding
 	for _, w := range deliveryWarnings(f) {
-		all = append(all, warning("see whether it is meant", "%s %s", w.Where, w.What))
+		all = append(all, warning("see whether it is meant", "%s %s", w.Where, strings.TrimSuffix(w.What, ".")))
 	}
 	for _, one := range opened.Routes.Providers {
 		all = append(all, probeProvider(ctx, one.Name+" ("+one.Kind+")", one.Sender))

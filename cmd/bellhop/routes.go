@@ -150,11 +150,12 @@ func recentTexts(ctx context.Context, cfg *config.Config) (recent []sms.Evidence
 // wordsOf are the operator's words that the text would have, nil where it would have
 // the pool's own or those that come with Bellhop.
 func wordsOf(f *deliveryfile.File, o routeOptions, country string) *wordsLine {
-	t := wording.New(f.Messages).Choose(wording.Query{Pool: o.pool, Purpose: strings.ReplaceAll(o.purpose, "-", "_"), Country: country, Languages: []string{o.language}})
+	purpose := strings.ReplaceAll(o.purpose, "-", "_")
+	t := wording.New(f.Messages).Choose(wording.Query{Pool: o.pool, Purpose: purpose, Country: country, Languages: []string{o.language}, App: "{app}"})
 	if t.Name == "" {
 		return nil
 	}
-	size := smstext.Count(deliveryfile.Sample(t.Body))
+	size := smstext.Count(smstext.Draft{Text: t.Body, Purpose: purpose}.Sent())
 	return &wordsLine{Name: t.Name, Language: t.Language, Segments: size.Segments, Encoding: size.Encoding.String()}
 }
 
@@ -175,7 +176,7 @@ type routeLine struct {
 type wordsLine struct {
 	Name     string `json:"name"`
 	Language string `json:"language,omitempty"`
-	Segments int    `json:"segments"`
+	Segments int    `json:"segments"` // at most, with an app of a long name
 	Encoding string `json:"encoding"`
 }
 
@@ -258,7 +259,7 @@ func printRoute(w io.Writer, r routeLine) error {
 		fmt.Fprintln(w, "dry-run is on: nobody is texted, and the log says what would go by whom.")
 	}
 	if r.Words != nil {
-		fmt.Fprintf(w, "Its words are those of the message %s: %s of %s.\n", r.Words.Name, segments(r.Words.Segments), r.Words.Encoding)
+		fmt.Fprintf(w, "Its words are those of the message %s: %s of %s at most.\n", r.Words.Name, segments(r.Words.Segments), r.Words.Encoding)
 	}
 	if len(r.Providers) == 0 {
 		return nil

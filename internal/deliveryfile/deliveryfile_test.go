@@ -415,7 +415,6 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":5: text takes 5 segments, each of which is paid for, and may take 3"}},
 		"the rest": {good + "dry-run: maybe\nhelp: []\nonly-to: +91\n", []string{
 			":4: only-to must be a list",
-			":4: only-to is an empty list: name numbers, or take the key away, which means all",
 			":2: dry-run must be true or false",
 			":3: help must be a text"}},
 	} {

@@ -45,8 +45,8 @@ var placeholders = []string{"{####}", "{app}", "{username}"}
 // mostSegments is what a body of letters takes at most, in any script.
 const mostSegments = 3
 
-// Sample is a body as it may be sent.
-func Sample(body string) string {
+// sample is a body as it may be sent.
+func sample(body string) string {
 	return strings.NewReplacer("{####}", "123456", "{app}", "Example", "{username}", "someone").Replace(body)
 }
 
@@ -55,7 +55,7 @@ func (r *reader) compare(p place, m wording.Entry) {
 	if m.Body == "" || m.Registered == "" {
 		return
 	}
-	if off := smstext.MatchRegistered(m.Registered, Sample(m.Body)); off != nil {
+	if off := smstext.MatchRegistered(m.Registered, sample(m.Body)); off != nil {
 		r.Problem(p, "is not what the text says: in %v", off)
 	}
 }
@@ -97,7 +97,7 @@ func (r *reader) body(p place) string {
 	if n := utf8.RuneCountInString(text); n > longestBody {
 		r.Problem(p, "has %d characters, and may have %d", n, longestBody)
 	}
-	if n := smstext.Count(Sample(text)).Segments; n > mostSegments {
+	if n := smstext.Count(sample(text)).Segments; n > mostSegments {
 		r.Problem(p, "takes %d segments, each of which is paid for, and may take %d", n, mostSegments)
 	}
 	for _, in := range braced.FindAllString(text, -1) {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/sms/provider"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -100,7 +102,7 @@ func (r *reader) pools(p place) []string {
 
 // empty reports a list of none, which would be read as one of all.
 func (r *reader) empty(p place, of string) {
-	if len(p.Node.Content) == 0 {
+	if p.Node.Kind == yaml.SequenceNode && len(p.Node.Content) == 0 {
 		r.Problem(p, "is an empty list: name %s, or take the key away, which means all", of)
 	}
 }
