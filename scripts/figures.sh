@@ -2,7 +2,8 @@
 # What a sign-in and a start cost on this machine, what it costs on SQLite and on
 # PostgreSQL with one to three nodes, and how long it takes to answer about names
 # that have a user and that have none, and what a trigger adds by where its function
-# runs, and what attacks cost and whom they hurt, with the commit that was measured.
+# runs, and what attacks cost and whom they hurt, and what people get while a provider
+# is in trouble, with the commit that was measured.
 # The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,5 +40,9 @@ about "${simulate[*]}" >"$out/guard.txt"
 about 'go test -bench Replay -benchtime 3x ./internal/guard/rehearse; go test -bench . ./internal/guard' >"$out/guard-speed.txt"
 go test -run '^$' -bench Replay -benchtime 3x ./internal/guard/rehearse | grep '^Benchmark' >>"$out/guard-speed.txt"
 go test -run '^$' -bench . ./internal/guard | grep '^Benchmark' >>"$out/guard-speed.txt"
+# Providers in trouble, in virtual time: the worst of twenty runs.
+routing=(go test ./internal/sms/routes -count=1 -run TestSimulation -v -seeds 20)
+about "${routing[*]}" >"$out/routing.txt"
+"${routing[@]}" | grep '^ *|' | sed 's/^ *//' >>"$out/routing.txt"
 cp "$out"/*.txt "$out"/*.svg docs/figures/
-cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt
+cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt
