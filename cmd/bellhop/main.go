@@ -78,6 +78,7 @@ func commands() []command {
 		{"countries list", "list the countries of which something is known", countriesList, countriesListHelp},
 		{"countries show", "say what is known of texts in a country, by whom, and what follows from it", countriesShow, countriesShowHelp},
 		{"countries check", "say what is wrong with a file about a country", countriesCheck, countriesCheckHelp},
+		{"texts report", "print how many texts were asked for, sent, delivered and used, and for what price", textsReport, textsReportHelp},
 		{"doctor", "say what is wrong with this installation, and what to do", doctor, doctorHelp},
 		{"migrate", "bring the schema of the database up to date", migrate, migrateHelp},
 		{"backup", "copy the database to a file, also beside a running server", backup, backupHelp},

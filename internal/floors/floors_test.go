@@ -53,6 +53,7 @@ var floorOf = map[string]int{
 	"internal/trigger/local":   3,
 	"internal/trigger/webhook": 3,
 	"internal/triggerfile":     3, // which function is called by whom
+	"internal/textreport":      3, // what became of texts, for a reader
 	"internal/web":             3, // HTTP plumbing for faces
 
 	"internal/sms/awsaccount":       3, // texts by AWS: what its two kinds share
