@@ -1,6 +1,9 @@
 package smstext_test
 
 import (
+	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +16,7 @@ import (
 const fine = "{####} is your code to sign in to {app}. Never share it with anyone."
 
 func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
+	seen := map[string]bool{"language": true, "country": true} // of the program
 	for name, c := range map[string]struct {
 		draft smstext.Draft
 		rules []string // the worst first
@@ -59,6 +63,9 @@ func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
 		var rules []string
 		all := smstext.Lint(c.draft)
 		for _, f := range all {
+			seen[f.Rule] = true
+		}
+		for _, f := range all {
 			rules = append(rules, f.Rule)
 		}
 		if !slices.Equal(rules, c.rules) {
@@ -68,6 +75,23 @@ func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
 		if len(all) > 0 && !strings.HasPrefix(c.draft.Text[all[0].At:], c.at) {
 			t.Errorf("%s: it is at %q, want %q", name, c.draft.Text[all[0].At:], c.at)
 		}
+	}
+	wantDocumented(t, seen)
+}
+
+// wantDocumented checks that the documentation has the rules, and no others.
+func wantDocumented(t *testing.T, rules map[string]bool) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/messages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (?:error|warning|advice)").FindAllStringSubmatch(string(doc), -1) {
+		rows[m[1]] = true
+	}
+	if !maps.Equal(rows, rules) {
+		t.Errorf("docs/messages.md has the rules %v, there are %v", slices.Sorted(maps.Keys(rows)), slices.Sorted(maps.Keys(rules)))
 	}
 }
 
