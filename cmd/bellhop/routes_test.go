@@ -113,7 +113,8 @@ func TestRoutesExplain(t *testing.T) {
 				return err
 			}
 		}
-		return tx.UseText(ctx, "c8", time.Now())
+		_, _, err := tx.UseText(ctx, "c8", time.Now())
+		return err
 	})
 	if r := explained("+2348031234567", "--data", data); r.Providers[0].Provider != "main" || r.Providers[0].Texts != (textsLine{9, 3, 3, 1}) {
 		t.Errorf("the evidence is %+v", r.Providers)

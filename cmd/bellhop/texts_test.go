@@ -79,7 +79,7 @@ func TestTextsReport_OfAWeek_IsWhatThePageShows(t *testing.T) {
 				return err
 			}
 			if at, used := uses[x.Challenge]; used {
-				if err := tx.UseText(ctx, x.Challenge, at); err != nil {
+				if _, _, err := tx.UseText(ctx, x.Challenge, at); err != nil {
 					return err
 				}
 			}

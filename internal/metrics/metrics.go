@@ -38,7 +38,12 @@ type Metrics struct {
 	sendTime    *prometheus.HistogramVec
 	sending     prometheus.Gauge
 	dropped     *prometheus.CounterVec
+	texts       *prometheus.CounterVec
+	segments    *prometheus.CounterVec
+	dollars     *prometheus.CounterVec
 	receipts    *prometheus.CounterVec
+	used        *prometheus.CounterVec
+	useTime     *prometheus.HistogramVec
 	answers     *prometheus.CounterVec
 	signIns     *prometheus.CounterVec
 	refreshes   prometheus.Counter
@@ -84,6 +89,11 @@ func (m *Metrics) addFunnel() {
 	m.sendTime = m.histogram("message_send_duration_seconds", "Time that a sender took for one try.", slow, "medium")
 	m.sending = m.gauge("messages_sending", "Messages that senders have at the moment.").WithLabelValues()
 	m.dropped = m.counter("messages_dropped_total", "Messages that expired before they could be sent.", "medium", "purpose")
+	m.texts = m.counter("texts_total", "Texts that were sent or given up, by what is known of it.", "country", "provider", "outcome")
+	m.segments = m.counter("text_segments_total", "Segments of texts that were or may have been sent.", "country", "provider")
+	m.dollars = m.counter("text_usd_total", "Expected price of texts that were or may have been sent, in US dollars.", "country", "provider")
+	m.used = m.counter("texts_used_total", "Texts whose codes were used.", "country", "provider")
+	m.useTime = m.histogram("text_use_seconds", "Time from when a text was asked for until its code was used.", useBuckets(), "provider")
 	m.receipts = m.counter("text_receipts_total", "What providers told of texts that they had taken, each once.", "country", "provider", "status")
 	m.answers = m.counter("answers_total", "Codes and passwords that were tried: right, wrong, or over, which is too late or too often.", "purpose", "result")
 	m.signIns = m.counter("sign_ins_total", "Sign-ins that ended with tokens, by the challenge that was answered last, or the AuthFlow where there was none.", "by")
@@ -238,6 +248,32 @@ func (m *Metrics) Told(t userpool.Telling) {
 	if t.New {
 		m.receipts.WithLabelValues(orNone(t.Country), orNone(t.Provider), string(t.Status)).Inc()
 	}
+}
+
+// Texted implements userpool.Observer.
+func (m *Metrics) Texted(t userpool.Text) {
+	country, provider := orNone(t.Country), orNone(t.Provider)
+	m.texts.WithLabelValues(country, provider, string(t.Status)).Inc()
+	switch t.Status {
+	case userpool.TextSent, userpool.TextMaybe:
+		m.segments.WithLabelValues(country, provider).Add(float64(t.Segments))
+		m.dollars.WithLabelValues(country, provider).Add(float64(t.Micros) / 1e6)
+		m.used.WithLabelValues(country, provider) // an alert wants the zero before the first
+	}
+}
+
+// Used implements userpool.Observer.
+func (m *Metrics) Used(t userpool.Text) {
+	m.used.WithLabelValues(orNone(t.Country), orNone(t.Provider)).Inc()
+	m.useTime.WithLabelValues(orNone(t.Provider)).Observe(max(t.UsedAt.Sub(t.QueuedAt), 0).Seconds())
+}
+
+// useBuckets are the ranges that the report of texts has.
+func useBuckets() (all []float64) {
+	for _, s := range userpool.TextSeconds {
+		all = append(all, float64(s))
+	}
+	return all
 }
 
 // orNone is a label's value where there is something to say. An empty one would be no

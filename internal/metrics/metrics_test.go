@@ -52,6 +52,8 @@ func everything() *Metrics {
 	end(sms.Receipt{}, nil)
 	m.Dropped(h)
 	m.Told(userpool.Telling{Provider: "first", Country: "IN", Status: userpool.TextDelivered, New: true})
+	m.Texted(userpool.Text{Provider: "first", Country: "IN", Status: userpool.TextSent, Segments: 2, Micros: 9_600})
+	m.Used(userpool.Text{Provider: "first", Country: "IN"})
 	_, called := m.Calling(ctx, userpool.TriggerCall{Trigger: trigger.PreSignUp, Attempt: 1})
 	called(userpool.TriggerAnswered)
 	_, stored := m.Storing(ctx, userpool.StoreView)
@@ -192,6 +194,31 @@ func TestSending_EachOutcome_HasItsLabel(t *testing.T) {
 		end(sms.Receipt{}, err)
 		if got := testutil.ToFloat64(m.tries.WithLabelValues("EMAIL", "reset", label)); got != 1 {
 			t.Errorf("%s is %v, want 1", label, got)
+		}
+	}
+}
+
+func TestTexts_AreCountedByWhatBecomesOfThem_RepeatsOnce(t *testing.T) {
+	m, at := New(Build{}), time.UnixMilli(1_800_000_000_000)
+	for _, status := range []userpool.TextStatus{userpool.TextSent, userpool.TextSent, userpool.TextMaybe, userpool.TextUnsent, userpool.TextDryRun} {
+		m.Texted(userpool.Text{Country: "IN", Provider: "first", Status: status, Segments: 2, Micros: 250_000})
+	}
+	m.Texted(userpool.Text{Status: userpool.TextExpired, Segments: 1, Micros: 9})
+	m.Used(userpool.Text{Country: "IN", Provider: "first", QueuedAt: at, UsedAt: at.Add(12 * time.Second)})
+	for _, isNew := range []bool{true, false, false} {
+		m.Told(userpool.Telling{Country: "IN", Provider: "first", Status: userpool.TextFailed, New: isNew})
+	}
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		`bellhop_texts_total{country="IN",outcome="sent",provider="first"} 2`, `bellhop_texts_total{country="IN",outcome="unsent",provider="first"} 1`,
+		`bellhop_texts_total{country="none",outcome="expired",provider="none"} 1`, `bellhop_text_segments_total{country="IN",provider="first"} 6`,
+		`bellhop_text_usd_total{country="IN",provider="first"} 0.75`, `bellhop_texts_used_total{country="IN",provider="first"} 1`,
+		`bellhop_text_use_seconds_bucket{provider="first",le="10"} 0`, `bellhop_text_use_seconds_bucket{provider="first",le="15"} 1`,
+		`bellhop_text_receipts_total{country="IN",provider="first",status="failed"} 1`,
+	} {
+		if !strings.Contains(w.Body.String(), want+"\n") {
+			t.Errorf("no %s", want)
 		}
 	}
 }

@@ -41,7 +41,8 @@ const (
 	sqlUseText = `update texts set used_at = $2 where id in (
 			select id from texts where challenge_id <> '' and challenge_id = $1 and ` + mayBeSent + `
 			order by sent_at desc, id desc limit 1)
-		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)`
+		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
+		returning ` + textColumns
 
 	sqlTextEvidence = `select provider, country, known, count(*),
 			sum(case when status = 'failed' then 1 else 0 end),
@@ -86,8 +87,8 @@ func (t *tx) TellText(ctx context.Context, id userpool.MessageID, s userpool.Tex
 	return changed, err
 }
 
-func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time) error {
-	return t.run(ctx, sqlUseText, id, millis(at))
+func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time) (userpool.Text, bool, error) {
+	return maybe(ctx, t, scanText, sqlUseText, id, millis(at))
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {

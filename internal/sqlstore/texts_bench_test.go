@@ -101,8 +101,14 @@ func benchTexts(b *testing.B, store userpool.Store, sizeOfTexts, sizeOfDays stri
 		})
 		b.ReportMetric(perRow, "bytes/row")
 	})
-	run("UseText", func(u userpool.Tx, i int) error { return u.UseText(ctx, hour(i%rows).Challenge, now) })
-	run("UseText of a code without a text", func(u userpool.Tx, i int) error { return u.UseText(ctx, "none", now) })
+	run("UseText", func(u userpool.Tx, i int) error {
+		_, _, err := u.UseText(ctx, hour(i%rows).Challenge, now)
+		return err
+	})
+	run("UseText of a code without a text", func(u userpool.Tx, i int) error {
+		_, _, err := u.UseText(ctx, "none", now)
+		return err
+	})
 	run("TellText", func(u userpool.Tx, i int) error {
 		_, err := u.TellText(ctx, hour(i%rows).ID, userpool.TextDelivered, "", 1, 8_300, now)
 		return err

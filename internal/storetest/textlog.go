@@ -56,7 +56,19 @@ func (e *env) tell(id userpool.MessageID, s userpool.TextStatus, code string, se
 
 func (e *env) useText(id userpool.ChallengeID, at time.Time) {
 	e.Helper()
-	e.do(func(tx userpool.Tx) error { return tx.UseText(e.ctx, id, at) })
+	type used struct {
+		text  userpool.Text
+		found bool
+	}
+	u := write(e, func(tx userpool.Tx) (u used, err error) {
+		u.text, u.found, err = tx.UseText(e.ctx, id, at)
+		return u, err
+	})
+	if u.found {
+		equal(e, "the text that is said to be used", u.text, e.text(u.text.ID))
+		equal(e, "when", u.text.UsedAt, at.UTC().Truncate(time.Millisecond))
+	}
+
 }
 
 // used names the challenge's texts that have the time of its use.
@@ -219,7 +231,8 @@ var textLogCases = []testCase{
 				if _, err := tx.ConsumeChallenge(e.ctx, id, e.in(time.Minute)); err != nil {
 					return false, err
 				}
-				return true, tx.UseText(e.ctx, id, e.in(time.Minute))
+				_, _, err := tx.UseText(e.ctx, id, e.in(time.Minute))
+				return true, err
 			})
 			equal(e, "used", e.used(id), []userpool.MessageID{x.ID})
 		}

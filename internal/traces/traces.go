@@ -205,3 +205,9 @@ func (t *Traces) Dropped(userpool.Handover) {}
 
 // Told implements userpool.Observer.
 func (t *Traces) Told(userpool.Telling) {}
+
+// Texted implements userpool.Observer.
+func (t *Traces) Texted(userpool.Text) {}
+
+// Used implements userpool.Observer.
+func (t *Traces) Used(userpool.Text) {}

@@ -439,7 +439,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	if !used {
 		return errSessionUsed
 	}
-	if err := tx.UseText(ctx, ch.ID, at); err != nil {
+	if _, _, err := tx.UseText(ctx, ch.ID, at); err != nil {
 		return err
 	}
 	if s.limitsOff {

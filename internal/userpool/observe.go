@@ -25,6 +25,12 @@ type Observer interface {
 	Sending(ctx context.Context, h Handover) (context.Context, func(r sms.Receipt, err error))
 	// Told is told of what a provider tells of a text.
 	Told(t Telling)
+	// Texted is told of a text that is written down: it was sent, or given up. One that
+	// may have been sent, and is tried again, may be told of twice.
+	Texted(t Text)
+	// Used is told of a text whose code was used; not of one that was used before it was
+	// written down, which takes some milliseconds.
+	Used(t Text)
 	// Dropped is told of a message that expired before it could be sent.
 	Dropped(h Handover)
 	// Calling is told that a trigger of the pool is about to be called. The
@@ -213,16 +219,55 @@ func (s *Service) storing(ctx context.Context, call string, run func(context.Con
 	}
 	var t Transaction
 	var own error
+	var noted *notedTexts
 	err := run(ctx, func(tx Tx) error {
 		t.Runs++
-		own = fn(tx)
+		noted = &notedTexts{Tx: tx} // an earlier run was for nothing
+		own = fn(noted)
 		return own
 	})
 	t.Failure = failureOf(err, own != nil)
+	if err == nil {
+		s.tellOfTexts(noted)
+	}
 	for _, end := range slices.Backward(ends) {
 		end(t)
 	}
 	return err
+}
+
+// notedTexts is a transaction that notes, for observers, what it writes of texts.
+type notedTexts struct {
+	Tx
+	put, used []Text
+}
+
+func (n *notedTexts) PutText(ctx context.Context, t Text) error {
+	err := n.Tx.PutText(ctx, t)
+	if err == nil {
+		n.put = append(n.put, t)
+	}
+	return err
+}
+
+func (n *notedTexts) UseText(ctx context.Context, id ChallengeID, at time.Time) (Text, bool, error) {
+	t, found, err := n.Tx.UseText(ctx, id, at)
+	if found {
+		n.used = append(n.used, t)
+	}
+	return t, found, err
+}
+
+// tellOfTexts tells the observers of the texts of a transaction that was committed.
+func (s *Service) tellOfTexts(n *notedTexts) {
+	for _, o := range s.observers {
+		for _, t := range n.put {
+			o.Texted(t)
+		}
+		for _, t := range n.used {
+			o.Used(t)
+		}
+	}
 }
 
 // failureOf sorts the error of a transaction. What a store fails by is a fault,

@@ -24,6 +24,8 @@ type onlooker struct {
 	results []error
 	dropped []userpool.Handover
 	told    []userpool.Telling
+	texted  []userpool.Text
+	used    []userpool.Text
 	stored  []userpool.Transaction
 	called  []string
 }
@@ -51,6 +53,18 @@ func (o *onlooker) Told(t userpool.Telling) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.told = append(o.told, t)
+}
+
+func (o *onlooker) Texted(t userpool.Text) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.texted = append(o.texted, t)
+}
+
+func (o *onlooker) Used(t userpool.Text) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.used = append(o.used, t)
 }
 
 func (o *onlooker) Calling(ctx context.Context, c userpool.TriggerCall) (context.Context, func(string)) {
@@ -117,6 +131,7 @@ func TestObserver_SignUpRunTwiceAndWrongCode_AreToldOnce(t *testing.T) {
 				return err
 			})
 		}
+		w.pass(time.Second) // the text is written down
 		confirm(wrongCode(w.code(asha)))
 		w.wantReport(o, userpool.Report{
 			Operation: "ConfirmSignUp", Pool: w.pool, Outcome: userpool.OutcomeRefused, Reason: "CodeMismatch",
@@ -132,6 +147,9 @@ func TestObserver_SignUpRunTwiceAndWrongCode_AreToldOnce(t *testing.T) {
 		}
 		if len(o.results) != 1 || o.results[0] != nil {
 			t.Errorf("results %v", o.results)
+		}
+		if len(o.texted) != 1 || len(o.used) != 1 || o.used[0].ID != o.texted[0].ID || o.used[0].Country != "IN" || o.used[0].UsedAt.IsZero() {
+			t.Errorf("texted %+v, used %+v", o.texted, o.used)
 		}
 	})
 }
