@@ -53,6 +53,8 @@ func TestRun_Help_NamesEveryCommandAndFlag(t *testing.T) {
 		"guard replay -h":       {"--events FILE", "--settings FILE", "--json"},
 		"guard rehearse -h":     {"--log FILE", "--csv FILE", "--settings FILE", "--against FILE", "--export FILE", "--data FOLDER"},
 		"guard simulate -h":     {"--scenario NAMES", "S3-0.5-paid", "--seeds N", "--warm-up DAYS", "--events FILE"},
+		"help routes":           {"bellhop routes explain ", "bellhop routes check "},
+		"routes explain -h":     {"--number NUMBER", "--purpose PURPOSE", "--tried NAMES", "--delivery FILE", "--data FOLDER"},
 		"help triggers list":    {"--json", "--triggers FILE", "--data FOLDER"},
 		"serve --data d --help": {"--listen"},
 	} {
