@@ -323,6 +323,9 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 	if err := s.chargeDoubled(ctx, tx, m, r.doubt, at); err != nil {
 		return err
 	}
+	if err := s.chargeLong(ctx, tx, r, at); err != nil {
+		return err
+	}
 	next, again := r.again(at)
 	if r.writes(again) {
 		if err := tx.PutText(ctx, s.lineOf(r, at)); err != nil {

@@ -2,9 +2,12 @@ package userpool
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstext"
 	texts "github.com/bellhop-auth/bellhop/internal/wording"
@@ -111,8 +114,8 @@ func (r codeRequest) lined(t script) script {
 
 // size is what a text of the request takes, for its price. The user's profile has no
 // part in it: in another language a text may take more, and what a limit lets through
-// must not tell whether there is a user. What the text that is sent takes has
-// Message.Segments. Of one that a function of the pool's sends nothing is known.
+// must not tell whether there is a user; what that is more is charged when the text is
+// sent. Of one that a function of the pool's sends nothing is known.
 func (s *Service) size(r codeRequest) smstext.Size {
 	if r.to.Number.IsZero() || r.source == "" {
 		return smstext.Size{}
@@ -123,6 +126,26 @@ func (s *Service) size(r codeRequest) smstext.Size {
 		t, _ = s.sayIn(r, r.languages(""))
 	}
 	return r.sized(t, strings.Repeat("0", r.digits()), "")
+}
+
+// chargeLong takes the price of the segments that a text has beyond those that the
+// guard was asked for. Most have one, or none that depends on who reads it.
+func (s *Service) chargeLong(ctx context.Context, tx Tx, r sent, at time.Time) error {
+	m := r.message
+	maySent := r.err == nil && !r.receipt.DryRun || r.err != nil && sms.OutcomeOf(r.err) == sms.MaybeSent
+	if r.segments < 2 || m.Language == "" || m.Challenge == "" || s.limitsOff || !maySent {
+		return nil
+	}
+	let, err := tx.SentFor(ctx, m.Challenge)
+	if err != nil || len(let) == 0 {
+		return err
+	}
+	more := let[len(let)-1].Receipt
+	more.Price = s.guard.Line(m.To.Number).Price*guard.Money(r.segments) - more.Price
+	if err := s.guard.Charge(ctx, tx, more, at); err != nil {
+		return fmt.Errorf("guard: %w", err)
+	}
+	return nil
 }
 
 // sized is what the text takes with the secret and the name filled in.

@@ -1,6 +1,7 @@
 package userpool_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -143,28 +144,52 @@ func TestText_OperatorsWords_GoBeforeThePoolsAndBehindTheFunctions(t *testing.T)
 	})
 }
 
-// The price is of as many segments as the text takes in the language that the request
-// or the pool has, so that it does not tell who has a profile.
+// The price that is asked for is of as many segments as the text takes in the language
+// that the request or the pool has, so that it does not tell who has a profile. What it
+// costs more is charged when it is sent.
 func TestText_Segments_ArePaidFor(t *testing.T) {
 	messages := []wording.Entry{
 		{Name: "short", Language: "en", Body: "{####}"},
 		{Name: "long", Language: "hi", Body: strings.Repeat("लंबा ", 20) + "{####}"},
 	}
 	inWorld(t, options{messages: messages, tags: map[string]string{"bellhop:language": "en"}}, func(w *world) {
-		price := func(number string) guard.Money {
+		explained := func(number string) userpool.Explanation {
+			w.settle()
 			n, err := phone.Parse(number)
 			w.must(err)
 			x, err := w.s.Explain(w.ctx, n)
 			w.must(err)
-			return x.Log[0].Ask.Price / x.Price
+			return x
 		}
-		w.signUp(home, asha, password, attr("locale", "hi-IN"))
-		if w.newest(asha).Wording != "long" || price(asha) != 1 {
-			t.Errorf("a text in the language of a profile counts as %d", price(asha))
+		budget := func() float64 {
+			x := explained(asha)
+			for _, l := range x.Now.Levels {
+				if l.Of == "server/hour" {
+					return l.Have / x.Price.Float()
+				}
+			}
+			t.Fatalf("no budget among %+v", x.Now.Levels)
+			return 0
 		}
-		w.signUp(speaking("hi", home), ravi, password)
-		if w.newest(ravi).Wording != "long" || price(ravi) != 2 {
-			t.Errorf("a text of two segments counts as %d", price(ravi))
+		for _, c := range []struct {
+			number, told, locale, words string
+			asked                       guard.Money
+			paid                        float64
+		}{
+			{asha, "", "hi-IN", "long", 1, 2},
+			{ravi, "hi", "", "long", 2, 2},
+			{"+919876500001", "", "", "short", 1, 1},
+		} {
+			had := budget()
+			w.signUp(speaking(c.told, home), c.number, password, attr("locale", c.locale))
+			x := explained(c.number)
+			if got := w.newest(c.number).Wording; got != c.words || x.Log[0].Ask.Price != c.asked*x.Price {
+				t.Errorf("%s: the guard was asked for %v of the words %q, want %d times %v of %q", c.number, x.Log[0].Ask.Price, got, c.asked, x.Price, c.words)
+			}
+			w.pass(time.Second)
+			if paid := had - budget(); math.Abs(paid-c.paid) > 0.1 {
+				t.Errorf("%s: %.2f texts are paid for, want %v", c.number, paid, c.paid)
+			}
 		}
 	})
 }
