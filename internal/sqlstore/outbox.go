@@ -12,11 +12,11 @@ import (
 const (
 	messageColumns = `id, pool_id, client_id, purpose, challenge_id, key_id, digits, template, app_host, headline,
 		contact, secret, username, letter, decoy, requester, created_at, expires_at, next_at, attempts,
-		wording, language, country, known, nth, unsent`
+		wording, language, country, known, nth, unsent, parked`
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-			$21, $22, $23, $24, $25, $26)
+			$21, $22, $23, $24, $25, $26, $27)
 		on conflict do nothing`
 	// The second look at next_at decides between two that chose the same row.
 	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
@@ -26,9 +26,10 @@ const (
 	sqlDeleteMessage   = `delete from messages where id = $1`
 	sqlPostponeMessage = `update messages set next_at = $2, unsent = unsent + $3 where id = $1`
 	sqlParkMessage     = `update messages set next_at = $2, parked = true where id = $1`
-	sqlWakeMessage     = `update messages set next_at = $2, parked = false where id = $1 and parked`
-	sqlNextMessageAt   = `select coalesce(min(next_at), 0) from messages`
-	sqlOutboxDepth     = `select count(*), coalesce(min(created_at), 0) from messages where next_at >= 0 and not parked`
+	// What became of its tries so far is known.
+	sqlWakeMessage   = `update messages set next_at = $2, parked = false, unsent = attempts where id = $1 and parked`
+	sqlNextMessageAt = `select coalesce(min(next_at), 0) from messages`
+	sqlOutboxDepth   = `select count(*), coalesce(min(created_at), 0) from messages where next_at >= 0 and not parked`
 )
 
 func scanMessage(r row) (m userpool.Message, err error) {
@@ -36,7 +37,7 @@ func scanMessage(r row) (m userpool.Message, err error) {
 	err = r.Scan(&m.ID, &m.PoolID, &m.ClientID, &m.Purpose, &m.Challenge, &m.KeyID, &m.Digits, &m.Template,
 		&m.AppHost, &m.Headline, &contact, &m.Secret, &m.Username, &m.Letter, &m.Decoy, &m.Requester, moment{&m.CreatedAt},
 		moment{&m.ExpiresAt}, moment{&m.NextAt}, &m.Attempts,
-		&m.Wording, &m.Language, &m.Country, &m.Known, &m.Nth, &m.Unsent)
+		&m.Wording, &m.Language, &m.Country, &m.Known, &m.Nth, &m.Unsent, &m.Parked)
 	m.To = userpool.ContactOf(contact)
 	return m, err
 }
@@ -45,7 +46,7 @@ func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
 	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
 		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Letter, m.Decoy, m.Requester, millis(m.CreatedAt),
 		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts,
-		m.Wording, m.Language, m.Country, m.Known, m.Nth, m.Unsent)
+		m.Wording, m.Language, m.Country, m.Known, m.Nth, m.Unsent, m.Parked)
 }
 
 // ClaimMessages takes those that have been due longest, and returns them as

@@ -129,6 +129,15 @@ var outboxCases = []testCase{
 		equal(e, "woken", wake("m1"), true)
 		equal(e, "due", e.claim(e.now, 10), []userpool.MessageID{"m1"})
 		equal(e, "again", wake("m1"), false)
+		e.do(func(tx userpool.Tx) error { return tx.ParkMessage(e.ctx, "m1", e.now) })
+		var kept []userpool.Message
+		e.do(func(tx userpool.Tx) (err error) {
+			kept, err = tx.ClaimMessages(e.ctx, e.now, e.in(time.Minute), 10)
+			return err
+		})
+		if len(kept) != 1 || !kept[0].Parked || kept[0].Unsent != kept[0].Attempts-2 {
+			e.Errorf("kept until its time was over: %+v", kept)
+		}
 	}},
 	{"NextMessageAt/is when the first is due", func(e *env) {
 		equal(e, "empty", e.nextAt(), time.Time{})

@@ -125,13 +125,13 @@ func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time
 	return batch, time.Time{}, nil
 }
 
-// send renders one message and hands it to the sender. Decoys and messages
-// whose time is over are dropped.
+// send renders one message and hands it to the sender. Decoys, messages whose time
+// is over and those that were kept for a failure of which nobody told are dropped.
 func (s *Service) send(ctx context.Context, m Message) sent {
 	if _, test := s.testCode(m.To, s.now()); test {
 		m.Decoy = true // an invitation, or a notice: nothing else to a test number comes here
 	}
-	if m.Decoy {
+	if m.Decoy || m.Parked {
 		return sent{message: m, drop: true}
 	}
 	p, err := s.plan(ctx, m)
@@ -141,7 +141,7 @@ func (s *Service) send(ctx context.Context, m Message) sent {
 	case p.over:
 		return sent{message: m, drop: true}
 	case p.stopped:
-		return sent{message: m, id: m.ID, err: &sms.SendError{Outcome: sms.RefusedForEver, Code: string(guard.RuleStopped), Cause: errStopped}}
+		return sent{message: m, id: p.id, doubted: p.doubt, err: &sms.SendError{Outcome: sms.RefusedForEver, Code: string(guard.RuleStopped), Cause: errStopped}}
 	case !s.now().Before(m.ExpiresAt):
 		for _, o := range s.observers {
 			o.Dropped(handoverOf(m))
@@ -160,7 +160,8 @@ type plan struct {
 	tried []string  // providers by which earlier texts of the code went
 	doubt bool      // an earlier try may have sent it
 	over  bool      // it is sent, and nothing more is to be done
-	// stopped says of a text that nobody asked for that its number wants none.
+	// stopped says of a text that nobody asked for, as of every second one, that its
+	// number wants none.
 	stopped bool
 }
 
@@ -169,7 +170,8 @@ func (id MessageID) second() MessageID { return id + "-2" }
 
 // plan looks at what became of earlier texts of the message and of its code. The
 // first text of a code, which most are, needs no look. A try whose end nobody wrote
-// down was of a server that was killed over it.
+// down was of a server that was killed over it. Where the first text is said to have
+// failed after a try that may have sent it, the second is paid for as one that doubles.
 func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 	p := plan{id: m.ID, doubt: m.Attempts > 1 && m.Unsent < m.Attempts-1}
 	if m.Challenge != "" && m.Attempts <= 1 && m.Nth <= 1 || m.To.Number.IsZero() {
@@ -177,15 +179,7 @@ func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 	}
 	var texts []Text
 	err := s.store.View(ctx, func(tx Tx) (err error) {
-		if m.Challenge != "" {
-			texts, err = tx.TextsOf(ctx, m.Challenge)
-			return err
-		}
-		t, found, err := tx.Text(ctx, m.ID)
-		if found {
-			texts = []Text{t}
-		}
-		if err != nil {
+		if texts, err = textsOf(ctx, tx, m); err != nil {
 			return err
 		}
 		p.stopped, err = tx.OptedOut(ctx, s.party(m.To, "").Number)
@@ -200,12 +194,25 @@ func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 		}
 		switch {
 		case t.ID == m.ID && t.Status == TextFailed:
-			p.id, p.doubt = m.ID.second(), false
+			p.id = m.ID.second()
 		case t.ID == m.ID || t.ID == m.ID.second():
 			p.over = t.Status != TextMaybe
 		}
 	}
+	p.stopped = p.stopped && (m.Challenge == "" || p.id != m.ID)
 	return p, nil
+}
+
+// textsOf are the texts of the message's code, or else its own.
+func textsOf(ctx context.Context, tx Tx, m Message) ([]Text, error) {
+	if m.Challenge != "" {
+		return tx.TextsOf(ctx, m.Challenge)
+	}
+	t, found, err := tx.Text(ctx, m.ID)
+	if err != nil || !found {
+		return nil, err
+	}
+	return []Text{t}, nil
 }
 
 func (s TextStatus) mayBeSent() bool {
@@ -335,8 +342,8 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 	switch {
 	case again:
 		return tx.PostponeMessage(ctx, m.ID, next, sms.OutcomeOf(r.err) == sms.NotYet)
-	case r.err == nil && r.receipt.MayFail && r.id == m.ID:
-		return tx.ParkMessage(ctx, m.ID, m.CreatedAt.Add(elsewhereWithin))
+	case r.err == nil && r.receipt.MayFail && r.id == m.ID && m.Challenge != "":
+		return tx.ParkMessage(ctx, m.ID, m.CreatedAt.Add(parkedFor))
 	}
 	if r.surelyNotSent() {
 		if err := s.unsend(ctx, tx, m, at); err != nil {

@@ -25,6 +25,9 @@ const (
 	// elsewhereWithin is how long after its request a text that did not arrive is given
 	// to another provider. Later its reader has asked again, or gone.
 	elsewhereWithin = time.Minute
+	// parkedFor is how long it is kept for that: longer, so that no node with another
+	// clock drops what one has paid for again.
+	parkedFor = elsewhereWithin + 10*time.Second
 	// maxCode bounds what a provider calls a failure.
 	maxCode = 40
 )
@@ -97,10 +100,13 @@ func (s *Service) tellOf(ctx context.Context, provider string, e sms.Event) (fou
 	for _, o := range s.observers {
 		o.Told(Telling{Provider: provider, Country: text.Country, Status: status, New: changed})
 	}
-	if !changed || status != TextFailed {
+	// Told again it is as it was, but for a server that was killed between the two.
+	if status != TextFailed || !changed && text.Status != TextFailed {
 		return true, nil
 	}
-	s.log.Warn("text did not arrive", "message", text.ID, "provider", provider, "country", text.Country, "code", code)
+	if changed {
+		s.log.Warn("text did not arrive", "message", text.ID, "provider", provider, "country", text.Country, "code", code)
+	}
 	return true, s.sendElsewhere(ctx, text, at)
 }
 

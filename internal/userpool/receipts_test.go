@@ -193,7 +193,7 @@ func TestTextEvent_FailedAndNothingWouldBeGained_IsNotSentAgain(t *testing.T) {
 				c(w, r.Session, id)
 				n := len(carriers.texts)
 				w.told("first", sms.Event{Kind: sms.Failed, ID: id})
-				w.pass(time.Second)
+				w.pass(2 * time.Minute)
 				carriers.last(t, n)
 				if got := w.line(id); got.Status != userpool.TextFailed {
 					t.Errorf("the text is %s", got.Status)

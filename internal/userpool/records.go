@@ -377,8 +377,9 @@ type Message struct {
 	ExpiresAt time.Time
 	NextAt    time.Time
 	Attempts  int
-	Nth       int // of the texts of its code, from 1
-	Unsent    int // of its attempts, those that surely sent nothing
+	Nth       int  // of the texts of its code, from 1
+	Unsent    int  // of its attempts, those that surely sent nothing, or of which all is known
+	Parked    bool // it was sent, and was kept for its failure until now
 }
 
 // Pending counts what waits for an answer, or to be sent.

@@ -291,9 +291,11 @@ type outboxTx interface {
 	// PostponeMessage sets when the message is due again, and counts a try that surely
 	// sent nothing.
 	PostponeMessage(ctx context.Context, id MessageID, next time.Time, unsent bool) error
-	// ParkMessage keeps a message that was sent until then, when it is due as others.
+	// ParkMessage keeps a message that was sent until then, when it is due as others
+	// are, and still parked.
 	ParkMessage(ctx context.Context, id MessageID, until time.Time) error
-	// WakeMessage makes a parked message due now; false where it is not parked.
+	// WakeMessage makes a parked message due now, and notes that what became of its
+	// tries so far is known; false where it is not parked.
 	WakeMessage(ctx context.Context, id MessageID, now time.Time) (bool, error)
 	// NextMessageAt is when the earliest message is due; zero if none waits.
 	NextMessageAt(ctx context.Context) (time.Time, error)
