@@ -19,7 +19,10 @@ const (
 	sqlTouchChallenge = `update challenges set closed = closed where id = $1`
 	sqlPutText        = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 			$12, $13, $14, $15, $16, $17, $18, $19,
-			(select coalesce(max(used_at), 0) from challenges where id = $5 and $14 in ('maybe', 'sent', 'failed', 'delivered')
+			(select coalesce(max(used_at), 0) from (
+					select used_at from challenges where id = $5 union all
+					select used_at from guard_log where challenge_id <> '' and challenge_id = $5) as known
+				where $14 in ('maybe', 'sent', 'failed', 'delivered')
 				and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $5 and texts.used_at <> 0)))
 		on conflict (id) do update set provider = excluded.provider, ref = excluded.ref, segments = excluded.segments,
 			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
@@ -60,7 +63,8 @@ func scanText(r row) (t userpool.Text, err error) {
 }
 
 // PutText reads whether the code was used, which whoever uses it writes at the
-// challenge before he looks for texts: of the two one sees the other.
+// challenge before he looks for texts: of the two one sees the other. A challenge that
+// went with its sign-up has left its use in the decision log.
 func (t *tx) PutText(ctx context.Context, x userpool.Text) error {
 	if x.Challenge != "" {
 		if err := t.touch(ctx, sqlTouchChallenge, x.Challenge); err != nil {

@@ -218,6 +218,13 @@ var textLogCases = []testCase{
 		equal(e, "used", e.used("code"), []userpool.MessageID{"a"})
 		equal(e, "at", e.text("a").UsedAt, e.in(5*time.Second))
 	}},
+	{"PutText/of a code whose challenge is gone has the use from the decision log", func(e *env) {
+		line := e.newEntry("decision")
+		line.Challenge, line.UsedAt = "code", e.in(7*time.Second)
+		e.insertDecisions(line)
+		e.insertTexts(e.newText("a"))
+		equal(e, "at", e.text("a").UsedAt, e.in(7*time.Second))
+	}},
 	{"UseText/and PutText at once miss no use", func(e *env) {
 		for i := range 8 {
 			id := userpool.ChallengeID(fmt.Sprint("code", i))

@@ -143,6 +143,24 @@ func TestTextEvent_BeforeTheTextIsWrittenDown_IsNotLost(t *testing.T) {
 	})
 }
 
+// Who has the code sooner than it is written down that it was sent has used it too.
+func TestText_CodeUsedBeforeItIsWrittenDown_CountsAsUsed(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		c := &carriers{Phone: w.phone}
+		c.taking = func(m sms.Message, _ sms.Receipt) {
+			if _, err := w.confirm(home, asha, m.Code, ""); err != nil {
+				t.Error(err)
+			}
+		}
+		w.through(c)
+		w.signUp(home, asha, "")
+		w.pass(time.Second)
+		if got := w.line(c.last(t, 1).ID); got.UsedAt.IsZero() {
+			t.Errorf("the text is %s and its code was not used", got.Status)
+		}
+	})
+}
+
 func TestTextEvent_Failed_AnotherProviderSendsTheSameCodeOnce(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		c := &carriers{Phone: w.phone}
