@@ -21,8 +21,13 @@ var (
 // good for.
 const textInOnce = 15 * time.Minute
 
-// numberHelps are how often a number is answered when it asks for help.
-var numberHelps = guard.Limit{Max: 3, Window: time.Hour}
+// How often a number is answered when it asks for help, and how often all are. Answers
+// cost as texts do, and anybody may have many numbers, or write another's on a text.
+var (
+	numberHelps    = guard.Limit{Max: 3, Window: time.Hour}
+	numberDayHelps = guard.Limit{Max: 5, Window: 24 * time.Hour}
+	allHelps       = guard.Limit{Max: 100, Window: time.Hour}
+)
 
 // stopOnce is how long a STOP or START is known by its id: who has recorded one must
 // not be able to say it again when it has been taken back.
@@ -62,9 +67,10 @@ func (s *Service) optOut(ctx context.Context, id string, from phone.Number, out 
 	})
 }
 
-// help is the operator's answer to HELP, some times an hour for each number.
+// help is the operator's answer to HELP, some times an hour for each number that may be
+// texted at all.
 func (s *Service) help(ctx context.Context, id string, from phone.Number) (reply string, err error) {
-	if s.helpText == "" {
+	if s.helpText == "" || s.guard.Admits(from) != nil {
 		return "", nil
 	}
 	at := s.now()
@@ -75,11 +81,17 @@ func (s *Service) help(ctx context.Context, id string, from phone.Number) (reply
 		if err != nil || !fresh {
 			return err
 		}
-		room, err := tx.Spend(ctx, "help/"+number, numberHelps, at)
-		if err == nil && room.OK {
-			reply = s.helpText
+		for _, l := range []struct {
+			key string
+			guard.Limit
+		}{{"help/" + number, numberHelps}, {"help/day/" + number, numberDayHelps}, {"help", allHelps}} {
+			room, err := tx.Spend(ctx, l.key, l.Limit, at)
+			if err != nil || !room.OK {
+				return err
+			}
 		}
-		return err
+		reply = s.helpText
+		return nil
 	})
 	return reply, err
 }
