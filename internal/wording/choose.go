@@ -1,8 +1,10 @@
 package wording
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -35,6 +37,9 @@ type Book struct {
 	ours    []ours
 	tags    []language.Tag // of ours, in their order
 	speaks  language.Matcher
+	// among are the matchers that were needed so far, by their languages: to make one
+	// takes longer than all the rest.
+	among sync.Map
 }
 
 type entry struct {
@@ -84,7 +89,7 @@ func (b *Book) operators(q Query, speaks []language.Tag) (entry, bool) {
 		}
 	}
 	for r := highestRank; r >= 0; r-- {
-		if e, ok := spoken(byRank[r], speaks); ok {
+		if e, ok := b.spoken(byRank[r], speaks); ok {
 			return e, true
 		}
 	}
@@ -135,7 +140,7 @@ func covers(list, other []string) bool {
 }
 
 // spoken is the entry in the language that is spoken best, the earlier of equals.
-func spoken(entries []entry, speaks []language.Tag) (entry, bool) {
+func (b *Book) spoken(entries []entry, speaks []language.Tag) (entry, bool) {
 	var tags []language.Tag
 	var tagged []entry
 	every := slices.IndexFunc(entries, func(e entry) bool { return e.Language == "" })
@@ -145,7 +150,7 @@ func spoken(entries []entry, speaks []language.Tag) (entry, bool) {
 		}
 	}
 	if len(tags) > 0 {
-		if i, ok := match(language.NewMatcher(tags), speaks); ok {
+		if i, ok := match(b.matcher(tags), speaks); ok {
 			return tagged[i], true
 		}
 	}
@@ -153,6 +158,15 @@ func spoken(entries []entry, speaks []language.Tag) (entry, bool) {
 		return entry{}, false
 	}
 	return entries[every], true
+}
+
+func (b *Book) matcher(tags []language.Tag) language.Matcher {
+	key := fmt.Sprint(tags)
+	made, ok := b.among.Load(key)
+	if !ok {
+		made, _ = b.among.LoadOrStore(key, language.NewMatcher(tags))
+	}
+	return made.(language.Matcher)
 }
 
 // shipped are the words that come with Bellhop, in English where no other language
