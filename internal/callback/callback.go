@@ -99,6 +99,7 @@ func (f *Face) post(r *http.Request) (answer, error) {
 	}
 	events, err := caller.ReadPost(r.Context(), time.Now(), sms.Post{
 		URL: f.url(r), ContentType: r.Header.Get("Content-Type"), Header: r.Header.Get, Body: raw,
+		Aside: func() func() { return web.Aside(r.Context()) },
 	})
 	if forged, ok := errors.AsType[*sms.ErrForged](err); ok {
 		return answer{status: http.StatusForbidden}, forged

@@ -103,3 +103,42 @@ func or(s, otherwise string) string {
 	}
 	return s
 }
+
+// slow asks somebody who does not answer before it knows whether a post is genuine.
+type slow struct{ asked, answered chan struct{} }
+
+func (s slow) ReadPost(_ context.Context, _ time.Time, post sms.Post) ([]sms.Event, error) {
+	defer post.Wait()()
+	close(s.asked)
+	<-s.answered
+	return nil, &sms.ErrForged{Why: "nobody signed it"}
+}
+
+func (s slow) Answer(string) (string, []byte) { return "", nil }
+
+// Whoever posts must not keep others from the server by what it takes to verify a post.
+func TestPost_WhileItsProviderIsAsked_HoldsNoPlace(t *testing.T) {
+	provider := slow{make(chan struct{}), make(chan struct{})}
+	face := callback.New(callback.Config{
+		Callers:   map[string]sms.Caller{"main": provider},
+		Next:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "next") }),
+		NextClass: func(*http.Request, []byte) web.Class { return web.Begin },
+	})
+	refuse := func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusTeapot) }
+	h := web.Handler(web.Config{Log: slog.New(slog.DiscardHandler), Class: face.Class, Refuse: refuse, Places: 1, Waiting: 1}, face)
+	ask := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader("a")))
+		return w
+	}
+	posted := make(chan int)
+	go func() { posted <- ask("/callbacks/main").Code }()
+	<-provider.asked
+	if w := ask("/other"); w.Code != http.StatusOK {
+		t.Errorf("another request is answered %d meanwhile", w.Code)
+	}
+	close(provider.answered)
+	if status := <-posted; status != http.StatusForbidden {
+		t.Errorf("the post is answered %d", status)
+	}
+}

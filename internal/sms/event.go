@@ -14,6 +14,17 @@ type Post struct {
 	ContentType string
 	Header      func(name string) string // the first value, "" for none
 	Body        []byte
+	// Aside gives back what others wait for while the provider is asked something, and
+	// returns what ends that; nil where nobody waits.
+	Aside func() (back func())
+}
+
+// Wait is Aside where there is one.
+func (p Post) Wait() (back func()) {
+	if p.Aside == nil {
+		return func() {}
+	}
+	return p.Aside()
 }
 
 // EventKind is what an Event tells.
@@ -69,8 +80,9 @@ func (e *ErrForged) Error() string { return "the post is not the provider's: " +
 // in.
 type Caller interface {
 	// ReadPost verifies a post and reads it. Its errors are *ErrForged, or a post that
-	// the provider signed and that cannot be read. It may ask the provider something;
-	// where that fails, it is a fault.Unavailable, and the post may come again.
+	// the provider signed and that cannot be read. It may ask the provider something,
+	// within p.Wait, since whoever posts can have it ask; where that fails, it is a
+	// fault.Unavailable, and the post may come again.
 	ReadPost(ctx context.Context, now time.Time, p Post) ([]Event, error)
 	// Answer is the body of the answer to a post that was taken, with a text to send
 	// back to the phone that one came in from, "" for none. A provider that takes no

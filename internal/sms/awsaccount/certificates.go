@@ -43,8 +43,10 @@ type certificate struct {
 
 var pathForm = regexp.MustCompile(`^/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem$`)
 
-// key returns that of the certificate at an address, which must be the topic's own.
-func (c *certificates) key(ctx context.Context, now time.Time, from topic, address string) (*rsa.PublicKey, error) {
+// key returns that of the certificate at an address, which must be the topic's own. It
+// waits for SNS within wait: a stranger's post can make it, and a network that lets
+// nothing out makes it long.
+func (c *certificates) key(ctx context.Context, now time.Time, from topic, address string, wait func() (back func())) (*rsa.PublicKey, error) {
 	u, err := url.Parse(address)
 	if err != nil || !at(u, from) || u.RawQuery != "" || u.Fragment != "" || !pathForm.MatchString(u.EscapedPath()) {
 		return nil, forged("its certificate does not lie at Amazon SNS of the topic's region")
@@ -52,6 +54,7 @@ func (c *certificates) key(ctx context.Context, now time.Time, from topic, addre
 	if key := c.remembered(now, address); key != nil {
 		return key, nil
 	}
+	defer wait()()
 	// No single post's end is the end of what others wait for.
 	fetched := c.fetches.DoChan(address, func() (any, error) { return c.fetch(context.WithoutCancel(ctx), now, from, address) })
 	select {
@@ -68,12 +71,12 @@ func (c *certificates) fetch(ctx context.Context, now time.Time, from topic, add
 		return key, nil
 	}
 	if !c.mayAsk(now) {
-		return nil, fault.New(fault.Unavailable, "Amazon SNS was asked for many certificates; it is asked again in a minute")
+		return c.old(now, address, "Amazon SNS was asked for many certificates; it is asked again in a minute")
 	}
 	status, body, err := get(ctx, c.http, address)
 	switch {
 	case err != nil, status >= 500, status == http.StatusTooManyRequests:
-		return nil, fault.New(fault.Unavailable, "The certificate of Amazon SNS cannot be fetched")
+		return c.old(now, address, "The certificate of Amazon SNS cannot be fetched")
 	case status != http.StatusOK:
 		return nil, forged("its certificate does not exist")
 	}
@@ -83,6 +86,17 @@ func (c *certificates) fetch(ctx context.Context, now time.Time, from topic, add
 	}
 	c.remember(address, found)
 	return found.key, nil
+}
+
+// old is one that is to be fetched anew and cannot be: it is good for as long as it says.
+// Whoever names addresses that are not there must not have us forget it.
+func (c *certificates) old(now time.Time, address, otherwise string) (*rsa.PublicKey, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if found, ok := c.kept[address]; ok && !now.After(found.until) {
+		return found.key, nil
+	}
+	return nil, fault.New(fault.Unavailable, "%s", otherwise)
 }
 
 func (c *certificates) remembered(now time.Time, address string) *rsa.PublicKey {

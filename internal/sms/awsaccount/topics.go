@@ -102,13 +102,14 @@ func (t *Topics) ReadPost(ctx context.Context, now time.Time, p sms.Post) ([]sms
 	if err != nil || now.Sub(sent) > maxAge || sent.Sub(now) > maxAhead {
 		return nil, forged("it was sent at another time")
 	}
-	if err := t.verify(ctx, now, from, said); err != nil {
+	if err := t.verify(ctx, now, from, said, p); err != nil {
 		return nil, err
 	}
 	switch said.Type {
 	case notification:
 		return read([]byte(said.Message), sent)
 	case subscription:
+		defer p.Wait()()
 		return nil, t.confirm(ctx, from, said)
 	default: // verify has seen to it that it is this
 		return nil, errors.New("the subscription of this address to a topic of Amazon SNS has ended: nothing more will be posted by it")
@@ -122,7 +123,7 @@ func forged(why string) error { return &sms.ErrForged{Why: why} }
 
 // verify says whether SNS signed the post.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html
-func (t *Topics) verify(ctx context.Context, now time.Time, from topic, said post) error {
+func (t *Topics) verify(ctx context.Context, now time.Time, from topic, said post, p sms.Post) error {
 	signed, ok := said.signed()
 	if !ok {
 		return forged("it is of no type that Amazon SNS posts")
@@ -143,7 +144,7 @@ func (t *Topics) verify(ctx context.Context, now time.Time, from topic, said pos
 	if err != nil {
 		return forged("its signature cannot be read")
 	}
-	key, err := t.certificates.key(ctx, now, from, said.SigningCertURL)
+	key, err := t.certificates.key(ctx, now, from, said.SigningCertURL, p.Wait)
 	if err != nil {
 		return err
 	}
