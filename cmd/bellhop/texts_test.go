@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -143,9 +146,9 @@ func sampleRefusals(from time.Time) (lines []guard.Entry) {
 }
 
 func TestTextsReport_BesideARunningServer_HasTheTextsOfToday(t *testing.T) {
-	data := t.TempDir()
+	sink, data := smstest.NewSink(t), t.TempDir()
 	createPool(t, data)
-	p := start(t, nil, "serve", "--data", data, "--listen", "127.0.0.1:0", "--sms", "log")
+	p := start(t, nil, "serve", "--data", data, "--listen", "127.0.0.1:0", "--sms", "webhook:"+sink.URL, "--public-url", "http://localhost:9400")
 	if out := succeed(t, "texts", "report", "--data", data); !strings.HasPrefix(out, "No text was asked for on ") {
 		t.Errorf("of none: %s", out)
 	}
@@ -162,7 +165,23 @@ func TestTextsReport_BesideARunningServer_HasTheTextsOfToday(t *testing.T) {
 			t.Errorf("%s has no %q:\n%s", args, want, out)
 		}
 	}
-	p.endWell()
+	ctx, api := t.Context(), sdkWithKey(p.url, "", "")
+	if _, err := api.SignUp(ctx, &cip.SignUpInput{ClientId: ptr(clientID), Username: ptr(number)}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := sink.Nth(ctx, number, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := smstest.CodeIn(text.Body)
+	if _, err := api.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: ptr(clientID), Username: ptr(number), ConfirmationCode: &code}); err != nil {
+		t.Fatal(err)
+	}
+	p.endWell() // writes down what waits
+	out := succeed(t, "texts", "report", "--data", data, "--country", "US", "--by", "country,purpose,language", "--format", "csv")
+	if !strings.Contains(out, "US,sign_up,,1,1,0,0,0,0,0,0,1,1.0000,5,5,1,0.0") {
+		t.Errorf("of a text that was sent and used the report has\n%s", out)
+	}
 }
 
 func TestTextsReport_BadArguments_AreNamed(t *testing.T) {
