@@ -194,9 +194,7 @@ func templatesOf(p userpool.Pool, o messageOptions) (all []drafted) {
 }
 
 func (d drafted) findings() (all []noted) {
-	for _, f := range country.Everywhere().Facts(country.ShortLinkHosts) {
-		d.draft.ShortHosts = append(d.draft.ShortHosts, f.List...)
-	}
+	d.draft.ShortHosts = country.ShortHosts()
 	for _, f := range smstext.Lint(d.draft) {
 		line, col := smstext.Place(d.draft.Text, f.At)
 		all = append(all, noted{d.name, line, col, f.Weight.String(), f.Rule, f.What, f.Source})

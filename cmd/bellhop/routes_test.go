@@ -45,7 +45,7 @@ func TestRoutesCheck(t *testing.T) {
 	loud := deliveryFile(t, strings.Replace(twoAtAWS, "  - by: [spare, main]\n", "dry-run: true\nonly-to: [\"+234\"]\n", 1))
 	code, stdout, _ := once(t, nil, "routes", "check", loud)
 	for _, want := range []string{":7: dry-run is on: nobody is texted or mailed\n", ":8: only-to is set: numbers that begin otherwise than +234 are not texted\n", ":6 is the last rule and does not take every text",
-		":2: NG is a name, which must be registered"} {
+		":2: the sender id for NG is a name, which must be registered"} {
 		if code != exitOK || !strings.Contains(stdout, want) || !strings.HasSuffix(stdout, "fine\n") {
 			t.Errorf("%d, want %q in %s", code, want, stdout)
 		}

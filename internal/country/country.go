@@ -129,6 +129,14 @@ func Lookup(iso string) (Pack, bool) {
 // Everywhere returns what holds where a country says nothing else.
 func Everywhere() Pack { return shipped()[World] }
 
+// ShortHosts are the hosts whose links are shortened ones that everybody can make.
+func ShortHosts() (all []string) {
+	for _, f := range Everywhere().Facts(ShortLinkHosts) {
+		all = append(all, f.List...)
+	}
+	return all
+}
+
 // All returns the countries' packs, by code, without what holds everywhere.
 func All() []Pack {
 	var all []Pack

@@ -128,7 +128,7 @@ var schema = []Row{
 	{EntityID, "whether texts carry the business's id in the register", required, "A provider that has a name for the country, and no entity-ids, is warned of.", choice},
 	{RegisteredTexts, "whether the words of texts are registered", required, "A provider that has a name for the country, and no registered message, is warned of.", choice},
 	{Links, "whether texts may have links", links, actsLint, choice},
-	{ShortLinks, "whether links may be shortened ones", links, actsLint, choice},
+	{ShortLinks, "whether links may be shortened ones", links, "It shows it: a delivery file whose message has one is refused, wherever it goes.", choice},
 	{ShortLinkHosts, "whose links are shortened ones that everybody can make", nil, "It is how such links are known, for all countries.", hosts},
 	{NumbersInTexts, "whether texts may have phone numbers to call", links, actsLint, choice},
 	{Content, "what else texts may not have", nil, "", sentence},

@@ -12,9 +12,9 @@ import (
 // senderIDs reads what texts come from. What a country surely does not let through is
 // a problem; what else is known against it there is kept for the warnings.
 func (r *reader) senderIDs(p place, one *Provider) {
-	one.SenderIDs, one.senderIDs = r.byCountry(p, checkSenderID), given{}
+	one.SenderIDs, one.senderIDs = r.byCountry(p, "sender id", checkSenderID), given{}
 	for i := 0; i+1 < len(p.Node.Content); i += 2 {
-		at := r.At(p.Node.Content[i], p.Node.Content[i].Value)
+		at := r.At(p.Node.Content[i], "the sender id for "+p.Node.Content[i].Value)
 		iso := p.Node.Content[i].Value
 		if iso == others {
 			iso = ""
@@ -96,7 +96,7 @@ func (f *File) messageWarnings() []config.Problem {
 				continue
 			}
 			for _, o := range pack.CheckText(m.Body) {
-				all = append(all, config.Problem{Where: m.Where + ": " + m.Name, What: o.What})
+				all = append(all, config.Problem{Where: ofMessage(m), What: o.What})
 			}
 		}
 	}

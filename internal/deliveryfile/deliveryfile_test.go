@@ -230,13 +230,35 @@ dry-run: true
 		":9: only-to is set: numbers that begin otherwise than +91, +1500… are not texted",
 		":2: main has no price for DE, where it may be asked",
 		":3: idle is named by no rule, so that no text goes by it",
-		":7 is the message short: It does not say whose code it is; {app} stands for the name of the app.",
-		":8 is the message dear: It takes 2 segments of UCS-2 (111 of 67 each), and every segment is paid as a text: twice the price.",
-		":8 is the message dear: – (U+2013) is not in GSM-7, so that a segment holds 70 characters and not 160. - does as well.",
+		":8: the message dear is never used: short is for the same texts",
+		":8: the message dear: It takes 2 segments of UCS-2 (111 of 67 each), and every segment is paid as a text: twice the price.",
+		":8: the message dear: – (U+2013) is not in GSM-7, so that a segment holds 70 characters and not 160. - does as well.",
 		":5 is the last rule and does not take every text: what no rule fits is refused",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestWarnings_TemplatesOfAProviderThatSendsNoOtherTexts_MustBeThere(t *testing.T) {
+	stiff := kinds()
+	stiff[1].ByTemplate = true
+	const text = `providers:
+  main: { type: parrot, account-sid: PA1, auth-token-file: token, from: a }
+  india: { type: drum }
+routes:
+  - { countries: [IN], purposes: [sign-in, sign-up, reset], by: [india, main] }
+  - by: [main]
+messages:
+  - { name: in, purposes: [sign-in], text: "{####} for {app}", template-ids: { india: "7" } }
+  - { name: up, purposes: [sign-up], text: "{####} for {app}", template-ids: { main: "7" } }
+`
+	f, err := deliveryfile.Load(written(t, text), stiff, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Warnings(); len(got) != 1 || !strings.HasSuffix(got[0].Where, ":3: india") || !strings.Contains(got[0].What, "no message has template-ids of india for sign-up, reset: it refuses such texts") {
+		t.Errorf("%v", got)
 	}
 }
 
@@ -325,10 +347,10 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
   c: { type: drum, prices: nothing.csv }
 `, []string{
 			":4: UK is no ISO 3166 code; did you mean GB?",
-			":4: others must be a sender id: eleven letters and digits at most, a phone number or a short code",
-			":4: IN must be a text",
-			":4: US must be a sender id: eleven letters and digits at most, a phone number or a short code",
-			":5: IN must be an id: letters and digits, 64 at most",
+			":4: the sender id for others must be eleven letters and digits at most, a phone number or a short code",
+			":4: the sender id for IN must be a text",
+			":4: the sender id for US must be eleven letters and digits at most, a phone number or a short code",
+			":5: the entity id for IN must be an id: letters and digits, 64 at most",
 			`:6: only-to has "15005…", which must be + and the first digits of numbers, such as +91`,
 			`:6: only-to has "+1500…", which has more than 15 digits`,
 			":7: timeout must be a length of time such as 3s or 500ms, 8s at most",
@@ -402,17 +424,23 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
   - { name: turned, text: "{app}: \u202e{####}" }
   - { name: who, text: "{username}, {app}: {####}", purposes: [invitation, reset] }
   - { name: guest, text: "{username}, {app}: {####}", purposes: [invitation] }
+  - { name: link, text: "{app}: {####}, bit.ly/3abc", purposes: [reset] }
+  - { name: tongue, text: "{app}: {####}", language: qq }
 `, []string{
 			":3: text is not to be sent: An override of direction (U+202D, U+202E) has digits read in another order than they stand.",
 			":3: text is not to be sent: A control of direction is not closed, or closes none, within its line.",
-			":4: text is not to be sent: {username} stands in invitations alone. Whoever signs up chooses his name, and could have you text what he likes to whom he likes."}},
+			":4: text is not to be sent: {username} stands in invitations alone. Whoever signs up chooses his name, and could have you text what he likes to whom he likes.",
+			":6: text is not to be sent: bit.ly shortens links for everybody; carriers block such texts.",
+			":7: language is the tag of no language, so that nobody reads it"}},
 		"registered texts": {good + `messages:
   - { name: same, text: "{####} is your code for {app}.", registered: "{#var#} is your code for {#var#}." }
   - { name: other, text: "{####} is the code for {app}.", registered: "{#var#} is your code for {#var#}." }
   - { name: long, text: "{####} ` + strings.Repeat("😀", 130) + `" }
 `, []string{
-			`:4: registered is not what the text says: in line 1, character 11: the text has "****** is the code for" where "{#var#} is your code fo" is registered`,
+			`:4: registered is not what the text says: in line 1, character 11: the text has "****** is the code for" where "{#var#} is your code fo" is registered (for {app} a name was put that is not yours: write yours out, as it is registered)`,
 			":5: text takes 5 segments, each of which is paid for, and may take 3"}},
+		"a long answer to HELP": {good + "help: \"" + strings.Repeat("x", 460) + "\"\n", []string{
+			":2: help takes 4 segments, each of which is paid for, and may take 3"}},
 		"the rest": {good + "dry-run: maybe\nhelp: []\nonly-to: +91\n", []string{
 			":4: only-to must be a list",
 			":2: dry-run must be true or false",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bellhop-auth/bellhop/internal/country"
 	"github.com/bellhop-auth/bellhop/internal/smstext"
 	"github.com/bellhop-auth/bellhop/internal/wording"
 )
@@ -55,7 +56,12 @@ func (r *reader) compare(p place, m wording.Entry) {
 	if m.Body == "" || m.Registered == "" {
 		return
 	}
-	if off := smstext.MatchRegistered(m.Registered, sample(m.Body)); off != nil {
+	off := smstext.MatchRegistered(m.Registered, sample(m.Body))
+	switch {
+	case off == nil:
+	case strings.Contains(m.Body, "{app}"):
+		r.Problem(p, "is not what the text says: in %v (for {app} a name was put that is not yours: write yours out, as it is registered)", off)
+	default:
 		r.Problem(p, "is not what the text says: in %v", off)
 	}
 }
@@ -77,7 +83,7 @@ func (r *reader) lint(p place, m wording.Entry) {
 
 // draft is the message for the linter.
 func draft(m wording.Entry) smstext.Draft {
-	d := smstext.Draft{Text: m.Body, Registered: m.Registered}
+	d := smstext.Draft{Text: m.Body, Registered: m.Registered, ShortHosts: country.ShortHosts()}
 	if len(m.Purposes) == 1 {
 		d.Purpose = m.Purposes[0]
 	}
@@ -113,11 +119,43 @@ var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0
 
 func (r *reader) language(p place) string {
 	text := r.Text(p)
-	if text != "" && !languageTag.MatchString(text) {
+	switch {
+	case text == "":
+	case !languageTag.MatchString(text):
 		r.Problem(p, "must be a language tag, such as hi, pt-BR or zh-Hant")
+		return ""
+	case wording.Canonical(text) == "":
+		r.Problem(p, "is the tag of no language, so that nobody reads it")
 		return ""
 	}
 	return text
+}
+
+// help reads the answer to HELP, which is paid for as every text is.
+func (r *reader) help(p place) string {
+	text := r.Text(p)
+	if n := smstext.Count(text).Segments; n > mostSegments {
+		r.Problem(p, "takes %d segments, each of which is paid for, and may take %d", n, mostSegments)
+	}
+	return text
+}
+
+// ofMessage is the place of a message in the file.
+func ofMessage(m wording.Entry) string { return m.Where + ": the message " + m.Name }
+
+// shadowed is the earlier of two messages that serve the same texts, of which the later
+// is never used.
+func shadowed(m wording.Entry, earlier []wording.Entry) (wording.Entry, bool) {
+	same := func(a, b []string) bool {
+		a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+		return slices.Equal(a, b)
+	}
+	for _, e := range earlier {
+		if e.Language == m.Language && same(e.Pools, m.Pools) && same(e.Countries, m.Countries) && same(e.Purposes, m.Purposes) {
+			return e, true
+		}
+	}
+	return wording.Entry{}, false
 }
 
 // templateIDs reads the ids of a message, by providers of the file.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
@@ -114,7 +115,7 @@ func (r *reader) field(p place, field provider.Field, found given, into provider
 	}
 	if field.Check != nil {
 		if err := field.Check(text); err != nil {
-			r.Problem(p, "%v", err)
+			r.Problem(p, "%s", strings.TrimPrefix(err.Error(), "the URL ")) // the place names it
 			return
 		}
 	}
@@ -179,7 +180,7 @@ func checkSenderID(text string) error {
 	if numericSender.MatchString(text) || len(text) <= 11 && lettersSender.MatchString(text) {
 		return nil
 	}
-	return errors.New("must be a sender id: eleven letters and digits at most, a phone number or a short code")
+	return errors.New("must be eleven letters and digits at most, a phone number or a short code")
 }
 
 var entityID = regexp.MustCompile(`^[0-9A-Za-z._-]{1,64}$`)

@@ -151,8 +151,9 @@ func nearest(text string, known []string) string {
 	return ": there are " + strings.Join(known, ", ")
 }
 
-// byCountry reads a mapping of countries, or others, to texts that pass the check.
-func (r *reader) byCountry(p place, check func(string) error) map[string]string {
+// byCountry reads a mapping of countries, or others, to texts that pass the check. Each
+// is called what, since a bare IN would read as if it were the text.
+func (r *reader) byCountry(p place, what string, check func(string) error) map[string]string {
 	pairs, _ := r.Pairs(p)
 	all := map[string]string{}
 	for _, pair := range pairs {
@@ -163,12 +164,13 @@ func (r *reader) byCountry(p place, check func(string) error) map[string]string 
 			r.Problem(pair.Place, "%v", err)
 			continue
 		}
-		text := r.Text(pair.Place)
+		at := r.At(pair.Node, "the "+what+" for "+pair.Key)
+		text := r.Text(at)
 		if text == "" {
 			continue
 		}
 		if err := check(text); err != nil {
-			r.Problem(pair.Place, "%v", err)
+			r.Problem(at, "%v", err)
 			continue
 		}
 		all[country] = text

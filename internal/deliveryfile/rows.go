@@ -47,7 +47,7 @@ func fileRows() []row[File] {
 		{"dry-run", "true or false", "nobody is texted or mailed: what would go by whom is in the log", "false", false,
 			func(r *reader, p place, f *File) { f.DryRun = r.Boolean(p) }},
 		{"help", "text", "what a phone is answered that texts HELP", "nothing", false,
-			func(r *reader, p place, f *File) { f.Help = r.Text(p) }},
+			func(r *reader, p place, f *File) { f.Help = r.help(p) }},
 	}
 }
 
@@ -60,7 +60,7 @@ func providerRows() []row[Provider] {
 		{"sender-ids", "mapping of ISO 3166 codes, and `others`, to sender ids", "what texts come from", "the provider's own choice", false,
 			func(r *reader, p place, one *Provider) { r.senderIDs(p, one) }},
 		{"entity-ids", "mapping of ISO 3166 codes to ids", "your ids in registers of senders; in India, of DLT", "none", false,
-			func(r *reader, p place, one *Provider) { one.EntityIDs = r.byCountry(p, checkID) }},
+			func(r *reader, p place, one *Provider) { one.EntityIDs = r.byCountry(p, "entity id", checkID) }},
 		{"only-to", "list of prefixes or numbers", "in quotes. It is asked for no others: for credentials of tests", "everybody", false,
 			func(r *reader, p place, one *Provider) { one.OnlyTo = r.prefixes(p) }},
 		{"timeout", "time", "how long it may take over a text before the next one is asked", defaultTimeout.String(), false,

@@ -5,11 +5,13 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms/routes"
 	"github.com/bellhop-auth/bellhop/internal/smstext"
+	"github.com/bellhop-auth/bellhop/internal/wording"
 	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
 
@@ -39,12 +41,18 @@ func (f *File) Warnings() []config.Problem {
 		if host := p.openly(); host != "" {
 			warn(p.Where, "has codes go to %s in the open; use https", host)
 		}
+		if missing := f.untemplated(p); len(missing) > 0 {
+			warn(p.Where, "sends templates of its own alone, and no message has template-ids of %s for %s: it refuses such texts, and the next provider is asked if there is one", p.Name, listed(missing))
+		}
 		all = append(all, f.countryWarnings(p)...)
 	}
-	for _, m := range f.Messages {
+	for i, m := range f.Messages {
+		if earlier, is := shadowed(m, f.Messages[:i]); is {
+			warn(ofMessage(m), "is never used: %s is for the same texts", earlier.Name)
+		}
 		for _, found := range smstext.Lint(draft(m)) {
 			if found.Weight == smstext.Warning {
-				warn(m.Where, "is the message %s: %s", m.Name, found.What)
+				warn(ofMessage(m)+":", "%s", found.What)
 			}
 		}
 	}
@@ -53,6 +61,27 @@ func (f *File) Warnings() []config.Problem {
 		warn(last.Where, "is the last rule and does not take every text: what no rule fits is refused")
 	}
 	return all
+}
+
+// untemplated are the purposes of texts with a code for which rules name the provider
+// and no message has a template of it that it needs.
+func (f *File) untemplated(p Provider) (missing []string) {
+	if !p.Kind.ByTemplate {
+		return nil
+	}
+	for _, name := range codes() {
+		purpose := strings.ReplaceAll(name, "-", "_")
+		asked := slices.ContainsFunc(f.Rules, func(rule Rule) bool {
+			return slices.Contains(rule.By, p.Name) && takesName(rule.Purposes, purpose)
+		})
+		has := slices.ContainsFunc(f.Messages, func(m wording.Entry) bool {
+			return m.TemplateIDs[p.Name] != "" && takesName(m.Purposes, purpose)
+		})
+		if asked && !has {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // openly is the host that the provider is reached at by plain HTTP, "" for none. What

@@ -101,11 +101,10 @@ func nameless(d Draft) []Finding {
 	if strings.Contains(d.Text, appHere) || d.App != "" && strings.Contains(strings.ToLower(d.Text), strings.ToLower(d.App)) {
 		return nil
 	}
-	what := "It does not say whose code it is; {app} stands for the name of the app."
-	if d.App != "" {
-		what = fmt.Sprintf("It does not say that the code is for %s; {app} stands for that.", d.App)
+	if d.App == "" { // the name may be there all the same, in words
+		return []Finding{{"nameless", Advice, 0, "There is no {app} in it: see that it says in its own words whose code it is.", ""}}
 	}
-	return []Finding{{"nameless", Warning, 0, what, ""}}
+	return []Finding{{"nameless", Warning, 0, fmt.Sprintf("It does not say that the code is for %s; {app} stands for that.", d.App), ""}}
 }
 
 // unshared are words by which texts ask to keep a code to oneself: parts of them, in

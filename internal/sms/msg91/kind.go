@@ -36,8 +36,9 @@ func Kind() provider.Kind {
 			{Name: "base-url", Arg: "https://control.msg91.com", Default: defaultBase, Check: httpsms.CheckBase,
 				About: "where the API is, such as an emulator"},
 		},
-		Check: check,
-		New:   func(o provider.Options) (sms.Sender, error) { return New(o) },
+		ByTemplate: true,
+		Check:      check,
+		New:        func(o provider.Options) (sms.Sender, error) { return New(o) },
 	}
 }
 

@@ -14,6 +14,9 @@ type Kind struct {
 	Name   string // as the file has it: "twilio"
 	About  string // one sentence
 	Fields []Field
+	// ByTemplate: it sends templates of its own alone, so that it refuses a text of words
+	// without template-ids.
+	ByTemplate bool
 	// Check says what is wrong with settings that go together, as half a sentence
 	// about a field of them; nil for nothing.
 	Check func(Values) *Problem
