@@ -126,6 +126,9 @@ func TestSDK_Metrics_AreExactAfterAScript(t *testing.T) {
 		w.texts()
 		w.wantCounted(map[string]string{
 			`bellhop_guard_decisions_total{rule="none",verdict="send"}`:                            "2",
+			`bellhop_text_segments_total{country="IN",provider="none"}`:                            "2",
+			`bellhop_text_usd_total{country="IN",provider="none"}`:                                 "0.07714",
+			`bellhop_texts_total{country="IN",outcome="sent",provider="none"}`:                     "2",
 			`bellhop_requests_total{operation="CreateUserPool",outcome="success"}`:                 "1",
 			`bellhop_requests_total{operation="CreateUserPoolClient",outcome="success"}`:           "2",
 			`bellhop_requests_total{operation="SignUp",outcome="success"}`:                         "1",
