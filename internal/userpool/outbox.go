@@ -59,6 +59,9 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	recording, cancel := outlasting(ctx, sendTimeout+finishWithin) // of sends that end last
 	defer cancel()
 	recorder.Go(func() { s.recordResults(recording, results) })
+	// Of a text that is cut off nobody knows whether it was sent, and it is sent again.
+	sending, cut := outlasting(ctx, finishWithin)
+	defer cut()
 	var sends sync.WaitGroup
 	room := make(chan struct{}, outboxWorkers)
 	for ctx.Err() == nil {
@@ -72,7 +75,7 @@ func (s *Service) runOutbox(ctx context.Context) error {
 			room <- struct{}{}
 			sends.Go(func() {
 				defer func() { <-room }()
-				results <- s.send(ctx, m)
+				results <- s.send(sending, m)
 			})
 		}
 		if len(batch) == 0 {
@@ -408,7 +411,7 @@ func (s *Service) lineOf(r sent, at time.Time) Text {
 	m, l := r.message, s.guard.Line(r.message.To.Number)
 	t := Text{
 		ID: r.id, PoolID: m.PoolID, ClientID: m.ClientID, Purpose: m.Purpose.plain(), Challenge: m.Challenge,
-		Country: l.Route.Country, Known: m.Known, Provider: r.receipt.Provider, Ref: r.receipt.ProviderID,
+		Country: l.Route.Country, Known: m.Known, Provider: r.receipt.Provider, Ref: plainRef(r.receipt.ProviderID),
 		Wording: m.Wording, Language: m.Language, Segments: r.segments, Micros: orElse(r.receipt.Micros, int64(l.Price)) * int64(r.segments),
 		Attempts: m.Attempts, QueuedAt: m.CreatedAt, SentAt: at, Status: TextSent,
 	}

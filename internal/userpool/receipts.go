@@ -28,8 +28,8 @@ const (
 	// parkedFor is how long it is kept for that: longer, so that no node with another
 	// clock drops what one has paid for again.
 	parkedFor = elsewhereWithin + 10*time.Second
-	// maxCode bounds what a provider calls a failure.
-	maxCode = 40
+	// maxCode bounds what a provider calls a failure, and maxRef what it calls a text.
+	maxCode, maxRef = 40, 200
 )
 
 // early is a word that came before its text was written down.
@@ -51,6 +51,7 @@ func (s *Service) TextEvent(ctx context.Context, provider string, e sms.Event) (
 	default:
 		return "", nil
 	}
+	e.ID, e.ProviderID = plainRef(e.ID), plainRef(e.ProviderID)
 	found, err := s.tellOf(ctx, provider, e)
 	if err == nil && !found {
 		select {
@@ -205,6 +206,16 @@ func plainCode(code string) string {
 		return -1
 	}, code)
 	return kept[:min(len(kept), maxCode)]
+}
+
+// plainRef is what a provider calls a text, or "" where no provider would: PostgreSQL
+// takes not every text, and with one the results of all others of the moment would be
+// lost.
+func plainRef(ref string) string {
+	if len(ref) > maxRef || strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return ref
 }
 
 // countryOf is the country of a number, "" for none.
