@@ -30,11 +30,22 @@ func (o *messageOptions) flags(own ...config.Flag) []config.Flag {
 		textFlag("pool", "ID", "the user pool whose texts they are", &o.pool),
 		{Name: "purpose", Arg: "PURPOSE", Set: o.setPurpose, Help: "of texts for this alone: " + strings.Join(deliveryfile.MessagePurposes(), ", ") + " (default all)"},
 		{Name: "country", Arg: "COUNTRY", Set: o.setCountry, Help: "to numbers of this country, such as IN"},
-		textFlag("app", "NAME", "what the app is called, where no pool says so", &o.app),
-		textFlag("host", "HOST", "that codes are bound to, where no pool says so (bellhop:app-host)", &o.host),
-		textFlag("android-hash", "HASH", "of the Android app, where no pool says so (bellhop:android-hash)", &o.hash),
+		tagFlag("app", "NAME", "what the app is called, where no pool says so (bellhop:app-name)", "bellhop:app-name", &o.app),
+		tagFlag("host", "HOST", "that codes are bound to, where no pool says so (bellhop:app-host)", "bellhop:app-host", &o.host),
+		tagFlag("android-hash", "HASH", "of the Android app, where no pool says so (bellhop:android-hash)", "bellhop:android-hash", &o.hash),
 		jsonFlag(&o.asJSON),
 	}, own...)
+}
+
+// tagFlag is in the place of a pool's tag, and takes what that does.
+func tagFlag(name, arg, help, tag string, into *string) config.Flag {
+	return config.Flag{Name: name, Arg: arg, Help: help, Set: func(v string) error {
+		if !userpool.TagServed(tag, v) {
+			return fmt.Errorf("is nothing that a pool's tag %s may say", tag)
+		}
+		*into = v
+		return nil
+	}}
 }
 
 func (o *messageOptions) setPurpose(v string) error {
@@ -183,7 +194,18 @@ func sayingsOfNone(words []wording.Entry, o messageOptions) (lines []messageLine
 			}))
 		}
 	}
-	return lines
+	return distinct(lines)
+}
+
+// distinct drops lines that an earlier one says already, as those of words do that are
+// for readers of every language.
+func distinct(lines []messageLine) (all []messageLine) {
+	for _, l := range lines {
+		if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 func printSayings(in invocation, lines []messageLine) error {

@@ -64,6 +64,12 @@ func TestMessagesShow_PoolAndFile_SayWhatWouldBeSent(t *testing.T) {
 	}
 	refuse(t, exitUsage, "must be a language", "messages", "show", "--language", "x y")
 	refuse(t, exitUsage, "must be one of sign-up, sign-in", "messages", "show", "--purpose", "notice")
+	refuse(t, exitUsage, "--host is nothing that a pool's tag bellhop:app-host may say", "messages", "show", "--host", "https://app.example.com")
+	refuse(t, exitUsage, "--android-hash is nothing", "messages", "lint", "--android-hash", "abc", "{####}")
+	every := deliveryFile(t, "providers: { log: { type: log } }\nmessages:\n  - { name: plain, text: \"{app}: {####}\" }\n")
+	if _, stdout, _ := once(t, nil, "messages", "show", "--delivery", every, "--purpose", "reset"); strings.Count(stdout, "plain") != 1 {
+		t.Errorf("words for all languages are shown more than once:\n%s", stdout)
+	}
 	refuse(t, exitUsage, "must be a country's code", "messages", "show", "--country", "in")
 	refuse(t, exitFailed, "there is no database", "messages", "show", "--pool", poolID, "--data", filepath.Join(t.TempDir(), "none"))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +69,12 @@ func (o *routeOptions) flags() []config.Flag {
 		{Name: "number", Arg: "NUMBER", Set: func(v string) error { o.number = unspaced(v); return nil }, Help: "by whom texts to this number go; bellhop routes explain NUMBER is the same"},
 		{Name: "purpose", Arg: "PURPOSE", Set: o.setPurpose, Help: "what the text is for: " + strings.Join(deliveryfile.Purposes(), ", ") + " (default sign-in)"},
 		textFlag("pool", "ID", "the user pool of the number's owner", &o.pool),
-		textFlag("language", "TAG", "the language of who reads it, such as hi", &o.language),
+		{Name: "language", Arg: "TAG", Help: "the language of who reads it, such as hi", Set: func(v string) error {
+			if o.language = wording.Canonical(v); o.language == "" {
+				return fmt.Errorf("must be a language, such as hi or pt-BR")
+			}
+			return nil
+		}},
 		textFlag("tried", "NAMES", "providers by which earlier texts of the code went, separated by commas", &o.tried),
 		jsonFlag(&o.asJSON),
 	}
@@ -119,18 +125,41 @@ func routesExplain(ctx context.Context, in invocation) error {
 		return err
 	}
 	router.Learn(time.Now(), recent)
-	var tried []string
-	if o.tried != "" {
-		tried = strings.Split(o.tried, ",")
+	tried, err := triedOf(router, o.tried)
+	if err != nil {
+		return err
 	}
 	x := router.Explain(time.Now(), sms.Destination{To: number, Purpose: strings.ReplaceAll(o.purpose, "-", "_"), PoolID: o.pool}, tried...)
 	route := routeOf(router, number, o, x)
 	route.countTexts(recent)
+	if !startsWithOneOf(number.E164(), f.OnlyTo) {
+		route.Refused = fmt.Sprintf("only-to of %s has no beginning of this number: who is not in it is not texted.", f.Path)
+	}
 	route.Words = wordsOf(f, o, x.Country)
 	if o.asJSON {
 		return printJSON(in.stdout, route)
 	}
 	return printRoute(in.stdout, route)
+}
+
+// triedOf are names of providers of the file.
+func triedOf(router *routes.Router, names string) (tried []string, err error) {
+	if names == "" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		name = strings.TrimSpace(name)
+		if _, known := router.Provider(name); !known {
+			return nil, usageError(fmt.Sprintf("--tried has %q, which is no provider of the delivery file", name))
+		}
+		tried = append(tried, name)
+	}
+	return tried, nil
+}
+
+// startsWithOneOf says whether a list of only-to has the number, as none has every one.
+func startsWithOneOf(e164 string, onlyTo []string) bool {
+	return len(onlyTo) == 0 || slices.ContainsFunc(onlyTo, func(begins string) bool { return strings.HasPrefix(e164, begins) })
 }
 
 // recentTexts is what became of the texts of the last half hour, nil where there is no
@@ -150,6 +179,9 @@ func recentTexts(ctx context.Context, cfg *config.Config) (recent []sms.Evidence
 // wordsOf are the operator's words that the text would have, nil where it would have
 // the pool's own or those that come with Bellhop.
 func wordsOf(f *deliveryfile.File, o routeOptions, country string) *wordsLine {
+	if !slices.Contains(deliveryfile.MessagePurposes(), o.purpose) { // a notice has words of its own
+		return nil
+	}
 	purpose := strings.ReplaceAll(o.purpose, "-", "_")
 	t := wording.New(f.Messages).Choose(wording.Query{Pool: o.pool, Purpose: purpose, Country: country, Languages: []string{o.language}, App: "{app}"})
 	if t.Name == "" {

@@ -130,5 +130,14 @@ func TestRoutesExplain(t *testing.T) {
 	}
 	refuse(t, exitUsage, "name a number", "routes", "explain", "--delivery", path)
 	refuse(t, exitUsage, "--delivery", "routes", "explain", "+2348031234567")
+	if r := explained("+2348031234567", "--language", "pcm", "--purpose", "notice"); r.Words != nil {
+		t.Errorf("a notice has %+v", r.Words)
+	}
+	staging := deliveryFile(t, twoAtAWS+"only-to: [\"+4915\"]\n")
+	if _, stdout, _ := once(t, nil, "routes", "explain", "+2348031234567", "--delivery", staging); !strings.Contains(stdout, "only-to of "+staging+" has no beginning of this number") {
+		t.Errorf("outside only-to: %s", stdout)
+	}
+	refuse(t, exitUsage, `--tried has "nobody", which is no provider`, "routes", "explain", "+2348031234567", "--delivery", path, "--tried", "main, nobody")
+	refuse(t, exitUsage, "--language must be a language", "routes", "explain", "+2348031234567", "--delivery", path, "--language", "qq")
 	refuse(t, exitUsage, "--purpose must be one of", "routes", "explain", "+2348031234567", "--purpose", "dance")
 }

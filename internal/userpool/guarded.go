@@ -50,6 +50,15 @@ func (s *Service) Explain(ctx context.Context, number phone.Number) (Explanation
 		if x.Stepped, err = s.guard.Explain(ctx, tx, a, at); err != nil {
 			return fmt.Errorf("guard: %w", err)
 		}
+		stopped, err := tx.OptedOut(ctx, a.Party.Number)
+		if err != nil {
+			return err
+		}
+		if stopped { // before the guard is asked, and no step-up changes it
+			for _, d := range []*guard.Decision{&x.Now, &x.Stepped} {
+				*d = guard.Decision{Verdict: guard.Refuse, Rule: guard.RuleStopped, Levels: d.Levels}
+			}
+		}
 		x.Log, err = tx.Decisions(ctx, DecisionPage{Number: a.Party.Number, Newest: true, Limit: explained})
 		return err
 	})

@@ -182,6 +182,9 @@ func checkTags(tags map[string]string) error {
 
 const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off) and bellhop:devices (on, off)."
 
+// TagServed says whether a pool can have the tag with that value.
+func TagServed(key, value string) bool { return tagServed(key, value) }
+
 func tagServed(key, value string) bool {
 	switch key {
 	case tagBehaviour:

@@ -312,6 +312,13 @@ func TestStop_NoTextsButForTheOwnersDevice_UntilStart(t *testing.T) {
 			w.want(err, fault.CodeDeliveryFailure, "has asked for no texts")
 		}
 		w.custom(mobile, ravi)
+		for number, want := range map[string]guard.Rule{asha: guard.RuleStopped, ravi: guard.RuleNone} {
+			x, err := w.s.Explain(w.ctx, phone.FromCanonical(number))
+			w.must(err)
+			if x.Now.Rule != want || x.Stepped.Rule != want || (x.Now.Verdict == guard.Refuse) != (want == guard.RuleStopped) {
+				t.Errorf("%s is explained by %q, %v", number, x.Now.Rule, x.Now.Verdict)
+			}
+		}
 		if w.texts(asha) != n {
 			t.Error("it is texted all the same")
 		}
