@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/bellhop-auth/bellhop/internal/hook"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -102,6 +103,20 @@ help: Ask help@example.com.
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}
+	}
+}
+
+// doubting is a provider that breaks down whatever it is asked.
+type doubting struct{ sms.None }
+
+func (doubting) Probe(context.Context) error {
+	return &sms.SendError{Outcome: sms.MaybeSent, Cause: errors.New("answered with status 500")}
+}
+
+// No text was there of which doctor could say that it was sent, maybe.
+func TestDoctor_AProviderBreaksDown_IsNotSaidToHaveSentAnything(t *testing.T) {
+	if got := probeProvider(t.Context(), "main (twilio)", doubting{}); got.Level != levelFail || strings.Contains(got.Said, "sent") || !strings.Contains(got.Said, "does not take texts (answered with status 500)") {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -65,6 +65,9 @@ func probeProvider(ctx context.Context, name string, sender sms.Sender) finding 
 		return fine("%s cannot be asked without a text", name)
 	}
 	if err := asked.Probe(ctx); err != nil {
+		if e, of := errors.AsType[*sms.SendError](err); of && e.Cause != nil {
+			err = e.Cause // no text was there that may have been sent
+		}
 		return failure("see to the network and the provider's settings", "%s does not take texts (%v)", name, err)
 	}
 	return fine("%s answers", name)

@@ -169,12 +169,13 @@ func TestSend_ANumberTakesNothingFromUs_NobodyElseIsAsked(t *testing.T) {
 func TestSend_TwoOfWhichNobodyKnows_TheThirdIsNotAsked(t *testing.T) {
 	s, cfg := stations(3)
 	s[0].answer, s[1].answer = failing(sms.MaybeSent), failing(sms.MaybeSent)
+	cfg.Providers[0].Price = func(string) (int64, bool) { return 7900, true }
 	receipt, err := send(router(t, cfg), text("m", american))
 	if asked, _ := s[2].count(); asked != 0 || sms.OutcomeOf(err) != sms.MaybeSent {
 		t.Errorf("the third was asked %d times, and the outcome is %v", asked, sms.OutcomeOf(err))
 	}
-	if receipt.Provider != "a" || receipt.Doubled != 1 {
-		t.Errorf("the receipt is %+v, want one of a with 1 text beyond the first", receipt)
+	if receipt.Provider != "a" || receipt.Doubled != 1 || receipt.Micros != 7900 {
+		t.Errorf("the receipt is %+v, want one of a at its price, with 1 text beyond the first", receipt)
 	}
 }
 

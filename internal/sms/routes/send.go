@@ -50,6 +50,7 @@ func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 				receipt.Micros, receipt.MayFail = k.price, r.mayFail(c, k.provider)
 				return receipt, nil
 			default:
+				receipt.Micros = k.price // what it costs if it was sent
 				t.add(r.providers[k.provider].Name, receipt, err)
 			}
 		}
