@@ -7,10 +7,14 @@ import (
 )
 
 // Again pays for one more text of the same decision: another provider is to send what
-// the first did not bring. False where a budget has no room, and the caller must roll
-// its transaction back. What prefixes and numbers may is not asked again: to whom it
-// goes was decided, and nobody asked for more.
+// the first did not bring. False where a budget has no room, or a prefix no credit, and
+// the caller must roll its transaction back: whose network says that a text failed can
+// have each sent twice. What numbers and addresses may is not asked again: nobody asked
+// for more.
 func (e *Engine) Again(ctx context.Context, s State, r Receipt, now time.Time) (bool, error) {
+	if room, err := e.debitAgain(ctx, s, r, now); err != nil || !room {
+		return false, err
+	}
 	budgets := e.budgets(r.ask())
 	if len(budgets) == 0 || r.Price <= 0 {
 		return true, nil
@@ -25,6 +29,24 @@ func (e *Engine) Again(ctx context.Context, s State, r Receipt, now time.Time) (
 		}
 	}
 	return true, nil
+}
+
+// debitAgain takes one more text from the windows of its prefixes.
+func (e *Engine) debitAgain(ctx context.Context, s State, r Receipt, now time.Time) (room bool, err error) {
+	if !r.Windows || r.Route.none() {
+		return true, nil
+	}
+	v := e.view(r.ask(), now)
+	if err := v.readAll(ctx, s); err != nil {
+		return false, err
+	}
+	if v.checkPrefixes(); v.verdict() != Send {
+		return false, nil
+	}
+	for i := atBlock; i <= atArea; i++ {
+		v.debitWindow(v.prefixWindow(i), i)
+	}
+	return true, v.store(ctx, s)
 }
 
 // Charge takes the price of a text that may have been sent once more, unasked: the

@@ -68,3 +68,34 @@ func TestCharge_BudgetSpent_OneIsRefusedTheOtherExceeds(t *testing.T) {
 		t.Errorf("the pool has spent %v, %v; want 3 cents", guard.Money(n).Float(), err)
 	}
 }
+
+// Whose network calls every text failed gets no more texts by it than without.
+func TestAgain_StrangersOfOnePrefix_GetNoMoreThanItsCredit(t *testing.T) {
+	flood := func(fail bool) (texts int) {
+		d := newDesk(t, tried())
+		for i := range 300 {
+			got := d.decide(d.ask(0, from(uint64(i)<<16)))
+			if got.Verdict != guard.Send {
+				continue
+			}
+			texts++
+			if !fail {
+				continue
+			}
+			ok, err := d.engine.Again(context.Background(), d.state, got.Receipt, d.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				d.state.Keep()
+				texts++
+			} else {
+				d.state.Undo()
+			}
+		}
+		return texts
+	}
+	if once, twice := flood(false), flood(true); once < 2 || twice > once+1 {
+		t.Errorf("a prefix gets %d texts, and %d where each is said to have failed", once, twice)
+	}
+}

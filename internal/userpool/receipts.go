@@ -157,7 +157,7 @@ func (s *Service) sendElsewhere(ctx context.Context, t Text, at time.Time) error
 	})
 	switch {
 	case noRoom:
-		s.log.Warn("text not sent by another provider: no budget has room for it", "message", t.ID)
+		s.log.Warn("text not sent by another provider: a budget or a prefix has no room for it", "message", t.ID)
 		return nil
 	case err == nil && woken:
 		s.wake()
@@ -165,7 +165,7 @@ func (s *Service) sendElsewhere(ctx context.Context, t Text, at time.Time) error
 	return err
 }
 
-var errNoMoney = errors.New("no budget has room")
+var errNoMoney = errors.New("a budget or a prefix has no room")
 
 // chargeDoubled takes from the budgets what a text cost that more than one provider
 // may have sent.
