@@ -1,6 +1,8 @@
 package userpool_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
+	"github.com/bellhop-auth/bellhop/internal/wording"
 )
 
 // oneBudget has room for so many texts to asha, and nothing else that bounds them.
@@ -110,5 +113,31 @@ func TestSendElsewhere_NumberThatSaidStop_IsNotSent(t *testing.T) {
 		w.told("first", sms.Event{Kind: sms.Failed, ID: c.last(t, 1).ID, Code: "30004"})
 		w.pass(3 * time.Minute)
 		c.last(t, 1)
+	})
+}
+
+// doubling is a sender of which two providers may have sent each text.
+type doubling struct{ *carriers }
+
+func (d doubling) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
+	r, err := d.carriers.Send(ctx, m)
+	r.Doubled, r.MayFail = 1, false
+	return r, err
+}
+
+// Each of two texts costs all its segments.
+func TestDoubled_TextOfTwoSegments_IsPaidForWithAllOfThem(t *testing.T) {
+	settings, price := oneBudget(20)
+	messages := []wording.Entry{
+		{Name: "short", Language: "en", Body: "{####}"},
+		{Name: "long", Language: "hi", Body: strings.Repeat("लंबा ", 20) + "{####}"},
+	}
+	inWorld(t, options{guard: &settings, messages: messages, tags: map[string]string{"bellhop:language": "en"}}, func(w *world) {
+		w.through(doubling{&carriers{Phone: w.phone}})
+		w.signUp(home, asha, "", attr("locale", "hi-IN"))
+		w.pass(time.Second)
+		if got := w.paid(); got != 4*price {
+			t.Errorf("%d is paid for two texts of two segments of a price of %d", got, price)
+		}
 	})
 }

@@ -48,7 +48,7 @@ func (w *world) through(s sms.Sender) {
 	w.t.Helper()
 	w.stop()
 	var err error
-	w.s, err = userpool.Open(w.ctx, userpool.Config{Store: w.store, Ring: w.ring, Sender: s, Region: "us-east-1", PublicURL: "http://localhost:9400", Guard: guard.NewEngine(w.guard)})
+	w.s, err = userpool.Open(w.ctx, userpool.Config{Store: w.store, Ring: w.ring, Sender: s, Messages: w.messages, Region: "us-east-1", PublicURL: "http://localhost:9400", Guard: guard.NewEngine(w.guard)})
 	w.must(err)
 	w.start()
 }

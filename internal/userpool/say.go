@@ -129,7 +129,8 @@ func (s *Service) size(r codeRequest) smstext.Size {
 }
 
 // chargeLong takes the price of the segments that a text has beyond those that the
-// guard was asked for. Most have one, or none that depends on who reads it.
+// guard was asked for, as often as it may have been sent just now. Most have one, or
+// none that depends on who reads it.
 func (s *Service) chargeLong(ctx context.Context, tx Tx, r sent, at time.Time) error {
 	m := r.message
 	maySent := r.err == nil && !r.receipt.DryRun || r.err != nil && sms.OutcomeOf(r.err) == sms.MaybeSent
@@ -142,8 +143,10 @@ func (s *Service) chargeLong(ctx context.Context, tx Tx, r sent, at time.Time) e
 	}
 	more := let[len(let)-1].Receipt
 	more.Price = s.guard.Line(m.To.Number).Price*guard.Money(r.segments) - more.Price
-	if err := s.guard.Charge(ctx, tx, more, at); err != nil {
-		return fmt.Errorf("guard: %w", err)
+	for range 1 + r.receipt.Doubled {
+		if err := s.guard.Charge(ctx, tx, more, at); err != nil {
+			return fmt.Errorf("guard: %w", err)
+		}
 	}
 	return nil
 }
