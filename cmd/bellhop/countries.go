@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/country"
@@ -278,6 +279,19 @@ func (p *pagePrinter) wrapped(indent, text string) {
 	p.line("%s", line)
 }
 
+// undone are facts whose sources are of days that have not begun anywhere.
+func undone(p country.Pack, now time.Time) (all []country.Problem) {
+	latest := now.UTC().Add(14 * time.Hour).Format(time.DateOnly) // of the easternmost zone
+	for _, row := range country.Schema() {
+		for _, f := range p.Facts(row.Key) {
+			if f.Source.Date > latest {
+				all = append(all, country.Problem{Line: f.Line, What: fmt.Sprintf("%s is from the source %s, whose date is in the future", row.Key, f.Source.Name)})
+			}
+		}
+	}
+	return all
+}
+
 // countriesCheck says what is wrong with a file before somebody sends it in.
 func countriesCheck(_ context.Context, in invocation) error {
 	path := countryArgument(&in)
@@ -292,6 +306,9 @@ func countriesCheck(_ context.Context, in invocation) error {
 		return err
 	}
 	p, wrong := country.Parse(string(raw))
+	if len(wrong) == 0 {
+		wrong = undone(p, time.Now())
+	}
 	if len(wrong) == 0 {
 		_, err := fmt.Fprintf(in.stdout, "fine: %s has %d of %d\n", p.Name, packLineOf(p).Known, packLineOf(p).Of)
 		return err

@@ -138,6 +138,10 @@ func TestCountriesCheck_SaysWhatIsWrongWithItsLine(t *testing.T) {
 	if code, stdout, stderr := once(t, nil, "countries", "check", path); code != exitOK || !strings.HasPrefix(stdout, "fine: Kenya has 6 of ") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
+	write(t, path, []byte(strings.Replace(kenya, "read: 2026-01-31", "read: 2999-01-31", 1)))
+	if code, _, stderr := once(t, nil, "countries", "check", path); code != exitUsage || !strings.Contains(stderr, path+":19: sender-names is from the source provider, whose date is in the future\n") {
+		t.Errorf("of a day to come: exit code %d, %s", code, stderr)
+	}
 	write(t, path, []byte(strings.Replace(kenya, "source: regulator", "source: hearsay", 1)))
 	code, _, stderr := once(t, nil, "countries", "check", path)
 	if want := path + ":15: sender-names is from the source hearsay, which is none of sources\n"; code != exitUsage || !strings.Contains(stderr, want) {

@@ -186,6 +186,9 @@ func printReportOfTexts(w io.Writer, r textreport.Report) error {
 	}
 	if len(r.Rows) == 0 {
 		fmt.Fprintf(w, "No text was asked for on %s (UTC).\n", days)
+		if time.Since(r.To) > keptReportDays*24*time.Hour {
+			fmt.Fprintf(w, "What became of texts is kept for %d days.\n", keptReportDays)
+		}
 	} else {
 		fmt.Fprintf(w, "Texts of %s (UTC)\n\n", days)
 		if err := printTable(w, r.Headings(), r.Cells()); err != nil {

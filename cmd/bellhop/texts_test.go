@@ -159,7 +159,7 @@ func TestTextsReport_BesideARunningServer_HasTheTextsOfToday(t *testing.T) {
 	})
 	for args, want := range map[string]string{
 		"": "IN       first     1      1", "--days 1 --country in --by pool": poolID + "  1 ", "--country NG,US": "No text", "--refused": "The guard refused no text.",
-		"--from " + now.UTC().Format(time.DateOnly): "IN       first     1      1", "--from 2026-01-01 --to 2026-01-02": "No text was asked for on 2026-01-01 to 2026-01-02 (UTC).",
+		"--from " + now.UTC().Format(time.DateOnly): "IN       first     1      1", "--from 2020-01-01 --to 2020-01-02": "No text was asked for on 2020-01-01 to 2020-01-02 (UTC).\nWhat became of texts is kept for 90 days.",
 	} {
 		if out := succeed(t, append([]string{"texts", "report", "--data", data}, strings.Fields(args)...)...); !strings.Contains(out, want) {
 			t.Errorf("%s has no %q:\n%s", args, want, out)
