@@ -76,6 +76,7 @@ func written(t testing.TB, text string) string {
 		"token":         "token-of-parrots\n",
 		"short":         "abc\n",
 		"empty":         "\n",
+		"two":           "token-of-parrots\nand another\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -319,6 +320,7 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
   d: { type: parrot, account-sid: PA1, service: s, auth-token-file: empty }
   e: { type: parrot, account-sid: PA1, service: s, auth-token-file: token, auth-token-env: PARROT_TOKEN }
   f: { type: parrot }
+  g: { type: parrot, account-sid: PA1, service: s, auth-token-file: two }
 `, []string{
 			":2: auth-token-env names the variable NOPE, which is not set",
 			":3: auth-token-env names a variable that begins as Bellhop's own do; give it another name",
@@ -326,7 +328,8 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":5: auth-token-file names an empty file",
 			":6: auth-token-env gives a secret that is given already, at FILE:6: auth-token-file",
 			":7: f has no account-sid",
-			":7: f has no auth-token-env or auth-token-file"}},
+			":7: f has no auth-token-env or auth-token-file",
+			":8: auth-token-file names a secret of more than one line, or with a character that is none"}},
 		"settings together": {`providers:
   a: { type: parrot, account-sid: PA1, auth-token-file: token }
   b: { type: parrot, account-sid: PA1, auth-token-file: token, from: a, service: b }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/sms/provider"
@@ -133,9 +134,13 @@ func (r *reader) secret(p place, field provider.Field, found given, into provide
 	if secret == "" {
 		return
 	}
+	if r.getenv != nil && strings.ContainsFunc(string(secret), unicode.IsControl) {
+		r.Problem(p, "names a secret of more than one line, or with a character that is none")
+		return
+	}
 	if field.Check != nil && r.getenv != nil {
 		if err := field.Check(string(secret)); err != nil {
-			r.Problem(p, "names a secret that %v", err)
+			r.Problem(p, "names a secret that %s", strings.TrimPrefix(err.Error(), "the secret "))
 			return
 		}
 	}

@@ -51,7 +51,10 @@ var (
 var taken = map[string]bool{"mobiles": true, "CRQID": true}
 
 func checkVariable(value string) error {
-	if !variable.MatchString(value) || taken[value] {
+	if taken[value] {
+		return errors.New("is what MSG91 calls something else of a text: name the variable of the templates")
+	}
+	if !variable.MatchString(value) {
 		return errors.New("must be the name of a variable of the templates: letters, digits, _ and -")
 	}
 	return nil
