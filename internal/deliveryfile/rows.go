@@ -95,7 +95,7 @@ func messageRows() []row[wording.Entry] {
 			func(r *reader, p place, m *wording.Entry) { m.Pools = r.pools(p) }},
 		{"countries", "list of ISO 3166 codes", "where the number is", "any", false,
 			func(r *reader, p place, m *wording.Entry) { m.Countries = r.countries(p) }},
-		{"purposes", "list of `" + strings.Join(codes(), "`, `") + "`", "what the text is for", "any", false,
+		{"purposes", "list of `" + strings.Join(codes(), "`, `") + "`", "what the text is for", "all but `invitation`, whose words must say the user name", false,
 			func(r *reader, p place, m *wording.Entry) { m.Purposes = r.purposesOf(p, codes()) }},
 		{"language", "language tag, such as `hi` or `pt-BR`", "who reads it", "any", false,
 			func(r *reader, p place, m *wording.Entry) { m.Language = r.language(p) }},

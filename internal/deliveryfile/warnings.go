@@ -11,6 +11,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms/routes"
 	"github.com/bellhop-auth/bellhop/internal/smstext"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/wording"
 	"github.com/bellhop-auth/bellhop/internal/yamlfile"
 )
@@ -64,7 +65,8 @@ func (f *File) Warnings() []config.Problem {
 }
 
 // untemplated are the purposes of texts with a code for which rules name the provider
-// and no message has a template of it that it needs.
+// and no message has a template of it that it needs. An invitation has no code: nobody
+// expects it to go by a template for those.
 func (f *File) untemplated(p Provider) (missing []string) {
 	if !p.Kind.ByTemplate {
 		return nil
@@ -77,7 +79,7 @@ func (f *File) untemplated(p Provider) (missing []string) {
 		has := slices.ContainsFunc(f.Messages, func(m wording.Entry) bool {
 			return m.TemplateIDs[p.Name] != "" && takesName(m.Purposes, purpose)
 		})
-		if asked && !has {
+		if asked && !has && name != string(userpool.PurposeInvite) {
 			missing = append(missing, name)
 		}
 	}

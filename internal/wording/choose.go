@@ -104,9 +104,16 @@ const (
 	highestRank = namesPool + namesCountry + namesPurpose
 )
 
+// invitation is the purpose of texts with a password and not a code.
+const invitation = "invitation"
+
 // rank is how much the words name of what is asked for, false where they are for
-// something else.
+// something else. Those that name no purpose are for codes alone: they call what they
+// bring a code, and do not say the user name without which nobody can use a password.
 func (e entry) rank(q Query) (rank int, fits bool) {
+	if q.Purpose == invitation && !slices.Contains(e.Purposes, invitation) {
+		return 0, false
+	}
 	for _, c := range []struct {
 		list  []string
 		value string

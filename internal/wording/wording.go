@@ -8,7 +8,7 @@ type Entry struct {
 	Where     string // its place in the file, for a reader
 	Pools     []string
 	Countries []string // ISO 3166 of the number
-	Purposes  []string // sign_up, sign_in, sign_in_otp, reset, verify, invitation
+	Purposes  []string // sign_up, sign_in, sign_in_otp, reset, verify, invitation; none: all but the last
 	Language  string   // BCP 47; "" serves every language
 	// Body holds {####}, and may hold {app} and {username}.
 	Body string

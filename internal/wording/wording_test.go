@@ -180,6 +180,7 @@ func TestChoose_WithoutTheOperators_IsThePoolsThenOursThenNone(t *testing.T) {
 		"ours":         {wording.Query{Purpose: "verify", Languages: []string{"de-AT"}, Shipped: true, App: "A"}, wording.Text{Name: "verify-de", Language: "de", Body: "{####} ist Ihr Code zur Bestätigung Ihrer Nummer bei A. Geben Sie ihn an niemanden weiter."}},
 		"none":         {wording.Query{Purpose: "sign_in", App: "A"}, wording.Text{}},
 		"no such":      {wording.Query{Purpose: "invitation", App: "A", Shipped: true}, wording.Text{}},
+		"no code":      {wording.Query{Purpose: "invitation", App: "A", Languages: []string{"hi"}, Own: "{username}: {####}"}, wording.Text{Body: "{username}: {####}"}},
 		"the operator": {wording.Query{Purpose: "sign_in", Languages: []string{"hi"}, Own: "own {####}"}, wording.Text{Name: "hindi", Language: "hi", Body: "hindi {####}"}},
 	} {
 		if got := b.Choose(c.q); got != c.want {
