@@ -50,7 +50,11 @@ func newTexts(cfg *config.Config, f *deliveryfile.File, publicURL string, log *s
 	}
 	opened.Routes.Log = log
 	router, err := routes.New(opened.Routes)
-	return texts{sender: router, callers: opened.Callers, words: f.Messages, help: f.Help}, err
+	t := texts{sender: router, callers: opened.Callers, words: f.Messages, help: f.Help}
+	if opened.Routes.DryRun {
+		t.help = "" // the provider would text it
+	}
+	return t, err
 }
 
 // theOne is who takes texts where --sms says it.
