@@ -153,6 +153,12 @@ func TestDoctor_Delivery_EveryProviderIsAsked(t *testing.T) {
   up: { type: webhook, url: "`+up.URL+`", prices: prices.csv }
   gone: { type: webhook, url: "https://`+strings.TrimPrefix(gone.URL, "http://")+`" }
   terminal: { type: log }
+routes:
+  - { pools: [`+poolID+`], by: [up] }
+  - { pools: [us-east-1_Nowhere], by: [gone] }
+  - by: [up, gone, terminal]
+messages:
+  - { name: elsewhere, pools: [us-east-1_Elsewhere], text: "{app}: {####}" }
 dry-run: true
 `)
 	found, code, output := examined(t, nil, data, "--delivery", path, "--public-url", "https://auth.example.com")
@@ -165,11 +171,16 @@ dry-run: true
 		{levelOK, "terminal (log) cannot be asked without a text"},
 		{levelWarn, "dry-run is on: nobody is texted"},
 		{levelWarn, "no prices are known of gone"},
+		{levelWarn, path + ":7 names the user pool us-east-1_Nowhere, which is not there"},
+		{levelWarn, path + ":10 names the user pool us-east-1_Elsewhere, which is not there"},
 		{levelWarn, "terminal puts texts into the log, codes included"},
 	} {
 		if !said(found, "texts", want.level, want.what) {
 			t.Errorf("it does not say %q:\n%s", want.what, output)
 		}
+	}
+	if said(found, "texts", levelWarn, path+":6 names the user pool") {
+		t.Errorf("the pool that is there is missed:\n%s", output)
 	}
 	if code != exitFailed || len(up.Posts()) > 0 {
 		t.Errorf("exit code %d, %d posts", code, len(up.Posts()))

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/deliveryfile"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // checkTexts says whether texts would reach somebody; it sends none.
@@ -55,7 +57,30 @@ func checkDelivery(ctx context.Context, p *patient) []finding {
 		all = append(all, probeProvider(ctx, one.Name+" ("+one.Kind+")", one.Sender))
 	}
 	all = append(all, checkCallbacks(p.cfg, opened.Callers)...)
+	all = append(all, checkPoolsOf(f, p)...)
 	return append(all, checkChoice(f)...)
+}
+
+// checkPoolsOf says which user pools the file names that there are none of.
+func checkPoolsOf(f *deliveryfile.File, p *patient) []finding {
+	if p.service == nil { // they could not be read
+		return nil
+	}
+	var all []finding
+	look := func(where string, pools []string) {
+		for _, id := range pools {
+			if !slices.ContainsFunc(p.pools, func(pool userpool.Pool) bool { return string(pool.ID) == id }) {
+				all = append(all, warning("correct its id, or make the pool", "%s names the user pool %s, which is not there", where, id))
+			}
+		}
+	}
+	for _, rule := range f.Rules {
+		look(rule.Where, rule.Pools)
+	}
+	for _, m := range f.Messages {
+		look(m.Where, m.Pools)
+	}
+	return all
 }
 
 // probeProvider asks a provider whether it would take texts.

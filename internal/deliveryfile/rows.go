@@ -101,7 +101,7 @@ func messageRows() []row[wording.Entry] {
 			func(r *reader, p place, m *wording.Entry) { m.Language = r.language(p) }},
 		{"template-ids", "mapping of names of providers to ids", "its ids in the registers of providers", "none", false,
 			func(r *reader, p place, m *wording.Entry) { m.TemplateIDs = r.templateIDs(p) }},
-		{"registered", "text", "as a register has it (India: DLT), with `{#var#}` for what varies; `text` must be the same letter for letter", "none", false,
+		{"registered", "text", "as a register has it (India: DLT), with a tag such as `{#numeric#}` for what varies; `text` must be the same letter for letter", "none", false,
 			func(r *reader, p place, m *wording.Entry) { m.Registered = r.Text(p) }},
 	}
 }
