@@ -15,6 +15,8 @@ type Objection struct {
 	What string
 	// Refused: texts from it do not arrive. Else it is to be looked at.
 	Refused bool
+	// Register: it is let through once it is registered.
+	Register bool
 }
 
 // CheckSenderID says what is known against texts to the country (ISO 3166) that come
@@ -43,7 +45,9 @@ func (p Pack) CheckSenderID(id string) []Objection {
 		if name := p.NeedsRegistration(); name != "" {
 			register = " (" + name + ")"
 		}
-		all = append(all, p.object(key, false, "is %s, which must be registered%s before texts from it reach %s", sort, register, p.the()))
+		o := p.object(key, false, "is %s, which must be registered%s before texts from it reach %s", sort, register, p.the())
+		o.Register = true
+		all = append(all, o)
 	}
 	if key == SenderNames && p.Is(SenderNameKept) == No && p.Is(key) != Refused {
 		all = append(all, p.object(SenderNameKept, false, "is a name, which is replaced on its way to %s", p.the()))
@@ -60,7 +64,7 @@ func (p Pack) object(k Key, refused bool, format string, args ...any) Objection 
 			what += fmt.Sprintf("; but %s says %s", f.Source, f.Is)
 		}
 	}
-	return Objection{what + ")", refused}
+	return Objection{What: what + ")", Refused: refused}
 }
 
 // shortest number that is a line's: shorter ones without a + are short codes.
@@ -113,12 +117,12 @@ func (p Pack) shapeOfName(id string) []Objection {
 	}
 	for _, barred := range p.Facts(SenderNamesBarred) {
 		if slices.Contains(barred.List, folded(id)) {
-			all = append(all, Objection{fmt.Sprintf("is a name that is blocked in %s (%v)", p.the(), barred.Source), true})
+			all = append(all, Objection{What: fmt.Sprintf("is a name that is blocked in %s (%v)", p.the(), barred.Source), Refused: true})
 			break
 		}
 	}
 	if !strings.ContainsFunc(id, unicode.IsLetter) {
-		all = append(all, Objection{"is neither a number nor a name, which has a letter", true})
+		all = append(all, Objection{What: "is neither a number nor a name, which has a letter", Refused: true})
 	}
 	return all
 }

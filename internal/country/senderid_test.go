@@ -47,6 +47,9 @@ func TestCheckSenderID(t *testing.T) {
 			if o.Refused {
 				said += "refused: "
 			}
+			if o.Register != strings.Contains(o.What, "must be registered") {
+				t.Errorf("%s from %q: %+v", c.iso, c.id, o)
+			}
 			said += o.What + "\n"
 		}
 		if (c.want == "") != (said == "") || !strings.Contains(said, c.want) {
@@ -68,7 +71,7 @@ func TestCheckSenderID_WhereSourcesDisagree_NobodyIsRefused(t *testing.T) {
 	}
 	got := fmt.Sprint(p.CheckSenderID("12345"))
 	want := "[{is a short code, from which texts to Kenya are not let through (The regulator's guidelines, dated 2025-04-01; " +
-		"but The regulator's guidelines, dated 2025-04-01 says allowed) false}]"
+		"but The regulator's guidelines, dated 2025-04-01 says allowed) false false}]"
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

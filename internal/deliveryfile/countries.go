@@ -44,6 +44,9 @@ func (f *File) countryWarnings(p Provider) []config.Problem {
 			continue
 		}
 		for _, o := range country.CheckSenderID(iso, id) {
+			if o.Register && p.EntityIDs[iso] != "" {
+				continue // who has an id there has registered, and needs no word of it at each start
+			}
 			warn(p.senderIDs[iso], "%s", o.What)
 		}
 		f.warnOfRegister(p, iso, id, warn)
