@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -46,6 +47,7 @@ const (
 // entry is a line of the carriers' books: one try of a text.
 type entry struct {
 	carrier  string
+	at       time.Time
 	id       string // Bellhop's of the text, "" where the API has no place for it
 	ref      string // the carrier's
 	callback string // where it is to post what becomes of the text, "" for nowhere
@@ -277,7 +279,7 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	e.carrier, e.ref = c.name, fmt.Sprintf("SM%032x", carriers.Add(1))
+	e.carrier, e.at, e.ref = c.name, time.Now(), fmt.Sprintf("SM%032x", carriers.Add(1))
 	e.verdict = map[mood]verdict{well: took, throttling: c.throttled}[m]
 	if e.verdict == "" {
 		e.verdict = doubt

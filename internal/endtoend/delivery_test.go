@@ -123,13 +123,21 @@ func everyWayToFail(t *testing.T, people int) {
 	s.reported(ctx, t, "all texts used", func(r sums) bool { return r.Asked == 2*len(all) && r.Sent == r.Asked && r.Used == r.Asked })
 	book := x.entries()
 	doubled := audit(t, x, all, 2)
-	for _, s := range streets { // it is not asked for each text, or it was not passed over
-		asked := 0
+	for _, s := range streets {
+		asked := 0 // no less than a breaker needs to open, and not for each text
+		begun, late := map[string]time.Time{}, []time.Duration(nil)
 		for _, e := range book {
-			if e.carrier == s.first && strings.HasPrefix(e.to, s.prefix()) {
+			switch text := e.to + e.body; {
+			case !strings.HasPrefix(e.to, s.prefix()):
+			case e.carrier == s.first:
 				asked++
+				begun[text] = e.at
+			case e.verdict == took && !begun[text].IsZero():
+				late = append(late, e.at.Sub(begun[text]))
 			}
 		}
+		median, worst := spread(late)
+		t.Logf("%s was asked for %d of %d texts, and those were taken by another after %v, at worst %v", s.first, asked, 2*people, median, worst)
 		if s.mood != away && (asked == 0 || asked > people+5) {
 			t.Errorf("%s was asked for %d texts", s.first, asked)
 		}
