@@ -136,9 +136,12 @@ func everyWayToFail(t *testing.T, people int) {
 				late = append(late, e.at.Sub(begun[text]))
 			}
 		}
+		if s.mood == away {
+			continue // it keeps no books
+		}
 		median, worst := spread(late)
 		t.Logf("%s was asked for %d of %d texts, and those were taken by another after %v, at worst %v", s.first, asked, 2*people, median, worst)
-		if s.mood != away && (asked == 0 || asked > people+5) {
+		if asked == 0 || asked > people+5 {
 			t.Errorf("%s was asked for %d texts", s.first, asked)
 		}
 	}
