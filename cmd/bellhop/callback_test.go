@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
-	"github.com/bellhop-auth/bellhop/internal/hook"
 	"github.com/bellhop-auth/bellhop/internal/smstest"
 )
 
@@ -29,33 +26,9 @@ help: "Codes of the shop. STOP ends them."
 `)
 	write(t, filepath.Join(filepath.Dir(path), "hook.secret"), []byte(hookSecret+"\n"))
 	p := start(t, nil, "serve", "--data", data, "--listen", "127.0.0.1:0", "--delivery", path)
-	signer, err := hook.NewSigner(hookSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	posts := 0
-	post := func(to, body string, sign bool) (int, string) {
+	post := func(to, body, secret string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodPost, p.url+"/callbacks/"+to, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		if posts++; sign {
-			if err := signer.Sign(req.Header, fmt.Sprint("m-", posts), time.Now(), []byte(body)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		answer, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(answer)
+		return p.post(t, "/callbacks/"+to, body, secret)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -68,14 +41,14 @@ help: "Codes of the shop. STOP ends them."
 		t.Fatal(err)
 	}
 	failed := `{"type":"failed","id":"` + text.ID + `","code":"no-route"}`
-	if status, _ := post("first", failed, false); status != http.StatusForbidden {
-		t.Errorf("unsigned: %d", status)
+	if status, _ := post("first", failed, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"); status != http.StatusForbidden {
+		t.Errorf("signed by another: %d", status)
 	}
-	if status, _ := post("spare", failed, true); status != http.StatusForbidden { // it has no secret, so nobody speaks for it
+	if status, _ := post("spare", failed, hookSecret); status != http.StatusForbidden { // it has no secret, so nobody speaks for it
 		t.Errorf("for another: %d", status)
 	}
 	for range 3 {
-		if status, _ := post("first", failed, true); status/100 != 2 {
+		if status, _ := post("first", failed, hookSecret); status/100 != 2 {
 			t.Errorf("a receipt: %d", status)
 		}
 	}
@@ -92,7 +65,7 @@ help: "Codes of the shop. STOP ends them."
 	}
 	incoming := func(id, body string) string {
 		t.Helper()
-		status, answer := post("first", `{"type":"incoming","id":"`+id+`","from":"`+number+`","body":"`+body+`"}`, true)
+		status, answer := post("first", `{"type":"incoming","id":"`+id+`","from":"`+number+`","body":"`+body+`"}`, hookSecret)
 		if status/100 != 2 {
 			t.Errorf("%s: %d", body, status)
 		}
