@@ -178,7 +178,7 @@ func TestDelivery_Receipts_MoveTheirOwnTextForwardAndNothingElse(t *testing.T) {
 	s := delivering(t, x, file, proxied)
 	s.makePool()
 	s.start()
-	ctx, b := bounded(t, 2*time.Minute), newBalancer(t, s.node)
+	ctx, b := bounded(t, time.Duration(often(2, 30))*time.Minute), newBalancer(t, s.node)
 	lines := newcomers(ctx, t, s, x, b, 9)
 	s.reported(ctx, t, "nine texts", func(r sums) bool { return r.Sent == len(lines) })
 	before, _ := s.report()
@@ -438,7 +438,7 @@ func TestDelivery_TwoNodes_TheOtherIsToldAndOneSendsAgain(t *testing.T) {
 	for _, n := range nodes {
 		n.start()
 	}
-	ctx := bounded(t, 2*time.Minute)
+	ctx := bounded(t, time.Duration(often(2, 30))*time.Minute)
 	here, both := newBalancer(t, nodes[0]), newBalancer(t, nodes...)
 
 	people := often(20, 400)
