@@ -212,7 +212,17 @@ func group(first string) (all []command) {
 }
 
 func printCommands(w io.Writer, all []command) {
-	for _, c := range all {
+	topic := func(c command) string {
+		word, _, several := strings.Cut(c.name, " ")
+		if !several {
+			return ""
+		}
+		return word
+	}
+	for i, c := range all {
+		if i > 0 && topic(all[i-1]) != topic(c) {
+			fmt.Fprintln(w)
+		}
 		fmt.Fprintf(w, "  bellhop %-18s  %s\n", c.name, c.about)
 	}
 	fmt.Fprint(w, "\nbellhop help COMMAND lists the flags of a command.\n")

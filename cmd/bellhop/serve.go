@@ -69,7 +69,7 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	defer watch.serve(service, v.clock, log)()
+	defer watch.serve(service, out.texts.sender, v.clock, log)()
 	warn(cfg, d, log)
 	warnOfGuard(g, log)
 	warnOfDelivery(texts, log)

@@ -13,6 +13,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/metrics"
+	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/traces"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
@@ -72,12 +73,15 @@ func (w watchers) requests() (all []web.Observer) {
 
 // serve shows the metrics until the function that it returns is called, which
 // waits for the end.
-func (w watchers) serve(service *userpool.Service, k *clock.Clock, log *slog.Logger) (stop func()) {
+func (w watchers) serve(service *userpool.Service, sender sms.Sender, k *clock.Clock, log *slog.Logger) (stop func()) {
 	if w.metrics == nil {
 		return func() {}
 	}
 	w.metrics.Follow(service)
 	w.metrics.FollowClock(k)
+	if r, ok := sender.(metrics.Routes); ok {
+		w.metrics.FollowRoutes(r)
+	}
 	server := web.NewServer(log, w.metrics.Handler())
 	done := make(chan struct{})
 	go func() {

@@ -41,11 +41,11 @@ type Face struct{ cfg Config }
 // New returns the face.
 func New(cfg Config) *Face { return &Face{cfg} }
 
-// Class is the class of a request, for web.Config. Whatever a provider has to tell
-// can wait for those who sign in: it tells it again.
+// Class is the class of a request, for web.Config. What a provider has to tell waits
+// for those who sign in; not all of them tell it again.
 func (f *Face) Class(r *http.Request, body []byte) web.Class {
 	if strings.HasPrefix(r.URL.Path, Path) {
-		return web.Manage
+		return web.Join
 	}
 	return f.cfg.NextClass(r, body)
 }

@@ -18,10 +18,16 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/sms/routes"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
+
+// standing are routes as they stand.
+type standing []routes.Standing
+
+func (s standing) Standings(time.Time) []routes.Standing { return s }
 
 // queues are a Backlog that counts how often it is asked.
 type queues struct {
@@ -40,6 +46,7 @@ func everything() *Metrics {
 	m := New(Build{Version: "v1.2.3", Revision: "abc", Go: "go1"})
 	m.Follow(&queues{seen: userpool.Backlog{Restricted: map[string]int{"closed": 1}}})
 	m.FollowClock(clock.New(clock.Config{}))
+	m.FollowRoutes(standing{{Provider: "first", Country: "IN", State: routes.StateDemoted}})
 	ctx := context.Background()
 	m.Answered(m.Arrived(ctx, nil, false), &web.Event{Operation: "SignUp", Status: http.StatusOK})
 	m.CallEnded(ctx, userpool.Report{

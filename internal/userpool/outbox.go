@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -452,7 +453,7 @@ func (s *Service) logResult(r sent) {
 	switch {
 	case r.err != nil:
 		s.log.Warn("text not sent", "message", m.ID, "to", m.To, "pool", m.PoolID, "purpose", m.Purpose,
-			"provider", r.receipt.Provider, "attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", r.err)
+			"provider", r.receipt.Provider, "attempt", m.Attempts, "outcome", sms.OutcomeOf(r.err).String(), "error", cmp.Or(errors.Unwrap(r.err), r.err))
 	case r.expired:
 		s.log.Warn("text dropped: its code expired before it could be sent", "message", m.ID, "to", m.To, "pool", m.PoolID)
 	}

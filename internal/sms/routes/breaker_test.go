@@ -3,6 +3,7 @@ package routes_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,10 +80,11 @@ func TestBreaker_ARefusedAccount_IsNotAskedAgain_ARefusedNumberIsNoReason(t *tes
 		answer          func(sms.Message) error
 		times           int
 		there, anywhere string
+		standings       []routes.Standing
 	}{
-		{"account", refusing(sms.ThisAccount), 1, "b (a)", "b (a)"},
-		{"country", refusing(sms.ThisCountry), 1, "b (a)", "a b"},
-		{"text", refusing(sms.ThisText), 50, "a b", "a b"},
+		{"account", refusing(sms.ThisAccount), 1, "b (a)", "b (a)", []routes.Standing{{Provider: "a", Country: "", State: routes.StateOpen}}},
+		{"country", refusing(sms.ThisCountry), 1, "b (a)", "a b", []routes.Standing{{Provider: "a", Country: "NG", State: routes.StateOpen}}},
+		{"text", refusing(sms.ThisText), 50, "a b", "a b", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, cfg := stations(2)
@@ -91,6 +93,9 @@ func TestBreaker_ARefusedAccount_IsNotAskedAgain_ARefusedNumberIsNoReason(t *tes
 			sendSome(t, r, c.times, nigerian)
 			if there, anywhere := order(r, nigerian), order(r, kenyan); there != c.there || anywhere != c.anywhere {
 				t.Errorf("the order is %q there and %q elsewhere, want %q and %q", there, anywhere, c.there, c.anywhere)
+			}
+			if got := r.Standings(time.Now()); !slices.Equal(got, c.standings) {
+				t.Errorf("it stands %+v, want %+v", got, c.standings)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"cmp"
+	"errors"
 	"hash/fnv"
 	"io"
 	"slices"
@@ -21,9 +22,9 @@ type question struct {
 // choice is the answer.
 type choice struct {
 	country    string
-	rule       int          // place of the rule that fits, -1 for none
-	refusal    *fault.Error // nil: it may go by the candidates
-	candidates []candidate  // in the order in which they are asked
+	rule       int         // place of the rule that fits, -1 for none
+	refused    string      // why it is, for the operator; "" where it may go by the candidates
+	candidates []candidate // in the order in which they are asked
 }
 
 // candidate is a provider of the rule, and what is known of it for this text.
@@ -52,26 +53,31 @@ func (c choice) asked() []candidate {
 }
 
 const (
-	noRule  = "Texts to this number cannot be sent: no route of this server leads there. \"bellhop routes explain\" says why."
-	outside = "Texts to this number cannot be sent: this server is set to text some numbers only. \"bellhop routes explain\" says which."
+	noRule  = "No rule of the routes lets texts go to this number."
+	outside = "only-to has no beginning of this number: texts go to some numbers only."
 )
+
+// refusal is what the caller is told, who is an app's user. Why is for the log.
+func (c choice) refusal() *fault.Error {
+	return fault.Wrap(fault.CodeDeliveryFailure, errors.New(c.refused), "Texts to this number cannot be sent.")
+}
 
 // choose finds the rule and puts its providers in order.
 func (r *Router) choose(now time.Time, q question) choice {
 	country, _ := q.To.Describe()
 	c := choice{country: country, rule: slices.IndexFunc(r.rules, func(u rule) bool { return u.fits(q.Destination, country) })}
 	if len(r.onlyTo) > 0 && !startsWithAny(q.To.E164(), r.onlyTo) {
-		c.refusal = fault.New(fault.CodeDeliveryFailure, outside)
+		c.refused = outside
 	}
 	if c.rule < 0 || len(r.rules[c.rule].by) == 0 {
-		if c.refusal == nil {
-			c.refusal = fault.New(fault.CodeDeliveryFailure, noRule)
+		if c.refused == "" {
+			c.refused = noRule
 		}
 		return c
 	}
 	c.candidates = r.candidates(now, q, c)
-	if c.refusal == nil && len(c.asked()) == 0 {
-		c.refusal = fault.New(fault.CodeDeliveryFailure, outside)
+	if c.refused == "" && len(c.asked()) == 0 {
+		c.refused = outside
 	}
 	return c
 }

@@ -34,8 +34,8 @@ type Candidate struct {
 func (r *Router) Explain(now time.Time, d sms.Destination, tried ...string) Explanation {
 	c := r.choose(now, question{Destination: d, tried: tried})
 	e := Explanation{Country: c.country, DryRun: r.dryRun}
-	if c.refusal != nil {
-		e.Refused = c.refusal.Message
+	if c.refused != "" {
+		e.Refused = c.refused
 	}
 	if c.rule < 0 {
 		return e
@@ -46,7 +46,7 @@ func (r *Router) Explain(now time.Time, d sms.Destination, tried ...string) Expl
 		p := r.providers[k.provider]
 		e.Candidates = append(e.Candidates, Candidate{
 			Provider: p.Name, Kind: p.Kind, Listed: k.listed + 1, Micros: k.price, Priced: k.priced,
-			Asked: c.refusal == nil && !k.barred && !now.Before(k.openUntil), Why: k.why(now, u.Prefer),
+			Asked: c.refused == "" && !k.barred && !now.Before(k.openUntil), Why: k.why(now, u.Prefer),
 		})
 	}
 	return e

@@ -139,8 +139,8 @@ func (r *Router) Provider(name string) (Provider, bool) {
 func (r *Router) Check(now time.Time, d sms.Destination) error {
 	c := r.choose(now, question{Destination: d})
 	switch {
-	case c.refusal != nil:
-		return c.refusal
+	case c.refused != "":
+		return c.refusal()
 	case r.dryRun:
 		return nil
 	}

@@ -24,8 +24,8 @@ const mostDoubts = 2
 // sent the text, or else the last that was asked.
 func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	c := r.choose(time.Now(), question{Destination: m.Destination(), id: m.ID, tried: m.Tried})
-	if c.refusal != nil {
-		return sms.Receipt{}, &sms.SendError{Outcome: sms.SurelyNotSent, Cause: c.refusal}
+	if c.refused != "" {
+		return sms.Receipt{}, &sms.SendError{Outcome: sms.SurelyNotSent, Cause: errors.New(c.refused)}
 	}
 	if r.dryRun {
 		return r.pretend(ctx, m, c), nil
