@@ -434,8 +434,7 @@ func (s *Service) lineOf(r sent, at time.Time) Text {
 	return t
 }
 
-// unsend undoes the count of a text that surely was not sent. An earlier try of
-// which nobody knows may have been, so it is for first tries only.
+// unsend undoes the count of a text that surely was not sent.
 func (s *Service) unsend(ctx context.Context, tx Tx, m Message, at time.Time) error {
 	if m.Requester == "" || s.limitsOff {
 		return nil
