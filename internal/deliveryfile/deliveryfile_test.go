@@ -51,7 +51,7 @@ func kinds() []provider.Kind {
 			{Name: "service", Arg: "ID", About: "which picks from"},
 			{Name: "test-credentials", Arg: "true", About: "whether they are"},
 			{Name: "region", Arg: "REGION", About: "where it is", Default: "us1"},
-		}, Check: func(v provider.Values) *provider.Problem {
+		}, TestNumbers: []string{"+1500555"}, Check: func(v provider.Values) *provider.Problem {
 			switch {
 			case v["from"] != "" && v["service"] != "":
 				return &provider.Problem{Field: "service", What: "is set together with from; set one of them"}
@@ -337,8 +337,10 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":2: a: from is not set, nor is a service",
 			":3: service is set together with from; set one of them"}},
 		"credentials for tests": {"providers:\n  a: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true }\n" +
-			"  b: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true, only-to: [\"+1500555\"] }\n", []string{
-			":2: test-credentials is set, and no only-to keeps the texts of real people from it, who would get none"}},
+			"  b: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true, only-to: [\"+15005550006\", \"+1500555\"] }\n" +
+			"  c: { type: parrot, account-sid: PA1, auth-token-file: token, from: x, test-credentials: true, only-to: [\"+1500555\", \"+1\"] }\n", []string{
+			":2: test-credentials is set, and no only-to of +1500555 keeps the texts of real people from it, who would get none",
+			":4: test-credentials is set, and no only-to of +1500555 keeps the texts of real people from it, who would get none"}},
 		"what all have": {`providers:
   a:
     type: drum

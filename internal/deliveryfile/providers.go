@@ -89,14 +89,21 @@ func (r *reader) settings(p place, one *Provider) {
 	before := len(r.Problems)
 	r.Object(p, known)
 	r.complete(p, one, found)
-	if at, ok := found[testCredentials]; ok && (*one.settings)[testCredentials] == "true" && one.OnlyTo == nil {
-		r.Problem(at, "is set, and no only-to keeps the texts of real people from it, who would get none")
+	if at, ok := found[testCredentials]; ok && (*one.settings)[testCredentials] == "true" && !one.textsTestNumbersAlone() {
+		r.Problem(at, "is set, and no only-to of %s keeps the texts of real people from it, who would get none", listed(one.Kind.TestNumbers))
 	}
 	if check := one.Kind.Check; check != nil && len(r.Problems) == before {
 		if wrong := check(*one.settings); wrong != nil {
 			r.wrong(p, found, *wrong)
 		}
 	}
+}
+
+// textsTestNumbersAlone says whether only-to keeps every other number from a provider.
+func (p *Provider) textsTestNumbersAlone() bool {
+	return p.OnlyTo != nil && !slices.ContainsFunc(p.OnlyTo, func(prefix string) bool {
+		return !slices.ContainsFunc(p.Kind.TestNumbers, func(test string) bool { return strings.HasPrefix(prefix, test) })
+	})
 }
 
 // wrong reports what the kind says of settings that go together.

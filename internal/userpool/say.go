@@ -56,7 +56,7 @@ func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
 	case byFunction.sms != "":
 		return r.lined(script{text: byFunction.sms}), nil
 	}
-	return r.texted(s.words, r.to.Number.Region(), languages), nil
+	return r.texted(s.words, s.countryOf(r.to), languages), nil
 }
 
 // texted are the words of a text to somebody in the country (ISO 3166), where no

@@ -14,6 +14,9 @@ type Kind struct {
 	Name   string // as the file has it: "twilio"
 	About  string // one sentence
 	Fields []Field
+	// TestNumbers are how the numbers begin that credentials for tests may text; nil
+	// where the provider has none of either.
+	TestNumbers []string
 	// ByTemplate: it sends templates of its own alone, so that it refuses a text of words
 	// without template-ids.
 	ByTemplate bool

@@ -13,8 +13,9 @@ import (
 // Kind is this kind of provider.
 func Kind() provider.Kind {
 	return provider.Kind{
-		Name:  "twilio",
-		About: "Twilio's Messages API.",
+		Name:        "twilio",
+		About:       "Twilio's Messages API.",
+		TestNumbers: []string{magic},
 		Fields: []provider.Field{
 			{Name: "account-sid", Arg: "AC...", Required: true, Check: shaped("AC"),
 				About: "the account, or subaccount, that texts"},
