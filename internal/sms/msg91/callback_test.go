@@ -37,15 +37,15 @@ func post(contentType, body, given string) sms.Post {
 // https://msg91.com/help/webhooks/how-can-i-get-the-delivery-reports-on-my-webhook-url,
 // with a status and the id that came along.
 func version2(status, description, crqid string) string {
-	return url.Values{"data": {`[{"senderId":"uXXXXm","requestId":"` + requestID + `","report":[{"date":"2024-05-22 10:06:20","amount":"0.01",` +
+	return url.Values{"data": {`[{"senderId":"u1234m","requestId":"` + requestID + `","report":[{"date":"2024-05-22 10:06:20","amount":"0.01",` +
 		`"clientid":"","INMSID":"0","CRQID":"` + crqid + `","ctCode":"900","number":"919812345678","credit":"1","status":"` + status +
-		`","desc":"` + description + `","failedReason":""}],"userId":"27XXXX","campaignName":"Sendhttp"}]`}}.Encode()
+		`","desc":"` + description + `","failedReason":""}],"userId":"271234","campaignName":"Sendhttp"}]`}}.Encode()
 }
 
 // version3 is that of the same page.
 func version3(status, description string) string {
-	return `{"date": "2024-05-22 09:58:16", "number": "919812345678", "senderId": "uXXXXm", "amount": "0.01", "requestId": "` + requestID +
-		`", "INMSID": "0", "CRQID": "` + messageID + `", "credit": "1", "userId": "27XXXX", "campaignName": "Sendhttp", "status": "` + status +
+	return `{"date": "2024-05-22 09:58:16", "number": "919812345678", "senderId": "u1234m", "amount": "0.01", "requestId": "` + requestID +
+		`", "INMSID": "0", "CRQID": "` + messageID + `", "credit": "1", "userId": "271234", "campaignName": "Sendhttp", "status": "` + status +
 		`", "desc": "` + description + `"}`
 }
 
