@@ -75,7 +75,7 @@ func (p *Poster) Post(ctx context.Context, id string, payload any) error {
 	}
 	res, failed := Do(p.client, req)
 	if failed != nil {
-		return &sms.SendError{Outcome: failed.Outcome, Cause: fmt.Errorf("webhook: %w", failed.Cause)}
+		return &sms.SendError{Outcome: failed.Outcome, Extent: failed.Extent, Cause: fmt.Errorf("webhook: %w", failed.Cause)}
 	}
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)) // the status has decided already

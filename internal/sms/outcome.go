@@ -6,9 +6,9 @@ import "errors"
 type Outcome uint8
 
 const (
-	// MaybeSent: the provider may have taken it. Only the same sender may be
-	// asked again, with the same ID, and the money counts as spent. It is the
-	// zero Outcome, being the one that is never wrong.
+	// MaybeSent: the provider may have taken it, and the money counts as spent.
+	// Whoever asks again, the same sender or another, may text twice, and pays
+	// twice. It is the zero Outcome, being the one that is never wrong.
 	MaybeSent Outcome = iota
 	// SurelyNotSent: the provider said no. Asking it the same again is of no use;
 	// another sender may be tried.

@@ -332,5 +332,6 @@ func (b *breaker) open(now time.Time, first time.Duration, cause string) {
 
 func (b *breaker) close(now time.Time) {
 	b.until, b.cause, b.closedAt = time.Time{}, "", now
+	b.probing = false // a probe under way comes too late to say anything
 	b.next, b.count = 0, 0
 }

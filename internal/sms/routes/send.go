@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -20,8 +19,8 @@ const leastTime = time.Second
 const mostDoubts = 2
 
 // Send implements sms.Sender. It asks one provider after the other until one takes the
-// text, at last those whose breakers are open. Its Receipt of a failed Send has the provider of which nobody knows whether it
-// sent the text, or else the last that was asked.
+// text, at last those whose breakers are open. Its Receipt of a failed Send has the
+// provider of which nobody knows whether it sent the text, or else the last that was asked.
 func (r *Router) Send(ctx context.Context, m sms.Message) (sms.Receipt, error) {
 	c := r.choose(time.Now(), question{Destination: m.Destination(), id: m.ID, tried: m.Tried})
 	if c.refused != "" {
@@ -100,7 +99,7 @@ func (r *Router) ask(ctx context.Context, m sms.Message, k *candidate, country s
 	cut := within.Err() != nil && ctx.Err() != nil // not for its own slowness
 	cancel()
 	what := tellsOf(err)
-	if cut && what == failed {
+	if cut && (what == failed || what == wholeServer) { // nor for credentials that were not fetched in time
 		what = nothing
 	}
 	r.tell(ctx, m, t, what, err)
@@ -211,7 +210,7 @@ func (t *tries) conclusion() error {
 		e.Outcome = sms.SurelyNotSent
 	}
 	if len(t.errs) == 0 {
-		e.Cause = fault.New(fault.CodeDeliveryFailure, "no provider is asked at the moment: none of them answered")
+		e.Cause = errors.New("no provider is asked at the moment: their breakers are open, or no time was left")
 	}
 	return e
 }

@@ -227,14 +227,15 @@ func TestSend_Errors_HoldNothingOfURLBodyAndNumber(t *testing.T) {
 	defer untrusted.Close()
 
 	for name, c := range map[string]struct {
-		base string
-		want sms.Outcome
+		base   string
+		want   sms.Outcome
+		others sms.Extent
 	}{
-		"nobody listens":  {"http://" + freeAddress(t), sms.NotYet},
-		"unknown host":    {"http://sms.invalid", sms.NotYet},
-		"speaks garbage":  {garbage.URL, sms.MaybeSent},
-		"refuses loudly":  {refusing.URL, sms.SurelyNotSent},
-		"bad certificate": {untrusted.URL, sms.SurelyNotSent},
+		"nobody listens":  {"http://" + freeAddress(t), sms.NotYet, sms.ThisText},
+		"unknown host":    {"http://sms.invalid", sms.NotYet, sms.ThisText},
+		"speaks garbage":  {garbage.URL, sms.MaybeSent, sms.ThisText},
+		"refuses loudly":  {refusing.URL, sms.SurelyNotSent, sms.ThisText},
+		"bad certificate": {untrusted.URL, sms.SurelyNotSent, sms.ThisAccount},
 	} {
 		url := strings.Replace(c.base, "://", "://user:"+password+"@", 1) + "/hook?" + query
 		_, err := sender(t, webhook.Config{URL: url}).Send(context.Background(), message(t))
@@ -242,8 +243,8 @@ func TestSend_Errors_HoldNothingOfURLBodyAndNumber(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			continue
 		}
-		if got := sms.OutcomeOf(err); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
+		if got, others := sms.OutcomeOf(err), sms.ExtentOf(err); got != c.want || others != c.others {
+			t.Errorf("%s: %v of extent %d, want %v of %d", name, got, others, c.want, c.others)
 		}
 		for _, secret := range []string{query, "hunter2", password, "489316", number, number[1:]} {
 			if strings.Contains(err.Error(), secret) {
