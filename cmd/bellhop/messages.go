@@ -57,7 +57,7 @@ func (o *messageOptions) setPurpose(v string) error {
 }
 
 func (o *messageOptions) setCountry(v string) error {
-	if !slices.Contains(phone.Countries(), v) {
+	if v = strings.ToUpper(v); !phone.IsCountry(v) {
 		return fmt.Errorf("must be a country's code (ISO 3166), such as IN")
 	}
 	o.country = v

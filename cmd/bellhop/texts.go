@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/textreport"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -64,12 +64,10 @@ func setDate(field *time.Time) func(string) error {
 	}
 }
 
-var isCountry = regexp.MustCompile(`^[A-Z]{2}$`)
-
 func (o *textsReportOptions) setCountries(v string) error {
 	for country := range strings.SplitSeq(v, ",") {
 		country = strings.ToUpper(strings.TrimSpace(country))
-		if !isCountry.MatchString(country) {
+		if !phone.IsCountry(country) {
 			return fmt.Errorf("must be codes of countries such as IN, separated by commas, not %q", v)
 		}
 		o.countries = append(o.countries, country)

@@ -115,7 +115,7 @@ const (
 var schema = []Row{
 	{SenderNames, "whether texts may come from a name (an alphanumeric sender id)", senders, actsSender, choice},
 	{SenderNameLength, "how many characters such a name has", nil, "A longer or shorter name is refused.", span},
-	{SenderNameCharacters, "which characters such a name may have", nil, "A name with others is refused.", characters},
+	{SenderNameCharacters, "which characters such a name may have", nil, "A name with others is refused, or warned of where only the rule for all countries counts.", characters},
 	{SenderNamesBarred, "which names are blocked, whoever sends", nil, "Such a name is refused.", words},
 	{SenderNameKept, "whether the name arrives as it was sent", yesOrNo, "A name that does not is warned of.", choice},
 	{ShortCodes, "whether texts may come from a short code", senders, actsSender, choice},

@@ -64,7 +64,7 @@ func (f *File) countryWarnings(p Provider) []config.Problem {
 	slices.SortFunc(all, func(a, b config.Problem) int {
 		return cmp.Or(cmp.Compare(a.Where, b.Where), cmp.Compare(a.What, b.What))
 	})
-	return all
+	return slices.Compact(all) // what holds everywhere is said once, not of each country
 }
 
 // warnOfRegister says what texts from a name lack in a country where they carry ids

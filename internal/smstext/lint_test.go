@@ -37,6 +37,8 @@ func TestLint_EachRule_FindsWhatItIsFor(t *testing.T) {
 		"a name":                {smstext.Draft{Text: "{####} for {app}. Never share it.", App: "एक्मे"}, []string{"encoding"}, "{####}"},
 		"a link":                {smstext.Draft{Text: fine + " https://app.example/x", App: "Acme"}, []string{"link"}, "https"},
 		"a bare link":           {smstext.Draft{Text: fine + " See acme.com/help", App: "Acme"}, []string{"link"}, "acme.com"},
+		"a short link, asking":  {smstext.Draft{Text: fine + " https://bit.ly?x=1", App: "Acme", ShortHosts: []string{"bit.ly"}}, []string{"short-link"}, "https://bit.ly?x=1"},
+		"a short link, by port": {smstext.Draft{Text: fine + " https://bit.ly:443/a", App: "Acme", ShortHosts: []string{"bit.ly"}}, []string{"short-link"}, "https://bit.ly:443/a"},
 		"a short link":          {smstext.Draft{Text: fine + " bit.ly/3x", App: "Acme", ShortHosts: []string{"bit.ly"}}, []string{"short-link"}, "bit.ly"},
 		"a number":              {smstext.Draft{Text: fine + " Call +91 98765 43210.", App: "Acme"}, []string{"number"}, "+91"},
 		"a casino":              {smstext.Draft{Text: fine + " Your casino.", App: "Acme"}, []string{"barred-word"}, "casino"},

@@ -33,8 +33,10 @@ func hostOf(address string) string {
 	for _, scheme := range []string{"https://", "http://"} {
 		address = strings.TrimPrefix(address, scheme)
 	}
-	host, _, _ := strings.Cut(address, "/")
-	return strings.TrimPrefix(host, "www.")
+	if end := strings.IndexAny(address, "/?#:"); end >= 0 {
+		address = address[:end]
+	}
+	return strings.TrimPrefix(address, "www.")
 }
 
 func contains(hosts []string, host string) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,15 +37,20 @@ text{fill:#e6edf3}.stage,.note{fill:#9198a1}
 </style>`
 
 // Chart draws the report as an SVG picture, for light and for dark pages: a funnel
-// for each group, the largest first. What is beyond a handful is summed up.
+// for each group, in the order of the table. What is beyond a handful is summed up: the
+// oldest where the groups are by day first, else the last ones of the table.
 func (r Report) Chart() []byte {
 	rows := r.Rows
 	if len(rows) > chartGroups {
-		rest := Row{Of: []string{fmt.Sprintf("%d others", len(rows)-chartGroups+1)}}
-		for _, row := range rows[chartGroups-1:] {
+		shown, others := rows[:chartGroups-1], rows[chartGroups-1:]
+		if len(r.By) > 0 && r.By[0] == "day" {
+			others, shown = rows[:len(rows)-chartGroups+1], rows[len(rows)-chartGroups+1:]
+		}
+		rest := Row{Of: []string{fmt.Sprintf("%d others", len(others))}}
+		for _, row := range others {
 			rest.Add(row.TextSums)
 		}
-		rows = append(append([]Row{}, rows[:chartGroups-1]...), rest)
+		rows = append(slices.Clone(shown), rest)
 	}
 	days := r.From.Format(time.DateOnly)
 	if !r.To.Equal(r.From) {
