@@ -210,3 +210,17 @@ func TestChart_OfManyGroups_SumsUpTheSmall_AndOfNoneSaysSo(t *testing.T) {
 		t.Errorf("it has\n%s", texts["text"])
 	}
 }
+
+// Of many days the newest are what somebody looks for.
+func TestChart_ByDay_SumsUpTheOldest(t *testing.T) {
+	var counts []userpool.TextCount
+	for day := range 30 {
+		counts = append(counts, count(day, "IN", "first", 100-day, 0))
+	}
+	all := strings.Join(parsed(t, make7(counts, "day").Chart())["text"], "\n")
+	for text, there := range map[string]bool{"2026-09-29\n": true, "2026-09-11\n": true, "2026-09-10\n": false, "2026-08-31\n": false, "11 others": true} {
+		if strings.Contains(all, text) != there {
+			t.Errorf("%q is there: %t, in\n%s", text, !there, all)
+		}
+	}
+}
