@@ -61,6 +61,14 @@ func dict(v map[string]string) string {
 	return text(v)
 }
 
+// unlessZero is how a struct is kept that mostly is the zero one, which is "".
+func unlessZero[T comparable](v T) string {
+	if v == *new(T) {
+		return ""
+	}
+	return text(v)
+}
+
 // decoded scans what text, list and dict made.
 type decoded struct{ to any }
 

@@ -41,7 +41,10 @@ const (
 	sqlSealedHistories = `select pool_id, id, id, password_history from users
 		where password_history <> '' and (pool_id, id) > ($1, $2) order by pool_id, id limit $3`
 	sqlReplaceHistory = `update users set password_history = $1 where password_history = $2 and id = $3 and pool_id = $4`
-	sqlSealedDevices  = `select pool_id, device_key, device_key, verifier from devices
+	sqlSealedHashes   = `select pool_id, id, id, password_hash from users
+		where password_hash <> '' and (pool_id, id) > ($1, $2) order by pool_id, id limit $3`
+	sqlReplaceHash   = `update users set password_hash = $1 where password_hash = $2 and id = $3 and pool_id = $4`
+	sqlSealedDevices = `select pool_id, device_key, device_key, verifier from devices
 		where verifier <> '' and (pool_id, device_key) > ($1, $2) order by pool_id, device_key limit $3`
 	sqlReplaceDevice = `update devices set verifier = $1 where verifier = $2 and device_key = $3 and pool_id = $4`
 )
@@ -63,6 +66,7 @@ var sealedColumns = map[userpool.SealedKind]sealedColumn{
 	userpool.SealedLetters:          {sqlSealedLetters, sqlReplaceLetter, false, splitText, joinText},
 	userpool.SealedSignUpPasswords:  {sqlSealedRegistrations, sqlReplaceRegistration, false, splitText, joinText},
 	userpool.SealedPasswords:        {sqlSealedUsers, sqlReplaceUser, true, splitText, joinText},
+	userpool.SealedPasswordHashes:   {sqlSealedHashes, sqlReplaceHash, true, splitText, joinText},
 	userpool.SealedEarlierPasswords: {sqlSealedHistories, sqlReplaceHistory, true, splitList, joinList},
 	userpool.SealedDevices:          {sqlSealedDevices, sqlReplaceDevice, true, splitText, joinText},
 }

@@ -13,11 +13,12 @@ import (
 
 const (
 	userColumns = `pool_id, id, username, names, status, enabled, attributes, verifier, created_at,
-		modified_at, password_at, signed_in_at, signed_out_at, unproved, srp_identity, pending, password_history, active_at`
+		modified_at, password_at, signed_in_at, signed_out_at, unproved, srp_identity, pending, password_history, active_at,
+		password_hash, mfa`
 
 	// An id that was somebody's is nobody else's.
 	sqlInsertUser = `insert into users (` + userColumns + `, place)
-		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
 		where not exists (select 1 from retired_users where pool_id = $1 and user_id = $2)
 		on conflict do nothing`
 	sqlUser       = `select ` + userColumns + ` from users where pool_id = $1 and id = $2`
@@ -25,7 +26,8 @@ const (
 		and id = (select user_id from user_names where pool_id = $1 and name = $2)`
 	sqlUpdateUser = `update users set names = $3, status = $4, enabled = $5, attributes = $6, verifier = $7,
 		modified_at = $8, password_at = $9, signed_in_at = $10, signed_out_at = $11, unproved = $12,
-		srp_identity = $13, pending = $14, password_history = $15, active_at = $16
+		srp_identity = $13, pending = $14, password_history = $15, active_at = $16,
+		password_hash = $17, mfa = $18
 		where pool_id = $1 and id = $2`
 	sqlDeleteUser = `delete from users where pool_id = $1 and id = $2`
 
@@ -47,7 +49,8 @@ func scanUser(r row) (u userpool.User, err error) {
 	err = r.Scan(&u.PoolID, &u.ID, &u.Username, decoded{&u.Names}, &u.Status, &u.Enabled,
 		decoded{&u.Attributes}, &u.Verifier, moment{&u.CreatedAt}, moment{&u.ModifiedAt},
 		moment{&u.PasswordAt}, moment{&u.SignedInAt}, moment{&u.SignedOutAt}, &u.Unproved,
-		&u.SRPIdentity, decoded{&u.Pending}, decoded{&u.PasswordHistory}, moment{&u.ActiveAt})
+		&u.SRPIdentity, decoded{&u.Pending}, decoded{&u.PasswordHistory}, moment{&u.ActiveAt},
+		&u.PasswordHash, decoded{&u.MFA})
 	return u, err
 }
 
@@ -68,7 +71,8 @@ func (t *tx) InsertUser(ctx context.Context, u userpool.User) error {
 		err := t.insert(ctx, sqlInsertUser, u.PoolID, u.ID, u.Username, list(u.Names), u.Status, u.Enabled,
 			dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
 			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
-			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt), place)
+			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
+			u.PasswordHash, unlessZero(u.MFA), place)
 		if err != nil {
 			return err
 		}
@@ -130,7 +134,8 @@ func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 		return t.replace(ctx, sqlUpdateUser, u.PoolID, u.ID, list(u.Names), u.Status, u.Enabled,
 			dict(u.Attributes), u.Verifier, millis(u.ModifiedAt), millis(u.PasswordAt),
 			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
-			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt))
+			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
+			u.PasswordHash, unlessZero(u.MFA))
 	})
 }
 

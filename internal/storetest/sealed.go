@@ -31,6 +31,7 @@ func (e *env) sealedRow(kind userpool.SealedKind, owner string) userpool.SealedR
 func (e *env) sealedWorld() {
 	user := e.newUser("sub", "+919876543210")
 	user.Verifier, user.PasswordHistory = "old verifier", []string{"old first", "old second"}
+	user.PasswordHash = "old hash"
 	reg := e.newRegistration("reg", "+919812345678")
 	reg.Sub, reg.Verifier = "sub of reg", "old sign-up"
 	client := e.newClient("sealed-client", e.pool)
@@ -69,6 +70,7 @@ var sealedTexts = map[userpool.SealedKind][]string{
 	userpool.SealedSignUpPasswords:  {"sub of reg", "old sign-up"},
 	userpool.SealedPasswords:        {"sub", "old verifier"},
 	userpool.SealedEarlierPasswords: {"sub", "old first", "old second"},
+	userpool.SealedPasswordHashes:   {"sub", "old hash"},
 	userpool.SealedDevices:          {"device", "old device"},
 }
 

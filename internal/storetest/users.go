@@ -17,6 +17,7 @@ func (e *env) newUser(id userpool.UserID, names ...string) userpool.User {
 		SignedInAt: e.in(3 * time.Second), SignedOutAt: e.in(4 * time.Second), Unproved: true,
 		SRPIdentity: "ann", Pending: map[string]string{"email": "new@example.com"},
 		PasswordHistory: []string{"older", "oldest"}, ActiveAt: e.in(5 * time.Second),
+		PasswordHash: "sealed hash", MFA: userpool.MFAPreference{SoftwareToken: true, Preferred: "SOFTWARE_TOKEN_MFA"},
 	}
 }
 

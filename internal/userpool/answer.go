@@ -210,7 +210,7 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 	if err := s.returnStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
 		return step{}, nil, err
 	}
-	next, err := s.grant(ctx, tx, rep.turn(), u)
+	next, err := s.passed(ctx, tx, rep.turn(), u, proofOf(ch.To))
 	next.Confirmed = made
 	return next, nil, err
 }
@@ -265,7 +265,8 @@ func (u User) bare(to Contact) User {
 	if !to.IsZero() {
 		u.Attributes[to.attribute()], u.Attributes[to.verified()] = to.Text(), "false"
 	}
-	u.Verifier, u.SRPIdentity, u.Unproved = "", "", false
+	u.Verifier, u.SRPIdentity, u.PasswordHash, u.Unproved = "", "", "", false
+	u.MFA = MFAPreference{}
 	u.Pending, u.PasswordHistory = nil, nil
 	return u
 }

@@ -101,7 +101,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 		if err := tx.UpdateUser(ctx, u); err != nil {
 			return step{}, nil, fmt.Errorf("set new password: %w", nameTaken(err, errAliasExists(attrPreferred)))
 		}
-		next, err := s.grant(ctx, tx, rep.turn(), u)
+		next, err := s.passed(ctx, tx, rep.turn(), u, proofPassword)
 		return next, nil, err
 	})
 }

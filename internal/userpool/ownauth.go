@@ -480,7 +480,7 @@ func (s *Service) grantOwn(ctx context.Context, tx Tx, r round) (step, *fault.Er
 	if err := s.returnOwn(ctx, tx, r); err != nil {
 		return step{}, nil, err
 	}
-	next, err := s.grant(ctx, tx, r.start.turn(), u)
+	next, err := s.passed(ctx, tx, r.start.turn(), u, proofOwn)
 	return next, nil, err
 }
 

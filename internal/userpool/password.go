@@ -116,7 +116,7 @@ func (u *User) setPassword(p Pool, made secret, at time.Time) {
 	}
 	// The current password is one of those that must not come again.
 	u.PasswordHistory = first(u.PasswordHistory, p.Settings.Password.HistorySize-1)
-	u.Verifier, u.SRPIdentity = made.sealed, made.identity
+	u.Verifier, u.SRPIdentity, u.PasswordHash = made.sealed, made.identity, ""
 	u.PasswordAt, u.ModifiedAt = at, at
 }
 
@@ -301,7 +301,7 @@ func (s *Service) passwordTried(ctx context.Context, tx Tx, st start, a account,
 	case u.Status == StatusForceChangePassword:
 		return s.demandNewPassword(ctx, tx, st, u)
 	}
-	next, err := s.grant(ctx, tx, st.turn(), u)
+	next, err := s.passed(ctx, tx, st.turn(), u, proofPassword)
 	return next, nil, err
 }
 

@@ -92,6 +92,7 @@ const (
 	SealedSignUpPasswords  SealedKind = "passwords of sign-ups"
 	SealedPasswords        SealedKind = "passwords of users"
 	SealedEarlierPasswords SealedKind = "earlier passwords"
+	SealedPasswordHashes   SealedKind = "password hashes"
 	SealedDevices          SealedKind = "verifiers of devices"
 )
 
@@ -134,11 +135,16 @@ type User struct {
 	Pending map[string]string
 	// PasswordHistory are the sealed verifiers of earlier passwords, newest first.
 	PasswordHistory []string
-	CreatedAt       time.Time
-	ModifiedAt      time.Time
-	PasswordAt      time.Time // when the password was set
-	SignedInAt      time.Time // first sign-in; zero before it
-	ActiveAt        time.Time // last sign-in, to the day
+	// PasswordHash is the hash that another system kept of the password, sealed. No
+	// verifier can be made of it: the first right password in the open puts one in
+	// its place. "" where there is none.
+	PasswordHash string
+	MFA          MFAPreference
+	CreatedAt    time.Time
+	ModifiedAt   time.Time
+	PasswordAt   time.Time // when the password was set
+	SignedInAt   time.Time // first sign-in; zero before it
+	ActiveAt     time.Time // last sign-in, to the day
 	// SignedOutAt refuses every access token issued before it.
 	SignedOutAt time.Time
 	// Unproved says that an administrator or the pool's PreSignUp function
@@ -146,6 +152,17 @@ type User struct {
 	// proved to have the number. The first right code texted there drops them; see
 	// firstProof.
 	Unproved bool
+}
+
+// MFAPreference is what a user has chosen of the second factors (SetUserMFAPreference).
+// What is on without being set up, or without the pool's leave, asks for nothing.
+type MFAPreference struct {
+	SMS           bool `json:"sms,omitempty"`
+	SoftwareToken bool `json:"software_token,omitempty"`
+	Email         bool `json:"email,omitempty"`
+	// Preferred is the one to ask for where several are on: SMS_MFA,
+	// SOFTWARE_TOKEN_MFA or EMAIL_OTP; "" for none.
+	Preferred string `json:"preferred,omitempty"`
 }
 
 // PasswordLock is how often a wrong password was given in a row, and when last.

@@ -24,6 +24,7 @@ var sealedKinds = []struct {
 	{SealedSignUpPasswords, sealVerifier},
 	{SealedPasswords, sealVerifier},
 	{SealedEarlierPasswords, sealVerifier},
+	{SealedPasswordHashes, sealHash},
 	{SealedDevices, sealDevice},
 }
 

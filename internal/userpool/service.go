@@ -253,6 +253,7 @@ const (
 	sealAccessKey = "admin access key"
 	sealPages     = "page"
 	sealDevice    = "device verifier"
+	sealHash      = "password hash"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

@@ -27,6 +27,10 @@ type PoolSettings struct {
 	Recovery []string `json:"recovery,omitempty"`
 	// Devices is DeviceConfiguration; nil where the pool has none.
 	Devices *DeviceSettings `json:"devices,omitempty"`
+	// MFA is what SetUserPoolMfaConfig sets, but for the texts' words.
+	MFA MFASettings `json:"mfa,omitzero"`
+	// WebAuthn is WebAuthnConfiguration; the zero value where the pool has none.
+	WebAuthn WebAuthnSettings `json:"webauthn,omitzero"`
 	// VerifyFirst are AttributesRequireVerificationBeforeUpdate.
 	VerifyFirst []string          `json:"verify_first,omitempty"`
 	Required    []string          `json:"required,omitempty"`  // required attributes
@@ -63,6 +67,23 @@ type DeviceSettings struct {
 	ChallengeNew bool `json:"challenge_new,omitempty"`
 	// OnPrompt lets a device be remembered only when its user says so.
 	OnPrompt bool `json:"on_prompt,omitempty"`
+}
+
+// MFASettings say which second factors a pool has, and of whom they are asked.
+type MFASettings struct {
+	Configuration string `json:"configuration,omitempty"` // MfaConfiguration: ON or OPTIONAL; "" is OFF
+	SMS           bool   `json:"sms,omitempty"`
+	SoftwareToken bool   `json:"software_token,omitempty"`
+	Email         bool   `json:"email,omitempty"`
+}
+
+// WebAuthnSettings is Cognito's WebAuthnConfigurationType.
+type WebAuthnSettings struct {
+	RelyingPartyID   string `json:"relying_party_id,omitempty"`
+	UserVerification string `json:"user_verification,omitempty"` // required or preferred
+	// MultiFactor is FactorConfiguration MULTI_FACTOR_WITH_USER_VERIFICATION: a
+	// passkey that has verified its user needs no second factor.
+	MultiFactor bool `json:"multi_factor,omitempty"`
 }
 
 // Bounds limit an attribute's value: the characters of a text, or the number
@@ -141,6 +162,7 @@ const (
 	FactorPassword = "PASSWORD"
 	FactorSMSOTP   = "SMS_OTP"
 	FactorEmailOTP = "EMAIL_OTP"
+	FactorWebAuthn = "WEB_AUTHN"
 )
 
 // Behaviour says how far a pool departs from Cognito; tag bellhop:behaviour.

@@ -429,7 +429,7 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if err := s.returnStart(ctx, tx, st.request.Caller, st.at); err != nil {
 			return step{}, nil, err
 		}
-		next, err := s.grant(ctx, tx, st.turn(), u)
+		next, err := s.passed(ctx, tx, st.turn(), u, proofSignUp)
 		return next, nil, err
 	})
 }
