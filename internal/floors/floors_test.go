@@ -40,6 +40,7 @@ var floorOf = map[string]int{
 	"internal/pack/directory":  3, // adapters of bellhop-lambda: the pool, the table, who takes texts
 	"internal/pack/dynamo":     3,
 	"internal/pack/texts":      3,
+	"internal/poolfile":        3, // what pools there are to be
 	"internal/sms/logsms":      3, // adapters: who takes texts
 	"internal/sms/msg91":       3,
 	"internal/sms/screen":      3,

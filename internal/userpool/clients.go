@@ -60,6 +60,10 @@ func (c Client) isAfter(begun time.Time) bool {
 	return begun.Before(c.CreatedAt.Truncate(time.Second))
 }
 
+// CheckIn says what CreateUserPoolClient would refuse of the client in a pool of
+// those settings.
+func (r NewClient) CheckIn(pool PoolSettings) error { return checkClient(Pool{Settings: pool}, r) }
+
 func checkClient(p Pool, r NewClient) error {
 	set := r.Settings
 	switch {

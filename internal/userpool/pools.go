@@ -78,6 +78,10 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 	return p, err
 }
 
+// Check says what CreateUserPool would refuse of the pool, whatever the server's
+// means to call triggers.
+func (r NewPool) Check() error { return checkPool(r) }
+
 func checkPool(r NewPool) error {
 	set := r.Settings
 	switch {
