@@ -34,8 +34,15 @@ type crowd struct {
 // newCrowd starts a site whose texts go to the crowd, with so many users.
 func newCrowd(t *testing.T, people int, env ...string) *crowd {
 	t.Helper()
+	return newCrowdUnder(t, nil, people, env...)
+}
+
+// newCrowdUnder is newCrowd with a server that is started by the command.
+func newCrowdUnder(t *testing.T, under []string, people int, env ...string) *crowd {
+	t.Helper()
 	d := newDesk(t)
 	s := newSite(t, append([]string{"BELLHOP_LIMITS=off", "BELLHOP_SMS=webhook:" + d.url}, env...)...)
+	s.under = under
 	s.start()
 	c := &crowd{s: s, desk: d, http: &http.Client{Transport: loopback(800)}, free: make(chan string, people)}
 	c.url.Store(s.url)

@@ -65,15 +65,23 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	defer cut()
 	var sends sync.WaitGroup
 	room := make(chan struct{}, outboxWorkers)
+	full := false // the sender kept what was claimed last waiting
 	for ctx.Err() == nil {
 		batch, next, err := s.claimMessages(ctx)
+		s.noteLate(batch, next, full)
+		full = false
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
 			pause(ctx, claimAgain) // whatever wakes it: a store in trouble is not asked at once
 			continue
 		}
 		for _, m := range batch {
-			room <- struct{}{}
+			select {
+			case room <- struct{}{}:
+			default:
+				full = true
+				room <- struct{}{}
+			}
 			sends.Go(func() {
 				defer func() { <-room }()
 				results <- s.send(sending, m)
@@ -124,10 +132,28 @@ func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time
 		return err
 	})
 	if err != nil {
-		return nil, time.Time{}, err // what was not committed is not claimed, and must not be sent
+		return nil, next, err // what was not committed is not claimed, and must not be sent
 	}
-	return batch, time.Time{}, nil
+	return batch, next, nil
 }
+
+// lateTexts is how long texts may wait for this machine, and not for their sender,
+// before nobody more is let in to begin a sign-in.
+const lateTexts = 500 * time.Millisecond
+
+// noteLate notes how long the first of the texts that were claimed had waited. What a
+// slow sender kept waiting says nothing of this machine.
+func (s *Service) noteLate(batch []Message, due time.Time, full bool) {
+	late := time.Duration(0)
+	if len(batch) > 0 && !full {
+		late = s.now().Sub(due)
+	}
+	s.late.Store(int64(late))
+}
+
+// Behind says whether texts are late since this machine has more to do than it can.
+// To begin more sign-ins then makes those that are begun wait for their codes.
+func (s *Service) Behind() bool { return time.Duration(s.late.Load()) > lateTexts }
 
 // send renders one message and hands it to the sender. Decoys, messages whose time
 // is over and those that were kept for a failure of which nobody told are dropped.

@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -153,6 +154,52 @@ func TestRepeat_ResendWithoutInvocation_AfterTheGapSendsAgain(t *testing.T) {
 		}
 		if n := w.texts(asha); n != 2 {
 			t.Errorf("%d texts, want the sign-up's and one after the gap", n)
+		}
+	})
+}
+
+// watcher notes at each send what the server says of itself.
+type watcher struct {
+	behind func() bool
+	said   []bool
+}
+
+func (x *watcher) Send(context.Context, sms.Message) (sms.Receipt, error) {
+	x.said = append(x.said, x.behind())
+	return sms.Receipt{}, nil
+}
+
+func TestBehind_TextsThatWaitedForThisMachine_UntilTheyAreClaimed(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		x := &watcher{behind: func() bool { return w.s.Behind() }}
+		w.through(x)
+		w.signUp(home, asha, "")
+		w.settle()
+		w.stop()
+		w.signUp(home, ravi, "")
+		w.pass(2 * time.Second)
+		w.start()
+		w.settle()
+		if want := []bool{false, true}; !slices.Equal(x.said, want) {
+			t.Errorf("while texts were sent that had waited for 0 and 2 s it was behind: %v", x.said)
+		}
+		if w.s.Behind() {
+			t.Error("it is behind with nothing to send")
+		}
+	})
+}
+
+func TestBehind_TextsThatWaitForTheirSender_HoldNobodyBack(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.through(&provider{slow: 9 * time.Second, count: make(map[string]int)})
+		for i := range 300 {
+			w.signUp(home, fmt.Sprintf("+9198%08d", i), "")
+		}
+		for range 60 {
+			w.pass(time.Second)
+			if w.s.Behind() {
+				t.Fatal("a slow sender makes this machine look slow")
+			}
 		}
 	})
 }

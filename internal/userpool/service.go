@@ -104,6 +104,7 @@ type Service struct {
 	observers      []Observer
 
 	kick  chan struct{} // a text was put in the outbox
+	late  atomic.Int64  // how long texts wait for this machine, in nanoseconds
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
 	srp   chan struct{} // room for exponentiations
 	early chan early    // what providers told of texts before they were written down

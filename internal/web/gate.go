@@ -52,6 +52,7 @@ var (
 	errFull    = errors.New("too many requests are waiting")
 	errWaited  = errors.New("no place became free in time")
 	errEvicted = errors.New("more important requests took the queue")
+	errBehind  = errors.New("what was begun before is late")
 )
 
 // gate lets a bounded number of requests work at once. The others wait, bounded

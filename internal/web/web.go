@@ -44,6 +44,9 @@ type Config struct {
 	// called for each, with the body, before anything is known of the caller, so
 	// it must be cheap. Without it all are of one class.
 	Class func(r *http.Request, body []byte) Class
+	// Behind says that what was begun is late already: nobody is let in to begin
+	// more. Nil where nothing is done after an answer.
+	Behind func() bool
 	// Refuse writes an error in the face's own envelope. It is called for a
 	// panic and for an overload. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -125,6 +128,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) enter(ctx context.Context, class Class, out *response) error {
 	if h.gate == nil || class == Free {
 		return nil
+	}
+	if class <= Begin && h.cfg.Behind != nil && h.cfg.Behind() {
+		return errBehind
 	}
 	if err := h.gate.enter(ctx, class); err != nil {
 		return err

@@ -542,6 +542,19 @@ func TestObserver_RefusedAtTheDoor_IsToldWithoutALine(t *testing.T) {
 	<-done
 }
 
+func TestBehind_BeginningsAreRefused_WhatIsUnderWayIsNot(t *testing.T) {
+	for class := Manage; class <= Free; class++ {
+		res, _ := serve(t, Config{
+			Places: 1, Waiting: 1, Behind: func() bool { return true },
+			Class: func(*http.Request, []byte) Class { return class },
+		}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
+			httptest.NewRequest(http.MethodPost, "/", nil))
+		if refused := res.Code != http.StatusOK; refused != (class <= Begin) {
+			t.Errorf("%s: status %d", class, res.Code)
+		}
+	}
+}
+
 func TestObserver_DroppedConnection_IsToldToo(t *testing.T) {
 	o := &onlooker{}
 	func() {
