@@ -27,9 +27,9 @@ func (c *contextDataType) validate(v *violations) {
 	if c == nil {
 		return
 	}
-	v.required("contextData.ipAddress", c.IpAddress, rule{min: 1})
-	v.required("contextData.serverName", c.ServerName, rule{min: 1})
-	v.required("contextData.serverPath", c.ServerPath, rule{min: 1})
+	v.required("contextData.ipAddress", c.IpAddress, rule{})
+	v.required("contextData.serverName", c.ServerName, rule{})
+	v.required("contextData.serverPath", c.ServerPath, rule{})
 	v.present("contextData.httpHeaders", c.HttpHeaders != nil)
 }
 

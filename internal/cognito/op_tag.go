@@ -2,8 +2,6 @@ package cognito
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -30,13 +28,10 @@ func poolOfARN(arn *string) (userpool.PoolID, error) {
 	return userpool.PoolID(id), nil
 }
 
-// tags checks the shape of tags, in the order of their keys.
+// tags checks the shape of tags.
 func (v *violations) tags(name string, tags textMap) {
 	v.length(name, len(tags), 0, 50)
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		v.text(name+".member.key", key, tagKey)
-		v.text(name+".member.value", tags[key], tagValue)
-	}
+	v.texts(name, tags, tagKey, tagValue)
 }
 
 type tagResourceInput struct {

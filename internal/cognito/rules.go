@@ -23,7 +23,7 @@ var (
 	userPoolID       = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
 	resourceName     = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
 	resourceARN      = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
-	attributeName    = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
+	attributeName    = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`)}
 	attributeValue   = rule{max: 2048, secret: true}
 	groupName        = rule{min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	groupDescription = rule{max: 2048}

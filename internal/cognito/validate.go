@@ -60,8 +60,12 @@ func (v *violations) err() error {
 const maxViolations = 20
 
 func (v *violations) add(shown, name, constraint string) {
+	v.addOf(name, shown, "Member must "+constraint)
+}
+
+func (v *violations) addOf(name, shown, constraint string) {
 	if len(v.list) < maxViolations {
-		v.list = append(v.list, fmt.Sprintf("Value%s at '%s' failed to satisfy constraint: Member must %s", shown, name, constraint))
+		v.list = append(v.list, fmt.Sprintf("Value%s at '%s' failed to satisfy constraint: %s", shown, name, constraint))
 	}
 }
 
@@ -82,24 +86,56 @@ func (v *violations) optional(name string, s *string, r rule) {
 }
 
 func (v *violations) text(name, s string, r rule) {
-	if r.orEmpty && s == "" {
-		return
-	}
-	shown := r.show(s)
-	n := utf8.RuneCountInString(s)
-	if n < r.min {
-		v.add(shown, name, fmt.Sprintf("have length greater than or equal to %d", r.min))
-	}
-	if r.max > 0 && n > r.max {
-		v.add(shown, name, fmt.Sprintf("have length less than or equal to %d", r.max))
-	}
-	if r.pattern != nil && !r.pattern.re.MatchString(s) {
-		v.add(shown, name, "satisfy regular expression pattern: "+r.pattern.text)
-	}
-	if r.enum != nil && !slices.Contains(r.enum, s) {
-		v.add(shown, name, "satisfy enum value set: ["+strings.Join(r.enum, ", ")+"]")
+	for _, b := range r.broken(s) {
+		v.add(r.show(s), name, b)
 	}
 }
+
+// broken are the constraints that the text does not satisfy.
+func (r rule) broken(s string) (list []string) {
+	if r.orEmpty && s == "" {
+		return nil
+	}
+	n := utf8.RuneCountInString(s)
+	if n < r.min {
+		list = append(list, atLeast(r.min))
+	}
+	if r.max > 0 && n > r.max {
+		list = append(list, atMost(r.max))
+	}
+	if r.pattern != nil && !r.pattern.re.MatchString(s) {
+		list = append(list, r.pattern.constraint())
+	}
+	if r.enum != nil && !slices.Contains(r.enum, s) {
+		list = append(list, r.oneOf())
+	}
+	return list
+}
+
+// constraints are all that the rule asks, in the order in which the service tells
+// them of elements.
+func (r rule) constraints() string {
+	var list []string
+	if r.max > 0 {
+		list = append(list, "Member must "+atMost(r.max))
+	}
+	if r.max > 0 || r.min > 0 {
+		list = append(list, "Member must "+atLeast(r.min))
+	}
+	if r.pattern != nil {
+		list = append(list, "Member must "+r.pattern.constraint())
+	}
+	if r.enum != nil {
+		list = append(list, "Member must "+r.oneOf())
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+func atLeast(n int) string { return fmt.Sprintf("have length greater than or equal to %d", n) }
+func atMost(n int) string  { return fmt.Sprintf("have length less than or equal to %d", n) }
+
+func (p *pattern) constraint() string { return "satisfy regular expression pattern: " + p.text }
+func (r rule) oneOf() string          { return "satisfy enum value set: [" + strings.Join(r.enum, ", ") + "]" }
 
 // show is the value as a message repeats it, with a space before it; nothing
 // for a secret or a long one.
@@ -138,16 +174,32 @@ func (v *violations) page(most *int32, token *string) {
 func (v *violations) length(name string, n, low, high int) {
 	switch {
 	case n < low:
-		v.add("", name, fmt.Sprintf("have length greater than or equal to %d", low))
+		v.add("", name, atLeast(low))
 	case n > high:
-		v.add("", name, fmt.Sprintf("have length less than or equal to %d", high))
+		v.add("", name, atMost(high))
 	}
 }
 
-// each checks every text of a list.
+// each checks every text of a list. However many are wrong, the list is: Cognito shows
+// it and all that it asks of an element (aws-solutions/media-insights-on-aws#199).
 func (v *violations) each(name string, list []string, r rule) {
-	for i, s := range list {
-		v.text(fmt.Sprintf("%s.%d.member", name, i+1), s, r)
+	if slices.ContainsFunc(list, func(s string) bool { return len(r.broken(s)) > 0 }) {
+		v.addOf(name, r.show("["+strings.Join(list, ", ")+"]"), "Member must satisfy constraint: "+r.constraints())
+	}
+}
+
+// texts checks the keys and the values of a map, which it tells as it tells lists.
+func (v *violations) texts(name string, m textMap, key, val rule) {
+	var wrongKey, wrongValue bool
+	for k, s := range m {
+		wrongKey = wrongKey || len(key.broken(k)) > 0
+		wrongValue = wrongValue || len(val.broken(s)) > 0
+	}
+	if wrongKey {
+		v.addOf(name, "", "Map keys must satisfy constraint: "+key.constraints())
+	}
+	if wrongValue {
+		v.addOf(name, "", "Map value must satisfy constraint: "+val.constraints())
 	}
 }
 
