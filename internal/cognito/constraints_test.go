@@ -222,10 +222,9 @@ func (w *mutator) fit(shape string, s modelShape) (all []any) {
 	return all
 }
 
-// compiled is a pattern of the model as Go reads it, for the whole of a text.
 func compiled(t testing.TB, pattern string) *regexp.Regexp {
 	t.Helper()
-	re, err := regexp.Compile(`\A(?s:` + strings.ReplaceAll(pattern, `(?<!\.)`, `[^.]`) + `)\z`)
+	re, err := modelPattern(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}

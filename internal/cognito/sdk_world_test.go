@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,7 @@ type wire struct {
 	asked   []http.Header
 	answers []*httptest.ResponseRecorder
 	secrets []string // every token and Session that was answered
+	faults  []string // what of the answers the service model does not allow
 }
 
 func (c *wire) Do(r *http.Request) (*http.Response, error) {
@@ -129,6 +131,10 @@ func (c *wire) Do(r *http.Request) (*http.Response, error) {
 	got.RemoteAddr = c.from
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, got)
+	_, operation, _ := strings.Cut(got.Header.Get("X-Amz-Target"), ".")
+	if f := cognito.AnswerFaults(operation, w.Code, w.Body.Bytes()); len(f) > 0 && got.Method == http.MethodPost {
+		c.faults = append(c.faults, f...)
+	}
 	c.sent++
 	c.asked = append(c.asked, got.Header)
 	c.answers = append(c.answers, w)
@@ -161,6 +167,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		w.start(service)
 		test(w)
 		w.checkLog()
+		w.checkAnswers()
 		w.checkMetrics()
 		w.stop()
 		cancel()
@@ -251,6 +258,15 @@ func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// checkAnswers holds what was answered to the service model.
+func (w *world) checkAnswers() {
+	w.t.Helper()
+	slices.Sort(w.wire.faults)
+	for _, f := range slices.Compact(w.wire.faults) {
+		w.t.Error(f)
 	}
 }
 

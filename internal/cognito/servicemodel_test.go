@@ -5,6 +5,7 @@ import (
 	goflag "flag"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,24 @@ func model(t testing.TB) serviceModel {
 func (m serviceModel) member(structure, name string) modelShape {
 	return m.Shapes[m.Shapes[structure].Members[name]]
 }
+
+// modelPattern is a pattern of the model as Go reads it, for the whole of a text.
+func modelPattern(pattern string) (*regexp.Regexp, error) {
+	if re, ok := patterns.Load(pattern); ok {
+		return re.(*regexp.Regexp), nil
+	}
+	expression := strings.ReplaceAll(pattern, `(?<!\.)`, `[^.]`) // of a bucket's name
+	if pattern == "" {
+		expression = ".*"
+	}
+	re, err := regexp.Compile(`\A(?s:` + expression + `)\z`)
+	if err == nil {
+		patterns.Store(pattern, re)
+	}
+	return re, err
+}
+
+var patterns sync.Map // by their text
 
 // botocore is the form of the file that the facts are taken from.
 type botocore struct {
