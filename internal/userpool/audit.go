@@ -91,6 +91,8 @@ type entry struct {
 	call Call
 	name string // the sign-in name as the request gave it, "" for none
 
+	crowd bool // it is about many users, none of whom is named
+
 	found
 
 	// What was done, which a rollback undoes.

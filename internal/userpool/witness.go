@@ -83,6 +83,9 @@ func (w witness) sawClient(c Client) {
 }
 
 func (w witness) sawUser(id UserID, name string) {
+	if w.e.crowd {
+		return
+	}
 	if w.e.user == "" {
 		w.e.user = id
 	}
@@ -165,7 +168,7 @@ func (w witness) UserByName(ctx context.Context, pool PoolID, name string) (User
 
 func (w witness) InsertUser(ctx context.Context, u User) error {
 	err := w.Tx.InsertUser(ctx, u)
-	if err == nil {
+	if err == nil && !w.e.crowd {
 		w.e.user, w.e.usersName = u.ID, mainName(u)
 		w.e.note("user", "created")
 	}
@@ -175,6 +178,9 @@ func (w witness) InsertUser(ctx context.Context, u User) error {
 // UpdateUser notes the names of attributes that change, and that a password
 // does.
 func (w witness) UpdateUser(ctx context.Context, u User) error {
+	if w.e.crowd {
+		return w.Tx.UpdateUser(ctx, u)
+	}
 	old, err := w.Tx.User(ctx, u.PoolID, u.ID)
 	if err != nil {
 		return err
