@@ -28,6 +28,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // it was asked rightly and could not
 	exitUsage  = 2 // arguments, settings
+	exitDiffer = 2 // of apply --plan: there is something to do
 )
 
 // invocation is what a command gets: its arguments and the world around it.
@@ -50,6 +51,7 @@ func commands() []command {
 		{"serve", "run the server", serve, serveHelp},
 		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
 		{"pool create", "make a user pool, and an app client", poolCreate, poolCreateHelp},
+		{"apply", "bring pools, app clients and groups to what a file says", apply, applyHelp},
 		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
 		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},
 		{"master-key status", "say what each master key is needed for", masterKeyStatus, masterKeyStatusHelp},
@@ -95,6 +97,8 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errDiffers):
+		return exitDiffer
 	case errors.As(err, new(usageError)), errors.As(err, new(config.Problems)), errors.As(err, new(*sqlstore.URLError)):
 		complain(stderr, err)
 		return exitUsage

@@ -132,6 +132,14 @@ func split(members Tree) (rest, mfa Tree) {
 			delete(members, name)
 		}
 	}
+	// The sender of texts is one, by whichever way it is said.
+	if sms, _ := mfa["SmsMfaConfiguration"].(Tree); sms != nil {
+		for _, name := range []string{"SmsConfiguration", "SmsAuthenticationMessage"} {
+			if members[name] == nil && sms[name] != nil {
+				members[name] = sms[name]
+			}
+		}
+	}
 	return members, mfa
 }
 

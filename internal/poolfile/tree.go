@@ -111,15 +111,13 @@ var given = []string{"sub", "identities", "email_verified", "phone_number_verifi
 // asked are attributes as CreateUserPool takes them: those of the pool's own without
 // their prefix.
 func asked(shown any) []any {
-	list, _ := shown.([]any)
 	var all []any
-	for _, one := range list {
-		a, _ := one.(Tree)
+	for _, a := range attributes(shown) {
 		name := text(a["Name"])
 		if slices.Contains(given, name) {
 			continue
 		}
-		a = maps.Clone(a)
+		a = without(a)
 		a["Name"] = strings.TrimPrefix(strings.TrimPrefix(name, "dev:"), "custom:")
 		all = append(all, a)
 	}
@@ -132,8 +130,18 @@ func ClientCreation(described Tree) Tree {
 	return clean(without(described, "ClientId", "UserPoolId", "CreationDate", "LastModifiedDate"))
 }
 
+// With is the tree with one more member.
+func (t Tree) With(name string, v any) Tree {
+	t = without(t)
+	t[name] = v
+	return t
+}
+
 func without(t Tree, names ...string) Tree {
 	t = maps.Clone(t)
+	if t == nil {
+		t = Tree{}
+	}
 	for _, name := range names {
 		delete(t, name)
 	}
