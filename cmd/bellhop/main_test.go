@@ -7,7 +7,7 @@ import (
 
 func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{
-		"":                  "say what to do: serve, demo, pool create, keys list, ",
+		"":                  "say what to do: serve, demo, pool create, apply, keys list, ",
 		"sreve":             "did you mean bellhop serve?",
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",
