@@ -130,10 +130,12 @@ type auditLine struct {
 	NameHash  string             `json:"name_hash"`
 	Name      string             `json:"name"` // masked
 	Address   string             `json:"address"`
+	Device    string             `json:"device"`
 	RequestID string             `json:"request_id"`
 	Outcome   userpool.Outcome   `json:"outcome"`
 	Reason    string             `json:"reason"`
 	Detail    json.RawMessage    `json:"detail"`
+	Feedback  json.RawMessage    `json:"feedback,omitempty"`
 }
 
 func auditLines(ctx context.Context, w io.Writer, service *userpool.Service, o auditOptions) error {
@@ -153,7 +155,8 @@ func auditLines(ctx context.Context, w io.Writer, service *userpool.Service, o a
 		line := auditLine{
 			ID: r.ID, At: utc(r.At), Operation: r.Operation, ActorKind: r.ActorKind, Actor: r.Actor,
 			Pool: r.PoolID, Client: r.ClientID, User: r.UserID, NameHash: r.NameHash, Name: r.Masked,
-			Address: r.Address, RequestID: r.RequestID, Outcome: r.Outcome, Reason: r.Reason,
+			Address: r.Address, Device: r.Device, RequestID: r.RequestID, Outcome: r.Outcome, Reason: r.Reason,
+			Feedback: json.RawMessage(r.Feedback),
 		}
 		if line.Detail = json.RawMessage(r.Detail); r.Detail == "" {
 			line.Detail = json.RawMessage("{}")

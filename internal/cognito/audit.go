@@ -10,9 +10,13 @@ import (
 
 // What the audit trail learns from the wire. All else the domain sees by itself.
 
-// entryOf is the audit entry of a call of the operation.
-func entryOf(o operation, event *web.Event) userpool.Call {
+// entryOf is the audit entry of a call of the operation. What the caller uses is
+// told of authentication events alone.
+func entryOf(o operation, event *web.Event, userAgent string) userpool.Call {
 	c := userpool.Call{Operation: o.name, Address: event.Remote, RequestID: event.RequestID}
+	if userpool.AuthEventType(o.name) != "" {
+		c.Device = clientName(userAgent)
+	}
 	if o.who == accessToken {
 		c.Kind = userpool.ActorUser
 	}

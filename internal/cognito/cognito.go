@@ -89,7 +89,7 @@ func (a *API) call(r *http.Request, now time.Time) (answer []byte, err error) {
 	}
 	event := web.EventOf(r.Context())
 	event.Operation = o.name
-	ctx := a.service.Begin(r.Context(), entryOf(o, event))
+	ctx := a.service.Begin(r.Context(), entryOf(o, event, r.UserAgent()))
 	err = errPanic // until the operation returns
 	defer func() {
 		a.service.End(ctx, err)

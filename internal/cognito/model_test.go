@@ -36,10 +36,12 @@ var wireTypes = map[string][2]reflect.Type{
 	"AdminInitiateAuth":                pair[adminInitiateAuthInput, initiateAuthOutput](),
 	"AdminListDevices":                 pair[adminListDevicesInput, devicesOutput](),
 	"AdminListGroupsForUser":           pair[adminListGroupsForUserInput, groupsOutput](),
+	"AdminListUserAuthEvents":          pair[adminListUserAuthEventsInput, adminListUserAuthEventsOutput](),
 	"AdminRemoveUserFromGroup":         pair[membershipInput, noBody](),
 	"AdminResetUserPassword":           pair[adminResetUserPasswordInput, emptyAnswer](),
 	"AdminRespondToAuthChallenge":      pair[adminRespondToAuthChallengeInput, respondToAuthChallengeOutput](),
 	"AdminSetUserPassword":             pair[adminSetUserPasswordInput, emptyAnswer](),
+	"AdminUpdateAuthEventFeedback":     pair[adminUpdateAuthEventFeedbackInput, emptyAnswer](),
 	"AdminUpdateDeviceStatus":          pair[adminUpdateDeviceStatusInput, emptyAnswer](),
 	"AdminUpdateUserAttributes":        pair[adminUpdateUserAttributesInput, emptyAnswer](),
 	"AdminUserGlobalSignOut":           pair[adminUserInput, emptyAnswer](),
@@ -96,6 +98,11 @@ func pair[In, Out any]() [2]reflect.Type {
 
 // absent are members of the SDK's types that ours lack, each with the reason.
 var absent = map[string]string{
+	"EventContextDataType.City":                                "nothing knows where an address is",
+	"EventContextDataType.Country":                             "nothing knows where an address is",
+	"EventContextDataType.Timezone":                            "no client tells it but in what is encoded for threat protection",
+	"EventRiskType.CompromisedCredentialsDetected":             "passwords are not compared with leaked ones",
+	"EventRiskType.RiskLevel":                                  "the guard has no levels",
 	"GetUserPoolMfaConfigOutput.EmailMfaConfiguration":         "no second factor",
 	"GetUserPoolMfaConfigOutput.SmsMfaConfiguration":           "no second factor",
 	"GetUserPoolMfaConfigOutput.SoftwareTokenMfaConfiguration": "no second factor",

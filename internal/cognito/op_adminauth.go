@@ -3,6 +3,7 @@ package cognito
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -35,9 +36,10 @@ func (c *contextDataType) validate(v *violations) {
 
 // of is the caller whom the backend speaks for: the address that it tells, or
 // nobody's.
-func (c *contextDataType) of(backend userpool.Caller) userpool.Caller {
+func (c *contextDataType) of(ctx context.Context, backend userpool.Caller) userpool.Caller {
 	caller := backend
 	if c != nil {
+		c.note(ctx)
 		if a, err := netip.ParseAddr(value(c.IpAddress)); err == nil {
 			caller.Address = a
 			return caller
@@ -45,6 +47,18 @@ func (c *contextDataType) of(backend userpool.Caller) userpool.Caller {
 	}
 	caller.Backend = true
 	return caller
+}
+
+// note tells the audit trail whom the backend speaks for.
+func (c *contextDataType) note(ctx context.Context) {
+	address, _ := netip.ParseAddr(value(c.IpAddress)) // not valid where it is none
+	device := ""
+	for _, h := range c.HttpHeaders {
+		if strings.EqualFold(value(h.HeaderName), "User-Agent") {
+			device = clientName(value(h.HeaderValue))
+		}
+	}
+	userpool.For(ctx, address, device)
 }
 
 type adminInitiateAuthInput struct {
@@ -68,7 +82,7 @@ func (in *adminInitiateAuthInput) validate(v *violations) {
 
 func (a *API) adminInitiateAuth(ctx context.Context, c userpool.Caller, in *adminInitiateAuthInput) (*initiateAuthOutput, error) {
 	res, err := a.service.InitiateAuth(ctx, userpool.AuthRequest{
-		Caller:         in.ContextData.of(c),
+		Caller:         in.ContextData.of(ctx, c),
 		PoolID:         userpool.PoolID(value(in.UserPoolId)),
 		ClientID:       userpool.ClientID(value(in.ClientId)),
 		Flow:           value(in.AuthFlow),
@@ -103,7 +117,7 @@ func (in *adminRespondToAuthChallengeInput) validate(v *violations) {
 
 func (a *API) adminRespondToAuthChallenge(ctx context.Context, c userpool.Caller, in *adminRespondToAuthChallengeInput) (*respondToAuthChallengeOutput, error) {
 	res, err := a.service.RespondToAuthChallenge(ctx, userpool.AnswerRequest{
-		Caller:         in.ContextData.of(c),
+		Caller:         in.ContextData.of(ctx, c),
 		PoolID:         userpool.PoolID(value(in.UserPoolId)),
 		ClientID:       userpool.ClientID(value(in.ClientId)),
 		Challenge:      value(in.ChallengeName),

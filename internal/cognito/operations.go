@@ -5,6 +5,7 @@ import "github.com/bellhop-auth/bellhop/internal/web"
 // Why operations of the service are not served.
 const (
 	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
+	noFeedback    = "its FeedbackToken comes in a notification of threat protection, and none is sent; AdminUpdateAuthEventFeedback needs no token."
 	noFederation  = "there are no external identity providers yet."
 	noImport      = "users are not imported from files yet."
 	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
@@ -38,14 +39,14 @@ func (a *API) table() []operation {
 		refused("AdminLinkProviderForUser", admin, noFederation),
 		op("AdminListDevices", admin, a.adminListDevices),
 		op("AdminListGroupsForUser", admin, a.adminListGroupsForUser),
-		refused("AdminListUserAuthEvents", admin, noThreat),
+		op("AdminListUserAuthEvents", admin, a.adminListUserAuthEvents),
 		op("AdminRemoveUserFromGroup", admin, a.adminRemoveUserFromGroup),
 		op("AdminResetUserPassword", admin, a.adminResetUserPassword),
 		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge).as(web.Finish),
 		refused("AdminSetUserMFAPreference", admin, noMFA),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
 		refused("AdminSetUserSettings", admin, noMFA),
-		refused("AdminUpdateAuthEventFeedback", admin, noThreat),
+		op("AdminUpdateAuthEventFeedback", admin, a.adminUpdateAuthEventFeedback),
 		op("AdminUpdateDeviceStatus", admin, a.adminUpdateDeviceStatus),
 		op("AdminUpdateUserAttributes", admin, a.adminUpdateUserAttributes),
 		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
@@ -134,7 +135,7 @@ func (a *API) table() []operation {
 		refused("StopUserImportJob", admin, noImport),
 		op("TagResource", admin, a.tagResource),
 		op("UntagResource", admin, a.untagResource),
-		refused("UpdateAuthEventFeedback", public, noThreat),
+		refused("UpdateAuthEventFeedback", public, noFeedback),
 		op("UpdateDeviceStatus", accessToken, a.updateDeviceStatus).as(web.Begin),
 		op("UpdateGroup", admin, a.updateGroup),
 		refused("UpdateIdentityProvider", admin, noFederation),

@@ -32,6 +32,7 @@ var (
 	schemaName       = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	tagKey           = rule{min: 1, max: 128}
 	tagValue         = rule{max: 256}
+	eventID          = rule{min: 1, max: 50, pattern: whole(`[\w+-]+`)}
 	secretID         = rule{min: 1, max: 128, pattern: whole(`[\S]+`)}
 
 	// verificationText is a text with a code in it, invitationText one with a
@@ -59,6 +60,7 @@ var (
 	explicitAuthFlow = rule{enum: []string{"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH",
 		"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
 		"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}}
+	feedbackValue     = rule{enum: []string{"Valid", "Invalid"}}
 	messageAction     = rule{enum: []string{"RESEND", "SUPPRESS"}}
 	deliveryMedium    = rule{enum: []string{"SMS", "EMAIL"}}
 	deviceRemembered  = rule{enum: []string{isRemembered, notRemembered}}

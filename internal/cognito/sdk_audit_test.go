@@ -162,7 +162,7 @@ func TestAudit_SignIn_IsToldAsAnOperatorThinksOfIt(t *testing.T) {
 		if err == nil {
 			t.Fatal("a wrong password signs in")
 		}
-		check("InitiateAuth", `anonymous refused WrongPassword {"flow":"USER_AUTH"}`)
+		check("InitiateAuth", `anonymous refused WrongPassword {"flow":"USER_AUTH","tried_password":"wrong"}`)
 		_, err = w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": srptest.New(t).A()})
 		w.must(err)
 		check("InitiateAuth", `anonymous success  {"challenge":"PASSWORD_VERIFIER","flow":"USER_SRP_AUTH"}`)

@@ -12,7 +12,7 @@ func (e *env) newAuditRow(id string) userpool.AuditRow {
 	return userpool.AuditRow{
 		ID: userpool.AuditID(id), At: e.in(time.Second), Operation: "SignUp",
 		ActorKind: userpool.ActorUser, Actor: "actor", PoolID: e.pool, ClientID: e.client, UserID: "user",
-		NameHash: "hash", Masked: "+*******0100", Address: "203.0.113.7", RequestID: "request",
+		NameHash: "hash", Masked: "+*******0100", Address: "203.0.113.7", Device: "Chrome 126, Windows 10", RequestID: "request",
 		Outcome: userpool.OutcomeRefused, Reason: "CodeMismatch", Detail: `{"challenge":"SMS_OTP"}`,
 	}
 }
@@ -64,6 +64,25 @@ var auditCases = []testCase{
 		fresh := e.newAuditRow("b")
 		e.do(func(tx userpool.Tx) error { return tx.InsertAudit(e.ctx, fresh) })
 		equal(e, "both", e.audit(userpool.AuditPage{}), []userpool.AuditRow{late, fresh})
+	}},
+	{"Audit/what is said of a row stays with it", func(e *env) {
+		row := e.newAuditRow("a")
+		e.putAudit(row, e.newAuditRow("b"))
+		say := func(id userpool.AuditID, feedback string) bool {
+			return write(e, func(tx userpool.Tx) (bool, error) { return tx.SayOfAudit(e.ctx, id, feedback) })
+		}
+		equal(e, "said", say("a", `{"value":"Valid"}`), true)
+		equal(e, "said again", say("a", `{"value":"Invalid"}`), true)
+		equal(e, "said of nothing", say("c", `{"value":"Valid"}`), false)
+		row.Outcome, row.Device = userpool.OutcomeFailed, "Safari 17, iOS 17"
+		e.putAudit(row) // the end of the call, late
+		row.Feedback = `{"value":"Invalid"}`
+		find := func(id userpool.AuditID) func(userpool.Tx) (userpool.AuditRow, error) {
+			return func(tx userpool.Tx) (userpool.AuditRow, error) { return tx.AuditRow(e.ctx, id) }
+		}
+		equal(e, "the row", read(e, find("a")), row)
+		equal(e, "the other", read(e, find("b")), e.newAuditRow("b"))
+		absent(e, "no row", find("c"))
 	}},
 	{"Audit/pages go through all rows in either order", func(e *env) {
 		for _, id := range []string{"3", "1", "5", "2", "4"} {

@@ -68,10 +68,14 @@ type AuditRow struct {
 	NameHash  string // keyed hash of the sign-in name; see AuditFilter.Name
 	Masked    string // the sign-in name, masked
 	Address   string // of IPv6 the /64
+	Device    string // what the caller says he uses, "Chrome 126, Windows 10"; of calls of AuthEventTypes alone
 	RequestID string
 	Outcome   Outcome
 	Reason    string // why not success
 	Detail    string // a JSON object, or ""
+	// Feedback is what an administrator said of the event afterwards, JSON; see
+	// AdminUpdateAuthEventFeedback. What replaces a row leaves it as it is.
+	Feedback string
 }
 
 // Call is a call of an operation, as its caller's face knows it.
@@ -80,6 +84,7 @@ type Call struct {
 	Kind      ActorKind // ActorUser where the operation wants an access token
 	Actor     string
 	Address   netip.Addr
+	Device    string // see AuditRow.Device
 	RequestID string
 }
 
@@ -195,6 +200,24 @@ func Named(ctx context.Context, name string) {
 	}
 }
 
+// For tells the entry whom a backend speaks for: the address, if it is valid, and
+// the device, if there is one, are its user's.
+func For(ctx context.Context, address netip.Addr, device string) {
+	e := entryOf(ctx)
+	if e == nil {
+		return
+	}
+	if address.IsValid() {
+		e.note(noteFor, addressOf(address))
+	}
+	if device != "" {
+		e.call.Device = device
+	}
+}
+
+// noteFor is the detail of a call that a backend makes for the user at an address.
+const noteFor = "for"
+
 // Note adds to what the entry tells in detail: the name of a thing, never a
 // value that a user gave.
 func Note(ctx context.Context, key string, value any) {
@@ -239,7 +262,7 @@ func (s *Service) auditRow(e *entry) AuditRow {
 		ID: e.id, At: e.at, Operation: e.call.Operation,
 		PoolID: e.pool, ClientID: e.client, UserID: e.user,
 		NameHash: s.nameHash(name), Masked: maskName(name),
-		Address: addressOf(e.call.Address), RequestID: e.call.RequestID,
+		Address: addressOf(e.call.Address), Device: printable(e.call.Device), RequestID: e.call.RequestID,
 		Outcome: OutcomeSuccess, Reason: e.done.reason, Detail: detailText(e.done.detail),
 	}
 	row.ActorKind, row.Actor = e.actor()

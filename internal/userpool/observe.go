@@ -168,7 +168,11 @@ func answeredPassword(ctx context.Context, matches bool) {
 		v = right
 	}
 	answered(ctx, AnswerPassword, v)
+	Note(ctx, notePassword, v.result())
 }
+
+// notePassword is the detail of a call in which a password was tried.
+const notePassword = "tried_password"
 
 // report is what the entry tells observers, given the row that it ends as.
 func (e *entry) report(row AuditRow) Report {

@@ -15,6 +15,7 @@ const (
 	listGroups  = "groups" // of a pool, or of a user
 	listMembers = "ListUsersInGroup"
 	listDevices = "ListDevices"
+	listEvents  = "AdminListUserAuthEvents"
 )
 
 // MaxPage is how much of a list one answer holds at most.

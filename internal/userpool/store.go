@@ -306,10 +306,13 @@ type outboxTx interface {
 
 type auditTx interface {
 	// PutAudit stores a row of the audit trail; an older one under the id is
-	// replaced.
+	// replaced, but for its feedback.
 	PutAudit(ctx context.Context, r AuditRow) error
 	// InsertAudit stores a row unless its id is taken, which is no error.
 	InsertAudit(ctx context.Context, r AuditRow) error
+	AuditRow(ctx context.Context, id AuditID) (AuditRow, error)
+	// SayOfAudit sets the feedback of a row; false if there is none.
+	SayOfAudit(ctx context.Context, id AuditID, feedback string) (bool, error)
 	// Audit returns a page of the trail, in the order that it asks for.
 	Audit(ctx context.Context, p AuditPage) ([]AuditRow, error)
 	// SweepAudit deletes at most limit rows whose ids are below the one given,

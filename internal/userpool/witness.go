@@ -170,10 +170,13 @@ func (w witness) InsertUser(ctx context.Context, u User) error {
 	err := w.Tx.InsertUser(ctx, u)
 	if err == nil && !w.e.crowd {
 		w.e.user, w.e.usersName = u.ID, mainName(u)
-		w.e.note("user", "created")
+		w.e.note("user", noteCreated)
 	}
 	return err
 }
+
+// noteCreated is the detail of a call that made a user.
+const noteCreated = "created"
 
 // UpdateUser notes the names of attributes that change, and that a password
 // does.
