@@ -61,6 +61,14 @@ var exceptions = map[fault.Kind]exception{
 	fault.UserLambdaValidation:  {"UserLambdaValidationException", http.StatusBadRequest},
 	fault.UnexpectedLambda:      {"UnexpectedLambdaException", http.StatusBadRequest},
 	fault.InvalidLambdaResponse: {"InvalidLambdaResponseException", http.StatusBadRequest},
+
+	fault.WebAuthnNotEnabled:             {"WebAuthnNotEnabledException", http.StatusBadRequest},
+	fault.WebAuthnConfigurationMissing:   {"WebAuthnConfigurationMissingException", http.StatusBadRequest},
+	fault.WebAuthnChallengeNotFound:      {"WebAuthnChallengeNotFoundException", http.StatusBadRequest},
+	fault.WebAuthnClientMismatch:         {"WebAuthnClientMismatchException", http.StatusBadRequest},
+	fault.WebAuthnOriginNotAllowed:       {"WebAuthnOriginNotAllowedException", http.StatusBadRequest},
+	fault.WebAuthnRelyingPartyMismatch:   {"WebAuthnRelyingPartyMismatchException", http.StatusBadRequest},
+	fault.WebAuthnCredentialNotSupported: {"WebAuthnCredentialNotSupportedException", http.StatusBadRequest},
 }
 
 // internalMessage is all that a caller learns of our own failures; the request

@@ -13,8 +13,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/document"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
@@ -46,6 +48,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"AdminUpdateUserAttributes":        pair[adminUpdateUserAttributesInput, emptyAnswer](),
 	"AdminUserGlobalSignOut":           pair[adminUserInput, emptyAnswer](),
 	"ChangePassword":                   pair[changePasswordInput, emptyAnswer](),
+	"CompleteWebAuthnRegistration":     pair[completeWebAuthnRegistrationInput, emptyAnswer](),
 	"ConfirmDevice":                    pair[confirmDeviceInput, confirmDeviceOutput](),
 	"ConfirmForgotPassword":            pair[confirmForgotPasswordInput, emptyAnswer](),
 	"ConfirmSignUp":                    pair[confirmSignUpInput, confirmSignUpOutput](),
@@ -58,6 +61,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"DeleteUserPool":                   pair[userPoolInput, noBody](),
 	"DeleteUserPoolClient":             pair[userPoolClientInput, noBody](),
 	"DeleteUserPoolClientSecret":       pair[deleteUserPoolClientSecretInput, emptyAnswer](),
+	"DeleteWebAuthnCredential":         pair[deleteWebAuthnCredentialInput, emptyAnswer](),
 	"DescribeUserPool":                 pair[userPoolInput, describeUserPoolOutput](),
 	"DescribeUserPoolClient":           pair[userPoolClientInput, describeUserPoolClientOutput](),
 	"ForgetDevice":                     pair[deviceInput, noBody](),
@@ -78,10 +82,12 @@ var wireTypes = map[string][2]reflect.Type{
 	"ListUserPools":                    pair[listUserPoolsInput, listUserPoolsOutput](),
 	"ListUsers":                        pair[listUsersInput, listUsersOutput](),
 	"ListUsersInGroup":                 pair[listUsersInGroupInput, listUsersInGroupOutput](),
+	"ListWebAuthnCredentials":          pair[listWebAuthnCredentialsInput, listWebAuthnCredentialsOutput](),
 	"ResendConfirmationCode":           pair[resendConfirmationCodeInput, resendConfirmationCodeOutput](),
 	"RespondToAuthChallenge":           pair[respondToAuthChallengeInput, respondToAuthChallengeOutput](),
 	"RevokeToken":                      pair[revokeTokenInput, emptyAnswer](),
 	"SignUp":                           pair[signUpInput, signUpOutput](),
+	"StartWebAuthnRegistration":        pair[accessTokenInput, startWebAuthnRegistrationOutput](),
 	"TagResource":                      pair[tagResourceInput, emptyAnswer](),
 	"UntagResource":                    pair[untagResourceInput, emptyAnswer](),
 	"UpdateDeviceStatus":               pair[updateDeviceStatusInput, emptyAnswer](),
@@ -218,6 +224,8 @@ func kind(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[epoch](), t == reflect.TypeFor[time.Time]():
 		return "time"
+	case t == reflect.TypeFor[jsontext.Value](), t == reflect.TypeFor[document.Interface]():
+		return "document"
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -310,6 +318,9 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.InvalidOAuthFlowException{}, &types.ScopeDoesNotExistException{},
 		&types.UserLambdaValidationException{}, &types.UnexpectedLambdaException{}, &types.InvalidLambdaResponseException{},
 		&types.GroupExistsException{}, &types.DeviceKeyExistsException{}, &types.InvalidUserPoolConfigurationException{},
+		&types.WebAuthnNotEnabledException{}, &types.WebAuthnConfigurationMissingException{}, &types.WebAuthnChallengeNotFoundException{},
+		&types.WebAuthnClientMismatchException{}, &types.WebAuthnOriginNotAllowedException{}, &types.WebAuthnRelyingPartyMismatchException{},
+		&types.WebAuthnCredentialNotSupportedException{},
 	}
 	var names []string
 	for _, e := range modelled {

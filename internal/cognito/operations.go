@@ -11,7 +11,6 @@ const (
 	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
 	noLogin       = "there is no hosted login and no OAuth endpoint yet."
 	noMFA         = "there is no second factor yet."
-	noPasskeys    = "there are no passkeys yet."
 	noThreat      = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
@@ -52,7 +51,7 @@ func (a *API) table() []operation {
 		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
 		refused("AssociateSoftwareToken", public, noMFA),
 		op("ChangePassword", accessToken, a.changePassword).as(web.Keep),
-		refused("CompleteWebAuthnRegistration", accessToken, noPasskeys),
+		op("CompleteWebAuthnRegistration", accessToken, a.completeWebAuthnRegistration).as(web.Keep),
 		op("ConfirmDevice", accessToken, a.confirmDevice).as(web.Finish),
 		op("ConfirmForgotPassword", public, a.confirmForgotPassword).as(web.Finish),
 		op("ConfirmSignUp", public, a.confirmSignUp).as(web.Finish),
@@ -78,7 +77,7 @@ func (a *API) table() []operation {
 		op("DeleteUserPoolClientSecret", admin, a.deleteUserPoolClientSecret),
 		refused("DeleteUserPoolDomain", admin, noLogin),
 		refused("DeleteUserPoolReplica", admin, noAWS),
-		refused("DeleteWebAuthnCredential", accessToken, noPasskeys),
+		op("DeleteWebAuthnCredential", accessToken, a.deleteWebAuthnCredential).as(web.Keep),
 		refused("DescribeIdentityProvider", admin, noFederation),
 		refused("DescribeManagedLoginBranding", admin, noLogin),
 		refused("DescribeManagedLoginBrandingByClient", admin, noLogin),
@@ -119,7 +118,7 @@ func (a *API) table() []operation {
 		op("ListUserPools", admin, a.listUserPools),
 		op("ListUsers", admin, a.listUsers),
 		op("ListUsersInGroup", admin, a.listUsersInGroup),
-		refused("ListWebAuthnCredentials", accessToken, noPasskeys),
+		op("ListWebAuthnCredentials", accessToken, a.listWebAuthnCredentials).as(web.Keep),
 		op("ResendConfirmationCode", public, a.resendConfirmationCode).as(web.Begin),
 		op("RespondToAuthChallenge", public, a.respondToAuthChallenge).as(web.Finish),
 		op("RevokeToken", public, a.revokeToken).as(web.Keep),
@@ -131,7 +130,7 @@ func (a *API) table() []operation {
 		refused("SetUserSettings", accessToken, noMFA),
 		op("SignUp", public, a.signUp).as(web.Join),
 		refused("StartUserImportJob", admin, noImport),
-		refused("StartWebAuthnRegistration", accessToken, noPasskeys),
+		op("StartWebAuthnRegistration", accessToken, a.startWebAuthnRegistration).as(web.Keep),
 		refused("StopUserImportJob", admin, noImport),
 		op("TagResource", admin, a.tagResource),
 		op("UntagResource", admin, a.untagResource),

@@ -31,6 +31,7 @@ var (
 	searchFilter     = rule{max: 256, secret: true}
 	schemaName       = rule{min: 1, max: 20, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
 	tagKey           = rule{min: 1, max: 128}
+	longText         = rule{max: 131072} // StringType
 	tagValue         = rule{max: 256}
 	eventID          = rule{min: 1, max: 50, pattern: whole(`[\w+-]+`)}
 	secretID         = rule{min: 1, max: 128, pattern: whole(`[\S]+`)}

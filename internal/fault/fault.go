@@ -50,6 +50,14 @@ const (
 	UnexpectedLambda                         // a trigger could not be called, or did not answer in time
 	InvalidLambdaResponse                    // a trigger answered what is no answer
 
+	WebAuthnNotEnabled             // the pool has no passkeys
+	WebAuthnConfigurationMissing   // nor a domain that they could be for
+	WebAuthnChallengeNotFound      // a passkey's registration was not begun, or is over
+	WebAuthnClientMismatch         // it was begun by another app client
+	WebAuthnOriginNotAllowed       // another site's page or app used the passkey
+	WebAuthnRelyingPartyMismatch   // the passkey is for another domain
+	WebAuthnCredentialNotSupported // the passkey, or its authenticator, is none that will do
+
 	kinds // their number
 )
 
@@ -75,6 +83,10 @@ var names = [kinds]string{
 	Conflict: "Conflict", InvalidOAuthFlow: "InvalidOAuthFlow", ScopeDoesNotExist: "ScopeDoesNotExist",
 	UserLambdaValidation: "UserLambdaValidation", UnexpectedLambda: "UnexpectedLambda",
 	InvalidLambdaResponse: "InvalidLambdaResponse", InvalidUserPoolConfiguration: "InvalidUserPoolConfiguration",
+	WebAuthnNotEnabled: "WebAuthnNotEnabled", WebAuthnConfigurationMissing: "WebAuthnConfigurationMissing",
+	WebAuthnChallengeNotFound: "WebAuthnChallengeNotFound", WebAuthnClientMismatch: "WebAuthnClientMismatch",
+	WebAuthnOriginNotAllowed: "WebAuthnOriginNotAllowed", WebAuthnRelyingPartyMismatch: "WebAuthnRelyingPartyMismatch",
+	WebAuthnCredentialNotSupported: "WebAuthnCredentialNotSupported",
 }
 
 // String returns the kind's name, for logs and the audit trail.

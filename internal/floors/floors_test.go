@@ -79,6 +79,7 @@ var floorOf = map[string]int{
 	"internal/challenge": 1, // subjects: pure, with time as an argument
 	"internal/guard":     1,
 	"internal/mail":      1,
+	"internal/passkey":   1, // WebAuthn
 	"internal/sms":       1,
 	"internal/stepup":    1,
 	"internal/srp":       1,
@@ -106,6 +107,7 @@ var floorOf = map[string]int{
 	"internal/pgtest":        testsOnly,
 	"internal/providertest":  testsOnly,
 	"internal/smstest":       testsOnly,
+	"internal/passkeytest":   testsOnly,
 	"internal/srptest":       testsOnly,
 	"internal/storetest":     testsOnly,
 	"internal/tracetest":     testsOnly,

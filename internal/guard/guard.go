@@ -33,6 +33,9 @@ var (
 	networkStarts = []Limit{{5000, time.Hour, 50}}
 )
 
+// newPasskeys are what a signed-in user may add, since each sends a notice.
+var newPasskeys = Limit{20, time.Hour, exact}
+
 // passwordChanges are what a signed-in user has: Cognito's quota of ChangePassword.
 var passwordChanges = Limit{5, time.Hour, exact}
 
@@ -132,6 +135,12 @@ func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error 
 // A spent budget is LimitExceeded.
 func SpendPasswordChange(ctx context.Context, c Counters, user string, now time.Time) error {
 	return spend(ctx, c, "user/passwords/"+user, passwordChanges, now, fault.LimitExceeded)
+}
+
+// SpendPasskey counts one passkey that a signed-in user adds. A spent budget is
+// LimitExceeded.
+func SpendPasskey(ctx context.Context, c Counters, user string, now time.Time) error {
+	return spend(ctx, c, "user/passkeys/"+user, newPasskeys, now, fault.LimitExceeded)
 }
 
 // SpendTry counts one answer before it is compared. A refusal means that the

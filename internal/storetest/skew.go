@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,21 @@ var endings = []ending{
 			sub, _, _ := strings.Cut(id, "-")
 			_, err := tx.Device(e.ctx, e.pool, userpool.UserID(sub), id)
 			return err == nil
+		},
+	},
+	{
+		"passkeys",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			_, err := tx.InsertPasskey(e.ctx, e.newPasskey(id, sub), 20)
+			return err
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			return tx.DeletePasskeys(e.ctx, e.pool, sub)
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			sub, _, _ := strings.Cut(id, "-")
+			all, err := tx.Passkeys(e.ctx, e.pool, userpool.UserID(sub))
+			return err == nil && slices.ContainsFunc(all, func(k userpool.Passkey) bool { return string(k.ID) == id })
 		},
 	},
 	sessions("sessions", userpool.Session{History: []challenge.Entry{{}}}),

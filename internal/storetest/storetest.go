@@ -39,6 +39,7 @@ var verbRaces = []string{
 	"CountPasswordFailure/by many counts each",
 	"DeleteAccessKey/removes the one, once",
 	"DeleteDevice/removes the one, once",
+	"DeletePasskey/removes the one, once",
 	"InsertGroup/of one name by many has one winner",
 	"InsertUser/of one name by many has one winner",
 	"MarkSent/counts a send once",
@@ -51,6 +52,7 @@ var verbRaces = []string{
 	"TellText/by many is told once of each",
 	"UpdateUser/of two who want one free name has one winner",
 	"UseNonce/has one winner for each value",
+	"UsePasskey/has one winner of a count, which only goes forward",
 }
 
 // RunRaces runs those of the suite's races that a store must pass at any
@@ -81,7 +83,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		deviceCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
+		deviceCases, passkeyCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
 	} {
 		all = append(all, group...)
 	}

@@ -436,6 +436,9 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			if err := tx.DeleteDevices(ctx, pool, u.ID); err != nil {
 				return fmt.Errorf("forget devices: %w", err)
 			}
+			if err := tx.DeletePasskeys(ctx, pool, u.ID); err != nil {
+				return fmt.Errorf("remove passkeys: %w", err)
+			}
 		}
 		u.setPassword(t.pool, verifier, at)
 		u.Pending = nil

@@ -94,6 +94,10 @@ var (
 		"The %s of your %s account was changed. If it was not you, get in touch with those who run it.",
 		"Your account was changed",
 	}
+	noticePasskeyAdded = notice{
+		"Your %s account can now be signed in to with a new passkey. If it was not you, get in touch with those who run it.",
+		"Your account was changed",
+	}
 	noticePasswordMade = notice{
 		"Your %s account now has a password. If it was not you, get in touch with those who run it.",
 		"Your account was changed",

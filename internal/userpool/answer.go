@@ -73,6 +73,8 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 		return s.answerCode(ctx, rep, "SMS_OTP_CODE", s.otpAnswered)
 	case nameEmailOTP:
 		return s.answerCode(ctx, rep, "EMAIL_OTP_CODE", s.otpAnswered)
+	case nameWebAuthn:
+		return s.answerPasskey(ctx, rep)
 	case nameSelect:
 		return s.answerChoice(ctx, rep, r.Responses["ANSWER"])
 	case namePassword, namePasswordSRP:
@@ -248,6 +250,9 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 		if err := tx.DeleteDevices(ctx, u.PoolID, u.ID); err != nil { // somebody else's, for all that is known
 			return u, fmt.Errorf("forget devices: %w", err)
 		}
+		if err := tx.DeletePasskeys(ctx, u.PoolID, u.ID); err != nil {
+			return u, fmt.Errorf("remove passkeys: %w", err)
+		}
 		u.SignedOutAt = at
 	}
 	u.Attributes[to.verified()] = "true"
@@ -295,6 +300,18 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 			next.Available = nil // a member of InitiateAuth's response only
 			return next, nil, err
 		})
+	case nameWebAuthn:
+		if st.request.Parameters["CREDENTIAL"] != "" {
+			return s.tryPasskey(ctx, rep, session, u)
+		}
+		return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
+			if err := s.consume(ctx, tx, session, rep.at); err != nil {
+				return step{}, nil, err
+			}
+			next, err := s.presentPasskey(ctx, tx, st, u)
+			next.Available = nil
+			return next, nil, err
+		})
 	case namePasswordSRP:
 		if st.request.Parameters["SRP_A"] == "" {
 			return AuthResult{}, missing("SRP_A")
@@ -311,27 +328,35 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 }
 
 // chosen checks the Session of a choice, and that its subject has that choice.
-// A used Session passes where the transaction that follows consumes it: the
-// repeat of an answer finds its own Session used, and gets its own answer.
-func (s *Service) chosen(ctx context.Context, rep reply, choice string) (session Session, u subject, l login, err error) {
-	err = s.store.View(ctx, func(tx Tx) error {
-		session, err = s.stepSession(ctx, tx, rep)
-		if errors.Is(err, errSessionUsed) && choice != namePasswordSRP {
-			session, err = tx.Session(ctx, hashHandle(rep.request.Session))
-		}
-		if err != nil {
-			return err
-		}
-		l = session.login(rep.pool)
-		u, err = s.findSubject(ctx, tx, rep.pool, l, rep.at)
-		return err
-	})
+func (s *Service) chosen(ctx context.Context, rep reply, choice string) (Session, subject, login, error) {
+	session, u, l, err := s.asked(ctx, rep, choice != namePasswordSRP)
 	if err != nil {
 		return Session{}, subject{}, login{}, err
 	}
 	if !slices.Contains(factors(rep.client, rep.pool, u), choice) {
 		return Session{}, subject{}, login{}, errNotChoice
 	}
-	u.byID = session.ByID
 	return session, u, l, nil
+}
+
+// asked finds the Session of a reply and whom it speaks of. A used Session passes
+// where the transaction that follows consumes it: the repeat of an answer finds its
+// own Session used, and gets its own answer.
+func (s *Service) asked(ctx context.Context, rep reply, consumed bool) (session Session, u subject, l login, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		session, err = s.stepSession(ctx, tx, rep)
+		if errors.Is(err, errSessionUsed) && consumed {
+			session, err = tx.Session(ctx, hashHandle(rep.request.Session))
+		}
+		if err != nil {
+			return err
+		}
+		l = session.login(rep.pool)
+		if u, err = s.findSubject(ctx, tx, rep.pool, l, rep.at); err != nil {
+			return err
+		}
+		u.byID = session.ByID
+		return loadPasskeys(ctx, tx, rep.pool, &u)
+	})
+	return session, u, l, err
 }

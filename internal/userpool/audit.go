@@ -358,6 +358,8 @@ const (
 	reasonWrongPassword    = "WrongPassword"
 	reasonLockedOut        = "LockedOut"
 	reasonWrongCredentials = "WrongCredentials"
+	reasonWrongPasskey     = "WrongPasskey"
+	reasonStalePasskey     = "PasskeyCountedBack"
 )
 
 // reasons are those of faults whose kind says too little.

@@ -101,6 +101,9 @@ type Answer struct {
 // AnswerPassword is what a password answers to.
 const AnswerPassword Purpose = "password"
 
+// AnswerPasskey is what the signature of a passkey answers to.
+const AnswerPasskey Purpose = "passkey"
+
 // The results of answers. Over is one that was not compared: the code had
 // expired, was used, or had no tries left.
 const (
@@ -163,12 +166,18 @@ func answered(ctx context.Context, to Purpose, v verdict) {
 
 // answeredPassword is answered for a password.
 func answeredPassword(ctx context.Context, matches bool) {
+	v := answeredBy(ctx, AnswerPassword, matches)
+	Note(ctx, notePassword, v.result())
+}
+
+// answeredBy is answered for what is tried once and is right or wrong.
+func answeredBy(ctx context.Context, by Purpose, matches bool) verdict {
 	v := wrong
 	if matches {
 		v = right
 	}
-	answered(ctx, AnswerPassword, v)
-	Note(ctx, notePassword, v.result())
+	answered(ctx, by, v)
+	return v
 }
 
 // notePassword is the detail of a call in which a password was tried.
@@ -208,6 +217,7 @@ func knownFlow(flow string) bool {
 
 var challengesServed = []string{
 	nameCustom, namePasswordVerifier, nameSMSOTP, nameEmailOTP, nameSelect, namePassword, namePasswordSRP, nameNewPassword,
+	nameWebAuthn,
 }
 
 func knownChallenge(name string) bool { return slices.Contains(challengesServed, name) }

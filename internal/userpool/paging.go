@@ -16,6 +16,8 @@ const (
 	listMembers = "ListUsersInGroup"
 	listDevices = "ListDevices"
 	listEvents  = "AdminListUserAuthEvents"
+
+	listPasskeys = "ListWebAuthnCredentials"
 )
 
 // MaxPage is how much of a list one answer holds at most.

@@ -97,9 +97,12 @@ func checkPool(r NewPool) error {
 		return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors must contain PASSWORD.")
 	}
 	for _, f := range set.FirstFactors {
-		if f != FactorPassword && f != FactorSMSOTP && f != FactorEmailOTP {
-			return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors: %s is not served by this version of Bellhop. PASSWORD, SMS_OTP and EMAIL_OTP are.", clip(f))
+		if f != FactorPassword && f != FactorSMSOTP && f != FactorEmailOTP && f != FactorWebAuthn {
+			return fault.New(fault.InvalidParameter, "AllowedFirstAuthFactors: %s is not served by this version of Bellhop. PASSWORD, SMS_OTP, EMAIL_OTP and WEB_AUTHN are.", clip(f))
 		}
+	}
+	if err := set.WebAuthn.check(); err != nil {
+		return err
 	}
 	if err := checkNames(set); err != nil {
 		return err
@@ -184,7 +187,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off) and bellhop:devices (on, off)."
+const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off), bellhop:devices (on, off) and bellhop:passkey-origins (origins with blanks between them)."
 
 // TagServed says whether a pool can have the tag with that value.
 func TagServed(key, value string) bool { return tagServed(key, value) }
@@ -207,6 +210,8 @@ func tagServed(key, value string) bool {
 		return value == "off"
 	case tagDevices:
 		return value == "on" || value == "off"
+	case tagPasskeyOrigins:
+		return areOrigins(value)
 	}
 	return false
 }

@@ -268,7 +268,7 @@ type Challenge struct {
 }
 
 // SessionStep says what the holder of a Session may do next. It is Cognito's
-// challenge name, or one of the two steps that follow a sign-up.
+// challenge name, or a step of a sign-up or of a new passkey.
 type SessionStep string
 
 // The steps that are not a challenge name.
@@ -276,6 +276,7 @@ const (
 	StepConfirmSignUp SessionStep = "SIGN_UP"   // from SignUp, for ConfirmSignUp
 	StepSignedUp      SessionStep = "SIGNED_UP" // from ConfirmSignUp, for the first InitiateAuth
 	StepReturned      SessionStep = "RETURNED"  // the same where strict found the user there already
+	StepNewPasskey    SessionStep = "PASSKEY"   // from StartWebAuthnRegistration, for CompleteWebAuthnRegistration
 )
 
 // purpose is that of the code which the step waits for.
@@ -316,10 +317,10 @@ type Session struct {
 
 // Proves says whether the holder of the Session has shown something that the next
 // step does not ask for again: a factor, the temporary password, the code of a
-// sign-up. Such a one must not outlive what ends the user's Sessions.
+// sign-up, a fresh sign-in. Such a one must not outlive what ends the user's Sessions.
 func (session Session) Proves() bool {
 	switch session.Step {
-	case StepSignedUp, StepReturned, nameNewPassword:
+	case StepSignedUp, StepReturned, StepNewPasskey, nameNewPassword:
 		return true
 	}
 	return len(session.History) > 0

@@ -241,6 +241,7 @@ const (
 	stableSRPSession = "srp session"
 	stableAudit      = "audit name"
 	stableDevices    = "device group"
+	stablePasskey    = "passkey challenge"
 
 	sealServer    = "server secret"
 	sealVerifier  = "srp verifier"

@@ -12,7 +12,7 @@ type PoolSettings struct {
 	UsernameAttributes []string       `json:"username_attributes,omitempty"`
 	AliasAttributes    []string       `json:"alias_attributes,omitempty"`
 	AutoVerified       []string       `json:"auto_verified,omitempty"`
-	FirstFactors       []string       `json:"first_factors"` // PASSWORD, SMS_OTP, EMAIL_OTP
+	FirstFactors       []string       `json:"first_factors"` // PASSWORD, SMS_OTP, EMAIL_OTP, WEB_AUTHN
 	Password           PasswordPolicy `json:"password"`
 	CaseSensitive      bool           `json:"case_sensitive"`
 	AdminCreateOnly    bool           `json:"admin_create_only,omitempty"`
@@ -186,6 +186,8 @@ const (
 	tagAppName      = "bellhop:app-name"     // what texts call the app
 	tagLanguage     = "bellhop:language"     // of texts to those of whom no other is known, BCP 47
 	tagAndroidHash  = "bellhop:android-hash" // of the app that reads its texts (SMS Retriever)
+
+	tagPasskeyOrigins = "bellhop:passkey-origins" // that passkeys may be used from, with blanks between them
 )
 
 // Behaviour is the pool's, Standard where it has no tag.

@@ -20,6 +20,7 @@ const (
 	namePassword         = "PASSWORD"
 	namePasswordSRP      = "PASSWORD_SRP"
 	nameNewPassword      = "NEW_PASSWORD_REQUIRED"
+	nameWebAuthn         = "WEB_AUTHN"
 )
 
 // start is a sign-in that begins: what every flow needs to know.
@@ -207,6 +208,9 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 		if err := present(st.client, st.pool, u); err != nil {
 			return step{}, nil, err
 		}
+		if err := loadPasskeys(ctx, tx, st.pool, &u); err != nil {
+			return step{}, nil, err
+		}
 		next, err := fn(tx, u)
 		return next, nil, err
 	})
@@ -324,6 +328,8 @@ func (s *Service) startUserAuth(ctx context.Context, st start) (AuthResult, erro
 		if st.pool.Settings.offers(FactorEmailOTP) {
 			return s.startCode(ctx, st, PurposeOTP, byEmail)
 		}
+	case nameWebAuthn:
+		return s.startPasskey(ctx, st)
 	case namePasswordSRP:
 		if p["SRP_A"] != "" {
 			return s.startSRP(ctx, st, nil)
@@ -350,7 +356,12 @@ func (s *Service) presentChoice(ctx context.Context, tx Tx, st start, u subject,
 	next = step{Challenge: name, Available: factors(st.client, st.pool, u), Parameters: map[string]string{}}
 	session := s.sessionOf(st, u, SessionStep(name), "", nil)
 	session.Username = s.told(st.client, st.pool, u)
-	next.Session, err = s.openSession(ctx, tx, session)
+	if next.Session, err = s.openSession(ctx, tx, session); err != nil || name != nameSelect {
+		return next, err
+	}
+	if slices.Contains(next.Available, nameWebAuthn) { // which may be chosen and answered in one
+		next.Parameters[keyRequestOptions], err = s.passkeyOptions(st.client, st.pool, u, next.Session)
+	}
 	return next, err
 }
 
@@ -372,6 +383,9 @@ func factors(c Client, p Pool, u subject) []string {
 	}
 	if p.Settings.offers(FactorEmailOTP) && (all || u.reachable(p, byEmail)) {
 		list = append(list, nameEmailOTP)
+	}
+	if p.hasPasskeys() && (all || len(u.passkeys) > 0) {
+		list = append(list, nameWebAuthn)
 	}
 	return list
 }

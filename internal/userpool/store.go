@@ -39,6 +39,7 @@ type Tx interface {
 	challengeTx
 	tokenTx
 	deviceTx
+	passkeyTx
 	outboxTx
 	sealedTx
 	accessKeyTx
@@ -104,7 +105,7 @@ type userTx interface {
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
 	// DeleteUser removes the user, its names, sessions, challenges, families,
-	// devices and memberships, the masked name in the user's audit rows, and retires the
+	// devices, passkeys and memberships, the masked name in the user's audit rows, and retires the
 	// id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
@@ -257,6 +258,23 @@ type deviceTx interface {
 	// TrimDevices leaves the user at most so many confirmed devices and so many that
 	// are not: those remembered before the others, then those that signed in last.
 	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed, unconfirmed int) error
+}
+
+type passkeyTx interface {
+	// InsertPasskey stores a passkey, in one statement, unless its user has most of
+	// them or more, or is not there: false then. An id that the pool knows, of
+	// whomever, is taken.
+	InsertPasskey(ctx context.Context, k Passkey, most int) (bool, error)
+	// Passkeys returns all of the user's, oldest first.
+	Passkeys(ctx context.Context, pool PoolID, user UserID) ([]Passkey, error)
+	// UsePasskey sets the count of signatures, whether the passkey is backed up and
+	// when it was used, in one statement, if it is there, its user's, and the count
+	// goes forward, or is 0 as it always was; false if not.
+	UsePasskey(ctx context.Context, k Passkey) (bool, error)
+	// DeletePasskey removes a passkey of the user; false if there was none.
+	DeletePasskey(ctx context.Context, pool PoolID, user UserID, id []byte) (bool, error)
+	// DeletePasskeys removes all of the user's.
+	DeletePasskeys(ctx context.Context, pool PoolID, user UserID) error
 }
 
 type sealedTx interface {

@@ -29,6 +29,8 @@ type subject struct {
 	contact Contact        // the name as a contact, if it is one
 	byID    bool           // the request gave a sub
 	byAlias bool           // it gave a contact where users have names of their own
+
+	passkeys []Passkey // those that serve; see loadPasskeys
 }
 
 // decoy says that nobody can sign in here, though it must look as if.

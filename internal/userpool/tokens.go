@@ -348,9 +348,10 @@ func (s *Service) RevokeToken(ctx context.Context, r RevokeRequest) error {
 
 // bearer is the holder of a valid access token.
 type bearer struct {
-	client Client
-	pool   Pool
-	user   User
+	client     Client
+	pool       Pool
+	user       User
+	signedInAt time.Time // to the second
 }
 
 // authenticate checks an access token against its pool's keys and against what
@@ -385,7 +386,7 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if err := s.stillGood(ctx, tx, claims, u); err != nil {
 		return bearer{}, err
 	}
-	return bearer{client: client, pool: pool, user: u}, nil
+	return bearer{client: client, pool: pool, user: u, signedInAt: claims.AuthTime}, nil
 }
 
 func (s *Service) stillGood(ctx context.Context, tx Tx, claims token.AccessClaims, u User) error {

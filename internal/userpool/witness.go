@@ -233,7 +233,7 @@ func (w witness) Session(ctx context.Context, hash string) (Session, error) {
 // InsertSession notes the challenge that is presented with it.
 func (w witness) InsertSession(ctx context.Context, session Session) error {
 	switch session.Step {
-	case StepConfirmSignUp, StepSignedUp, StepReturned:
+	case StepConfirmSignUp, StepSignedUp, StepReturned, StepNewPasskey:
 	default:
 		w.e.note("challenge", string(session.Step))
 	}
