@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/document"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/smithy-go/middleware"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
@@ -224,7 +223,7 @@ func kind(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[epoch](), t == reflect.TypeFor[time.Time]():
 		return "time"
-	case t == reflect.TypeFor[jsontext.Value](), t == reflect.TypeFor[document.Interface]():
+	case t == reflect.TypeFor[anyJSON](), t == reflect.TypeFor[document.Interface]():
 		return "document"
 	}
 	switch t.Kind() {

@@ -8,9 +8,30 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
+// anyJSON is what the service model calls a document: JSON of whatever form. Null is
+// none.
+type anyJSON []byte
+
+// UnmarshalJSONFrom keeps the value as it is written.
+func (d *anyJSON) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v, err := dec.ReadValue()
+	if *d = nil; err == nil && v.Kind() != jsontext.KindNull {
+		*d = anyJSON(v.Clone())
+	}
+	return err
+}
+
+// MarshalJSONTo writes the value as it is.
+func (d anyJSON) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if d == nil {
+		return enc.WriteToken(jsontext.Null)
+	}
+	return enc.WriteValue(jsontext.Value(d))
+}
+
 type startWebAuthnRegistrationOutput struct {
 	// CredentialCreationOptions is a PublicKeyCredentialCreationOptionsJSON.
-	CredentialCreationOptions jsontext.Value
+	CredentialCreationOptions anyJSON
 }
 
 func (a *API) startWebAuthnRegistration(ctx context.Context, c userpool.Caller, in *accessTokenInput) (*startWebAuthnRegistrationOutput, error) {
@@ -20,12 +41,12 @@ func (a *API) startWebAuthnRegistration(ctx context.Context, c userpool.Caller, 
 
 type completeWebAuthnRegistrationInput struct {
 	AccessToken *string
-	Credential  jsontext.Value // a RegistrationResponseJSON
+	Credential  anyJSON // a RegistrationResponseJSON
 }
 
 func (in *completeWebAuthnRegistrationInput) validate(v *violations) {
 	v.required("accessToken", in.AccessToken, jwtOrHandle)
-	v.present("credential", len(in.Credential) > 0 && in.Credential.Kind() != 'n')
+	v.present("credential", in.Credential != nil)
 }
 
 func (a *API) completeWebAuthnRegistration(ctx context.Context, c userpool.Caller, in *completeWebAuthnRegistrationInput) (*emptyAnswer, error) {

@@ -198,8 +198,8 @@ func TestSDK_PoolSettingsThatAreNotServed_AreRefused(t *testing.T) {
 			"attribute for developers": func(in *cip.CreateUserPoolInput) {
 				in.Schema = []types.SchemaAttributeType{{Name: new("tier"), AttributeDataType: "String", DeveloperOnlyAttribute: new(true)}}
 			},
-			"passkeys": func(in *cip.CreateUserPoolInput) {
-				in.Policies = &types.UserPoolPolicyType{SignInPolicy: &types.SignInPolicyType{AllowedFirstAuthFactors: []types.AuthFactorType{"PASSWORD", "WEB_AUTHN"}}}
+			"passkeys alone": func(in *cip.CreateUserPoolInput) {
+				in.Policies = &types.UserPoolPolicyType{SignInPolicy: &types.SignInPolicyType{AllowedFirstAuthFactors: []types.AuthFactorType{"WEB_AUTHN"}}}
 			},
 			"unknown tag": func(in *cip.CreateUserPoolInput) { in.UserPoolTags = map[string]string{"bellhop:nonsense": "1"} },
 		} {
