@@ -97,6 +97,7 @@ var floorOf = map[string]int{
 	"internal/phone":           0,
 	"internal/seal":            0,
 	"internal/smstext":         0, // what is known of the text of an SMS
+	"internal/totp":            0, // codes of authenticator apps
 	"web/demo":                 0, // the demo's built page, files alone
 
 	"internal/endtoend":      testsOnly,

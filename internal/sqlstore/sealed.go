@@ -47,6 +47,12 @@ const (
 	sqlSealedDevices = `select pool_id, device_key, device_key, verifier from devices
 		where verifier <> '' and (pool_id, device_key) > ($1, $2) order by pool_id, device_key limit $3`
 	sqlReplaceDevice = `update devices set verifier = $1 where verifier = $2 and device_key = $3 and pool_id = $4`
+	sqlSealedTokens  = `select pool_id, user_id, user_id, secret from software_tokens
+		where secret <> '' and (pool_id, user_id) > ($1, $2) order by pool_id, user_id limit $3`
+	sqlReplaceToken        = `update software_tokens set secret = $1 where secret = $2 and user_id = $3 and pool_id = $4`
+	sqlSealedPendingTokens = `select pool_id, user_id, user_id, pending from software_tokens
+		where pending <> '' and (pool_id, user_id) > ($1, $2) order by pool_id, user_id limit $3`
+	sqlReplacePendingToken = `update software_tokens set pending = $1 where pending = $2 and user_id = $3 and pool_id = $4`
 )
 
 // sealedColumn is how a column of sealed texts is read and written.
@@ -69,6 +75,8 @@ var sealedColumns = map[userpool.SealedKind]sealedColumn{
 	userpool.SealedPasswordHashes:   {sqlSealedHashes, sqlReplaceHash, true, splitText, joinText},
 	userpool.SealedEarlierPasswords: {sqlSealedHistories, sqlReplaceHistory, true, splitList, joinList},
 	userpool.SealedDevices:          {sqlSealedDevices, sqlReplaceDevice, true, splitText, joinText},
+	userpool.SealedSoftwareTokens:   {sqlSealedTokens, sqlReplaceToken, true, splitText, joinText},
+	userpool.SealedPendingTokens:    {sqlSealedPendingTokens, sqlReplacePendingToken, true, splitText, joinText},
 }
 
 func splitText(column string) ([]string, error)         { return []string{column}, nil }

@@ -9,10 +9,10 @@ import (
 
 const (
 	sessionColumns = `hash, pool_id, client_id, subject, decoy, step, username, name, challenge_id, history,
-		pending, by_id, sealed, device_key, created_at, expires_at, used_at`
+		pending, by_id, sealed, device_key, proof, created_at, expires_at, used_at`
 
 	sqlInsertSession = `insert into sessions (` + sessionColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) on conflict do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) on conflict do nothing`
 	sqlSession        = `select ` + sessionColumns + ` from sessions where hash = $1`
 	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at > $2`
 	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2`
@@ -20,7 +20,7 @@ const (
 
 func scanSession(r row) (s userpool.Session, err error) {
 	err = r.Scan(&s.Hash, &s.PoolID, &s.ClientID, &s.Subject, &s.Decoy, &s.Step, &s.Username, &s.Name,
-		&s.Challenge, decoded{&s.History}, &s.Pending, &s.ByID, &s.Sealed, &s.Device, moment{&s.CreatedAt}, moment{&s.ExpiresAt}, moment{&s.UsedAt})
+		&s.Challenge, decoded{&s.History}, &s.Pending, &s.ByID, &s.Sealed, &s.Device, &s.Proof, moment{&s.CreatedAt}, moment{&s.ExpiresAt}, moment{&s.UsedAt})
 	return s, err
 }
 
@@ -33,7 +33,7 @@ func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
 		}
 	}
 	return t.insert(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
-		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, s.Sealed, s.Device, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
+		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, s.Sealed, s.Device, s.Proof, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
 }
 
 func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error) {

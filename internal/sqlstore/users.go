@@ -163,6 +163,7 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		t.deleteFamilies(ctx, pool, id),
 		t.DeleteDevices(ctx, pool, id),
 		t.DeletePasskeys(ctx, pool, id),
+		t.DeleteSoftwareToken(ctx, pool, id),
 		t.ClearPasswordLock(ctx, pool, string(id)),
 		t.run(ctx, sqlForgetMasks, id, pool),
 		t.run(ctx, sqlRetireUser, pool, id),

@@ -47,6 +47,8 @@ func (e *env) sealedWorld() {
 	e.insertUser(user)
 	e.insertAccessKeys(access)
 	e.insertDevices(device, e.freshDevice("not confirmed", "sub"))
+	e.setUpToken("sub", "old token", 7)
+	e.putPending("sub", "old pending")
 	for _, insert := range []func(tx userpool.Tx) error{
 		func(tx userpool.Tx) error { return tx.InsertRegistration(e.ctx, reg) },
 		func(tx userpool.Tx) error { return tx.InsertClient(e.ctx, client) },
@@ -72,6 +74,8 @@ var sealedTexts = map[userpool.SealedKind][]string{
 	userpool.SealedEarlierPasswords: {"sub", "old first", "old second"},
 	userpool.SealedPasswordHashes:   {"sub", "old hash"},
 	userpool.SealedDevices:          {"device", "old device"},
+	userpool.SealedSoftwareTokens:   {"sub", "old token"},
+	userpool.SealedPendingTokens:    {"sub", "old pending"},
 }
 
 func anew(texts []string) []string {

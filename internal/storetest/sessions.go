@@ -13,7 +13,7 @@ func (e *env) newSession(hash, subject string) userpool.Session {
 		Hash: hash, PoolID: e.pool, ClientID: e.client, Subject: subject, Decoy: true,
 		Step: userpool.StepConfirmSignUp, Username: "sub", Name: "+15550100", Challenge: "challenge",
 		History: []challenge.Entry{{Name: challenge.SRPA, Result: true}, {Name: challenge.Custom, Metadata: "CODE"}},
-		Pending: true, ByID: true, Sealed: "v1.sealed", Device: "us-east-1_device", CreatedAt: e.now, ExpiresAt: e.in(3 * time.Minute),
+		Pending: true, ByID: true, Sealed: "v1.sealed", Device: "us-east-1_device", Proof: "password", CreatedAt: e.now, ExpiresAt: e.in(3 * time.Minute),
 	}
 }
 

@@ -83,7 +83,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		deviceCases, passkeyCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
+		deviceCases, passkeyCases, softwareTokenCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
 	} {
 		all = append(all, group...)
 	}

@@ -117,7 +117,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 		if err != nil {
 			return step{}, nil, err
 		}
-		answered(ctx, session.Step.purpose(), v)
+		answered(ctx, session.purpose(), v)
 		return then(ctx, tx, rep, session, ch, v)
 	})
 }

@@ -94,6 +94,8 @@ const (
 	SealedEarlierPasswords SealedKind = "earlier passwords"
 	SealedPasswordHashes   SealedKind = "password hashes"
 	SealedDevices          SealedKind = "verifiers of devices"
+	SealedSoftwareTokens   SealedKind = "secrets of authenticator apps"
+	SealedPendingTokens    SealedKind = "secrets of authenticator apps that wait"
 )
 
 // SealedRow is the sealed texts of one row. Pool and ID are its place in the
@@ -165,6 +167,20 @@ type MFAPreference struct {
 	Preferred string `json:"preferred,omitempty"`
 }
 
+// SoftwareToken is a user's authenticator app.
+type SoftwareToken struct {
+	PoolID  PoolID
+	UserID  UserID
+	Secret  string // sealed; "" before an app has given its first code
+	Pending string // sealed, of an app that has yet to give its first code; "" for none
+	Name    string // as its client calls it
+	// LastStep is of the last code that was accepted. Neither that code nor one before
+	// it is accepted again.
+	LastStep   int64
+	CreatedAt  time.Time
+	VerifiedAt time.Time // of the secret; zero before it
+}
+
 // PasswordLock is how often a wrong password was given in a row, and when last.
 type PasswordLock struct {
 	Failures int
@@ -218,6 +234,7 @@ const (
 	PurposeOTP    Purpose = "sign_in_otp" // USER_AUTH SMS_OTP
 	PurposeReset  Purpose = "reset"       // ForgotPassword, AdminResetUserPassword
 	PurposeVerify Purpose = "verify"      // VerifyUserAttribute
+	PurposeFactor Purpose = "mfa"         // a second factor: SMS_MFA, EMAIL_OTP after another proof
 	PurposeInvite Purpose = "invitation"  // AdminCreateUser
 	PurposeNotice Purpose = "notice"      // no code: a notice to the owner
 )
@@ -279,9 +296,12 @@ const (
 	StepNewPasskey    SessionStep = "PASSKEY"   // from StartWebAuthnRegistration, for CompleteWebAuthnRegistration
 )
 
-// purpose is that of the code which the step waits for.
-func (s SessionStep) purpose() Purpose {
-	if string(s) == nameCustom {
+// purpose is that of the code which the Session waits for.
+func (session Session) purpose() Purpose {
+	switch {
+	case session.Proof != "":
+		return PurposeFactor
+	case string(session.Step) == nameCustom:
 		return PurposeSignIn
 	}
 	return PurposeOTP
@@ -305,8 +325,12 @@ type Session struct {
 	// that send it then may not send it with their answer.
 	Device string
 	// Sealed is what a function of the pool's own made of the challenge, and the
-	// notes of those before: see ownState. "" in the built-in flows.
+	// notes of those before: see ownState. Where an authenticator app is being set up
+	// it is the app's secret. "" else.
 	Sealed string
+	// Proof is what the first factor of the sign-in was, where the Session is about
+	// the second. "" else.
+	Proof string
 	// Pending says that success creates the user, since only a sign-up or
 	// nothing is there: a texted-code sign-in confirms.
 	Pending   bool
@@ -323,7 +347,7 @@ func (session Session) Proves() bool {
 	case StepSignedUp, StepReturned, StepNewPasskey, nameNewPassword:
 		return true
 	}
-	return len(session.History) > 0
+	return session.Proof != "" || len(session.History) > 0
 }
 
 // Family is a sign-in and the refresh tokens that follow from it. The token is

@@ -26,6 +26,8 @@ var sealedKinds = []struct {
 	{SealedEarlierPasswords, sealVerifier},
 	{SealedPasswordHashes, sealHash},
 	{SealedDevices, sealDevice},
+	{SealedSoftwareTokens, sealToken},
+	{SealedPendingTokens, sealToken},
 }
 
 // resealBatch is how many rows are read, and at most written, at once.

@@ -256,6 +256,7 @@ const (
 	sealPages     = "page"
 	sealDevice    = "device verifier"
 	sealHash      = "password hash"
+	sealToken     = "authenticator app"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

@@ -40,6 +40,7 @@ type Tx interface {
 	tokenTx
 	deviceTx
 	passkeyTx
+	softwareTokenTx
 	outboxTx
 	sealedTx
 	accessKeyTx
@@ -105,7 +106,7 @@ type userTx interface {
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
 	// DeleteUser removes the user, its names, sessions, challenges, families,
-	// devices, passkeys and memberships, the masked name in the user's audit rows, and retires the
+	// devices, passkeys, authenticator app and memberships, the masked name in the user's audit rows, and retires the
 	// id, which is never given again.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
@@ -275,6 +276,22 @@ type passkeyTx interface {
 	DeletePasskey(ctx context.Context, pool PoolID, user UserID, id []byte) (bool, error)
 	// DeletePasskeys removes all of the user's.
 	DeletePasskeys(ctx context.Context, pool PoolID, user UserID) error
+}
+
+// softwareTokenTx keeps what a user has set up as an authenticator app.
+type softwareTokenTx interface {
+	SoftwareToken(ctx context.Context, pool PoolID, user UserID) (SoftwareToken, error)
+	// PutPendingToken keeps the sealed secret of an app that has yet to give its first
+	// code, in the place of another one. What is verified stays.
+	PutPendingToken(ctx context.Context, pool PoolID, user UserID, pending string, now time.Time) error
+	// VerifyToken puts the pending secret in the place of the verified one, with name,
+	// step and time, in one statement, if it is still the one given; false if not.
+	VerifyToken(ctx context.Context, k SoftwareToken) (bool, error)
+	// UseTokenStep notes that the code of the step was accepted, in one statement, if
+	// neither it nor a later one was before; false if one was, or there is no app.
+	UseTokenStep(ctx context.Context, pool PoolID, user UserID, step int64) (bool, error)
+	// DeleteSoftwareToken removes what there is.
+	DeleteSoftwareToken(ctx context.Context, pool PoolID, user UserID) error
 }
 
 type sealedTx interface {

@@ -26,3 +26,18 @@ create table passkeys (
   primary key (pool_id, credential_id)
 );
 create index passkeys_by_user on passkeys (pool_id, user_id);
+
+-- Authenticator apps.
+create table software_tokens (
+  pool_id     text   not null references pools (id) on delete cascade,
+  user_id     text   not null,
+  secret      text   not null, -- sealed, '' before one has given its first code
+  pending     text   not null, -- sealed, that waits for its first code, '' for none
+  name        text   not null, -- as its client calls it
+  last_step   bigint not null, -- of the last code that was accepted
+  created_at  bigint not null,
+  verified_at bigint not null, -- 0: not yet
+  primary key (pool_id, user_id)
+);
+
+alter table sessions add column proof text not null default ''; -- of the first factor, where a second is asked for
