@@ -17,7 +17,8 @@ import (
 // of a sign-in that a back end makes for a user.
 func TestTable_ServedOperations_HaveTheirClass(t *testing.T) {
 	finish := map[string]bool{"RespondToAuthChallenge": true, "AdminRespondToAuthChallenge": true, "ConfirmSignUp": true,
-		"VerifyUserAttribute": true, "ConfirmForgotPassword": true, "ConfirmDevice": true}
+		"VerifyUserAttribute": true, "ConfirmForgotPassword": true, "ConfirmDevice": true,
+		"AssociateSoftwareToken": true, "VerifySoftwareToken": true}
 	for _, o := range (&API{}).table() {
 		person := o.who != admin || o.name == "AdminInitiateAuth" || o.name == "AdminRespondToAuthChallenge"
 		switch {

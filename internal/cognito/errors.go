@@ -58,6 +58,9 @@ var exceptions = map[fault.Kind]exception{
 	fault.InvalidOAuthFlow:             {"InvalidOAuthFlowException", http.StatusBadRequest},
 	fault.ScopeDoesNotExist:            {"ScopeDoesNotExistException", http.StatusBadRequest},
 
+	fault.SoftwareTokenNotFound: {"SoftwareTokenMFANotFoundException", http.StatusBadRequest},
+	fault.EnableSoftwareToken:   {"EnableSoftwareTokenMFAException", http.StatusBadRequest},
+
 	fault.UserLambdaValidation:  {"UserLambdaValidationException", http.StatusBadRequest},
 	fault.UnexpectedLambda:      {"UnexpectedLambdaException", http.StatusBadRequest},
 	fault.InvalidLambdaResponse: {"InvalidLambdaResponseException", http.StatusBadRequest},

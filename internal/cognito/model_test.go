@@ -34,6 +34,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"AdminForgetDevice":                pair[adminDeviceInput, noBody](),
 	"AdminGetDevice":                   pair[adminDeviceInput, deviceOutput](),
 	"AdminGetUser":                     pair[adminUserInput, adminGetUserOutput](),
+	"AdminGetUserAuthFactors":          pair[adminUserInput, authFactorsOutput](),
 	"AdminInitiateAuth":                pair[adminInitiateAuthInput, initiateAuthOutput](),
 	"AdminListDevices":                 pair[adminListDevicesInput, devicesOutput](),
 	"AdminListGroupsForUser":           pair[adminListGroupsForUserInput, groupsOutput](),
@@ -41,11 +42,14 @@ var wireTypes = map[string][2]reflect.Type{
 	"AdminRemoveUserFromGroup":         pair[membershipInput, noBody](),
 	"AdminResetUserPassword":           pair[adminResetUserPasswordInput, emptyAnswer](),
 	"AdminRespondToAuthChallenge":      pair[adminRespondToAuthChallengeInput, respondToAuthChallengeOutput](),
+	"AdminSetUserMFAPreference":        pair[adminSetUserMFAPreferenceInput, emptyAnswer](),
 	"AdminSetUserPassword":             pair[adminSetUserPasswordInput, emptyAnswer](),
+	"AdminSetUserSettings":             pair[adminSetUserSettingsInput, emptyAnswer](),
 	"AdminUpdateAuthEventFeedback":     pair[adminUpdateAuthEventFeedbackInput, emptyAnswer](),
 	"AdminUpdateDeviceStatus":          pair[adminUpdateDeviceStatusInput, emptyAnswer](),
 	"AdminUpdateUserAttributes":        pair[adminUpdateUserAttributesInput, emptyAnswer](),
 	"AdminUserGlobalSignOut":           pair[adminUserInput, emptyAnswer](),
+	"AssociateSoftwareToken":           pair[associateSoftwareTokenInput, associateSoftwareTokenOutput](),
 	"ChangePassword":                   pair[changePasswordInput, emptyAnswer](),
 	"CompleteWebAuthnRegistration":     pair[completeWebAuthnRegistrationInput, emptyAnswer](),
 	"ConfirmDevice":                    pair[confirmDeviceInput, confirmDeviceOutput](),
@@ -70,7 +74,8 @@ var wireTypes = map[string][2]reflect.Type{
 	"GetTokensFromRefreshToken":        pair[getTokensFromRefreshTokenInput, getTokensFromRefreshTokenOutput](),
 	"GetUser":                          pair[accessTokenInput, getUserOutput](),
 	"GetUserAttributeVerificationCode": pair[getUserAttributeVerificationCodeInput, getUserAttributeVerificationCodeOutput](),
-	"GetUserPoolMfaConfig":             pair[userPoolInput, getUserPoolMfaConfigOutput](),
+	"GetUserAuthFactors":               pair[accessTokenInput, authFactorsOutput](),
+	"GetUserPoolMfaConfig":             pair[userPoolInput, mfaMembers](),
 	"GlobalSignOut":                    pair[accessTokenInput, emptyAnswer](),
 	"InitiateAuth":                     pair[initiateAuthInput, initiateAuthOutput](),
 	"ListDevices":                      pair[listDevicesInput, devicesOutput](),
@@ -85,6 +90,9 @@ var wireTypes = map[string][2]reflect.Type{
 	"ResendConfirmationCode":           pair[resendConfirmationCodeInput, resendConfirmationCodeOutput](),
 	"RespondToAuthChallenge":           pair[respondToAuthChallengeInput, respondToAuthChallengeOutput](),
 	"RevokeToken":                      pair[revokeTokenInput, emptyAnswer](),
+	"SetUserMFAPreference":             pair[setUserMFAPreferenceInput, emptyAnswer](),
+	"SetUserPoolMfaConfig":             pair[setUserPoolMfaConfigInput, mfaMembers](),
+	"SetUserSettings":                  pair[setUserSettingsInput, emptyAnswer](),
 	"SignUp":                           pair[signUpInput, signUpOutput](),
 	"StartWebAuthnRegistration":        pair[accessTokenInput, startWebAuthnRegistrationOutput](),
 	"TagResource":                      pair[tagResourceInput, emptyAnswer](),
@@ -94,6 +102,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"UpdateUserAttributes":             pair[updateUserAttributesInput, updateUserAttributesOutput](),
 	"UpdateUserPool":                   pair[updateUserPoolInput, emptyAnswer](),
 	"UpdateUserPoolClient":             pair[updateUserPoolClientInput, updateUserPoolClientOutput](),
+	"VerifySoftwareToken":              pair[verifySoftwareTokenInput, verifySoftwareTokenOutput](),
 	"VerifyUserAttribute":              pair[verifyUserAttributeInput, emptyAnswer](),
 }
 
@@ -103,33 +112,22 @@ func pair[In, Out any]() [2]reflect.Type {
 
 // absent are members of the SDK's types that ours lack, each with the reason.
 var absent = map[string]string{
-	"EventContextDataType.City":                                "nothing knows where an address is",
-	"EventContextDataType.Country":                             "nothing knows where an address is",
-	"EventContextDataType.Timezone":                            "no client tells it but in what is encoded for threat protection",
-	"EventRiskType.CompromisedCredentialsDetected":             "passwords are not compared with leaked ones",
-	"EventRiskType.RiskLevel":                                  "the guard has no levels",
-	"GetUserPoolMfaConfigOutput.EmailMfaConfiguration":         "no second factor",
-	"GetUserPoolMfaConfigOutput.SmsMfaConfiguration":           "no second factor",
-	"GetUserPoolMfaConfigOutput.SoftwareTokenMfaConfiguration": "no second factor",
-	"GetUserPoolMfaConfigOutput.WebAuthnConfiguration":         "no passkeys",
-	"GetUserOutput.MFAOptions":                                 "no second factor by SMS",
-	"GetUserOutput.PreferredMfaSetting":                        "no second factor",
-	"GetUserOutput.UserMFASettingList":                         "no second factor",
-	"AdminGetUserOutput.MFAOptions":                            "no second factor by SMS",
-	"AdminGetUserOutput.PreferredMfaSetting":                   "no second factor",
-	"AdminGetUserOutput.UserMFASettingList":                    "no second factor",
-	"UserType.MFAOptions":                                      "no second factor by SMS",
-	"UserPoolDescriptionType.ReplicaRegions":                   "there are no Regions",
-	"UserPoolDescriptionType.Status":                           "deprecated by the service",
-	"UserPoolType.Domain":                                      "no hosted login",
-	"UserPoolType.CustomDomain":                                "no hosted login",
-	"UserPoolType.EmailConfigurationFailure":                   "no mail is sent",
-	"UserPoolType.SmsConfigurationFailure":                     "no message role is used",
-	"UserPoolType.Status":                                      "deprecated by the service",
+	"EventContextDataType.City":                    "nothing knows where an address is",
+	"EventContextDataType.Country":                 "nothing knows where an address is",
+	"EventContextDataType.Timezone":                "no client tells it but in what is encoded for threat protection",
+	"EventRiskType.CompromisedCredentialsDetected": "passwords are not compared with leaked ones",
+	"EventRiskType.RiskLevel":                      "the guard has no levels",
+	"UserPoolDescriptionType.ReplicaRegions":       "there are no Regions",
+	"UserPoolDescriptionType.Status":               "deprecated by the service",
+	"UserPoolType.Domain":                          "no hosted login",
+	"UserPoolType.CustomDomain":                    "no hosted login",
+	"UserPoolType.EmailConfigurationFailure":       "no mail is sent",
+	"UserPoolType.SmsConfigurationFailure":         "no message role is used",
+	"UserPoolType.Status":                          "deprecated by the service",
 }
 
-// newer are members that the service model has and the SDK not yet.
-var newer = map[string]bool{"SmsConfigurationType.EumsSms": true}
+// newer are members and operations that the service model has and the SDK not yet.
+var newer = map[string]bool{"SmsConfigurationType.EumsSms": true, "AdminGetUserAuthFactors": true}
 
 func TestWireTypes_HaveTheSDKsMembers(t *testing.T) {
 	client := reflect.TypeFor[*cip.Client]()
@@ -143,7 +141,10 @@ func TestWireTypes_HaveTheSDKsMembers(t *testing.T) {
 		if !known {
 			continue
 		}
-		m, _ := client.MethodByName(o.name)
+		m, found := client.MethodByName(o.name)
+		if !found && newer[o.name] {
+			continue
+		}
 		compare(t, used, types[0], m.Type.In(2))
 		compare(t, used, types[1], m.Type.Out(0))
 	}

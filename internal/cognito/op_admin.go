@@ -30,6 +30,7 @@ type userType struct {
 	UserLastModifiedDate epoch
 	Enabled              bool
 	UserStatus           string
+	MFAOptions           []mfaOptionType `json:",omitzero"`
 }
 
 type adminCreateUserInput struct {
@@ -87,6 +88,7 @@ type adminGetUserOutput struct {
 	UserLastModifiedDate epoch
 	Enabled              bool
 	UserStatus           string
+	mfaShown
 }
 
 func (a *API) adminGetUser(ctx context.Context, _ userpool.Caller, in *adminUserInput) (*adminGetUserOutput, error) {
@@ -98,6 +100,7 @@ func (a *API) adminGetUser(ctx context.Context, _ userpool.Caller, in *adminUser
 	return &adminGetUserOutput{
 		Username: u.Username, UserAttributes: attributesOut(u.Attributes), Enabled: u.Enabled, UserStatus: string(u.Status),
 		UserCreateDate: epoch(u.CreatedAt), UserLastModifiedDate: epoch(u.ModifiedAt),
+		mfaShown: mfaShownOf(u),
 	}, nil
 }
 

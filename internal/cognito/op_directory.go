@@ -45,6 +45,7 @@ func userOut(u userpool.UserView) userType {
 	return userType{
 		Username: u.Username, Attributes: attributesOut(u.Attributes), Enabled: u.Enabled, UserStatus: string(u.Status),
 		UserCreateDate: epoch(u.CreatedAt), UserLastModifiedDate: epoch(u.ModifiedAt),
+		MFAOptions: mfaShownOf(u).MFAOptions,
 	}
 }
 

@@ -238,7 +238,7 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 		UsernameAttributes:       s.UsernameAttributes,
 		SmsVerificationMessage:   s.VerificationText,
 		SmsAuthenticationMessage: s.AuthenticationText,
-		MfaConfiguration:         "OFF",
+		MfaConfiguration:         s.MFA.Shown(),
 		UserPoolTags:             s.Tags,
 		UsernameConfiguration:    usernameConfigurationType{CaseSensitive: &s.CaseSensitive},
 		poolEcho:                 defaultEcho(s),
@@ -285,7 +285,7 @@ func (a *API) createUserPool(ctx context.Context, _ userpool.Caller, in *createU
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.service.CreateUserPool(ctx, userpool.NewPool{Name: value(in.PoolName), Settings: settings})
+	p, err := a.service.CreateUserPool(ctx, userpool.NewPool{Name: value(in.PoolName), Settings: settings, MFA: value(in.MfaConfiguration)})
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +347,7 @@ func (a *API) updateUserPool(ctx context.Context, _ userpool.Caller, in *updateU
 		return nil, err
 	}
 	pool := userpool.PoolID(value(in.UserPoolId))
-	return &emptyAnswer{}, a.service.UpdateUserPool(ctx, userpool.PoolUpdate{ID: pool, Name: value(in.PoolName), Settings: settings})
+	return &emptyAnswer{}, a.service.UpdateUserPool(ctx, userpool.PoolUpdate{ID: pool, Name: value(in.PoolName), Settings: settings, MFA: value(in.MfaConfiguration)})
 }
 
 type listUserPoolsInput struct {
@@ -415,15 +415,4 @@ func (a *API) addCustomAttributes(ctx context.Context, _ userpool.Caller, in *ad
 		}
 	}
 	return &emptyAnswer{}, a.service.AddCustomAttributes(ctx, userpool.PoolID(value(in.UserPoolId)), added)
-}
-
-// getUserPoolMfaConfigOutput is all that there is to tell without a second
-// factor. Terraform asks for it of every pool that it reads.
-type getUserPoolMfaConfigOutput struct {
-	MfaConfiguration string
-}
-
-func (a *API) getUserPoolMfaConfig(ctx context.Context, _ userpool.Caller, in *userPoolInput) (*getUserPoolMfaConfigOutput, error) {
-	_, err := a.service.DescribeUserPool(ctx, userpool.PoolID(value(in.UserPoolId)))
-	return &getUserPoolMfaConfigOutput{MfaConfiguration: "OFF"}, err
 }

@@ -19,6 +19,7 @@ func (in *accessTokenInput) validate(v *violations) {
 type getUserOutput struct {
 	Username       string
 	UserAttributes []attributeType
+	mfaShown
 }
 
 func (a *API) getUser(ctx context.Context, _ userpool.Caller, in *accessTokenInput) (*getUserOutput, error) {
@@ -26,7 +27,7 @@ func (a *API) getUser(ctx context.Context, _ userpool.Caller, in *accessTokenInp
 	if err != nil {
 		return nil, err
 	}
-	return &getUserOutput{Username: u.Username, UserAttributes: attributesOut(u.Attributes)}, nil
+	return &getUserOutput{Username: u.Username, UserAttributes: attributesOut(u.Attributes), mfaShown: mfaShownOf(u)}, nil
 }
 
 type updateUserAttributesInput struct {

@@ -10,7 +10,6 @@ const (
 	noImport      = "users are not imported from files yet."
 	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
 	noLogin       = "there is no hosted login and no OAuth endpoint yet."
-	noMFA         = "there is no second factor yet."
 	noThreat      = "it belongs to threat protection of the Plus plan, which does not exist here."
 )
 
@@ -33,7 +32,7 @@ func (a *API) table() []operation {
 		op("AdminForgetDevice", admin, a.adminForgetDevice),
 		op("AdminGetDevice", admin, a.adminGetDevice),
 		op("AdminGetUser", admin, a.adminGetUser),
-		refused("AdminGetUserAuthFactors", admin, noMFA),
+		op("AdminGetUserAuthFactors", admin, a.adminGetUserAuthFactors),
 		op("AdminInitiateAuth", admin, a.adminInitiateAuth).as(web.Begin),
 		refused("AdminLinkProviderForUser", admin, noFederation),
 		op("AdminListDevices", admin, a.adminListDevices),
@@ -42,14 +41,14 @@ func (a *API) table() []operation {
 		op("AdminRemoveUserFromGroup", admin, a.adminRemoveUserFromGroup),
 		op("AdminResetUserPassword", admin, a.adminResetUserPassword),
 		op("AdminRespondToAuthChallenge", admin, a.adminRespondToAuthChallenge).as(web.Finish),
-		refused("AdminSetUserMFAPreference", admin, noMFA),
+		op("AdminSetUserMFAPreference", admin, a.adminSetUserMFAPreference),
 		op("AdminSetUserPassword", admin, a.adminSetUserPassword),
-		refused("AdminSetUserSettings", admin, noMFA),
+		op("AdminSetUserSettings", admin, a.adminSetUserSettings),
 		op("AdminUpdateAuthEventFeedback", admin, a.adminUpdateAuthEventFeedback),
 		op("AdminUpdateDeviceStatus", admin, a.adminUpdateDeviceStatus),
 		op("AdminUpdateUserAttributes", admin, a.adminUpdateUserAttributes),
 		op("AdminUserGlobalSignOut", admin, a.adminUserGlobalSignOut),
-		refused("AssociateSoftwareToken", public, noMFA),
+		op("AssociateSoftwareToken", public, a.associateSoftwareToken).as(web.Finish),
 		op("ChangePassword", accessToken, a.changePassword).as(web.Keep),
 		op("CompleteWebAuthnRegistration", accessToken, a.completeWebAuthnRegistration).as(web.Keep),
 		op("ConfirmDevice", accessToken, a.confirmDevice).as(web.Finish),
@@ -101,7 +100,7 @@ func (a *API) table() []operation {
 		refused("GetUICustomization", admin, noLogin),
 		op("GetUser", accessToken, a.getUser).as(web.Keep),
 		op("GetUserAttributeVerificationCode", accessToken, a.getUserAttributeVerificationCode).as(web.Begin),
-		refused("GetUserAuthFactors", accessToken, noMFA),
+		op("GetUserAuthFactors", accessToken, a.getUserAuthFactors).as(web.Begin),
 		op("GetUserPoolMfaConfig", admin, a.getUserPoolMfaConfig),
 		op("GlobalSignOut", accessToken, a.globalSignOut).as(web.Keep),
 		op("InitiateAuth", public, a.initiateAuth).as(web.Begin),
@@ -125,9 +124,9 @@ func (a *API) table() []operation {
 		refused("SetLogDeliveryConfiguration", admin, noLogDelivery),
 		refused("SetRiskConfiguration", admin, noThreat),
 		refused("SetUICustomization", admin, noLogin),
-		refused("SetUserMFAPreference", accessToken, noMFA),
-		refused("SetUserPoolMfaConfig", admin, noMFA),
-		refused("SetUserSettings", accessToken, noMFA),
+		op("SetUserMFAPreference", accessToken, a.setUserMFAPreference).as(web.Begin),
+		op("SetUserPoolMfaConfig", admin, a.setUserPoolMfaConfig),
+		op("SetUserSettings", accessToken, a.setUserSettings).as(web.Begin),
 		op("SignUp", public, a.signUp).as(web.Join),
 		refused("StartUserImportJob", admin, noImport),
 		op("StartWebAuthnRegistration", accessToken, a.startWebAuthnRegistration).as(web.Keep),
@@ -147,7 +146,7 @@ func (a *API) table() []operation {
 		op("UpdateUserPoolClient", admin, a.updateUserPoolClient),
 		refused("UpdateUserPoolDomain", admin, noLogin),
 		refused("UpdateUserPoolReplica", admin, noAWS),
-		refused("VerifySoftwareToken", public, noMFA),
+		op("VerifySoftwareToken", public, a.verifySoftwareToken).as(web.Finish),
 		op("VerifyUserAttribute", accessToken, a.verifyUserAttribute).as(web.Finish),
 	}
 }

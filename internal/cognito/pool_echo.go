@@ -177,14 +177,17 @@ func (c *emailConfigurationType) validate(v *violations) {
 	v.optional(path+"configurationSet", c.ConfigurationSet, configurationSet)
 }
 
-func (c *smsConfigurationType) validate(v *violations) {
+func (c *smsConfigurationType) validate(v *violations) { c.validateAt(v, "smsConfiguration.") }
+
+// validateAt is validate where the member stands within another.
+func (c *smsConfigurationType) validateAt(v *violations, path string) {
 	if c == nil {
 		return
 	}
 	if c.EumsSms == nil {
-		v.required("smsConfiguration.snsCallerArn", c.SnsCallerArn, resourceARN)
+		v.required(path+"snsCallerArn", c.SnsCallerArn, resourceARN)
 	}
-	v.optional("smsConfiguration.snsRegion", c.SnsRegion, snsRegion)
+	v.optional(path+"snsRegion", c.SnsRegion, snsRegion)
 }
 
 func (s *accountRecoverySettingType) validate(v *violations) {
@@ -231,8 +234,6 @@ func (t *verificationMessageTemplateType) validate(v *violations) {
 func (in *poolMembers) unsupported() error {
 	refuse := func(format string, args ...any) error { return fault.New(fault.InvalidParameter, format, args...) }
 	switch {
-	case value(in.MfaConfiguration) != "" && value(in.MfaConfiguration) != "OFF":
-		return refuse("MfaConfiguration other than OFF is not served by this version of Bellhop.")
 	case in.UserPoolAddOns != nil && value(in.UserPoolAddOns.AdvancedSecurityMode) != "OFF":
 		return refuse("UserPoolAddOns.AdvancedSecurityMode other than OFF is not served by this version of Bellhop.")
 	}

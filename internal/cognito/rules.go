@@ -20,6 +20,10 @@ var (
 	// deviceSecret is base64 of an SRP verifier or salt; the bound is ours.
 	deviceSecret = rule{max: 2048, secret: true}
 
+	userCode       = rule{min: 6, max: 6, pattern: whole(`[0-9]+`), secret: true}
+	friendlyName   = rule{max: 131072}
+	relyingPartyID = rule{min: 1, max: 127}
+
 	userPoolID       = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
 	resourceName     = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
 	resourceARN      = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
@@ -69,6 +73,8 @@ var (
 	aliasAttribute    = rule{enum: []string{"phone_number", "email", "preferred_username"}}
 	firstFactor       = rule{enum: []string{"PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "SOFTWARE_TOKEN"}}
 	mfaConfiguration  = rule{enum: []string{"OFF", "ON", "OPTIONAL"}}
+	userVerification  = rule{enum: []string{"required", "preferred"}}
+	factorUse         = rule{enum: []string{factorSingle, factorMulti}}
 	activeOrNot       = rule{enum: []string{"ACTIVE", "INACTIVE"}}
 	enabledOrNot      = rule{enum: []string{"ENABLED", "DISABLED"}}
 	existenceErrors   = rule{enum: []string{"LEGACY", "ENABLED"}}

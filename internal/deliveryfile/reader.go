@@ -118,7 +118,7 @@ func purposes(all ...userpool.Purpose) []string {
 
 // codes are the purposes of texts with a code.
 func codes() []string {
-	return purposes(userpool.PurposeSignUp, userpool.PurposeSignIn, userpool.PurposeOTP, userpool.PurposeReset, userpool.PurposeVerify, userpool.PurposeInvite)
+	return purposes(userpool.PurposeSignUp, userpool.PurposeSignIn, userpool.PurposeOTP, userpool.PurposeFactor, userpool.PurposeReset, userpool.PurposeVerify, userpool.PurposeInvite)
 }
 
 // MessagePurposes are what texts with words of the file are for, as the file writes

@@ -49,6 +49,8 @@ const (
 	UserLambdaValidation                     // a trigger of the pool says no
 	UnexpectedLambda                         // a trigger could not be called, or did not answer in time
 	InvalidLambdaResponse                    // a trigger answered what is no answer
+	SoftwareTokenNotFound                    // the pool has no authenticator apps
+	EnableSoftwareToken                      // the first code of an authenticator app is wrong
 
 	WebAuthnNotEnabled             // the pool has no passkeys
 	WebAuthnConfigurationMissing   // nor a domain that they could be for
@@ -87,6 +89,7 @@ var names = [kinds]string{
 	WebAuthnChallengeNotFound: "WebAuthnChallengeNotFound", WebAuthnClientMismatch: "WebAuthnClientMismatch",
 	WebAuthnOriginNotAllowed: "WebAuthnOriginNotAllowed", WebAuthnRelyingPartyMismatch: "WebAuthnRelyingPartyMismatch",
 	WebAuthnCredentialNotSupported: "WebAuthnCredentialNotSupported",
+	SoftwareTokenNotFound:          "SoftwareTokenNotFound", EnableSoftwareToken: "EnableSoftwareToken",
 }
 
 // String returns the kind's name, for logs and the audit trail.

@@ -433,8 +433,8 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			if err := tx.RevokeFamilies(ctx, pool, u.ID, at); err != nil {
 				return fmt.Errorf("end families: %w", err)
 			}
-			if err := tx.DeleteDevices(ctx, pool, u.ID); err != nil {
-				return fmt.Errorf("forget devices: %w", err)
+			if err := forgetOwned(ctx, tx, u); err != nil {
+				return err
 			}
 			if err := tx.DeletePasskeys(ctx, pool, u.ID); err != nil {
 				return fmt.Errorf("remove passkeys: %w", err)

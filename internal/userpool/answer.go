@@ -17,13 +17,14 @@ type reply struct {
 	client  Client
 	pool    Pool
 	at      time.Time
+	wording *wording // of the code that it may send
 }
 
 // start sees the reply as the start of the challenge that comes next.
 func (r reply) start() start {
 	return start{
 		request: AuthRequest{Caller: r.request.Caller, ClientID: r.client.ID, Parameters: r.request.Responses},
-		client:  r.client, pool: r.pool, at: r.at, metadata: r.request.ClientMetadata,
+		client:  r.client, pool: r.pool, at: r.at, metadata: r.request.ClientMetadata, wording: r.wording,
 	}
 }
 
@@ -56,7 +57,7 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
 		return AuthResult{}, err
 	}
-	rep := reply{request: r, client: c, pool: p, at: at}
+	rep := reply{request: r, client: c, pool: p, at: at, wording: &wording{caller: r.Caller, metadata: r.ClientMetadata}}
 	if r.Challenge == namePasswordVerifier {
 		return s.answerSRP(ctx, rep)
 	}
@@ -72,7 +73,19 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 	case nameSMSOTP:
 		return s.answerCode(ctx, rep, "SMS_OTP_CODE", s.otpAnswered)
 	case nameEmailOTP:
-		return s.answerCode(ctx, rep, "EMAIL_OTP_CODE", s.otpAnswered)
+		key := "EMAIL_OTP_CODE"
+		if _, ok := r.Responses[key]; !ok && r.Responses["EMAIL_MFA_CODE"] != "" { // as the guide has it
+			key = "EMAIL_MFA_CODE"
+		}
+		return s.answerCode(ctx, rep, key, s.otpAnswered)
+	case nameSMSMFA:
+		return s.answerCode(ctx, rep, "SMS_MFA_CODE", s.otpAnswered)
+	case nameTokenMFA:
+		return s.answerToken(ctx, rep)
+	case nameSelectMFA:
+		return s.answerFactorChoice(ctx, rep)
+	case nameMFASetup:
+		return s.answerSetUp(ctx, rep)
 	case nameWebAuthn:
 		return s.answerPasskey(ctx, rep)
 	case nameSelect:
@@ -92,8 +105,17 @@ func (s *Service) stepSession(ctx context.Context, tx Tx, rep reply) (Session, e
 	if err != nil {
 		return Session{}, err
 	}
-	if session.Step != SessionStep(rep.request.Challenge) || !session.names(rep.pool, rep.request.Responses["USERNAME"]) {
+	username := rep.request.Responses["USERNAME"]
+	switch {
+	case session.Step != SessionStep(rep.request.Challenge):
 		return Session{}, errSession
+	case session.names(rep.pool, username):
+		return session, nil
+	case session.Proof == "":
+		return Session{}, errSession
+	}
+	if ok, err := namesUser(ctx, tx, rep.pool, session, username); err != nil || !ok {
+		return Session{}, orElse(err, error(errSession))
 	}
 	return session, nil
 }
@@ -173,6 +195,9 @@ func (s *Service) otpAnswered(ctx context.Context, tx Tx, rep reply, session Ses
 	if err := s.consume(ctx, tx, session, rep.at); err != nil {
 		return step{}, nil, err
 	}
+	if session.Proof != "" {
+		return s.factorProved(ctx, tx, rep, session, ch.To)
+	}
 	return s.codeProved(ctx, tx, rep, session, ch)
 }
 
@@ -209,10 +234,10 @@ func (s *Service) codeProved(ctx context.Context, tx Tx, rep reply, session Sess
 			return step{}, nil, err
 		}
 	}
-	if err := s.returnStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
-		return step{}, nil, err
-	}
 	next, err := s.passed(ctx, tx, rep.turn(), u, proofOf(ch.To))
+	if err == nil {
+		err = s.returnIfDone(ctx, tx, rep.request.Caller, next, rep.at)
+	}
 	next.Confirmed = made
 	return next, nil, err
 }
@@ -247,11 +272,8 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 		if err := signOut(ctx, tx, u, at); err != nil {
 			return u, err
 		}
-		if err := tx.DeleteDevices(ctx, u.PoolID, u.ID); err != nil { // somebody else's, for all that is known
-			return u, fmt.Errorf("forget devices: %w", err)
-		}
-		if err := tx.DeletePasskeys(ctx, u.PoolID, u.ID); err != nil {
-			return u, fmt.Errorf("remove passkeys: %w", err)
+		if err := forgetOwned(ctx, tx, u); err != nil { // somebody else's, for all that is known
+			return u, err
 		}
 		u.SignedOutAt = at
 	}
@@ -261,6 +283,20 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 		return u, fmt.Errorf("verify %s: %w", to.attribute(), nameTaken(err, errAliasExists(to.attribute())))
 	}
 	return u, s.moveNames(ctx, tx, p, was, u)
+}
+
+// forgetOwned removes what the user has set up to be known by.
+func forgetOwned(ctx context.Context, tx Tx, u User) error {
+	if err := tx.DeleteDevices(ctx, u.PoolID, u.ID); err != nil {
+		return fmt.Errorf("forget devices: %w", err)
+	}
+	if err := tx.DeleteSoftwareToken(ctx, u.PoolID, u.ID); err != nil {
+		return fmt.Errorf("forget authenticator app: %w", err)
+	}
+	if err := tx.DeletePasskeys(ctx, u.PoolID, u.ID); err != nil {
+		return fmt.Errorf("remove passkeys: %w", err)
+	}
+	return nil
 }
 
 // bare is the user without what a sign-up said of him that nobody proved: of

@@ -201,6 +201,9 @@ type UserView struct {
 	Status     UserStatus
 	CreatedAt  time.Time
 	ModifiedAt time.Time
+	// MFA are the second factors that are on, and PreferredMFA the one to ask for.
+	MFA          []string
+	PreferredMFA string
 }
 
 // Administration
@@ -210,14 +213,16 @@ type NewPool struct {
 	ID       PoolID
 	Name     string
 	Settings PoolSettings
+	MFA      string // MfaConfiguration, "" for what Settings have
 }
 
 // PoolUpdate replaces a pool's settings. The name stays if it is "", the tags
-// stay if they are nil.
+// stay if they are nil, and what SetUserPoolMFA sets but for MfaConfiguration.
 type PoolUpdate struct {
 	ID       PoolID
 	Name     string
 	Settings PoolSettings
+	MFA      string // MfaConfiguration, "" for no change
 }
 
 // NewClient asks for an app client. ID is chosen by Bellhop unless given.
@@ -288,6 +293,10 @@ type NewUser struct {
 //	ForgotPassword(ctx, ForgotPasswordRequest) (Delivery, error)
 //	ConfirmForgotPassword(ctx, ConfirmForgotPasswordRequest) error
 //	DeleteUser(ctx, accessToken string) error
+//	AssociateSoftwareToken(ctx, TokenHolder) (AssociatedToken, error)
+//	VerifySoftwareToken(ctx, TokenHolder, code, name string) (session string, err error)
+//	SetUserMFAPreference(ctx, accessToken string, []FactorChoice) error
+//	GetUserAuthFactors(ctx, accessToken string) (AuthFactors, error)
 //
 //	ConfirmDevice(ctx, DeviceConfirmation) (askUser bool, err error)
 //	GetDevice(ctx, accessToken, key string) (Device, error)
@@ -298,6 +307,7 @@ type NewUser struct {
 //	CreateUserPool(ctx, NewPool) (Pool, error)
 //	DescribeUserPool(ctx, PoolID) (Pool, error)
 //	UpdateUserPool(ctx, PoolUpdate) error
+//	SetUserPoolMFA(ctx, PoolMFA) (Pool, error)
 //	ListUserPools(ctx, limit int, token string) (page []Pool, next string, err error)
 //	DeleteUserPool(ctx, PoolID) error
 //	AddCustomAttributes(ctx, PoolID, []CustomAttribute) error
@@ -324,6 +334,8 @@ type NewUser struct {
 //	AdminDisableUser(ctx, PoolID, username string) error
 //	AdminEnableUser(ctx, PoolID, username string) error
 //	AdminDeleteUser(ctx, PoolID, username string) error
+//	AdminSetUserMFAPreference(ctx, PoolID, username string, []FactorChoice) error
+//	AdminGetUserAuthFactors(ctx, PoolID, username string) (AuthFactors, error)
 //	AdminGetDevice(ctx, PoolID, username, key string) (Device, error)
 //	AdminListDevices(ctx, PoolID, username string, limit int, token string) (DevicePage, error)
 //	AdminUpdateDeviceStatus(ctx, PoolID, username, key string, remembered *bool) error

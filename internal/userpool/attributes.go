@@ -223,6 +223,6 @@ func (u User) view(may func(name string) bool) UserView {
 	}
 	return UserView{
 		Username: u.Username, Attributes: list, Enabled: u.Enabled, Status: u.Status,
-		CreatedAt: u.CreatedAt, ModifiedAt: u.ModifiedAt,
+		CreatedAt: u.CreatedAt, ModifiedAt: u.ModifiedAt, MFA: u.MFA.list(), PreferredMFA: u.MFA.Preferred,
 	}
 }

@@ -258,7 +258,7 @@ func (s *Service) follow(ctx context.Context, tx Tx, p Pool, was, u User, tell b
 		left := !old.IsZero() && u.contact(attr) != old
 		switch {
 		case left, was.proved(p, old) && !u.proved(p, old):
-			over = []Purpose{PurposeVerify, PurposeReset, PurposeSignIn, PurposeOTP}
+			over = []Purpose{PurposeVerify, PurposeReset, PurposeSignIn, PurposeOTP, PurposeFactor}
 		case was.Pending[attr] == u.Pending[attr]:
 			continue
 		}

@@ -92,7 +92,9 @@ func (r codeRequest) ofNobody(u subject) codeRequest {
 }
 
 // signsIn says whether the code is one to sign in with; the others verify.
-func (r codeRequest) signsIn() bool { return r.purpose == PurposeSignIn || r.purpose == PurposeOTP }
+func (r codeRequest) signsIn() bool {
+	return r.purpose == PurposeSignIn || r.purpose == PurposeOTP || r.purpose == PurposeFactor
+}
 
 // destination is what the sender is asked about before anything is written.
 func (r codeRequest) destination() sms.Destination {
@@ -409,6 +411,15 @@ func (s *Service) returnStart(ctx context.Context, tx Tx, c Caller, at time.Time
 		return nil
 	}
 	return guard.ReturnStart(ctx, tx, s.trying(Contact{}, c.requester(), c), at)
+}
+
+// returnIfDone is returnStart where the step does not ask for a second factor, which
+// gives the start back when it is right.
+func (s *Service) returnIfDone(ctx context.Context, tx Tx, c Caller, next step, at time.Time) error {
+	if next.asksFactor() {
+		return nil
+	}
+	return s.returnStart(ctx, tx, c, at)
 }
 
 // countTry counts a try of the challenge's number, and of the known device or the

@@ -1,7 +1,5 @@
 package userpool
 
-import "context"
-
 // proof is what somebody has shown of himself to sign in: which second factor is
 // another one depends on it.
 type proof string
@@ -23,9 +21,4 @@ func proofOf(to Contact) proof {
 		return proofMail
 	}
 	return proofText
-}
-
-// passed goes on with a sign-in whose first factor is proved.
-func (s *Service) passed(ctx context.Context, tx Tx, t turn, u User, by proof) (step, error) {
-	return s.grant(ctx, tx, t, u)
 }

@@ -3,6 +3,7 @@ package userpool
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -160,16 +161,13 @@ func (s *Service) bringOver(ctx context.Context, m migration) error {
 }
 
 // user is whom the function returned and the name that he is to have, or why that
-// is nobody. There is no second factor here that enableSMSMFA could ask for, and
-// to leave it out would let people in with less than the function wants. The
+// is nobody. An enableSMSMFA that could not be asked for is no answer: to leave it
+// out would let people in with less than the function wants. The
 // password stays whatever the pool's policy, and with RESET_REQUIRED too: it is
 // good for nothing then but to be told so.
 func (m migration) user(said trigger.UserMigrationResponse) (u User, name, why string) {
 	if len(said.UserAttributes) == 0 {
 		return User{}, "", "it has no userAttributes"
-	}
-	if said.EnableSMSMFA != nil && *said.EnableSMSMFA {
-		return User{}, "", "enableSMSMFA is true, and this server has no SMS MFA"
 	}
 	status := StatusResetRequired
 	if said.FinalUserStatus != nil {
@@ -201,6 +199,11 @@ func (m migration) user(said trigger.UserMigrationResponse) (u User, name, why s
 		}
 	}
 	u.Status = status
+	if said.EnableSMSMFA != nil && *said.EnableSMSMFA {
+		if u.MFA.SMS = true; !slices.Contains(u.turnedOn(m.pool), nameSMSMFA) {
+			return User{}, "", "enableSMSMFA is true, and the pool has no SMS MFA or the user no verified phone_number"
+		}
+	}
 	return u, name, ""
 }
 

@@ -218,6 +218,7 @@ func knownFlow(flow string) bool {
 var challengesServed = []string{
 	nameCustom, namePasswordVerifier, nameSMSOTP, nameEmailOTP, nameSelect, namePassword, namePasswordSRP, nameNewPassword,
 	nameWebAuthn,
+	nameSMSMFA, nameTokenMFA, nameSelectMFA, nameMFASetup,
 }
 
 func knownChallenge(name string) bool { return slices.Contains(challengesServed, name) }

@@ -179,7 +179,12 @@ func (s *Service) proceed(ctx context.Context, r round, d challenge.Decision) (s
 		// The tokens are of this time: what a function has ended while it ran, so that
 		// this sign-in is the only one, was before them.
 		r.start.at = s.now()
-		return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) { return s.grantOwn(ctx, tx, r) })
+		w := &wording{caller: r.start.request.Caller, metadata: r.metadata, apart: true}
+		w.caller.counted = true // as a start, or as an answer
+		r.start.wording = w
+		return worded(ctx, s, w, r.start.at, func(ctx context.Context) (step, error) {
+			return s.closeRound(ctx, r, func(tx Tx) (step, *fault.Error, error) { return s.grantOwn(ctx, tx, r) })
+		})
 	case d.Next == challenge.Custom:
 		return s.createOwn(ctx, r)
 	}
@@ -477,16 +482,16 @@ func (s *Service) grantOwn(ctx context.Context, tx Tx, r round) (step, *fault.Er
 	if !u.Enabled {
 		return step{}, errDisabled, nil
 	}
-	if err := s.returnOwn(ctx, tx, r); err != nil {
-		return step{}, nil, err
-	}
 	next, err := s.passed(ctx, tx, r.start.turn(), u, proofOwn)
+	if err == nil {
+		err = s.returnOwn(ctx, tx, r, next)
+	}
 	return next, nil, err
 }
 
 // returnOwn gives back what a sign-in that ends in tokens has counted.
-func (s *Service) returnOwn(ctx context.Context, tx Tx, r round) error {
-	if err := s.returnStart(ctx, tx, r.start.request.Caller, r.start.at); err != nil || s.limitsOff {
+func (s *Service) returnOwn(ctx context.Context, tx Tx, r round, next step) error {
+	if err := s.returnIfDone(ctx, tx, r.start.request.Caller, next, r.start.at); err != nil || s.limitsOff {
 		return err
 	}
 	if slices.ContainsFunc(r.history, func(e challenge.Entry) bool { return e.Name == challenge.PasswordVerifier }) {
@@ -517,7 +522,7 @@ func (r round) reply() reply {
 	q := r.start.request
 	return reply{
 		request: AnswerRequest{Caller: q.Caller, ClientID: r.start.client.ID, Responses: q.Parameters, ClientMetadata: r.metadata},
-		client:  r.start.client, pool: r.start.pool, at: r.start.at,
+		client:  r.start.client, pool: r.start.pool, at: r.start.at, wording: r.start.wording,
 	}
 }
 

@@ -252,9 +252,13 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 	if err != nil {
 		return AuthResult{}, err
 	}
+	if st.wording == nil {
+		st.wording = &wording{caller: st.request.Caller}
+	}
 	t := st.turn()
 	if session == nil {
 		t.caller = t.caller.guessable()
+		t.wording.caller = t.caller
 	}
 	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
 		if err := s.spendStart(ctx, tx, st.request.Caller, st.at); err != nil {
@@ -267,7 +271,7 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 		}
 		next, refusal, err := s.passwordTried(ctx, tx, st, a, right)
 		if err == nil && refusal == nil {
-			err = s.returnStart(ctx, tx, st.request.Caller, st.at)
+			err = s.returnIfDone(ctx, tx, st.request.Caller, next, st.at)
 		}
 		return next, refusal, err
 	})

@@ -53,6 +53,12 @@ func randomText(alphabet string, length int) string {
 // Conflict.
 func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 	at := s.now()
+	if r.MFA != "" {
+		var err error
+		if r.Settings, err = r.Settings.madeWith(r.MFA); err != nil {
+			return Pool{}, err
+		}
+	}
 	if err := checkPool(r); err != nil {
 		return Pool{}, err
 	}
@@ -121,6 +127,9 @@ func checkPool(r NewPool) error {
 	if err := checkTemplates(set); err != nil {
 		return err
 	}
+	if err := checkFactors(set); err != nil {
+		return err
+	}
 	return checkTags(set.Tags)
 }
 
@@ -187,7 +196,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off), bellhop:devices (on, off) and bellhop:passkey-origins (origins with blanks between them)."
+const tagHelp = "Known are bellhop:behaviour (standard, strict, cognito-exact), bellhop:app-host (a host name), bellhop:app-name (at most 30 characters, no braces), bellhop:language (such as hi or pt-BR), bellhop:android-hash (11 characters), bellhop:token-alg (RS256, ES256, EdDSA), bellhop:second-factor (off, optional, required), bellhop:devices (on, off) and bellhop:passkey-origins (origins with blanks between them)."
 
 // TagServed says whether a pool can have the tag with that value.
 func TagServed(key, value string) bool { return tagServed(key, value) }
@@ -207,7 +216,7 @@ func tagServed(key, value string) bool {
 	case tagTokenAlg:
 		return value == "RS256" || value == "ES256" || value == "EdDSA"
 	case tagSecondFactor:
-		return value == "off"
+		return value == secondOff || value == secondOptional || value == secondRequired
 	case tagDevices:
 		return value == "on" || value == "off"
 	case tagPasskeyOrigins:
@@ -245,7 +254,11 @@ func (s *Service) UpdateUserPool(ctx context.Context, r PoolUpdate) error {
 			return err
 		}
 		p.Name, p.ModifiedAt = orElse(r.Name, p.Name), at
-		p.Settings = r.Settings.keeping(p.Settings).stored()
+		set, err := r.Settings.keeping(p.Settings).updatedWith(r.MFA, p.Settings)
+		if err != nil {
+			return err
+		}
+		p.Settings = set.stored()
 		if err := checkPool(NewPool{ID: p.ID, Name: p.Name, Settings: p.Settings}); err != nil {
 			return err
 		}
@@ -333,6 +346,9 @@ func (s *Service) changeTags(ctx context.Context, id PoolID, change func(map[str
 			return err
 		}
 		p.Settings.Tags, p.ModifiedAt = tags, at
+		if err := checkFactors(p.Settings); err != nil {
+			return err
+		}
 		return tx.UpdatePool(ctx, p)
 	})
 	s.upkeep()

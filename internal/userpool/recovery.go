@@ -93,6 +93,7 @@ func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
 		if hides && !typed.IsZero() {
 			order = append([]string{typed.medium()}, media...)
 		}
+		order = slices.DeleteFunc(slices.Clone(order), func(medium string) bool { return u.user.secondBy(p, medium) })
 		if r.to = u.user.provedContact(p, order); r.to.IsZero() {
 			r.why = errNoRecovery
 		}

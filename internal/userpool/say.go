@@ -186,7 +186,7 @@ func (s *Service) Sayings(ctx context.Context, pool PoolID, country string, lang
 	}
 	languages = append(slices.Clone(languages), p.Settings.Tags[tagLanguage])
 	var all []Saying
-	for _, purpose := range []Purpose{PurposeSignUp, PurposeSignIn, PurposeOTP, PurposeReset, PurposeVerify, PurposeInvite} {
+	for _, purpose := range []Purpose{PurposeSignUp, PurposeSignIn, PurposeOTP, PurposeFactor, PurposeReset, PurposeVerify, PurposeInvite} {
 		r := codeRequest{pool: p, purpose: purpose}
 		t := r.texted(s.words, country, languages)
 		secret, username := saidCode, ""

@@ -75,6 +75,9 @@ type MFASettings struct {
 	SMS           bool   `json:"sms,omitempty"`
 	SoftwareToken bool   `json:"software_token,omitempty"`
 	Email         bool   `json:"email,omitempty"`
+	// NoSoftwareToken says that SoftwareTokenMfaConfiguration was given to say no, so
+	// that it is given back.
+	NoSoftwareToken bool `json:"no_software_token,omitempty"`
 }
 
 // WebAuthnSettings is Cognito's WebAuthnConfigurationType.
@@ -84,6 +87,9 @@ type WebAuthnSettings struct {
 	// MultiFactor is FactorConfiguration MULTI_FACTOR_WITH_USER_VERIFICATION: a
 	// passkey that has verified its user needs no second factor.
 	MultiFactor bool `json:"multi_factor,omitempty"`
+	// SingleFactor says that SINGLE_FACTOR was given, which is the default, so that it
+	// is given back.
+	SingleFactor bool `json:"single_factor,omitempty"`
 }
 
 // Bounds limit an attribute's value: the characters of a text, or the number
@@ -218,9 +224,6 @@ func (s PoolSettings) TokenAlg() string {
 	}
 	return "RS256"
 }
-
-// SecondFactor says whether a texted code must follow a right password.
-func (s PoolSettings) SecondFactor() bool { return s.Tags[tagSecondFactor] == "required" }
 
 // tracksDevices says whether sign-ins from new devices are given a device key. On
 // Cognito that is for pools with a DeviceConfiguration. Elsewhere it is for all but

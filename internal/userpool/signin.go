@@ -378,10 +378,10 @@ func factors(c Client, p Pool, u subject) []string {
 	if exactForcesPassword(p, u) {
 		return list
 	}
-	if p.Settings.offers(FactorSMSOTP) && (all || u.reachable(p, bySMS)) {
+	if p.Settings.offers(FactorSMSOTP) && (all || u.reachable(p, bySMS) && u.user.codesFor(p, bySMS)) {
 		list = append(list, nameSMSOTP)
 	}
-	if p.Settings.offers(FactorEmailOTP) && (all || u.reachable(p, byEmail)) {
+	if p.Settings.offers(FactorEmailOTP) && (all || u.reachable(p, byEmail) && u.user.codesFor(p, byEmail)) {
 		list = append(list, nameEmailOTP)
 	}
 	if p.hasPasskeys() && (all || len(u.passkeys) > 0) {
@@ -416,6 +416,7 @@ func exactForcesPassword(p Pool, u subject) bool {
 // signInSignedUp exchanges the Session of ConfirmSignUp for tokens: the number
 // was proved a moment ago, and a second text would prove nothing more.
 func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, error) {
+	st.wording = &wording{caller: st.request.Caller}
 	return s.take(ctx, st.turn(), func(tx Tx) (step, *fault.Error, error) {
 		session, err := s.session(ctx, tx, st.request.Session, st.client, st.at)
 		if err != nil {
@@ -440,10 +441,10 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if err := s.consume(ctx, tx, session, st.at); err != nil {
 			return step{}, nil, err
 		}
-		if err := s.returnStart(ctx, tx, st.request.Caller, st.at); err != nil {
-			return step{}, nil, err
-		}
 		next, err := s.passed(ctx, tx, st.turn(), u, proofSignUp)
+		if err == nil {
+			err = s.returnIfDone(ctx, tx, st.request.Caller, next, st.at)
+		}
 		return next, nil, err
 	})
 }

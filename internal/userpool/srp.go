@@ -124,7 +124,7 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		}
 		next, refusal, err := s.passwordTried(ctx, tx, st, a, right)
 		if err == nil && refusal == nil {
-			err = s.returnStart(ctx, tx, rep.request.Caller, rep.at)
+			err = s.returnIfDone(ctx, tx, rep.request.Caller, next, rep.at)
 		}
 		return next, refusal, err
 	})

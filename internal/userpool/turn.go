@@ -17,12 +17,13 @@ type turn struct {
 	metadata map[string]string // ClientMetadata, for the functions that it reaches
 	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
 	again    bool              // it is a repeat, whose outcome was kept
+	wording  *wording          // of the code that it sends, nil for none
 }
 
 func (st start) turn() turn {
 	return turn{
 		client: st.client, pool: st.pool, caller: st.request.Caller, at: st.at, metadata: st.metadata,
-		source: trigger.TokenGenerationAuthentication,
+		source: trigger.TokenGenerationAuthentication, wording: st.wording,
 	}
 }
 
@@ -67,25 +68,20 @@ func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx
 }
 
 // take runs one step of a sign-in once, and finishes it outside the
-// transaction.
+// transaction. What it sends as a second factor is worded as t says.
 func (s *Service) take(ctx context.Context, t turn, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
-	next, err := once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
-	if err != nil {
-		return AuthResult{}, err
+	w := t.wording
+	if w == nil {
+		w = &wording{caller: t.caller}
 	}
-	return s.finish(ctx, t, next)
+	return s.takeWorded(ctx, t, w, fn)
 }
 
 // finish turns a step that is stored into its answer. Tokens are signed here, after
-// the commit, and after the pool's PostAuthentication has agreed to the sign-in.
+// the commit, and after the pool's PostAuthentication has agreed to the sign-in. A
+// user who was made on the way is there whatever becomes of a second factor, so the
+// pool is told of him at once.
 func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, error) {
-	if next.Family == "" {
-		s.wake()
-		return AuthResult{
-			Challenge: next.Challenge, Session: next.Session,
-			Parameters: next.Parameters, Available: next.Available,
-		}, nil
-	}
 	if next.Confirmed && t.pool.Settings.Triggers.has(trigger.PostConfirmation) {
 		err := s.tellOnce(ctx, t.caller, t.again, string(next.User), t.at, func(ctx context.Context) error {
 			return s.confirmedByID(ctx, t.pool, t.client.ID, next.User, trigger.PostConfirmationConfirmSignUp, t.metadata)
@@ -93,6 +89,13 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		if err != nil {
 			return AuthResult{}, err
 		}
+	}
+	if next.Family == "" {
+		s.wake()
+		return AuthResult{
+			Challenge: next.Challenge, Session: next.Session,
+			Parameters: next.Parameters, Available: next.Available,
+		}, nil
 	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
 		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) (err error) {

@@ -191,6 +191,9 @@ func (w witness) UpdateUser(ctx context.Context, u User) error {
 	if names := changedKeys(old.Attributes, u.Attributes); len(names) > 0 {
 		w.e.note("attributes", names)
 	}
+	if u.MFA != old.MFA {
+		w.e.note("mfa", changedMembers(old.MFA, u.MFA))
+	}
 	switch {
 	case u.Verifier == old.Verifier:
 	case u.Verifier == "":

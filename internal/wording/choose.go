@@ -186,7 +186,7 @@ func (b *Book) shipped(q Query, speaks []language.Tag) Text {
 	}
 	o := b.ours[i]
 	purpose := q.Purpose
-	if purpose == "sign_in_otp" {
+	if purpose == "sign_in_otp" || purpose == "mfa" {
 		purpose = "sign_in"
 	}
 	body := o.bodies[purpose]
