@@ -41,7 +41,7 @@ func TestMessagesShow_PoolAndFile_SayWhatWouldBeSent(t *testing.T) {
 	}
 	const line = "\n\n@app.example.com #123456"
 	got := shownMessages(t, "--data", data, "--pool", poolID)
-	if want := (messageLine{"sign_in", "de", "sign-in-de", "GSM-7", 104, 1, 104, false, "123456 ist Ihr Code zur Anmeldung bei Acme. Geben Sie ihn an niemanden weiter." + line}); got["sign_in"] != want || len(got) != 6 {
+	if want := (messageLine{"sign_in", "de", "sign-in-de", "GSM-7", 104, 1, 104, false, "123456 ist Ihr Code zur Anmeldung bei Acme. Geben Sie ihn an niemanden weiter." + line}); got["sign_in"] != want || len(got) != 7 {
 		t.Errorf("%+v of %d, want %+v", got["sign_in"], len(got), want)
 	}
 	got = shownMessages(t, "--data", data, "--pool", poolID, "--delivery", file, "--country", "IN", "--language", "hi-IN")

@@ -262,6 +262,9 @@ func (unreachable) Do(*http.Request) (*http.Response, error) { return nil, error
 
 func TestValidate_WhatTheSDKRequires_IsRequired(t *testing.T) {
 	for operation := range wireTypes {
+		if newer[operation] {
+			continue
+		}
 		required := requiredBySDK(t, operation)
 		got := complaint(t, operation, `{}`)
 		for _, name := range required {
@@ -298,7 +301,11 @@ func TestTable_TokenOperations_HaveAnAccessToken(t *testing.T) {
 		if o.serve == nil {
 			continue
 		}
-		_, has := shapeMembers(wireTypes[o.name][0])["AccessToken"]
+		members := shapeMembers(wireTypes[o.name][0])
+		_, has := members["AccessToken"]
+		if _, either := members["Session"]; has && either { // one or the other, so anybody may come
+			has = false
+		}
 		if has != (o.who == accessToken) {
 			t.Errorf("%s: has an AccessToken: %v, access %d", o.name, has, o.who)
 		}
@@ -321,6 +328,7 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.WebAuthnNotEnabledException{}, &types.WebAuthnConfigurationMissingException{}, &types.WebAuthnChallengeNotFoundException{},
 		&types.WebAuthnClientMismatchException{}, &types.WebAuthnOriginNotAllowedException{}, &types.WebAuthnRelyingPartyMismatchException{},
 		&types.WebAuthnCredentialNotSupportedException{},
+		&types.SoftwareTokenMFANotFoundException{}, &types.EnableSoftwareTokenMFAException{},
 	}
 	var names []string
 	for _, e := range modelled {

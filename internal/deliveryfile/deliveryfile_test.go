@@ -371,7 +371,7 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 `, []string{
 			`:3: countries has "UK", which is no ISO 3166 code; did you mean GB?`,
 			`:3: purposes has "sign_in", which is no purpose of theirs; did you mean sign-in?`,
-			`:3: purposes has "dance", which is no purpose of theirs: there are sign-up, sign-in, sign-in-otp, reset, verify, invitation, notice`,
+			`:3: purposes has "dance", which is no purpose of theirs: there are sign-up, sign-in, sign-in-otp, mfa, reset, verify, invitation, notice`,
 			`:3: pools has "mine", which is no id of a user pool, such as us-east-1_EXAMPLE`,
 			`:3: by has "mian", which is no provider of this file; did you mean main?`,
 			`:3: by has "main", which is given twice`,
@@ -420,7 +420,7 @@ func TestLoad_WhatIsWrong_IsAllSaid(t *testing.T) {
 			":4: text has {app, which nothing is filled in for; did you mean {app}?",
 			":4: language must be a language tag, such as hi, pt-BR or zh-Hant",
 			":5: text has 141 characters, and may have 140",
-			`:5: purposes has "notice", which is no purpose of theirs: there are sign-up, sign-in, sign-in-otp, reset, verify, invitation`,
+			`:5: purposes has "notice", which is no purpose of theirs: there are sign-up, sign-in, sign-in-otp, mfa, reset, verify, invitation`,
 			":5: name is the name of an earlier one, at FILE:4",
 			":6: name is no name: it must be small letters, digits and dashes, 32 at most, such as main",
 			":6: mian is no provider of this file; did you mean main?",

@@ -436,9 +436,6 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 			if err := forgetOwned(ctx, tx, u); err != nil {
 				return err
 			}
-			if err := tx.DeletePasskeys(ctx, pool, u.ID); err != nil {
-				return fmt.Errorf("remove passkeys: %w", err)
-			}
 		}
 		u.setPassword(t.pool, verifier, at)
 		u.Pending = nil

@@ -217,5 +217,12 @@ func authFactors(ctx context.Context, tx Tx, p Pool, u User) (AuthFactors, error
 	if app.Secret != "" {
 		f.Configured = append(f.Configured, "SOFTWARE_TOKEN")
 	}
+	keys, err := tx.Passkeys(ctx, p.ID, u.ID)
+	if err != nil {
+		return f, fmt.Errorf("passkeys: %w", err)
+	}
+	if len(keys) > 0 {
+		f.Configured = append(f.Configured, FactorWebAuthn)
+	}
 	return f, nil
 }

@@ -164,13 +164,13 @@ func (s *Service) passkeyProved(ctx context.Context, tx Tx, rep reply, k Passkey
 	if !u.Enabled {
 		return step{}, errDisabled, nil
 	}
-	if err := s.returnStart(ctx, tx, rep.request.Caller, rep.at); err != nil {
-		return step{}, nil, err
-	}
 	by := proofPasskey
-	if use.Verified && rep.pool.Settings.WebAuthn.MultiFactor {
+	if set := rep.pool.Settings; use.Verified && (set.WebAuthn.MultiFactor || set.secondFactor() != secondOff) {
 		by = proofVerified
 	}
 	next, err := s.passed(ctx, tx, rep.turn(), u, by)
+	if err == nil {
+		err = s.returnIfDone(ctx, tx, rep.request.Caller, next, rep.at)
+	}
 	return next, nil, err
 }
