@@ -212,8 +212,8 @@ func TestPasskeys_APoolWithoutThem_SaysSo(t *testing.T) {
 		if r.Challenge != "SELECT_CHALLENGE" || slices.Contains(r.Available, "WEB_AUTHN") {
 			t.Errorf("offered is %+v", r)
 		}
-		p.Settings.WebAuthn.RelyingPartyID = "https://example.com"
-		w.want(w.s.UpdateUserPool(w.ctx, userpool.PoolUpdate{ID: w.pool, Settings: p.Settings}), fault.InvalidParameter, "RelyingPartyId")
+		_, err = w.s.SetUserPoolMFA(w.ctx, userpool.PoolMFA{ID: w.pool, WebAuthn: userpool.WebAuthnSettings{RelyingPartyID: "https://example.com"}})
+		w.want(err, fault.InvalidParameter, "RelyingPartyId")
 		w.want(w.s.TagPool(w.ctx, w.pool, map[string]string{"bellhop:passkey-origins": "https://example.com/login"}), fault.InvalidParameter, "bellhop:passkey-origins")
 	})
 }
@@ -330,10 +330,8 @@ func TestPasskeys_WhatEndsThem(t *testing.T) {
 		w.want(err, fault.NotAuthorized, "User is disabled.")
 		w.must(w.s.AdminEnableUser(w.ctx, w.pool, asha))
 
-		p, err := w.s.DescribeUserPool(w.ctx, w.pool)
+		_, err = w.s.SetUserPoolMFA(w.ctx, userpool.PoolMFA{ID: w.pool, WebAuthn: userpool.WebAuthnSettings{RelyingPartyID: "example.com"}})
 		w.must(err)
-		p.Settings.WebAuthn.RelyingPartyID = "example.com"
-		w.must(w.s.UpdateUserPool(w.ctx, userpool.PoolUpdate{ID: w.pool, Settings: p.Settings}))
 		other, err := w.initiate(home, "USER_AUTH", "", "USERNAME", asha, "PREFERRED_CHALLENGE", "WEB_AUTHN")
 		w.must(err)
 		if other.Challenge != "SELECT_CHALLENGE" || slices.Contains(other.Available, "WEB_AUTHN") {
