@@ -6,8 +6,8 @@
 test: ## every test; installs what is missing
 	@scripts/test.sh
 
-soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload, the pre-hijack matrix whole, providers that fail in every way, thousands of plans and seeds, the guard against every attack, each fuzz target for FUZZTIME (30s); some hours
-	SOAK=1 go test -count=1 -timeout 4h -v -run 'Kill|Failover|CommitInDoubt|Nodes|DiskFull|Exhausted|Sender|PreHijack|Property|Overload|SlowClients|Simulation|Delivery' ./internal/endtoend ./internal/userpool ./internal/simulation
+soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload, the pre-hijack matrix whole, providers that fail in every way, thousands of plans and seeds, a million requests of every kind, the guard against every attack, each fuzz target for FUZZTIME (30s); some hours
+	SOAK=1 go test -count=1 -timeout 4h -v -run 'Kill|Failover|CommitInDoubt|Nodes|DiskFull|Exhausted|Sender|PreHijack|Property|Overload|SlowClients|Simulation|Delivery|Crowd' ./internal/endtoend ./internal/userpool ./internal/simulation ./internal/cognito
 	SOAK=1 go test -count=1 -timeout 4h -v -run WorstSeed ./internal/guard/rehearse
 	BELLHOP_TEST_DATABASE=postgres go test -count=1 -timeout 1h ./internal/userpool
 	@scripts/fuzz.sh

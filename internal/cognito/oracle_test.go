@@ -26,20 +26,23 @@ var longNames = []string{"phone_number_verified"}
 // unmodelled are exceptions that operations answer with though the model does not say so
 // of them, each with the reason. A name alone stands for all operations.
 var unmodelled = map[string]string{
-	"SerializationException":              "of the protocol",
-	"RequestEntityTooLargeException":      "of the protocol",
-	"RequestTimeoutException":             "of the protocol",
-	"UnsupportedMediaTypeException":       "of the protocol",
-	"UnknownOperationException":           "of the protocol",
-	"MethodNotAllowedException":           "of the protocol",
-	"MissingAuthenticationTokenException": "of signatures",
-	"InvalidSignatureException":           "of signatures",
-	"IncompleteSignatureException":        "of signatures",
-	"UnsupportedOperationException":       "what is not served here",
-	"ExpiredTokenException":               "of signatures",
-	"UnrecognizedClientException":         "of signatures",
-	"AccessDeniedException":               "of what a key may do",
-	"ServiceUnavailableException":         "common to AWS: more came than can be served",
+	"SerializationException":                 "of the protocol",
+	"RequestEntityTooLargeException":         "of the protocol",
+	"RequestTimeoutException":                "of the protocol",
+	"UnsupportedMediaTypeException":          "of the protocol",
+	"UnknownOperationException":              "of the protocol",
+	"MethodNotAllowedException":              "of the protocol",
+	"MissingAuthenticationTokenException":    "of signatures",
+	"InvalidSignatureException":              "of signatures",
+	"IncompleteSignatureException":           "of signatures",
+	"UnsupportedOperationException":          "what is not served here",
+	"ExpiredTokenException":                  "of signatures",
+	"UnrecognizedClientException":            "of signatures",
+	"AccessDeniedException":                  "of what a key may do",
+	"ServiceUnavailableException":            "common to AWS: more came than can be served",
+	"AdminGetDevice UserNotFoundException":   "as of the other operations on a user; SDKs pass the name on",
+	"AdminListDevices UserNotFoundException": "as of the other operations on a user; SDKs pass the name on",
+	"GlobalSignOut UserNotFoundException":    "the token of a user who is gone, as of the other operations with one",
 }
 
 // AnswerFaults says what of an answer the service model does not allow.
