@@ -52,6 +52,7 @@ func commands() []command {
 		{"demo", "run the server with a small app and a phone on one page", demo, demoHelp},
 		{"pool create", "make a user pool, and an app client", poolCreate, poolCreateHelp},
 		{"apply", "bring pools, app clients and groups to what a file says", apply, applyHelp},
+		{"import cognito", "bring a user pool of Amazon Cognito over, with its users", importCognito, importCognitoHelp},
 		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
 		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},
 		{"master-key status", "say what each master key is needed for", masterKeyStatus, masterKeyStatusHelp},

@@ -26,6 +26,7 @@ var floorOf = map[string]int{
 
 	"internal/callback": 4, // face: what SMS providers post
 	"internal/cognito":  4, // face: the JSON API
+	"internal/poolcopy": 4, // a pool of Cognito that is brought over, by the words of its face
 	"internal/inbound":  4, // face: texts that users send us
 	"internal/metrics":  4, // observers of web and userpool
 	"internal/traces":   4,
@@ -124,6 +125,7 @@ var neighbours = map[string]string{
 	"internal/guard/pricelist": "internal/phone",
 	"internal/phone":           "internal/fault",
 	"internal/mail":            "internal/sms",
+	"internal/poolcopy":        "internal/cognito",
 	"internal/hook":            "internal/netcause",
 	"internal/sms/httpsms":     "internal/hook",
 	"internal/yamlfile":        "internal/config",

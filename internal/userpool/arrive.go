@@ -20,6 +20,8 @@ import (
 // or his user name where he came without a sub.
 var ErrSkipped = errors.New("the user is there already")
 
+var errOtherUsername = fault.New(fault.Conflict, "The sub is that of a user with another user name.")
+
 // arriveBatch is how many users one transaction takes in.
 const arriveBatch = 100
 
@@ -76,6 +78,36 @@ func (s *Service) Arrive(ctx context.Context, pool PoolID, users []Arrival) ([]e
 		outcomes = append(outcomes, told...)
 	}
 	return outcomes, nil
+}
+
+// Foresee says of each user what Arrive would, and changes nothing. The pool need not
+// be there yet, nor the groups. What the users are to each other it does not see.
+func (s *Service) Foresee(ctx context.Context, p Pool, users []Arrival) (outcomes []error, err error) {
+	at := s.now()
+	err = s.store.View(ctx, func(tx Tx) error {
+		outcomes = make([]error, len(users))
+		for i, user := range users {
+			a := s.readArrival(p, user, at)
+			if outcomes[i] = a.why; a.why != nil {
+				continue
+			}
+			old, err := tx.User(ctx, p.ID, a.user.ID)
+			switch {
+			case err == nil && old.Username != a.user.Username:
+				outcomes[i] = errOtherUsername
+			case err == nil && (!a.renew || !a.user.ModifiedAt.After(old.ModifiedAt)):
+				outcomes[i] = ErrSkipped
+			case err == nil || errors.Is(err, ErrNotFound):
+				if outcomes[i], err = nameOfAnother(ctx, tx, p, a.user); err != nil {
+					return err
+				}
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	return outcomes, err
 }
 
 // arriveTogether takes in a batch in one transaction, which is one call in the
@@ -391,7 +423,7 @@ func joinGroups(ctx context.Context, tx Tx, u User, groups []string, at time.Tim
 func (s *Service) arriveAgain(ctx context.Context, tx Tx, p Pool, a arriving, old User, at time.Time) (outcome, err error) {
 	switch {
 	case old.Username != a.user.Username:
-		return fault.New(fault.Conflict, "The sub is that of a user with another user name."), nil
+		return errOtherUsername, nil
 	case !a.renew:
 		return ErrSkipped, nil
 	}

@@ -59,10 +59,7 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 			return Pool{}, err
 		}
 	}
-	if err := checkPool(r); err != nil {
-		return Pool{}, err
-	}
-	if err := r.Settings.Triggers.check(s.encrypter != nil); err != nil {
+	if err := s.CheckNewPool(r); err != nil {
 		return Pool{}, err
 	}
 	if r.ID == "" {
@@ -82,6 +79,14 @@ func (s *Service) CreateUserPool(ctx context.Context, r NewPool) (Pool, error) {
 	})
 	s.upkeep()
 	return p, err
+}
+
+// CheckNewPool says what CreateUserPool would refuse of the pool here.
+func (s *Service) CheckNewPool(r NewPool) error {
+	if err := checkPool(r); err != nil {
+		return err
+	}
+	return r.Settings.Triggers.check(s.encrypter != nil)
 }
 
 // Check says what CreateUserPool would refuse of the pool, whatever the server's
