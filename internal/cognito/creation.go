@@ -89,3 +89,12 @@ func (a *API) Run(ctx context.Context, name string, body []byte) ([]byte, error)
 	}
 	return o.serve(ctx, userpool.Caller{}, nil, body)
 }
+
+// MFAOf is PoolOf for SetUserPoolMfaConfig, of the pool that the members name.
+func MFAOf(members []byte) (userpool.PoolMFA, error) {
+	in := new(setUserPoolMfaConfigInput)
+	if err := read(members, in); err != nil {
+		return userpool.PoolMFA{}, err
+	}
+	return in.settings()
+}

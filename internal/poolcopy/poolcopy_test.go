@@ -107,6 +107,10 @@ func (h *house) furnish(users int) string {
 	})
 	h.must(err)
 	pool := p.UserPool.Id
+	_, err = h.sdk.SetUserPoolMfaConfig(ctx, &cip.SetUserPoolMfaConfigInput{
+		UserPoolId: pool, MfaConfiguration: "OPTIONAL", SoftwareTokenMfaConfiguration: &types.SoftwareTokenMfaConfigType{Enabled: true},
+	})
+	h.must(err)
 	for _, secret := range []bool{false, true} {
 		_, err = h.sdk.CreateUserPoolClient(ctx, &cip.CreateUserPoolClientInput{
 			UserPoolId: pool, ClientName: new("app"), GenerateSecret: secret,
@@ -181,7 +185,9 @@ func (h *house) described(pool string) string {
 	p, err := h.sdk.DescribeUserPool(ctx, &cip.DescribeUserPoolInput{UserPoolId: &pool})
 	h.must(err)
 	p.UserPool.CreationDate, p.UserPool.LastModifiedDate = nil, nil
-	all := []any{p.UserPool}
+	mfa, err := h.sdk.GetUserPoolMfaConfig(ctx, &cip.GetUserPoolMfaConfigInput{UserPoolId: &pool})
+	h.must(err)
+	all := []any{p.UserPool, mfa.MfaConfiguration, mfa.SoftwareTokenMfaConfiguration}
 	list, err := h.sdk.ListUserPoolClients(ctx, &cip.ListUserPoolClientsInput{UserPoolId: &pool, MaxResults: new(int32(60))})
 	h.must(err)
 	for _, c := range list.UserPoolClients {
@@ -240,7 +246,7 @@ func TestRun_InterruptedAtAnyPage_BringsEveryUserOnceWithAllOfHim(t *testing.T) 
 	runs := 0
 	for {
 		ctx, cancel := context.WithCancel(t.Context())
-		stop, requests = cancel, 12+rng.IntN(6)
+		stop, requests = cancel, 13+rng.IntN(6)
 		forget = forget || runs == 2
 		var err error
 		report, err = poolcopy.Run(ctx, cfg)
@@ -361,6 +367,7 @@ func TestRun_WhatCannotCome_IsReportedAndKeepsNothingElseOut(t *testing.T) {
 			"UserPoolAddOns":{"AdvancedSecurityMode":"ENFORCED"},"UserPoolTags":{"aws:cloudformation:stack-id":"x","team":"riders","bellhop:token-alg":"ES256"},
 			"SchemaAttributes":[{"Name":"sub","AttributeDataType":"String"},{"Name":"custom:plan","AttributeDataType":"String","Mutable":true}],
 			"Policies":{"PasswordPolicy":{"MinimumLength":10},"SignInPolicy":{"AllowedFirstAuthFactors":["PASSWORD","SMS_OTP"]}}}}`,
+		"GetUserPoolMfaConfig":  `{"MfaConfiguration":"ON"}`,
 		"ListIdentityProviders": `{"Providers":[{"ProviderName":"Google","ProviderType":"Google"}]}`,
 		"ListResourceServers":   `{"ResourceServers":[{"Identifier":"https://api.example.org"}]}`,
 		"ListUsersInGroup":      `{"Users":[]}`,
@@ -390,7 +397,7 @@ func TestRun_WhatCannotCome_IsReportedAndKeepsNothingElseOut(t *testing.T) {
 		t.Errorf("users %+v", report.Users)
 	}
 	for _, want := range []string{
-		"UserPoolAddOns", "aws:cloudformation:stack-id", "domain riders", "identity provider Google", "resource server https://api.example.org",
+		"MfaConfiguration", "UserPoolAddOns", "aws:cloudformation:stack-id", "domain riders", "identity provider Google", "resource server https://api.example.org",
 		"never confirmed", "identity provider, of which there is none", "An account with the given phone_number already exists", "Invalid phone number",
 		"links to identity providers", "authenticator apps", "10000000-70c1-4b6e-9d5e-000000000005",
 	} {

@@ -31,7 +31,8 @@ type progress struct {
 	Finished bool   `json:"finished"` // all users were read
 	Estimate int    `json:"estimate"`
 
-	PoolMade    bool     `json:"pool_made"`
+	PoolMade    bool     `json:"pool_made"` // or about to be
+	FactorsSet  bool     `json:"factors_set"`
 	Clients     Count    `json:"clients"`
 	Groups      Count    `json:"groups"`
 	Memberships int      `json:"memberships"`

@@ -26,7 +26,9 @@ func (c *copying) settings(ctx context.Context) error {
 		return unreadable("the user pool", err)
 	}
 	c.state.Estimate = int(described.EstimatedNumberOfUsers)
-	want, losses, err := c.newPool(poolfile.Creation(poolfile.TreeOf(described)))
+	members := poolfile.Creation(poolfile.TreeOf(described))
+	delete(members, "MfaConfiguration") // which says less than secondFactors asks for
+	want, losses, err := c.newPool(members)
 	if err != nil {
 		return fmt.Errorf("the pool cannot be made: %w", err)
 	}
@@ -44,15 +46,55 @@ func (c *copying) settings(ctx context.Context) error {
 	}
 	c.state.Settings = append(losses, c.neighbours(ctx)...)
 	c.pool = userpool.Pool{ID: want.ID, Name: want.Name, Settings: want.Settings}
+	c.state.PoolMade = true
 	if c.DryRun {
-		c.state.PoolMade = true
 		return nil
+	}
+	if err := c.save(); err != nil { // whoever is interrupted from here on goes on with his own pool
+		return err
 	}
 	err = c.Audited(ctx, "CreateUserPool", func(ctx context.Context) error {
 		c.pool, err = c.Target.CreateUserPool(ctx, want)
 		return err
 	})
-	c.state.PoolMade = err == nil
+	if err != nil {
+		return err
+	}
+	return c.secondFactors(ctx)
+}
+
+// secondFactors gives the new pool the second factors of the source. A pool that
+// cannot have them lets people in with less than they had to show, which its
+// operator must be told.
+func (c *copying) secondFactors(ctx context.Context) error {
+	shown, err := c.source.mfaConfig(ctx)
+	c.state.FactorsSet = true
+	if isRefused(err) {
+		return nil
+	}
+	if err != nil {
+		return unreadable("the second factors of the pool", err)
+	}
+	members := poolfile.TreeOf(shown)
+	if on := members["MfaConfiguration"]; (on == nil || on == "OFF") && members["WebAuthnConfiguration"] == nil {
+		return nil
+	}
+	members["UserPoolId"] = string(c.Pool)
+	err = c.Audited(ctx, "SetUserPoolMfaConfig", func(ctx context.Context) error {
+		mfa, err := cognito.MFAOf(members.JSON())
+		if err != nil {
+			return err
+		}
+		p, err := c.Target.SetUserPoolMFA(ctx, mfa)
+		if err == nil {
+			c.pool = p
+		}
+		return err
+	})
+	if fault.KindOf(err) == fault.InvalidParameter {
+		c.lose(Loss{Of: ofPool, Member: "MfaConfiguration and its factors", Reason: err.Error()})
+		return nil
+	}
 	return err
 }
 
@@ -108,6 +150,9 @@ func (c *copying) poolThere(ctx context.Context, there userpool.Pool, want userp
 	}
 	if len(lacking) == 0 || c.DryRun {
 		c.pool.Settings.Custom = append(slices.Clone(a.Custom), lacking...)
+		if c.state.PoolMade && !c.state.FactorsSet && !c.DryRun {
+			return c.secondFactors(ctx)
+		}
 		return nil
 	}
 	return c.Audited(ctx, "AddCustomAttributes", func(ctx context.Context) (err error) {

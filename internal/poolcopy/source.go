@@ -36,6 +36,13 @@ func (s source) describe(ctx context.Context) (*types.UserPoolType, error) {
 	return out.UserPool, nil
 }
 
+func (s source) mfaConfig(ctx context.Context) (*cip.GetUserPoolMfaConfigOutput, error) {
+	if err := s.pace.wait(ctx); err != nil {
+		return nil, err
+	}
+	return s.api.GetUserPoolMfaConfig(ctx, &cip.GetUserPoolMfaConfigInput{UserPoolId: &s.pool})
+}
+
 // all reads page after page, until one names no next.
 func all(ctx context.Context, p *pace, page func(token *string) (next *string, err error)) error {
 	for token := (*string)(nil); ; {
