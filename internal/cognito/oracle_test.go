@@ -42,7 +42,6 @@ var unmodelled = map[string]string{
 	"ServiceUnavailableException":            "common to AWS: more came than can be served",
 	"AdminGetDevice UserNotFoundException":   "as of the other operations on a user; SDKs pass the name on",
 	"AdminListDevices UserNotFoundException": "as of the other operations on a user; SDKs pass the name on",
-	"GlobalSignOut UserNotFoundException":    "the token of a user who is gone, as of the other operations with one",
 }
 
 // AnswerFaults says what of an answer the service model does not allow.
@@ -88,6 +87,10 @@ func (m serviceModel) refusalFaults(operation string, o modelOperation, body []b
 	}
 	if slices.Contains(o.Errors, e.Type) || unmodelled[e.Type] != "" || unmodelled[operation+" "+e.Type] != "" {
 		return nil
+	}
+	_, takesToken := m.Shapes[o.In].Members["AccessToken"]
+	if takesToken && e.Type == "UserNotFoundException" {
+		return nil // the token's user is gone, as most of these operations say it
 	}
 	return []string{operation + " is not known to answer " + e.Type + ": " + *e.Message}
 }
