@@ -121,7 +121,7 @@ var absent = map[string]string{
 	"UserPoolDescriptionType.Status":               "deprecated by the service",
 	"UserPoolType.Domain":                          "no hosted login",
 	"UserPoolType.CustomDomain":                    "no hosted login",
-	"UserPoolType.EmailConfigurationFailure":       "no mail is sent",
+	"UserPoolType.EmailConfigurationFailure":       "e-mails do not go by the pool's Amazon SES",
 	"UserPoolType.SmsConfigurationFailure":         "no message role is used",
 	"UserPoolType.Status":                          "deprecated by the service",
 }

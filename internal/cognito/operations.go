@@ -6,11 +6,11 @@ import "github.com/bellhop-auth/bellhop/internal/web"
 const (
 	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
 	noFeedback    = "its FeedbackToken comes in a notification of threat protection, and none is sent; AdminUpdateAuthEventFeedback needs no token."
-	noFederation  = "there are no external identity providers yet."
+	noFederation  = "it is about identity providers and their users, who sign in through hosted login, and there is none yet."
 	noImport      = "users are not imported from files yet."
 	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
-	noLogin       = "there is no hosted login and no OAuth endpoint yet."
-	noThreat      = "it belongs to threat protection of the Plus plan, which does not exist here."
+	noLogin       = "it belongs to hosted login and its OAuth endpoints, and there are none yet."
+	noThreat      = "it says what hosted login does about risky sign-ins, and there is none yet; what is suspicious is the guard's, which has settings of its own."
 )
 
 // table is every operation of the service model (129, August 2026), sorted by
