@@ -103,7 +103,7 @@ func (in *createUserPoolInput) settings() (userpool.PoolSettings, error) {
 	s.UsernameAttributes = in.UsernameAttributes
 	s.AliasAttributes = in.AliasAttributes
 	if c := in.UsernameConfiguration; c != nil {
-		s.CaseSensitive = value(c.CaseSensitive)
+		s.CaseSensitive, s.CaseSaid = value(c.CaseSensitive), true
 	}
 	return s, readSchema(in.Schema, &s)
 }
@@ -220,8 +220,8 @@ type userPoolType struct {
 	SmsAuthenticationMessage string   `json:",omitzero"`
 	MfaConfiguration         string
 	EstimatedNumberOfUsers   int32
-	UserPoolTags             textMap `json:",omitzero"`
-	UsernameConfiguration    usernameConfigurationType
+	UserPoolTags             textMap                    `json:",omitzero"`
+	UsernameConfiguration    *usernameConfigurationType `json:",omitzero"`
 	poolEcho
 }
 
@@ -240,11 +240,15 @@ func poolOut(p userpool.Pool) (*userPoolType, error) {
 		SmsAuthenticationMessage: s.AuthenticationText,
 		MfaConfiguration:         s.MFA.Shown(),
 		UserPoolTags:             s.Tags,
-		UsernameConfiguration:    usernameConfigurationType{CaseSensitive: &s.CaseSensitive},
 		poolEcho:                 defaultEcho(s),
 	}
 	if s.DeletionProtection {
 		out.DeletionProtection = "ACTIVE"
+	}
+	// The service does not show the default: Terraform, whose block for it is no
+	// computed one, would else replace every pool that was made without.
+	if s.CaseSaid || !s.CaseSensitive {
+		out.UsernameConfiguration = &usernameConfigurationType{CaseSensitive: &s.CaseSensitive}
 	}
 	if err := restore(s.Echo, &out.poolEcho); err != nil {
 		return nil, fmt.Errorf("show pool %s: %w", p.ID, err)

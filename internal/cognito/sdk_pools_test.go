@@ -111,7 +111,7 @@ func TestSDK_PoolOfOnlyAName_HasCognitosDefaults(t *testing.T) {
 		if !reflect.DeepEqual(p.Policies, want) || p.MfaConfiguration != "OFF" || p.DeletionProtection != "INACTIVE" || p.UserPoolTier != "ESSENTIALS" ||
 			p.EmailConfiguration.EmailSendingAccount != "COGNITO_DEFAULT" || p.VerificationMessageTemplate.DefaultEmailOption != "CONFIRM_WITH_CODE" ||
 			p.AdminCreateUserConfig.AllowAdminCreateUserOnly || p.AdminCreateUserConfig.UnusedAccountValidityDays != 7 || p.AccountRecoverySetting != nil ||
-			!*p.UsernameConfiguration.CaseSensitive {
+			p.UsernameConfiguration != nil {
 			t.Errorf("got %+v", p)
 		}
 		_, err = w.sdk.DeleteUserPool(w.ctx, &cip.DeleteUserPoolInput{UserPoolId: p.Id})

@@ -15,6 +15,7 @@ type PoolSettings struct {
 	FirstFactors       []string       `json:"first_factors"` // PASSWORD, SMS_OTP, EMAIL_OTP, WEB_AUTHN
 	Password           PasswordPolicy `json:"password"`
 	CaseSensitive      bool           `json:"case_sensitive"`
+	CaseSaid           bool           `json:"case_said,omitempty"` // CaseSensitive was asked for, and is shown
 	AdminCreateOnly    bool           `json:"admin_create_only,omitempty"`
 	DeletionProtection bool           `json:"deletion_protection,omitempty"`
 	VerificationText   string         `json:"verification_text,omitempty"`   // "" = Cognito's default
@@ -125,6 +126,7 @@ func (s PoolSettings) stored() PoolSettings {
 // hold Bellhop's own settings, which no tool that updates a pool knows of.
 func (s PoolSettings) keeping(old PoolSettings) PoolSettings {
 	s.UsernameAttributes, s.AliasAttributes, s.CaseSensitive = old.UsernameAttributes, old.AliasAttributes, old.CaseSensitive
+	s.CaseSaid = old.CaseSaid
 	s.Required, s.Bounds, s.Immutable, s.Custom = old.Required, old.Bounds, old.Immutable, old.Custom
 	if s.Tags == nil {
 		s.Tags = old.Tags
