@@ -175,3 +175,23 @@ func TestApply_DescribedPool_KeepsIDsAndSecrets(t *testing.T) {
 	second.endWell()
 	p.endWell()
 }
+
+// Second factors and passkeys have a call of their own; each change of them, alone and
+// with others, is done once.
+func TestApply_SecondFactors_EndWhereTheFileSays(t *testing.T) {
+	a := &applier{t: t, to: []string{"--data", t.TempDir()}, file: filepath.Join(t.TempDir(), "f.yaml")}
+	const pool = "PoolName: p\nUserPoolTags: {bellhop:token-alg: ES256}\nAutoVerifiedAttributes: [phone_number, email]\n"
+	const sns = "SmsConfiguration: {SnsCallerArn: \"arn:aws:iam::123456789012:role/sms\", ExternalId: x}\n"
+	for _, c := range []struct{ more, want string }{
+		{"MfaConfiguration: OPTIONAL\nSoftwareTokenMfaConfiguration: {Enabled: true}\n", `+ SoftwareTokenMfaConfiguration: "on"`},
+		{"MfaConfiguration: OPTIONAL\nSmsMfaConfiguration: {SmsAuthenticationMessage: \"In: {####}\"}\nEmailMfaConfiguration: {}\n", `- SoftwareTokenMfaConfiguration: "on" -> none`},
+		{"MfaConfiguration: \"ON\"\nSmsMfaConfiguration: {}\n" + sns, `~ MfaConfiguration: "OPTIONAL" -> "ON"`},
+		{"MfaConfiguration: \"ON\"\nSmsMfaConfiguration: {}\nDeletionProtection: ACTIVE\n", `~ DeletionProtection: "INACTIVE" -> "ACTIVE"`},
+		{"MfaConfiguration: \"OFF\"\nWebAuthnConfiguration: {RelyingPartyId: example.org, UserVerification: required}\n", `+ WebAuthnConfiguration.RelyingPartyId: "example.org"`},
+		{"", `- WebAuthnConfiguration.RelyingPartyId: "example.org" -> none`},
+	} {
+		a.write(pool + c.more)
+		a.expect(exitOK, "", c.want)
+		a.expect(exitOK, "--plan", "as the file says")
+	}
+}

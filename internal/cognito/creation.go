@@ -25,7 +25,7 @@ func PoolOf(id userpool.PoolID, members []byte) (userpool.NewPool, error) {
 	if err != nil {
 		return userpool.NewPool{}, err
 	}
-	p := userpool.NewPool{ID: id, Name: value(in.PoolName), Settings: settings}
+	p := userpool.NewPool{ID: id, Name: value(in.PoolName), Settings: settings, MFA: value(in.MfaConfiguration)}
 	return p, p.Check()
 }
 

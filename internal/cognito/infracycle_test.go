@@ -129,7 +129,11 @@ var mfaBlocks = []string{"SoftwareTokenMfaConfiguration", "EmailMfaConfiguration
 func (tf *terraform) mfaConfig(config tree) tree {
 	in := tree{"UserPoolId": tf.id, "MfaConfiguration": config["MfaConfiguration"]}
 	set(in, config, mfaBlocks...)
-	if sms, ok := config["SmsConfiguration"]; ok && config["MfaConfiguration"] != "OFF" {
+	sms := config["SmsConfiguration"]
+	if sms == nil { // as it is, where the configuration is silent
+		sms = tf.state["SmsConfiguration"]
+	}
+	if sms != nil && config["MfaConfiguration"] != "OFF" {
 		block := tree{"SmsConfiguration": sms}
 		set(block, config, "SmsAuthenticationMessage")
 		in["SmsMfaConfiguration"] = block
@@ -178,7 +182,7 @@ func (tf *terraform) update(from, to tree) {
 	changed := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return !reflect.DeepEqual(from[n], to[n]) })
 	}
-	if changed(append(mfaBlocks, "MfaConfiguration")...) {
+	if changed(append(mfaBlocks, "MfaConfiguration", "SmsAuthenticationMessage", "SmsConfiguration")...) {
 		tf.send("SetUserPoolMfaConfig", tf.mfaConfig(to))
 	}
 	in := tree{"UserPoolId": tf.id, "MfaConfiguration": to["MfaConfiguration"], "DeletionProtection": to["DeletionProtection"]}
@@ -315,15 +319,21 @@ var poolBlocks = []string{
 	`"LambdaConfig":{"PreSignUp":"arn:aws:lambda:us-east-1:123456789012:function:a","PreTokenGeneration":"arn:aws:lambda:us-east-1:123456789012:function:b"}`,
 	`"LambdaConfig":{"PreTokenGenerationConfig":{"LambdaArn":"arn:aws:lambda:us-east-1:123456789012:function:b","LambdaVersion":"V2_0"}}`,
 	`"Policies":{"PasswordPolicy":{"MinimumLength":10,"PasswordHistorySize":0,"RequireLowercase":true,"RequireNumbers":false,"RequireSymbols":false,"RequireUppercase":false}}`,
-	`"Policies":{"SignInPolicy":{"AllowedFirstAuthFactors":["SMS_OTP","PASSWORD"]}}`,
 	`"SmsAuthenticationMessage":"In with {####}"`,
 	`"SmsConfiguration":{"ExternalId":"x","SnsCallerArn":"arn:aws:iam::123456789012:role/sms"}`,
+	`"MfaConfiguration":"ON","SoftwareTokenMfaConfiguration":{"Enabled":true}`,
+	`"MfaConfiguration":"OPTIONAL","SmsAuthenticationMessage":"In with {####}","SmsConfiguration":{"ExternalId":"x","SnsCallerArn":"arn:aws:iam::123456789012:role/sms"}`,
+	`"MfaConfiguration":"OPTIONAL","SoftwareTokenMfaConfiguration":{"Enabled":true},"SmsConfiguration":{"ExternalId":"y","SnsCallerArn":"arn:aws:iam::123456789012:role/sms"}`,
+	`"MfaConfiguration":"OPTIONAL","EmailMfaConfiguration":{"Message":"In with {####}","Subject":"In"}`,
+	`"WebAuthnConfiguration":{"RelyingPartyId":"example.org","UserVerification":"required"}`,
 	`"UserAttributeUpdateSettings":{"AttributesRequireVerificationBeforeUpdate":["email"]},"AutoVerifiedAttributes":["email"]`,
 	`"UserPoolAddOns":{"AdvancedSecurityMode":"OFF"}`,
 	`"UserPoolTags":{"bellhop:token-alg":"ES256","team":"a"}`,
 	`"UserPoolTier":"LITE"`,
 	`"VerificationMessageTemplate":{"DefaultEmailOption":"CONFIRM_WITH_CODE"}`,
 	`"VerificationMessageTemplate":{"DefaultEmailOption":"CONFIRM_WITH_CODE","EmailMessage":"C {####}","EmailSubject":"C","SmsMessage":"C {####}","EmailMessageByLink":"{##here##}","EmailSubjectByLink":"L"}`,
+	// The last, since it stays, and goes with no second factor that is asked of all.
+	`"Policies":{"SignInPolicy":{"AllowedFirstAuthFactors":["SMS_OTP","PASSWORD"]}}`,
 }
 
 // lifelong are configurations of what is said when a pool is made, and never again.

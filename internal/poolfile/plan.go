@@ -133,9 +133,9 @@ func (c *comparison) create() {
 		}
 	}
 	s.Calls = []Call{{Operation: "CreateUserPool", Members: c.want.Members, KeepID: c.want.ID}}
-	if changes := diff("", plainMFA, c.mfa()); len(changes) > 0 {
+	if changes := diff("", plainMFA, comparable(c.want.MFA)); len(changes) > 0 {
 		s.Changes = append(s.Changes, added(changes)...)
-		s.Calls = append(s.Calls, Call{Operation: "SetUserPoolMfaConfig", Members: c.of(c.mfa())})
+		s.Calls = append(s.Calls, Call{Operation: "SetUserPoolMfaConfig", Members: c.mfaRequest()})
 	}
 	c.step(s)
 }
@@ -168,6 +168,9 @@ func (c *comparison) visible(described Tree) Tree {
 	if c.want.Members["UserPoolTags"] == nil {
 		delete(members, "UserPoolTags") // they stay
 	}
+	if c.want.MFA[smsMFA] != nil && c.want.Members["SmsConfiguration"] == nil {
+		delete(members, "SmsConfiguration") // it stays while there are such texts
+	}
 	members["PoolName"] = members["Name"]
 	delete(members, "Name")
 	return members
@@ -176,17 +179,28 @@ func (c *comparison) visible(described Tree) Tree {
 func (c *comparison) update() {
 	s := Step{Op: Update, Kind: "pool", Name: c.want.Name(), ID: c.have.ID}
 	s.Changes = diff("", c.visible(c.have.Pool), c.visible(c.shown.Pool))
-	mfa := diff("", c.haveMFA(), c.mfa())
-	if len(s.Changes) > 0 {
-		members := c.of(without(c.want.Members, append([]string{"Schema"}, fixed...)...))
-		if on := text(c.have.Pool["MfaConfiguration"]); on != "" {
-			members["MfaConfiguration"] = on // an update without it turns it off
-		}
-		s.Calls = append(s.Calls, Call{Operation: "UpdateUserPool", Members: members})
-	}
+	mfa := diff("", comparable(c.have.MFA), comparable(c.want.MFA))
+	var update, second []Call
 	if len(mfa) > 0 {
-		s.Changes = append(s.Changes, mfa...)
-		s.Calls = append(s.Calls, Call{Operation: "SetUserPoolMfaConfig", Members: c.of(c.mfa())})
+		second = []Call{{Operation: "SetUserPoolMfaConfig", Members: c.mfaRequest()}}
+	}
+	// Second factors that all must have want a pool that is ready for them; where they
+	// go or become fewer, what was theirs can go after them.
+	raised := comparable(c.want.MFA)[mfaState] == "ON" && comparable(c.have.MFA)[mfaState] != "ON"
+	if len(s.Changes) > 0 {
+		state := c.want.MFA
+		if raised {
+			state = c.have.MFA
+		}
+		members := c.of(without(c.want.Members, append([]string{"Schema"}, fixed...)...))
+		members[mfaState] = comparable(state)[mfaState] // left out it would be OFF on Cognito, some say
+		update = []Call{{Operation: "UpdateUserPool", Members: members}}
+	}
+	s.Changes = append(s.Changes, mfa...)
+	if raised {
+		s.Calls = append(update, second...)
+	} else {
+		s.Calls = append(second, update...)
 	}
 	if fresh := c.schema(); len(fresh) > 0 {
 		for _, a := range fresh {
@@ -200,30 +214,58 @@ func (c *comparison) update() {
 }
 
 // plainMFA is what a pool has of which nothing is said.
-var plainMFA = Tree{"MfaConfiguration": "OFF"}
+var plainMFA = comparable(nil)
 
-// mfa is what the file wants of SetUserPoolMfaConfig.
-func (c *comparison) mfa() Tree {
-	mfa := orderly(c.want.MFA)
-	if mfa["WebAuthnConfiguration"] == nil && c.have.MFA["WebAuthnConfiguration"] != nil {
-		mfa["WebAuthnConfiguration"] = orderly(c.have.MFA)["WebAuthnConfiguration"] // it cannot be taken away
+// mfaRequest is what SetUserPoolMfaConfig is sent, which takes all that it is not told
+// to be off.
+func (c *comparison) mfaRequest() Tree {
+	out := c.of(c.want.MFA)
+	if out[mfaState] == nil {
+		out[mfaState] = "OFF"
 	}
-	return mfa
-}
-
-func (c *comparison) haveMFA() Tree { return orderly(c.have.MFA) }
-
-// orderly are settings of second factors in one spelling: off unless on, and a factor
-// that is not enabled is none.
-func orderly(mfa Tree) Tree {
-	out := clean(without(mfa, "UserPoolId"))
-	if out["MfaConfiguration"] == nil {
-		out["MfaConfiguration"] = "OFF"
+	if t, _ := asTree(out[tokenMFA]); t["Enabled"] != true {
+		delete(out, tokenMFA)
 	}
-	if t, _ := out["SoftwareTokenMfaConfiguration"].(Tree); t["Enabled"] != true {
-		delete(out, "SoftwareTokenMfaConfiguration")
+	if sms, ok := asTree(out[smsMFA]); ok && sms != nil {
+		for _, name := range smsShared { // with the words and the sender that the pool has
+			if v := c.want.Members[name]; v != nil {
+				sms = sms.With(name, v)
+			}
+		}
+		out[smsMFA] = sms
 	}
 	return out
+}
+
+// smsShared is what texts of second factors share with the pool's others.
+var smsShared = []string{"SmsAuthenticationMessage", "SmsConfiguration"}
+
+// comparable are settings of second factors in one spelling: off unless on, a factor
+// that is not enabled is none, and of texts only whether there are any, since their
+// words and their sender are the pool's.
+func comparable(mfa Tree) Tree {
+	const on = "on"
+	out := Tree{mfaState: "OFF"}
+	if state := text(mfa[mfaState]); state != "" {
+		out[mfaState] = state
+	}
+	if t, _ := asTree(mfa[tokenMFA]); t["Enabled"] == true {
+		out[tokenMFA] = on
+	}
+	if _, ok := mfa[smsMFA]; ok {
+		out[smsMFA] = on
+	}
+	if v, ok := mfa[emailMFA]; ok {
+		out[emailMFA] = on
+		words, _ := asTree(v)
+		for name, text := range words {
+			out[emailMFA+"."+name] = text
+		}
+	}
+	if v, ok := mfa[passkeys]; ok {
+		out[passkeys] = v
+	}
+	return clean(out)
 }
 
 // schema are the attributes to add, and refuses other changes.

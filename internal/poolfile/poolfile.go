@@ -47,10 +47,16 @@ var (
 	groupShapes  = []reflect.Type{reflect.TypeFor[types.GroupType]()}
 )
 
-// mfaMembers are those of SetUserPoolMfaConfig.
-var mfaMembers = []string{
-	"MfaConfiguration", "SmsMfaConfiguration", "SoftwareTokenMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration",
-}
+// The members of SetUserPoolMfaConfig.
+const (
+	mfaState = "MfaConfiguration"
+	smsMFA   = "SmsMfaConfiguration"
+	tokenMFA = "SoftwareTokenMfaConfiguration"
+	emailMFA = "EmailMfaConfiguration"
+	passkeys = "WebAuthnConfiguration"
+)
+
+var mfaMembers = []string{mfaState, smsMFA, tokenMFA, emailMFA, passkeys}
 
 // Read reads the file. Everything that is wrong with it is told at once, each with its
 // line (config.Problems).
@@ -133,8 +139,8 @@ func split(members Tree) (rest, mfa Tree) {
 		}
 	}
 	// The sender of texts is one, by whichever way it is said.
-	if sms, _ := mfa["SmsMfaConfiguration"].(Tree); sms != nil {
-		for _, name := range []string{"SmsConfiguration", "SmsAuthenticationMessage"} {
+	if sms, _ := mfa[smsMFA].(Tree); sms != nil {
+		for _, name := range smsShared {
 			if members[name] == nil && sms[name] != nil {
 				members[name] = sms[name]
 			}
@@ -146,14 +152,12 @@ func split(members Tree) (rest, mfa Tree) {
 // checkMFA refuses second factors that nobody has named. It is what one gets of
 // describe-user-pool alone.
 func (f file) checkMFA(p yamlfile.Place, mfa Tree) {
-	on := text(mfa["MfaConfiguration"])
+	on := text(mfa[mfaState])
 	if on == "" || on == "OFF" {
 		return
 	}
-	for _, name := range mfaMembers[1:4] {
-		if mfa[name] != nil {
-			return
-		}
+	if mfa[smsMFA] != nil || mfa[tokenMFA] != nil || mfa[emailMFA] != nil {
+		return
 	}
 	f.Problem(p, "has MfaConfiguration %s and no second factor: describe-user-pool does not tell them; add what get-user-pool-mfa-config prints (SoftwareTokenMfaConfiguration, SmsMfaConfiguration, EmailMfaConfiguration)", on)
 }

@@ -158,7 +158,10 @@ func TestCompare_Plans(t *testing.T) {
 		}, "~ pool p (us-east-1_A)\n    + UserPoolTags.kind: \"b\"\n    - UserPoolTags.team: \"a\" -> none\n", ""},
 		"a second factor": {func(p *poolfile.Pool, _ *poolfile.Shown) {
 			p.MFA = poolfile.Tree{"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": poolfile.Tree{"Enabled": true}}
-		}, "~ pool p (us-east-1_A)\n    ~ MfaConfiguration: \"OFF\" -> \"ON\"\n    + SoftwareTokenMfaConfiguration.Enabled: true\n", ""},
+		}, "~ pool p (us-east-1_A)\n    ~ MfaConfiguration: \"OFF\" -> \"ON\"\n    + SoftwareTokenMfaConfiguration: \"on\"\n", ""},
+		"texts as a second factor, said emptily": {func(p *poolfile.Pool, _ *poolfile.Shown) {
+			p.MFA = poolfile.Tree{"MfaConfiguration": "OPTIONAL", "SmsMfaConfiguration": poolfile.Tree{}, "EmailMfaConfiguration": poolfile.Tree{"Subject": "In"}}
+		}, "~ pool p (us-east-1_A)\n    + EmailMfaConfiguration: \"on\"\n    + EmailMfaConfiguration.Subject: \"In\"\n    ~ MfaConfiguration: \"OFF\" -> \"OPTIONAL\"\n    + SmsMfaConfiguration: \"on\"\n", ""},
 		"an attribute more": {func(p *poolfile.Pool, s *poolfile.Shown) {
 			p.Members["Schema"] = []any{poolfile.Tree{"Name": "tier"}, poolfile.Tree{"Name": "age"}}
 			s.Pool["SchemaAttributes"] = append(s.Pool["SchemaAttributes"].([]any), map[string]any{"Name": "custom:age"})

@@ -102,7 +102,13 @@ func Creation(described Tree) Tree {
 	if members["Schema"] == nil {
 		members["Schema"] = asked(described["SchemaAttributes"])
 	}
-	return clean(members)
+	out := clean(members)
+	for _, name := range []string{smsMFA, emailMFA} { // they say something though they are empty
+		if v, ok := asTree(members[name]); ok && v != nil && out[name] == nil {
+			out[name] = Tree{}
+		}
+	}
+	return out
 }
 
 // given are attributes of which nothing can be asked.

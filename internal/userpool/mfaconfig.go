@@ -107,15 +107,13 @@ func (s PoolSettings) madeWith(mfa string) (PoolSettings, error) {
 // updatedWith is the settings s, which replace old, with the MfaConfiguration of the
 // update. One without it leaves the second factors, and what SetUserPoolMfaConfig
 // alone can set stays in any case: seen with Cognito, which does not do with this
-// member as it says of all.
+// member as it says of all. SmsAuthenticationMessage goes back to its default like all
+// others, or Terraform could not take it away.
 func (s PoolSettings) updatedWith(mfa string, old PoolSettings) (PoolSettings, error) {
 	s.MFA, s.WebAuthn = old.MFA, old.WebAuthn
 	s.Mail.Authentication, s.Mail.AuthenticationSubject = old.Mail.Authentication, old.Mail.AuthenticationSubject
-	if s.MFA.SMS && mfa != MFAOff {
-		s.AuthenticationText = orElse(s.AuthenticationText, old.AuthenticationText)
-		if !s.sendsSMS() && old.sendsSMS() {
-			s.Echo[echoSMS] = old.Echo[echoSMS]
-		}
+	if s.MFA.SMS && mfa != MFAOff && !s.sendsSMS() && old.sendsSMS() {
+		s.Echo[echoSMS] = old.Echo[echoSMS]
 	}
 	switch mfa {
 	case "":
