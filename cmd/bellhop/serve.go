@@ -14,6 +14,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/inbound"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/upload"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -141,8 +142,8 @@ func ensureAdminKey(ctx context.Context, cfg *config.Config, service *userpool.S
 	return nil
 }
 
-// newFace puts the plumbing around the JSON API, and around the faces for what
-// providers tell and for texts that come in where these are open.
+// newFace puts the plumbing around the JSON API, the face for uploaded files, and
+// those for what providers tell and for texts that come in where these are open.
 func newFace(cfg *config.Config, publicURL string, callers map[string]sms.Caller, service *userpool.Service, log *slog.Logger, observers ...web.Observer) (http.Handler, error) {
 	api, err := cognito.New(cognito.Config{Service: service, Keys: service.Credential})
 	if err != nil {
@@ -162,7 +163,9 @@ func newFace(cfg *config.Config, publicURL string, callers map[string]sms.Caller
 		posts := callback.New(callback.Config{Callers: callers, URL: publicURL, Take: service.TextEvent, Next: face, NextClass: plumbing.Class})
 		face, plumbing.Class = posts, posts.Class
 	}
-	return web.Handler(plumbing, face), nil
+	files := upload.New(upload.Config{Store: service.UploadImport, Next: face})
+	plumbing.Streams = files.Streams
+	return web.Handler(plumbing, files), nil
 }
 
 // warn says what an operator would otherwise learn too late.

@@ -60,6 +60,8 @@ var exceptions = map[fault.Kind]exception{
 
 	fault.SoftwareTokenNotFound: {"SoftwareTokenMFANotFoundException", http.StatusBadRequest},
 	fault.EnableSoftwareToken:   {"EnableSoftwareTokenMFAException", http.StatusBadRequest},
+	fault.UserImportInProgress:  {"UserImportInProgressException", http.StatusBadRequest},
+	fault.PreconditionNotMet:    {"PreconditionNotMetException", http.StatusBadRequest},
 
 	fault.UserLambdaValidation:  {"UserLambdaValidationException", http.StatusBadRequest},
 	fault.UnexpectedLambda:      {"UnexpectedLambdaException", http.StatusBadRequest},

@@ -56,6 +56,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"ConfirmForgotPassword":            pair[confirmForgotPasswordInput, emptyAnswer](),
 	"ConfirmSignUp":                    pair[confirmSignUpInput, confirmSignUpOutput](),
 	"CreateGroup":                      pair[groupSettings, groupOutput](),
+	"CreateUserImportJob":              pair[createUserImportJobInput, importJobOutput](),
 	"CreateUserPool":                   pair[createUserPoolInput, createUserPoolOutput](),
 	"CreateUserPoolClient":             pair[createUserPoolClientInput, createUserPoolClientOutput](),
 	"DeleteGroup":                      pair[groupInput, noBody](),
@@ -65,10 +66,12 @@ var wireTypes = map[string][2]reflect.Type{
 	"DeleteUserPoolClient":             pair[userPoolClientInput, noBody](),
 	"DeleteUserPoolClientSecret":       pair[deleteUserPoolClientSecretInput, emptyAnswer](),
 	"DeleteWebAuthnCredential":         pair[deleteWebAuthnCredentialInput, emptyAnswer](),
+	"DescribeUserImportJob":            pair[importJobInput, importJobOutput](),
 	"DescribeUserPool":                 pair[userPoolInput, describeUserPoolOutput](),
 	"DescribeUserPoolClient":           pair[userPoolClientInput, describeUserPoolClientOutput](),
 	"ForgetDevice":                     pair[deviceInput, noBody](),
 	"ForgotPassword":                   pair[forgotPasswordInput, forgotPasswordOutput](),
+	"GetCSVHeader":                     pair[csvHeaderInput, csvHeaderOutput](),
 	"GetDevice":                        pair[deviceInput, deviceOutput](),
 	"GetGroup":                         pair[groupInput, groupOutput](),
 	"GetTokensFromRefreshToken":        pair[getTokensFromRefreshTokenInput, getTokensFromRefreshTokenOutput](),
@@ -81,6 +84,7 @@ var wireTypes = map[string][2]reflect.Type{
 	"ListDevices":                      pair[listDevicesInput, devicesOutput](),
 	"ListGroups":                       pair[listGroupsInput, groupsOutput](),
 	"ListTagsForResource":              pair[listTagsForResourceInput, listTagsForResourceOutput](),
+	"ListUserImportJobs":               pair[listUserImportJobsInput, importJobsOutput](),
 	"ListUserPoolClientSecrets":        pair[listUserPoolClientSecretsInput, listUserPoolClientSecretsOutput](),
 	"ListUserPoolClients":              pair[listUserPoolClientsInput, listUserPoolClientsOutput](),
 	"ListUserPools":                    pair[listUserPoolsInput, listUserPoolsOutput](),
@@ -94,6 +98,8 @@ var wireTypes = map[string][2]reflect.Type{
 	"SetUserPoolMfaConfig":             pair[setUserPoolMfaConfigInput, mfaMembers](),
 	"SetUserSettings":                  pair[setUserSettingsInput, emptyAnswer](),
 	"SignUp":                           pair[signUpInput, signUpOutput](),
+	"StartUserImportJob":               pair[importJobInput, importJobOutput](),
+	"StopUserImportJob":                pair[importJobInput, importJobOutput](),
 	"StartWebAuthnRegistration":        pair[accessTokenInput, startWebAuthnRegistrationOutput](),
 	"TagResource":                      pair[tagResourceInput, emptyAnswer](),
 	"UntagResource":                    pair[untagResourceInput, emptyAnswer](),
@@ -127,7 +133,12 @@ var absent = map[string]string{
 }
 
 // newer are members and operations that the service model has and the SDK not yet.
-var newer = map[string]bool{"SmsConfigurationType.EumsSms": true, "AdminGetUserAuthFactors": true}
+var newer = map[string]bool{
+	"SmsConfigurationType.EumsSms":                      true,
+	"AdminGetUserAuthFactors":                           true,
+	"CreateUserImportJobInput.PasswordHashingAlgorithm": true,
+	"UserImportJobType.PasswordHashingAlgorithm":        true,
+}
 
 func TestWireTypes_HaveTheSDKsMembers(t *testing.T) {
 	client := reflect.TypeFor[*cip.Client]()
@@ -329,6 +340,7 @@ func TestExceptions_EveryKindHasWordsThatTheSDKKnows(t *testing.T) {
 		&types.WebAuthnClientMismatchException{}, &types.WebAuthnOriginNotAllowedException{}, &types.WebAuthnRelyingPartyMismatchException{},
 		&types.WebAuthnCredentialNotSupportedException{},
 		&types.SoftwareTokenMFANotFoundException{}, &types.EnableSoftwareTokenMFAException{},
+		&types.UserImportInProgressException{}, &types.PreconditionNotMetException{},
 	}
 	var names []string
 	for _, e := range modelled {

@@ -7,7 +7,6 @@ const (
 	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
 	noFeedback    = "its FeedbackToken comes in a notification of threat protection, and none is sent; AdminUpdateAuthEventFeedback needs no token."
 	noFederation  = "it is about identity providers and their users, who sign in through hosted login, and there is none yet."
-	noImport      = "users are not imported from files yet."
 	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
 	noLogin       = "it belongs to hosted login and its OAuth endpoints, and there are none yet."
 	noThreat      = "it says what hosted login does about risky sign-ins, and there is none yet; what is suspicious is the guard's, which has settings of its own."
@@ -59,7 +58,7 @@ func (a *API) table() []operation {
 		refused("CreateManagedLoginBranding", admin, noLogin),
 		refused("CreateResourceServer", admin, noLogin),
 		refused("CreateTerms", admin, noLogin),
-		refused("CreateUserImportJob", admin, noImport),
+		op("CreateUserImportJob", admin, a.createUserImportJob),
 		op("CreateUserPool", admin, a.createUserPool),
 		op("CreateUserPoolClient", admin, a.createUserPoolClient),
 		refused("CreateUserPoolDomain", admin, noLogin),
@@ -83,13 +82,13 @@ func (a *API) table() []operation {
 		refused("DescribeResourceServer", admin, noLogin),
 		refused("DescribeRiskConfiguration", admin, noThreat),
 		refused("DescribeTerms", admin, noLogin),
-		refused("DescribeUserImportJob", admin, noImport),
+		op("DescribeUserImportJob", admin, a.describeUserImportJob),
 		op("DescribeUserPool", admin, a.describeUserPool),
 		op("DescribeUserPoolClient", admin, a.describeUserPoolClient),
 		refused("DescribeUserPoolDomain", admin, noLogin),
 		op("ForgetDevice", accessToken, a.forgetDevice).as(web.Begin),
 		op("ForgotPassword", public, a.forgotPassword).as(web.Begin),
-		refused("GetCSVHeader", admin, noImport),
+		op("GetCSVHeader", admin, a.getCSVHeader),
 		op("GetDevice", accessToken, a.getDevice).as(web.Begin),
 		op("GetGroup", admin, a.getGroup),
 		refused("GetIdentityProviderByIdentifier", admin, noFederation),
@@ -110,7 +109,7 @@ func (a *API) table() []operation {
 		refused("ListResourceServers", admin, noLogin),
 		op("ListTagsForResource", admin, a.listTagsForResource),
 		refused("ListTerms", admin, noLogin),
-		refused("ListUserImportJobs", admin, noImport),
+		op("ListUserImportJobs", admin, a.listUserImportJobs),
 		op("ListUserPoolClientSecrets", admin, a.listUserPoolClientSecrets),
 		op("ListUserPoolClients", admin, a.listUserPoolClients),
 		refused("ListUserPoolReplicas", admin, noAWS),
@@ -128,9 +127,9 @@ func (a *API) table() []operation {
 		op("SetUserPoolMfaConfig", admin, a.setUserPoolMfaConfig),
 		op("SetUserSettings", accessToken, a.setUserSettings).as(web.Begin),
 		op("SignUp", public, a.signUp).as(web.Join),
-		refused("StartUserImportJob", admin, noImport),
+		op("StartUserImportJob", admin, a.startUserImportJob),
 		op("StartWebAuthnRegistration", accessToken, a.startWebAuthnRegistration).as(web.Keep),
-		refused("StopUserImportJob", admin, noImport),
+		op("StopUserImportJob", admin, a.stopUserImportJob),
 		op("TagResource", admin, a.tagResource),
 		op("UntagResource", admin, a.untagResource),
 		refused("UpdateAuthEventFeedback", public, noFeedback),

@@ -33,6 +33,7 @@ var unacted = map[string]string{
 	"CreateUserPool.UserPoolAddOns":                                 "only OFF is taken, and given back",
 	"CreateUserPool.KeyConfiguration":                               "kept and given back; what is secret is sealed under the server's master key",
 	"CreateUserPool.IssuerConfiguration":                            "kept and given back; the issuer is the server's public URL",
+	"CreateUserImportJob.CloudWatchLogsRoleArn":                     "kept and given back; what became of the rows is in the server's log",
 	"CreateUserPoolClient.SupportedIdentityProviders":               "kept and given back; users sign in by the API whatever it holds",
 	"CreateUserPoolClient.CallbackURLs":                             "kept and given back, for hosted login",
 	"CreateUserPoolClient.LogoutURLs":                               "kept and given back, for hosted login",

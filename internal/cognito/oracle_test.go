@@ -17,7 +17,7 @@ import (
 
 // beyondModel are members of answers that the service has, as the SDK for Go knows them,
 // and the model file not yet.
-var beyondModel = map[string]bool{"SmsConfigurationType.EumsSms": true, "UserPoolType.KeyConfiguration": true, "UserPoolType.IssuerConfiguration": true}
+var beyondModel = map[string]bool{"SmsConfigurationType.EumsSms": true, "UserPoolType.KeyConfiguration": true, "UserPoolType.IssuerConfiguration": true, "UserImportJobType.PasswordHashingAlgorithm": true}
 
 // longNames are names in answers that are longer than the model has names; they are the
 // service's own.

@@ -51,6 +51,8 @@ const (
 	InvalidLambdaResponse                    // a trigger answered what is no answer
 	SoftwareTokenNotFound                    // the pool has no authenticator apps
 	EnableSoftwareToken                      // the first code of an authenticator app is wrong
+	UserImportInProgress                     // users are being imported into the pool
+	PreconditionNotMet                       // what must be there first is not
 
 	WebAuthnNotEnabled             // the pool has no passkeys
 	WebAuthnConfigurationMissing   // nor a domain that they could be for
@@ -84,6 +86,7 @@ var names = [kinds]string{
 	UnsupportedOperation: "UnsupportedOperation", Unauthorized: "Unauthorized", UserPoolTagging: "UserPoolTagging",
 	Conflict: "Conflict", InvalidOAuthFlow: "InvalidOAuthFlow", ScopeDoesNotExist: "ScopeDoesNotExist",
 	UserLambdaValidation: "UserLambdaValidation", UnexpectedLambda: "UnexpectedLambda",
+	UserImportInProgress: "UserImportInProgress", PreconditionNotMet: "PreconditionNotMet",
 	InvalidLambdaResponse: "InvalidLambdaResponse", InvalidUserPoolConfiguration: "InvalidUserPoolConfiguration",
 	WebAuthnNotEnabled: "WebAuthnNotEnabled", WebAuthnConfigurationMissing: "WebAuthnConfigurationMissing",
 	WebAuthnChallengeNotFound: "WebAuthnChallengeNotFound", WebAuthnClientMismatch: "WebAuthnClientMismatch",

@@ -30,6 +30,7 @@ var floorOf = map[string]int{
 	"internal/inbound":  4, // face: texts that users send us
 	"internal/metrics":  4, // observers of web and userpool
 	"internal/traces":   4,
+	"internal/upload":   4, // face: files of user import jobs
 
 	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/deliveryfile":    3, // by whom texts go

@@ -46,6 +46,8 @@ const (
 	sqlReplaceHash   = `update users set password_hash = $1 where password_hash = $2 and id = $3 and pool_id = $4`
 	sqlSealedDevices = `select pool_id, device_key, device_key, verifier from devices
 		where verifier <> '' and (pool_id, device_key) > ($1, $2) order by pool_id, device_key limit $3`
+	sqlSealedImports = `select '', id, id, sealed from import_files where id > $1 order by id limit $2`
+	sqlReplaceImport = `update import_files set sealed = $1 where sealed = $2 and id = $3`
 	sqlReplaceDevice = `update devices set verifier = $1 where verifier = $2 and device_key = $3 and pool_id = $4`
 	sqlSealedTokens  = `select pool_id, user_id, user_id, secret from software_tokens
 		where secret <> '' and (pool_id, user_id) > ($1, $2) order by pool_id, user_id limit $3`
@@ -77,6 +79,7 @@ var sealedColumns = map[userpool.SealedKind]sealedColumn{
 	userpool.SealedDevices:          {sqlSealedDevices, sqlReplaceDevice, true, splitText, joinText},
 	userpool.SealedSoftwareTokens:   {sqlSealedTokens, sqlReplaceToken, true, splitText, joinText},
 	userpool.SealedPendingTokens:    {sqlSealedPendingTokens, sqlReplacePendingToken, true, splitText, joinText},
+	userpool.SealedImportFiles:      {sqlSealedImports, sqlReplaceImport, false, splitText, joinText},
 }
 
 func splitText(column string) ([]string, error)         { return []string{column}, nil }

@@ -45,12 +45,16 @@ func (e *env) sealedWorld() {
 	device := e.newDevice("device", "sub")
 	device.Verifier = "old device"
 	e.insertUser(user)
+	e.insertImports(e.newImport("import-sealed"))
 	e.insertAccessKeys(access)
 	e.insertDevices(device, e.freshDevice("not confirmed", "sub"))
 	e.setUpToken("sub", "old token", 7)
 	e.putPending("sub", "old pending")
 	for _, insert := range []func(tx userpool.Tx) error{
 		func(tx userpool.Tx) error { return tx.InsertRegistration(e.ctx, reg) },
+		func(tx userpool.Tx) error {
+			return tx.PutImportPiece(e.ctx, userpool.ImportPiece{Job: "import-sealed", Upload: "file", Text: "old piece"})
+		},
 		func(tx userpool.Tx) error { return tx.InsertClient(e.ctx, client) },
 		func(tx userpool.Tx) error { return tx.InsertMessage(e.ctx, text) },
 		func(tx userpool.Tx) error { return tx.InsertKey(e.ctx, key) },
@@ -76,6 +80,7 @@ var sealedTexts = map[userpool.SealedKind][]string{
 	userpool.SealedDevices:          {"device", "old device"},
 	userpool.SealedSoftwareTokens:   {"sub", "old token"},
 	userpool.SealedPendingTokens:    {"sub", "old pending"},
+	userpool.SealedImportFiles:      {"import-sealed/file/000000", "old piece"},
 }
 
 func anew(texts []string) []string {

@@ -34,6 +34,7 @@ var verbRaces = []string{
 	"ClaimMessages/by many gives each message to one",
 	"ClaimStockKey/gives a key to one of many",
 	"ConfirmDevice/has one winner, of the user's own",
+	"ClaimImportJob/hands a job to one of many, until the lease ends",
 	"ConsumeChallenge/has one winner and keeps the first time",
 	"ConsumeSession/has one winner, who is seen to have used it",
 	"CountPasswordFailure/by many counts each",
@@ -83,7 +84,7 @@ func cases() []testCase {
 		transactionCases, textCases, poolCases, clientCases, keyCases, userCases, lockCases, registrationCases,
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
-		deviceCases, passkeyCases, softwareTokenCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
+		deviceCases, importCases, passkeyCases, softwareTokenCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
 	} {
 		all = append(all, group...)
 	}

@@ -55,8 +55,9 @@ type arriving struct {
 	names  []string // whose pending sign-ups and sign-ins end
 	groups []string
 	renew  bool
-	isNew  bool  // his sub is of no account
-	why    error // why he cannot come
+	isNew  bool   // his sub is of no account
+	cost   string // of his password's hash, "" without one
+	why    error  // why he cannot come
 }
 
 // Arrive takes users in and says of each what became of him: nil, ErrSkipped for
@@ -128,6 +129,9 @@ func (s *Service) arriveTogether(ctx context.Context, p Pool, batch []Arrival) (
 		if err != nil {
 			return err
 		}
+		if err := noteCosts(ctx, tx, p.ID, read); err != nil {
+			return err
+		}
 		for i, a := range read {
 			if outcomes[i], err = s.arrive(ctx, tx, p, a, groups, at); err != nil {
 				return err
@@ -138,6 +142,21 @@ func (s *Service) arriveTogether(ctx context.Context, p Pool, batch []Arrival) (
 	})
 	s.End(ctx, err)
 	return outcomes, err
+}
+
+// noteCosts remembers what the hashes of those who come cost to check.
+func noteCosts(ctx context.Context, tx Tx, pool PoolID, users []arriving) error {
+	noted := make(map[string]bool)
+	for _, a := range users {
+		if a.cost == "" || noted[a.cost] {
+			continue
+		}
+		noted[a.cost] = true
+		if err := tx.NoteHashCost(ctx, pool, a.cost, maxHashCosts); err != nil {
+			return fmt.Errorf("note cost of a password hash: %w", err)
+		}
+	}
+	return nil
 }
 
 // operationArrive is what a batch is called in the trail where no call is under way.
@@ -197,7 +216,13 @@ func (s *Service) readArrival(p Pool, a Arrival, at time.Time) arriving {
 	if err != nil {
 		return arriving{why: err}
 	}
+	cost := ""
 	if a.PasswordHash != "" {
+		h, err := knownHash(a.PasswordHash)
+		if err != nil {
+			return arriving{why: err}
+		}
+		cost = h.Cost()
 		u.PasswordHash = s.ring.Seal(sealHash, []byte(u.ID), []byte(a.PasswordHash))
 		u.PasswordAt = u.ModifiedAt
 		// Nobody has shown that the contact is his. If it is another's, a code to it
@@ -208,7 +233,7 @@ func (s *Service) readArrival(p Pool, a Arrival, at time.Time) arriving {
 	if !p.Settings.namedByContact() {
 		names = []string{u.Username}
 	}
-	return arriving{user: u, names: names, groups: sorted(a.Groups), renew: a.Renew, isNew: a.ID == "" && !uuidText.MatchString(a.Username)}
+	return arriving{user: u, names: names, groups: sorted(a.Groups), renew: a.Renew, cost: cost, isNew: a.ID == "" && !uuidText.MatchString(a.Username)}
 }
 
 func sorted(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

@@ -45,7 +45,7 @@ func ashaElsewhere() userpool.Arrival {
 			"email_verified": "false", "name": "Asha", "custom:plan": "gold",
 		},
 		Groups: []string{"staff", "riders"}, CreatedAt: born, ModifiedAt: born.Add(time.Hour),
-		MFA: userpool.MFAPreference{SMS: true}, PasswordHash: "$2b$10$abcdefghijklmnopqrstuv",
+		MFA: userpool.MFAPreference{SMS: true}, PasswordHash: "$2b$10$CtA.Rcu/szzn9U00wpUjOuN3vrgJRZycv4aOzcP3GzqzO8UDPEFq6",
 	}
 }
 

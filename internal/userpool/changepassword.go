@@ -36,6 +36,11 @@ func (s *Service) replacement(ctx context.Context, p Pool, u User, password stri
 	if err != nil {
 		return secret{}, err
 	}
+	byHash, err := s.isHashOf(ctx, p, u, password)
+	if err != nil {
+		return secret{}, err
+	}
+	made.reused = byHash
 	err = s.exponentiate(ctx, func() {
 		for _, v := range had {
 			for _, identity := range identities(p, u) {
@@ -46,6 +51,20 @@ func (s *Service) replacement(ctx context.Context, p Pool, u User, password stri
 		}
 	})
 	return made, err
+}
+
+// isHashOf says whether the text is the password that the user's hash is of, at the
+// same cost for those in the pool who have none.
+func (s *Service) isHashOf(ctx context.Context, p Pool, u User, text string) (bool, error) {
+	var h hashed
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		h, err = s.hashOf(ctx, tx, p, u.ID, u, true)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return s.matchesHash(ctx, h, text)
 }
 
 // passwordsOf are the verifiers of the user's password and of the ones before,
@@ -111,15 +130,24 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordChange) error {
 	if err != nil {
 		return err
 	}
+	var byHash secret
+	if right && b.user.Verifier == "" && b.user.PasswordHash != "" {
+		if byHash, err = s.newVerifier(ctx, b.pool, b.user.ID, b.user.Username, r.Previous); err != nil {
+			return err
+		}
+	}
 	_, err = once(ctx, s, r.Caller, at, nil, func(tx Tx) (struct{}, *fault.Error, error) {
 		again, err := s.authenticate(ctx, tx, r.AccessToken, at)
 		switch {
 		case err != nil:
 			return struct{}{}, nil, err
-		case again.user.Verifier != b.user.Verifier: // changed while it was compared
+		case again.user.Verifier != b.user.Verifier, again.user.PasswordHash != b.user.PasswordHash: // changed while it was compared
 			return struct{}{}, nil, errCredentials
-		case again.user.Verifier != "" && r.Previous == "":
+		case again.user.hasPassword() && r.Previous == "":
 			return struct{}{}, nil, missing("PreviousPassword")
+		}
+		if byHash.sealed != "" { // one of those that must not come again
+			again.user.Verifier, again.user.SRPIdentity = byHash.sealed, byHash.identity
 		}
 		refusal, err := s.changePassword(ctx, tx, again, right, made, at)
 		return struct{}{}, refusal, err
@@ -131,8 +159,11 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordChange) error {
 // isPassword says whether the text is the user's password. Where he has none it
 // is one that he does not give.
 func (s *Service) isPassword(ctx context.Context, p Pool, u User, text string) (right bool, err error) {
-	if u.Verifier == "" {
+	if !u.hasPassword() {
 		return text == "", nil
+	}
+	if u.Verifier == "" {
+		return s.isHashOf(ctx, p, u, text)
 	}
 	v, err := s.openVerifier(u.ID, u.Verifier)
 	if err != nil {
@@ -145,7 +176,7 @@ func (s *Service) isPassword(ctx context.Context, p Pool, u User, text string) (
 }
 
 func (s *Service) changePassword(ctx context.Context, tx Tx, b bearer, right bool, made secret, at time.Time) (*fault.Error, error) {
-	u, first := b.user, b.user.Verifier == ""
+	u, first := b.user, !b.user.hasPassword()
 	if !s.limitsOff {
 		if err := guard.SpendPasswordChange(ctx, tx, string(u.ID), at); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package userpool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -184,6 +185,11 @@ type account struct {
 	real     bool // there is a password, which may be right
 	user     User
 	pending  bool
+	hash     hashed // that the password is checked against as well
+	bySRP    bool   // which a hash cannot answer
+	// replacement is the verifier that takes the place of the hash: the password was
+	// right by it.
+	replacement secret
 }
 
 // accountOf finds the password that the subject would sign in with. Where there
@@ -240,6 +246,18 @@ func settlePassword(ctx context.Context, tx Tx, p Pool, id UserID, right bool, a
 // signInByPassword is USER_AUTH with PASSWORD: the password in the open, over
 // TLS, checked against the verifier.
 func (s *Service) signInByPassword(ctx context.Context, st start, session *Session) (AuthResult, error) {
+	for {
+		result, err := s.tryPassword(ctx, &st, session)
+		if !errors.Is(err, errHashReplaced) {
+			return result, err
+		}
+	}
+}
+
+// tryPassword is signInByPassword, but for an error where a hash was replaced by
+// another sign-in with the same password.
+func (s *Service) tryPassword(ctx context.Context, start *start, session *Session) (AuthResult, error) {
+	st := *start
 	a, err := s.findAccount(ctx, st)
 	if err != nil {
 		return AuthResult{}, err
@@ -252,6 +270,12 @@ func (s *Service) signInByPassword(ctx context.Context, st start, session *Sessi
 	if err != nil {
 		return AuthResult{}, err
 	}
+	byHash, err := s.tryHash(ctx, &st, &a, st.request.Parameters["PASSWORD"])
+	start.request.Caller.counted = st.request.Caller.counted
+	if err != nil {
+		return AuthResult{}, err
+	}
+	right = right || byHash
 	if st.wording == nil {
 		st.wording = &wording{caller: st.request.Caller}
 	}
@@ -286,7 +310,14 @@ func (s *Service) findAccount(ctx context.Context, st start) (a account, err err
 		if err := present(st.client, st.pool, u); err != nil {
 			return err
 		}
-		a, err = s.accountOf(st.client, st.pool, u)
+		if a, err = s.accountOf(st.client, st.pool, u); err != nil {
+			return err
+		}
+		owner := User{}
+		if u.known && u.user.Enabled {
+			owner = u.user
+		}
+		a.hash, err = s.hashOf(ctx, tx, st.pool, a.id, owner, st.client.Settings.PreventExistence)
 		return err
 	})
 	return a, err
@@ -320,6 +351,10 @@ func (s *Service) passwordMatched(ctx context.Context, tx Tx, st start, a accoun
 	answeredPassword(ctx, right)
 	if !right {
 		refuse(ctx, reasonWrongPassword)
+		if a.bySRP && a.hash.real && !st.client.Settings.PreventExistence {
+			// No proof by SRP can be right. He is shown the way that ends well.
+			return User{}, errResetRequired, nil
+		}
 		return User{}, errCredentials, nil
 	}
 	if a.pending {
@@ -332,8 +367,12 @@ func (s *Service) passwordMatched(ctx context.Context, tx Tx, st start, a accoun
 	switch {
 	case !u.Enabled:
 		return User{}, errDisabled, nil
-	case u.Verifier != a.user.Verifier:
+	case a.hash.real && u.PasswordHash == "" && u.Verifier != "":
+		return User{}, nil, errHashReplaced
+	case u.Verifier != a.user.Verifier, u.PasswordHash != a.user.PasswordHash:
 		return User{}, errCredentials, nil // changed while it was compared
+	case a.hash.real:
+		u, err = replaceHash(ctx, tx, u, a.replacement)
 	}
-	return u, nil, nil
+	return u, nil, err
 }

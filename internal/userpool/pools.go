@@ -258,6 +258,9 @@ func (s *Service) UpdateUserPool(ctx context.Context, r PoolUpdate) error {
 		if err != nil {
 			return err
 		}
+		if err := notImporting(ctx, tx, p.ID); err != nil {
+			return err
+		}
 		p.Name, p.ModifiedAt = orElse(r.Name, p.Name), at
 		set, err := r.Settings.keeping(p.Settings).updatedWith(r.MFA, p.Settings)
 		if err != nil {
@@ -308,6 +311,9 @@ func (s *Service) DeleteUserPool(ctx context.Context, id PoolID) error {
 		}
 		if p.Settings.DeletionProtection {
 			return fault.New(fault.InvalidParameter, "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
+		}
+		if err := notImporting(ctx, tx, id); err != nil {
+			return err
 		}
 		return tx.DeletePool(ctx, id)
 	})

@@ -96,6 +96,7 @@ const (
 	SealedDevices          SealedKind = "verifiers of devices"
 	SealedSoftwareTokens   SealedKind = "secrets of authenticator apps"
 	SealedPendingTokens    SealedKind = "secrets of authenticator apps that wait"
+	SealedImportFiles      SealedKind = "files of import jobs"
 )
 
 // SealedRow is the sealed texts of one row. Pool and ID are its place in the

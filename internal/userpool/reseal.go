@@ -28,6 +28,7 @@ var sealedKinds = []struct {
 	{SealedDevices, sealDevice},
 	{SealedSoftwareTokens, sealToken},
 	{SealedPendingTokens, sealToken},
+	{SealedImportFiles, sealImport},
 }
 
 // resealBatch is how many rows are read, and at most written, at once.

@@ -41,6 +41,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.every(ctx, foldEvery, nil, "texts", s.onceFor("texts", foldEvery, s.foldTexts)) })
 	g.Go(func() error { return s.every(ctx, teachEvery, nil, "routes of texts", s.whileBusy(s.teach())) })
+	g.Go(func() error { return s.every(ctx, importsEvery, s.imports, "user imports", s.runImports) })
 	g.Go(func() error { return s.runEarly(ctx) })
 	g.Go(func() error { return s.runTrail(ctx) })
 	return g.Wait()

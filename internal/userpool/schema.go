@@ -192,6 +192,9 @@ func (s *Service) AddCustomAttributes(ctx context.Context, pool PoolID, added []
 		if err := checkCustom(p.Settings.Custom, added); err != nil {
 			return err
 		}
+		if err := notImporting(ctx, tx, pool); err != nil {
+			return err
+		}
 		p.Settings.Custom, p.ModifiedAt = append(p.Settings.Custom, added...), at
 		return tx.UpdatePool(ctx, p)
 	})

@@ -109,6 +109,9 @@ type Service struct {
 	srp   chan struct{} // room for exponentiations
 	early chan early    // what providers told of texts before they were written down
 
+	hashes  chan struct{} // room for checks of password hashes
+	imports chan struct{} // an import job was started
+
 	readyMu  sync.Mutex // guards the two below
 	readyAt  time.Time
 	readyErr error
@@ -141,7 +144,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
-		srp: make(chan struct{}, srpParallel), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
+		srp: make(chan struct{}, srpParallel), hashes: make(chan struct{}, hashParallel()), imports: make(chan struct{}, 1), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared, guard: c.Guard,
@@ -257,6 +260,7 @@ const (
 	sealDevice    = "device verifier"
 	sealHash      = "password hash"
 	sealToken     = "authenticator app"
+	sealImport    = "file of an import job"
 )
 
 // stable is a keyed hash that stays the same for the server's life, for what

@@ -373,7 +373,10 @@ func factors(c Client, p Pool, u subject) []string {
 	all := c.Settings.PreventExistence && (!p.Settings.exact() || u.nobody())
 	var list []string
 	if p.Settings.offers(FactorPassword) && (all || u.hasPassword()) {
-		list = append(list, namePassword, namePasswordSRP)
+		list = append(list, namePassword)
+		if all || !u.hashAlone() {
+			list = append(list, namePasswordSRP)
+		}
 	}
 	if exactForcesPassword(p, u) {
 		return list
@@ -392,8 +395,11 @@ func factors(c Client, p Pool, u subject) []string {
 
 // hasPassword says whether there is a password that the subject might know.
 func (u subject) hasPassword() bool {
-	return u.user.Verifier != "" || slices.ContainsFunc(u.regs, func(r Registration) bool { return r.Verifier != "" })
+	return u.user.hasPassword() || slices.ContainsFunc(u.regs, func(r Registration) bool { return r.Verifier != "" })
 }
+
+// hashAlone says that the subject's password is a hash, which SRP cannot prove.
+func (u subject) hashAlone() bool { return u.user.Verifier == "" && u.user.PasswordHash != "" }
 
 // reachable says whether the subject has what a code can be sent to.
 func (u subject) reachable(p Pool, medium string) bool {

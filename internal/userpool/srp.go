@@ -108,6 +108,7 @@ func (s *Service) answerSRP(ctx context.Context, rep reply) (AuthResult, error) 
 		// The user came or went since: what was begun cannot end well.
 		a = account{id: a.id, identity: claim.block.User}
 	}
+	a.bySRP = true
 	right, err := s.proved(ctx, st.pool, a, claim)
 	if err != nil {
 		return AuthResult{}, err

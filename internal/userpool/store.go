@@ -49,6 +49,8 @@ type Tx interface {
 	guardTx
 	guard.State
 	textTx
+	hashTx
+	importTx
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages; of the guard, cells
 	// whose At is 40 days ago, decisions after 90 days and numbers that have not

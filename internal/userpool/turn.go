@@ -169,7 +169,7 @@ func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (ste
 			return notFound(err, errNoUser)
 		case !u.Enabled:
 			return errDisabled
-		case u.Verifier != was.Verifier:
+		case u.Verifier != was.Verifier, u.PasswordHash != was.PasswordHash:
 			return errRevokedRefresh
 		}
 		if next, err = s.grant(ctx, tx, t, u); next.NewDevice == nil {

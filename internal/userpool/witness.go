@@ -195,8 +195,10 @@ func (w witness) UpdateUser(ctx context.Context, u User) error {
 		w.e.note("mfa", changedMembers(old.MFA, u.MFA))
 	}
 	switch {
-	case u.Verifier == old.Verifier:
-	case u.Verifier == "":
+	case u.Verifier == old.Verifier && u.PasswordHash == old.PasswordHash:
+	case old.hasPassword() && old.PasswordAt.Equal(u.PasswordAt) && u.Verifier != "":
+		w.e.note("password", "taken over") // from a hash that he had brought along
+	case !u.hasPassword():
 		w.e.note("password", "removed")
 	default:
 		w.e.note("password", "set")

@@ -47,6 +47,10 @@ type Config struct {
 	// Behind says that what was begun is late already: nobody is let in to begin
 	// more. Nil where nothing is done after an answer.
 	Behind func() bool
+	// Streams says of which requests the face reads the body itself, while it comes:
+	// neither its length nor its time is bounded here, and it takes no place. Nil is
+	// none.
+	Streams func(r *http.Request) bool
 	// Refuse writes an error in the face's own envelope. It is called for a
 	// panic and for an overload. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -106,6 +110,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		h.recovered(out, r, recover())
 	}()
+	if h.cfg.Streams != nil && h.cfg.Streams(r) {
+		h.face.ServeHTTP(out, r)
+		return
+	}
 	body, forget, err := h.readAhead(w, r)
 	defer forget()
 	class := h.cfg.Class(r, body)

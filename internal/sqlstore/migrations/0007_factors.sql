@@ -41,3 +41,47 @@ create table software_tokens (
 );
 
 alter table sessions add column proof text not null default ''; -- of the first factor, where a second is asked for
+
+-- What the hashes that users of a pool came with cost to check: whoever has none
+-- is made to cost the same while anybody has one.
+create table hash_costs (
+  pool_id text not null references pools (id) on delete cascade,
+  cost    text not null, -- algorithm and parameters
+  primary key (pool_id, cost)
+);
+create index users_with_hash on users (pool_id) where password_hash <> '';
+
+-- Jobs that import users from a file.
+
+create table import_jobs (
+  pool_id      text   not null references pools (id) on delete cascade,
+  id           text   not null primary key,
+  name         text   not null,
+  role_arn     text   not null,
+  algorithm    text   not null, -- of the hashes in the file, '' for none
+  status       text   not null,
+  message      text   not null, -- why it ended
+  created_at   bigint not null,
+  started_at   bigint not null, -- 0: not yet
+  completed_at bigint not null, -- 0: not yet
+  imported     bigint not null,
+  skipped      bigint not null,
+  failed       bigint not null,
+  upload       text   not null, -- the file that it reads, '' for none yet
+  size         bigint not null, -- of the file, in bytes
+  read_to      bigint not null, -- the bytes of the file that are done with
+  line         bigint not null, -- and its lines
+  holder       text   not null, -- the run that is at it, '' for none
+  lease_until  bigint not null  -- after which another may take it
+);
+create index import_jobs_listed on import_jobs (pool_id, created_at, id);
+create index import_jobs_open on import_jobs (status) where completed_at = 0;
+
+create table import_files (
+  id     text   not null primary key, -- of job, upload and piece
+  job_id text   not null references import_jobs (id) on delete cascade,
+  upload text   not null,
+  piece  bigint not null, -- from 0
+  sealed text   not null
+);
+create unique index import_files_read on import_files (job_id, upload, piece);
