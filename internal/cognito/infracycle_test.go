@@ -555,3 +555,38 @@ func TestTerraform_GroupsAndUsers_DoNotDrift(t *testing.T) {
 		w.send("DeleteGroup", tree{"UserPoolId": w.pool, "GroupName": "staff"})
 	})
 }
+
+// CloudFormation sends the whole template at every update, and nothing that is not in
+// it: the pool must then be the one that the template makes, whatever it was before.
+func TestCloudFormation_UpdateToATemplate_IsThePoolThatItMakes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const quick = `"UserPoolTags":{"bellhop:token-alg":"ES256"}`
+		template := func(block string) tree {
+			out := w.parsed("{" + quick + "}")
+			maps.Copy(out, w.parsed("{"+block+"}"))
+			return out
+		}
+		shown := func(tf *terraform) tree {
+			return without(tf.state, "Id Arn Name CreationDate LastModifiedDate EstimatedNumberOfUsers")
+		}
+		stack := &terraform{world: w}
+		stack.create(template(""))
+		for _, block := range append(slices.Clone(poolBlocks), "") {
+			want := &terraform{world: w}
+			want.create(template(block))
+			// Of the pool as it was the handler takes nothing, not even a sender of texts.
+			delete(stack.state, "SmsConfiguration")
+			to := withUsual(template(block))
+			w.send("SetUserPoolMfaConfig", stack.mfaConfig(to))
+			in := tree{"UserPoolId": stack.id}
+			maps.Copy(in, without(to, strings.Join(mfaBlocks, " ")))
+			w.send("UpdateUserPool", in)
+			stack.read()
+			if got, want := shown(stack), shown(want); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s:\n  %s", block, strings.Join(drift("", got, want), "\n  "))
+			}
+			w.send("UpdateUserPool", tree{"UserPoolId": want.id})
+			w.send("DeleteUserPool", tree{"UserPoolId": want.id})
+		}
+	})
+}
