@@ -45,7 +45,7 @@ function called(object, method, ...args) {
 function ended(object, method, ...args) {
   return new Promise((resolve, reject) => {
     const end = (how) => [how, (...given) => resolve([how, ...given])];
-    const ends = ['onSuccess', 'customChallenge', 'newPasswordRequired', 'inputVerificationCode'].map(end);
+    const ends = ['onSuccess', 'customChallenge', 'newPasswordRequired', 'inputVerificationCode', 'mfaRequired'].map(end);
     object[method](...args, { ...Object.fromEntries(ends), onFailure: reject });
   });
 }
@@ -191,6 +191,22 @@ describe('signed in', () => {
     await signUp(number);
     await called(userOf(number), 'confirmRegistration', await phones.code(number, 2), true);
   });
+});
+
+test('a remembered device stands in for the second factor, until it is forgotten here', limit, async (t) => {
+  const { UserPoolId, ClientId } = await server.poolWithDevices(['USER_SRP_AUTH']);
+  const first = pool;
+  t.after(() => {
+    pool = first;
+  });
+  pool = new CognitoUserPool({ UserPoolId, ClientId, endpoint: server.endpoint });
+  const number = freshNumber();
+  await checkIn(number);
+  await server.wantsTexts(UserPoolId, number);
+  const { user, how } = await signIn(number, password);
+  assert.equal(how, 'onSuccess');
+  user.clearCachedDeviceKeyAndPassword();
+  assert.equal((await signIn(number, password)).how, 'mfaRequired');
 });
 
 test('forgotPassword, confirmPassword, and the new one signs in', limit, async () => {

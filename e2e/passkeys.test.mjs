@@ -1,4 +1,5 @@
-// Passkeys by aws-amplify 6 in Chromium, made and used by its virtual authenticator.
+// Passkeys by aws-amplify 6 in Chromium, made and used by its virtual authenticator; and
+// the proof of a device that the browser remembers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -7,6 +8,7 @@ import { freshNumber, Server } from './lib/server.mjs';
 import { Site } from './lib/site.mjs';
 
 const limit = { timeout: 60_000 };
+const password = 'Correct-Horse-7-Battery';
 const byPasskey = { authFlowType: 'USER_AUTH', preferredChallenge: 'WEB_AUTHN' };
 
 let server;
@@ -15,7 +17,7 @@ let browser;
 let opened;
 let page;
 let authenticator;
-let Cognito;
+let passkeys;
 
 before(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
@@ -28,7 +30,7 @@ before(async () => {
     UserPoolTags: { 'bellhop:app-host': 'localhost' },
   });
   const { ClientId } = await server.newClient(['USER_AUTH'], { UserPoolId: UserPool.Id, PreventUserExistenceErrors: 'ENABLED' });
-  Cognito = { userPoolId: UserPool.Id, userPoolClientId: ClientId, userPoolEndpoint: server.endpoint };
+  passkeys = { userPoolId: UserPool.Id, userPoolClientId: ClientId, userPoolEndpoint: server.endpoint };
 
   opened = await openPage(browser);
   page = opened.page;
@@ -54,11 +56,14 @@ after(async () => {
   await server?.close();
 });
 
-/** Opens the page anew, as a visitor of the host. */
-async function visit(host) {
-  await page.goto(site.address.replace('127.0.0.1', host));
+/** Opens the page anew, on a host that passkeys can be for, with nothing remembered. */
+async function visit(Cognito) {
+  await page.goto(site.address.replace('127.0.0.1', 'localhost'));
   await page.waitForFunction(() => window.six !== undefined);
-  await page.evaluate((given) => window.configure(given), Cognito);
+  await page.evaluate((given) => {
+    localStorage.clear();
+    window.configure(given);
+  }, Cognito);
 }
 
 /** Calls Amplify in the page. A refusal comes back as its name and message. */
@@ -74,7 +79,7 @@ const steps = ({ isSignedIn, nextStep, refused }) => refused ?? (isSignedIn || n
 
 test('associate, sign in, choose, list, delete: one text and the notice', limit, async () => {
   const username = freshNumber();
-  await visit('localhost');
+  await visit(passkeys);
   await call('signUp', { username, options: { userAttributes: { phone_number: username }, autoSignIn: { authFlowType: 'USER_AUTH' } } });
   await call('confirmSignUp', { username, confirmationCode: await server.phones.code(username) });
   assert.equal(steps(await call('autoSignIn')), true);
@@ -102,4 +107,23 @@ test('associate, sign in, choose, list, delete: one text and the notice', limit,
   assert.match(steps(await call('signIn', { username, options: byPasskey })), /PasskeyAuthenticationFailed|NotAllowed|PasskeyAuthenticationCanceled/);
   await server.settle();
   assert.equal(server.phones.to(username).length, 2);
+});
+
+test('a remembered device stands in for the second factor, until the browser forgets it', limit, async () => {
+  const { UserPoolId, ClientId } = await server.poolWithDevices(['USER_SRP_AUTH', 'USER_PASSWORD_AUTH', 'USER_AUTH']);
+  await visit({ userPoolId: UserPoolId, userPoolClientId: ClientId, userPoolEndpoint: server.endpoint });
+  const username = freshNumber();
+  await call('signUp', { username, password, options: { userAttributes: { phone_number: username } } });
+  await call('confirmSignUp', { username, confirmationCode: await server.phones.code(username) });
+  assert.equal(steps(await call('signIn', { username, password })), true);
+  await server.wantsTexts(UserPoolId, username);
+  await call('signOut');
+  assert.equal(steps(await call('signIn', { username, password })), true);
+  await call('signOut');
+  assert.equal(steps(await call('signIn', { username, password, options: { authFlowType: 'USER_AUTH', preferredChallenge: 'PASSWORD_SRP' } })), true);
+  await call('signOut');
+  const sent = server.phones.to(username).length;
+  await page.evaluate(() => localStorage.clear());
+  assert.equal(steps(await call('signIn', { username, password })), 'CONFIRM_SIGN_IN_WITH_SMS_CODE');
+  assert.equal(steps(await call('confirmSignIn', { challengeResponse: await server.phones.code(username, sent + 1) })), true);
 });

@@ -81,6 +81,26 @@ export class Server {
     return made.UserPoolClient;
   }
 
+  /** A pool of its own with texts as the second factor of who wants one, in whose place a remembered device stands. */
+  async poolWithDevices(flows) {
+    const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::123456789012:role/texts' };
+    const { UserPool } = await this.admin('CreateUserPool', {
+      PoolName: 'devices',
+      UsernameAttributes: ['phone_number'],
+      AutoVerifiedAttributes: ['phone_number'],
+      DeviceConfiguration: { ChallengeRequiredOnNewDevice: true, DeviceOnlyRememberedOnUserPrompt: false },
+      MfaConfiguration: 'OPTIONAL',
+      SmsConfiguration,
+    });
+    const { ClientId } = await this.newClient(flows, { UserPoolId: UserPool.Id });
+    return { UserPoolId: UserPool.Id, ClientId };
+  }
+
+  /** Turns texts on as the user's second factor. */
+  async wantsTexts(UserPoolId, Username) {
+    await this.admin('AdminSetUserMFAPreference', { UserPoolId, Username, SMSMfaSettings: { Enabled: true, PreferredMfa: true } });
+  }
+
   /** Makes a user with a temporary password, whom nothing is sent to. */
   async invite(number, TemporaryPassword) {
     const UserAttributes = [

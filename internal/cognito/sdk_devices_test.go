@@ -12,6 +12,7 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
+	"github.com/bellhop-auth/bellhop/internal/srptest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -150,4 +151,58 @@ func second[T any](_ T, err error) error {
 		return errors.New("it succeeded")
 	}
 	return err
+}
+
+// A remembered device proves itself by SRP, and its user is texted nothing.
+func TestSDK_Devices_ProveThemselves_InThePlaceOfASecondFactor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.member(asha, pass)
+		_, err := w.sdk.UpdateUserPool(w.ctx, &cip.UpdateUserPoolInput{UserPoolId: &w.pool, DeviceConfiguration: &types.DeviceConfigurationType{ChallengeRequiredOnNewDevice: true}})
+		w.must(err)
+		_, err = w.sdk.SetUserPoolMfaConfig(w.ctx, &cip.SetUserPoolMfaConfigInput{
+			UserPoolId: &w.pool, MfaConfiguration: "OPTIONAL",
+			SmsMfaConfiguration: &types.SmsMfaConfigType{SmsConfiguration: &types.SmsConfigurationType{SnsCallerArn: new("arn:aws:iam::123456789012:role/texts")}},
+		})
+		w.must(err)
+		_, err = w.sdk.AdminSetUserMFAPreference(w.ctx, &cip.AdminSetUserMFAPreferenceInput{UserPoolId: &w.pool, Username: new(asha), SMSMfaSettings: &types.SMSMfaSettingsType{Enabled: true}})
+		w.must(err)
+		password := func(key string) *cip.RespondToAuthChallengeOutput {
+			c := srptest.New(t)
+			auth, err := w.initiate("USER_SRP_AUTH", nil, map[string]string{"USERNAME": asha, "SRP_A": c.A()})
+			w.must(err)
+			proved := c.Respond(t, w.pool, pass, auth.ChallengeParameters)
+			if key != "" {
+				proved["DEVICE_KEY"] = key
+			}
+			out, err := w.respond("PASSWORD_VERIFIER", auth.Session, proved)
+			w.must(err)
+			return out
+		}
+		out := password("")
+		if out.ChallengeName != "SMS_MFA" {
+			t.Fatalf("after the password comes %q", out.ChallengeName)
+		}
+		out, err = w.respond("SMS_MFA", out.Session, map[string]string{"USERNAME": asha, "SMS_MFA_CODE": w.code(asha)})
+		w.must(err)
+		d, salt, verifier := srptest.NewDevice(*out.AuthenticationResult.NewDeviceMetadata.DeviceKey, *out.AuthenticationResult.NewDeviceMetadata.DeviceGroupKey)
+		_, err = w.sdk.ConfirmDevice(w.ctx, &cip.ConfirmDeviceInput{
+			AccessToken: out.AuthenticationResult.AccessToken, DeviceKey: &d.Key,
+			DeviceSecretVerifierConfig: &types.DeviceSecretVerifierConfigType{PasswordVerifier: &verifier, Salt: &salt},
+		})
+		w.must(err)
+
+		texts := w.texts()
+		out = password(d.Key)
+		if out.ChallengeName != "DEVICE_SRP_AUTH" {
+			t.Fatalf("on the device there is %q", out.ChallengeName)
+		}
+		c := srptest.New(t)
+		out, err = w.respond("DEVICE_SRP_AUTH", out.Session, map[string]string{"USERNAME": asha, "DEVICE_KEY": d.Key, "SRP_A": c.A()})
+		w.must(err)
+		out, err = w.respond("DEVICE_PASSWORD_VERIFIER", out.Session, c.RespondAsDevice(t, d, out.ChallengeParameters))
+		w.must(err)
+		if r := w.tokens(out.AuthenticationResult); r.NewDeviceMetadata != nil || w.texts() != texts {
+			t.Errorf("the device is %+v, and there are %d texts", r.NewDeviceMetadata, w.texts()-texts)
+		}
+	})
 }

@@ -437,3 +437,21 @@ func FuzzParseTimestamp(f *testing.F) {
 		}
 	})
 }
+
+func TestReadVerifier_TakesWhatClientsMake(t *testing.T) {
+	made := srp.NewVerifier("group", "device", "password")
+	for _, value := range [][]byte{made.V, append([]byte{0}, made.V...), bytes.TrimLeft(made.V, "\x00")} {
+		v, err := srp.ReadVerifier(made.Salt, value)
+		if err != nil || !v.Matches("group", "device", "password") || v.Matches("group", "device", "passwore") {
+			t.Errorf("%d bytes: %v", len(value), err)
+		}
+	}
+	for name, parts := range map[string][2][]byte{
+		"zero": {made.Salt, make([]byte, 384)}, "nothing": {}, "too long": {made.Salt, append([]byte{1}, made.V...)},
+		"no salt": {nil, made.V}, "not below N": {made.Salt, bytes.Repeat([]byte{0xff}, 384)},
+	} {
+		if _, err := srp.ReadVerifier(parts[0], parts[1]); err == nil {
+			t.Errorf("%s is a verifier", name)
+		}
+	}
+}

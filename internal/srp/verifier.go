@@ -1,6 +1,7 @@
 package srp
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -55,6 +56,17 @@ func FakeVerifier(key []byte, poolName, name string) Verifier {
 	}
 	v[0] &= 0x7f // below N, whose top bit is set
 	return Verifier{Salt: pad(salt), V: v[:size]}
+}
+
+// ReadVerifier reads a verifier that a client made, as it does for its device: the
+// salt as it was hashed, and V with or without the zeros before it.
+func ReadVerifier(salt, value []byte) (Verifier, error) {
+	value = bytes.TrimLeft(value, "\x00")
+	if len(value) > size {
+		return Verifier{}, errVerifier
+	}
+	v := Verifier{Salt: salt, V: append(make([]byte, size-len(value)), value...)}
+	return v, v.check()
 }
 
 func fake(key []byte, parts ...string) []byte {

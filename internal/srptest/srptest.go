@@ -53,8 +53,36 @@ func (c Client) A() string { return c.public.Text(16) }
 // Respond answers PASSWORD_VERIFIER as Amplify does.
 func (c Client) Respond(tb testing.TB, pool, password string, parameters map[string]string) map[string]string {
 	tb.Helper()
-	user := parameters["USER_ID_FOR_SRP"]
 	_, name, _ := strings.Cut(pool, "_")
+	return c.respond(tb, name, parameters["USER_ID_FOR_SRP"], password, parameters)
+}
+
+// Device is a device that was confirmed: it has a password of its own.
+type Device struct{ Key, Group, Password string }
+
+// NewDevice makes the password, and Salt and PasswordVerifier for ConfirmDevice, as
+// Amplify does.
+func NewDevice(key, group string) (d Device, salt, verifier string) {
+	secret, raw := make([]byte, 40), make([]byte, 16)
+	rand.Read(secret)
+	rand.Read(raw)
+	d = Device{key, group, base64.StdEncoding.EncodeToString(secret)}
+	padded := pad(new(big.Int).SetBytes(raw))
+	inner := sha256.Sum256([]byte(group + key + ":" + d.Password))
+	v := new(big.Int).Exp(bigG, hashInt(padded, inner[:]), bigN)
+	return d, base64.StdEncoding.EncodeToString(padded), base64.StdEncoding.EncodeToString(pad(v))
+}
+
+// RespondAsDevice answers DEVICE_PASSWORD_VERIFIER as Amplify does.
+func (c Client) RespondAsDevice(tb testing.TB, d Device, parameters map[string]string) map[string]string {
+	tb.Helper()
+	responses := c.respond(tb, d.Group, d.Key, d.Password, parameters)
+	responses["USERNAME"], responses["DEVICE_KEY"] = parameters["USERNAME"], d.Key
+	return responses
+}
+
+func (c Client) respond(tb testing.TB, name, user, password string, parameters map[string]string) map[string]string {
+	tb.Helper()
 	salt, ok1 := new(big.Int).SetString(parameters["SALT"], 16)
 	serverB, ok2 := new(big.Int).SetString(parameters["SRP_B"], 16)
 	block, err := base64.StdEncoding.DecodeString(parameters["SECRET_BLOCK"])

@@ -88,6 +88,10 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 		return s.answerSetUp(ctx, rep)
 	case nameWebAuthn:
 		return s.answerPasskey(ctx, rep)
+	case nameDeviceSRP:
+		return s.startDeviceSRP(ctx, rep)
+	case nameDeviceVerifier:
+		return s.answerDeviceSRP(ctx, rep)
 	case nameSelect:
 		return s.answerChoice(ctx, rep, r.Responses["ANSWER"])
 	case namePassword, namePasswordSRP:

@@ -359,6 +359,7 @@ const (
 	reasonLockedOut        = "LockedOut"
 	reasonWrongCredentials = "WrongCredentials"
 	reasonWrongPasskey     = "WrongPasskey"
+	reasonWrongDevice      = "WrongDevice"
 	reasonStalePasskey     = "PasskeyCountedBack"
 )
 

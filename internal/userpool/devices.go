@@ -17,6 +17,7 @@ import (
 // may put it into ClientMetadata, under bellhop:device. It tells a user's own
 // device from a stranger's, so that what strangers do does not count against it. It
 // proves nothing: whoever learns it can make somebody's limits his own, and no more.
+// What a device can prove is in devicesrp.go.
 
 // Bounds of what is kept of a user's devices. One that is not confirmed is a client
 // that does not keep keys, so nearly all of them are never seen again.

@@ -26,6 +26,15 @@ func (s *Service) passed(ctx context.Context, tx Tx, t turn, u User, by proof) (
 		return s.grant(ctx, tx, t, u)
 	}
 	Note(ctx, "first_factor", string(by))
+	if len(d.ask) > 0 {
+		device, stands, err := s.deviceStandsIn(ctx, tx, t, u)
+		if err != nil {
+			return step{}, err
+		}
+		if stands {
+			return s.presentDevice(ctx, tx, t, u, by, device)
+		}
+	}
 	return s.askFactor(ctx, tx, t, u, by, d)
 }
 
@@ -107,7 +116,7 @@ func (s *Service) openFactor(ctx context.Context, tx Tx, t turn, session Session
 // asksFactor says whether the step asks for a second factor.
 func (st step) asksFactor() bool {
 	switch st.Challenge {
-	case nameSMSMFA, nameTokenMFA, nameSelectMFA, nameMFASetup:
+	case nameSMSMFA, nameTokenMFA, nameSelectMFA, nameMFASetup, nameDeviceSRP:
 		return true
 	case nameEmailOTP:
 		return st.User != ""

@@ -101,6 +101,9 @@ type Answer struct {
 // AnswerPassword is what a password answers to.
 const AnswerPassword Purpose = "password"
 
+// AnswerDevice is what the proof of a device answers to.
+const AnswerDevice Purpose = "device"
+
 // AnswerPasskey is what the signature of a passkey answers to.
 const AnswerPasskey Purpose = "passkey"
 
@@ -217,7 +220,7 @@ func knownFlow(flow string) bool {
 
 var challengesServed = []string{
 	nameCustom, namePasswordVerifier, nameSMSOTP, nameEmailOTP, nameSelect, namePassword, namePasswordSRP, nameNewPassword,
-	nameWebAuthn,
+	nameWebAuthn, nameDeviceSRP, nameDeviceVerifier,
 	nameSMSMFA, nameTokenMFA, nameSelectMFA, nameMFASetup,
 }
 

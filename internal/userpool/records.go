@@ -377,7 +377,7 @@ type Device struct {
 	GroupKey string
 	Name     string // as its client calls it
 	// Verifier is what the client made of a password of the device's own, sealed, ""
-	// before ConfirmDevice. It is kept and not used.
+	// before ConfirmDevice; see deviceStandsIn.
 	Verifier        string
 	Remembered      bool
 	Address         string // of the last sign-in, "" if it is not known

@@ -62,8 +62,8 @@ type Letterhead struct {
 	ReplyTo string `json:"reply_to,omitempty"`
 }
 
-// DeviceSettings is Cognito's DeviceConfigurationType. ChallengeNew asks for a
-// device's proof in the place of a second factor, of which there is none yet.
+// DeviceSettings is Cognito's DeviceConfigurationType. ChallengeNew takes the proof
+// of a remembered device in the place of a second factor.
 type DeviceSettings struct {
 	ChallengeNew bool `json:"challenge_new,omitempty"`
 	// OnPrompt lets a device be remembered only when its user says so.

@@ -387,7 +387,7 @@ func factors(c Client, p Pool, u subject) []string {
 	if p.Settings.offers(FactorEmailOTP) && (all || u.reachable(p, byEmail) && u.user.codesFor(p, byEmail)) {
 		list = append(list, nameEmailOTP)
 	}
-	if p.hasPasskeys() && (all || len(u.passkeys) > 0) {
+	if p.hasPasskeys() && (all || len(u.passkeys) > 0) && !exactWantsMore(p, u) {
 		list = append(list, nameWebAuthn)
 	}
 	return list
@@ -411,6 +411,12 @@ func (u subject) reachable(p Pool, medium string) bool {
 		c := attributeContact(attrs, attr)
 		return c.fits(medium) && (!u.known || u.user.takesCodes(p, c))
 	})
+}
+
+// exactWantsMore: on Cognito a user with a second factor is offered no passkey, unless
+// that is two factors in one. Elsewhere the second follows.
+func exactWantsMore(p Pool, u subject) bool {
+	return p.Settings.exact() && u.known && len(u.user.turnedOn(p)) > 0 && !p.Settings.WebAuthn.MultiFactor
 }
 
 // exactForcesPassword: on Cognito a user with a temporary password is offered

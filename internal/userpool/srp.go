@@ -167,7 +167,8 @@ type srpClaim struct {
 	signature []byte
 }
 
-func (s *Service) readClaim(rep reply) (srpClaim, error) {
+// readProof reads what a client has signed, all but the secret block.
+func readProof(rep reply) (srpClaim, error) {
 	r := rep.request.Responses
 	for _, key := range []string{"PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"} {
 		if r[key] == "" {
@@ -187,6 +188,14 @@ func (s *Service) readClaim(rep reply) (srpClaim, error) {
 	}
 	if claim.signature, err = base64.StdEncoding.DecodeString(r["PASSWORD_CLAIM_SIGNATURE"]); err != nil {
 		return srpClaim{}, errCredentials
+	}
+	return claim, nil
+}
+
+func (s *Service) readClaim(rep reply) (srpClaim, error) {
+	claim, err := readProof(rep)
+	if err != nil {
+		return srpClaim{}, err
 	}
 	plain, err := s.ring.Open(sealBlock, nil, string(claim.raw))
 	if err != nil {
