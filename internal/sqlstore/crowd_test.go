@@ -76,11 +76,11 @@ func TestDirectory_AHundredThousandUsers_EachIsFoundOnce(t *testing.T) {
 	db := openCrowd(t)
 	for _, c := range crowdSearches {
 		const page = 5000
-		seen, after := 0, ""
+		seen, after := 0, userpool.Spot{}
 		for {
 			places := placesOf(t, db, c.filter, after, page)
-			if !slices.IsSorted(places) || (len(places) > 0 && places[0] <= after) {
-				t.Fatalf("%+v: out of order after %q", c.filter, after)
+			if !slices.IsSortedFunc(places, compareSpots) || (len(places) > 0 && compareSpots(places[0], after) <= 0) {
+				t.Fatalf("%+v: out of order after %+v", c.filter, after)
 			}
 			seen += len(places)
 			if len(places) < page {
@@ -94,7 +94,7 @@ func TestDirectory_AHundredThousandUsers_EachIsFoundOnce(t *testing.T) {
 	}
 }
 
-func placesOf(t testing.TB, db *DB, f userpool.Filter, after string, limit int) (places []string) {
+func placesOf(t testing.TB, db *DB, f userpool.Filter, after userpool.Spot, limit int) (places []userpool.Spot) {
 	t.Helper()
 	err := db.View(t.Context(), func(u userpool.Tx) (err error) {
 		places, err = u.Places(t.Context(), crowdPool, f, after, limit, time.UnixMilli(1))
@@ -122,12 +122,12 @@ func BenchmarkDirectory(b *testing.B) {
 
 func readPage(ctx context.Context, db *DB, f userpool.Filter) error {
 	return db.View(ctx, func(u userpool.Tx) error {
-		places, err := u.Places(ctx, crowdPool, f, "5", 61, time.UnixMilli(1))
+		places, err := u.Places(ctx, crowdPool, f, userpool.Spot{Value: f.Value, Place: "5"}, 61, time.UnixMilli(1))
 		if err != nil {
 			return err
 		}
-		for _, place := range places {
-			if _, err := u.UserAt(ctx, crowdPool, place); err != nil {
+		for _, at := range places {
+			if _, err := u.UserAt(ctx, crowdPool, at.Place); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -12,9 +13,8 @@ import (
 )
 
 const (
-	sqlUserPlaces    = `select place from users where pool_id = $1 and place > $2 order by place limit $3`
-	sqlStatusPlaces  = `select place from users where pool_id = $1 and status = $4 and place > $2 order by place limit $3`
-	sqlEnabledPlaces = `select place from users where pool_id = $1 and enabled = $4 and place > $2 order by place limit $3`
+	sqlUserPlaces     = `select place from users where pool_id = $1 and place > $2 order by place limit $3`
+	sqlStandingPlaces = `select place from users where pool_id = $1 and status = $4 and enabled = $5 and place > $2 order by place limit $3`
 
 	sqlRegistrationPlaces = `select distinct place from registrations where pool_id = $1 and place > $2
 		and existing_id = '' and (expires_at = 0 or expires_at > $4) order by place limit $3`
@@ -22,22 +22,19 @@ const (
 	sqlValuePlaces = `select distinct place from user_search where pool_id = $1 and attribute = $4 and value = $5
 		and place > $2 order by place limit $3`
 
-	// A prefix is looked up by the index of values where few begin so, and by
-	// the index of places where many do: substr keeps the latter from using the
-	// former's.
-	sqlValueRange = `select distinct place from user_search
-		where pool_id = $1 and attribute = $2 and value >= $3 and value < $4 limit $5`
-	sqlValueWalk = `select distinct place from user_search where pool_id = $1 and attribute = $4
-		and place > $2 and substr(value, 1, length($5)) = $5 order by place limit $3`
+	// By a prefix: one lower bound, which is where the page begins, so that no page
+	// reads those before it.
+	sqlPrefixPlaces = `select distinct value, place from user_search where pool_id = $1 and attribute = $6
+		and (value, place) > ($2, $3) and value < $5 order by value, place limit $4`
+	sqlSubPrefixPlaces = `select id, place from users where pool_id = $1
+		and (id, place) > ($2, $3) and id < $5 order by id limit $4`
+	sqlRegistrationSubPrefixPlaces = `select sub, place from registrations where pool_id = $1
+		and (sub, place) > ($2, $3) and sub < $5 order by sub, place limit $4`
+
 	// Who has one sub are few, and a condition on their places would make SQLite
 	// look along all places.
 	sqlSubPlaces             = `select place from users where pool_id = $1 and id = $2`
 	sqlRegistrationSubPlaces = `select place from registrations where pool_id = $1 and sub = $2`
-	sqlSubRange              = `select place from users where pool_id = $1 and id >= $2 and id < $3 limit $4`
-	sqlRegistrationSubRange  = `select distinct place from registrations where pool_id = $1 and sub >= $2 and sub < $3 limit $4`
-	sqlSubWalk               = `select place from users where pool_id = $1 and place > $2 and substr(id, 1, length($4)) = $4 order by place limit $3`
-	sqlRegistrationSubWalk   = `select distinct place from registrations where pool_id = $1 and place > $2
-		and substr(sub, 1, length($4)) = $4 order by place limit $3`
 
 	sqlUserAt         = `select ` + userColumns + ` from users where pool_id = $1 and place = $2`
 	sqlRegistrationAt = `select ` + registrationColumns + ` from registrations
@@ -45,8 +42,9 @@ const (
 		and not exists (select 1 from user_names where pool_id = $1 and name = registrations.name)
 		order by created_at desc, id desc limit 1`
 
-	sqlPlaceOf    = `select place from users where pool_id = $1 and id = $2`
-	sqlCountUsers = `select count(*) from (select 1 from users where pool_id = $1 limit $2) found`
+	sqlPlaceOf     = `select place from users where pool_id = $1 and id = $2`
+	sqlPlaceBehind = `select place from users where pool_id = $1 order by place limit 1 offset $2`
+	sqlCountUsers  = `select count(*) from (select 1 from users where pool_id = $1 limit $2) found`
 
 	sqlAddTerm = `insert into user_search (pool_id, attribute, value, place, owner, registration_id)
 		values ($1, $2, $3, $4, $5, $6) on conflict do nothing`
@@ -75,63 +73,70 @@ func placeOfRegistration(r userpool.Registration) string {
 // namePlace keeps 22 characters, 132 bits.
 func namePlace(pool userpool.PoolID, name string) string { return hashName(pool, name)[:22] }
 
-// manyMatches is how many matches of a prefix are sorted; where there are more,
-// walking along the places meets one soon.
-const manyMatches = 2000
-
-func (t *tx) Places(ctx context.Context, pool userpool.PoolID, f userpool.Filter, after string, limit int, now time.Time) ([]string, error) {
+func (t *tx) Places(ctx context.Context, pool userpool.PoolID, f userpool.Filter, after userpool.Spot, limit int, now time.Time) ([]userpool.Spot, error) {
 	p := placesAfter{tx: t, pool: pool, after: after, limit: limit, now: now}
-	switch f.Attribute {
-	case "":
+	switch {
+	case f.Attribute == "":
 		p.query(ctx, sqlUserPlaces)
 		p.registrations(ctx)
-	case userpool.SearchStatus:
+	case f.Attribute == userpool.SearchStatus:
 		p.enabled(ctx, f)
-	case userpool.SearchUserStatus:
+	case f.Attribute == userpool.SearchUserStatus:
 		p.statuses(ctx, f)
-	case userpool.AttrSub:
-		p.subs(ctx, f)
+	case f.ByValue():
+		p.prefix(ctx, f)
+	case f.Attribute == userpool.AttrSub:
+		p.few(many(ctx, t, scanPlace, sqlSubPlaces, pool, f.Value))
+		p.few(many(ctx, t, scanPlace, sqlRegistrationSubPlaces, pool, f.Value))
 	default:
-		p.values(ctx, f)
+		p.query(ctx, sqlValuePlaces, f.Attribute, f.Term())
 	}
 	return p.found()
 }
 
-// placesAfter collects what several queries find behind a place.
+// placesAfter collects what several queries find behind a spot.
 type placesAfter struct {
 	tx    *tx
 	pool  userpool.PoolID
-	after string
+	after userpool.Spot
 	limit int
 	now   time.Time
 
-	places []string
-	err    error
+	spots []userpool.Spot
+	err   error
 }
 
-func (p *placesAfter) found() ([]string, error) {
+func (p *placesAfter) found() ([]userpool.Spot, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	slices.Sort(p.places)
-	p.places = slices.Compact(p.places)
-	return p.places[:min(len(p.places), p.limit)], nil
+	slices.SortFunc(p.spots, compareSpots)
+	p.spots = slices.Compact(p.spots)
+	return p.spots[:min(len(p.spots), p.limit)], nil
 }
+
+func compareSpots(a, b userpool.Spot) int {
+	return cmp.Or(strings.Compare(a.Value, b.Value), strings.Compare(a.Place, b.Place))
+}
+
+// scanPlace and scanSpot scan what a listing goes by.
+func scanPlace(r row) (at userpool.Spot, err error) { return at, r.Scan(&at.Place) }
+func scanSpot(r row) (at userpool.Spot, err error)  { return at, r.Scan(&at.Value, &at.Place) }
 
 // query runs a statement on pool, place, limit and its own arguments, whose
 // rows come in the order of places.
 func (p *placesAfter) query(ctx context.Context, query string, own ...any) {
-	p.add(many(ctx, p.tx, value[string], query, append([]any{p.pool, p.after, p.limit}, own...)...))
+	p.add(many(ctx, p.tx, scanPlace, query, append([]any{p.pool, p.after.Place, p.limit}, own...)...))
 }
 
-func (p *placesAfter) add(places []string, err error) {
-	p.places = append(p.places, places...)
+func (p *placesAfter) add(spots []userpool.Spot, err error) {
+	p.spots = append(p.spots, spots...)
 	p.err = cmp.Or(p.err, err)
 }
 
 // few adds what was found before and behind the place.
-func (p *placesAfter) few(places []string, err error) {
-	p.add(slices.DeleteFunc(places, func(place string) bool { return place <= p.after }), err)
+func (p *placesAfter) few(spots []userpool.Spot, err error) {
+	p.add(slices.DeleteFunc(spots, func(at userpool.Spot) bool { return at.Place <= p.after.Place }), err)
 }
 
 func (p *placesAfter) registrations(ctx context.Context) {
@@ -140,7 +145,9 @@ func (p *placesAfter) registrations(ctx context.Context) {
 
 func (p *placesAfter) enabled(ctx context.Context, f userpool.Filter) {
 	for _, enabled := range f.EnabledStates() {
-		p.query(ctx, sqlEnabledPlaces, enabled)
+		for _, status := range userpool.UserStatuses() {
+			p.standing(ctx, status, enabled)
+		}
 		if enabled {
 			p.registrations(ctx)
 		}
@@ -151,40 +158,33 @@ func (p *placesAfter) statuses(ctx context.Context, f userpool.Filter) {
 	for _, status := range f.Statuses() {
 		if status == userpool.StatusUnconfirmed {
 			p.registrations(ctx)
-			continue
 		}
-		p.query(ctx, sqlStatusPlaces, status)
+		for _, enabled := range []bool{true, false} {
+			p.standing(ctx, status, enabled)
+		}
 	}
 }
 
-func (p *placesAfter) subs(ctx context.Context, f userpool.Filter) {
-	if !f.Prefix {
-		p.few(many(ctx, p.tx, value[string], sqlSubPlaces, p.pool, f.Value))
-		p.few(many(ctx, p.tx, value[string], sqlRegistrationSubPlaces, p.pool, f.Value))
-		return
+func (p *placesAfter) standing(ctx context.Context, status userpool.UserStatus, enabled bool) {
+	if status != userpool.StatusUnconfirmed { // no user is
+		p.query(ctx, sqlStandingPlaces, status, enabled)
 	}
-	end := prefixEnd(f.Value)
-	p.prefix(ctx, sqlSubRange, sqlSubWalk, []any{p.pool, f.Value, end}, f.Value)
-	p.prefix(ctx, sqlRegistrationSubRange, sqlRegistrationSubWalk, []any{p.pool, f.Value, end}, f.Value)
 }
 
-func (p *placesAfter) values(ctx context.Context, f userpool.Filter) {
+// prefix goes by values, from the prefix itself on.
+func (p *placesAfter) prefix(ctx context.Context, f userpool.Filter) {
 	want := f.Term()
-	if !f.Prefix {
-		p.query(ctx, sqlValuePlaces, f.Attribute, want)
+	from := p.after
+	if compareSpots(from, userpool.Spot{Value: want}) < 0 {
+		from = userpool.Spot{Value: want}
+	}
+	bounds := []any{p.pool, from.Value, from.Place, p.limit, prefixEnd(want)}
+	if f.Attribute == userpool.AttrSub {
+		p.add(many(ctx, p.tx, scanSpot, sqlSubPrefixPlaces, bounds...))
+		p.add(many(ctx, p.tx, scanSpot, sqlRegistrationSubPrefixPlaces, bounds...))
 		return
 	}
-	p.prefix(ctx, sqlValueRange, sqlValueWalk, []any{p.pool, f.Attribute, want, prefixEnd(want)}, f.Attribute, want)
-}
-
-// prefix sorts what the range has if that is little, and else walks.
-func (p *placesAfter) prefix(ctx context.Context, byValue, byPlace string, bounds []any, own ...any) {
-	all, err := many(ctx, p.tx, value[string], byValue, append(bounds, manyMatches)...)
-	if err != nil || len(all) < manyMatches {
-		p.few(all, err)
-		return
-	}
-	p.query(ctx, byPlace, own...)
+	p.add(many(ctx, p.tx, scanSpot, sqlPrefixPlaces, append(bounds, f.Attribute)...))
 }
 
 // prefixEnd is the first text behind all that begin with the prefix, in the
@@ -212,8 +212,30 @@ func (t *tx) RegistrationAt(ctx context.Context, pool userpool.PoolID, place str
 	return one(ctx, t, scanRegistration, sqlRegistrationAt, pool, place, millis(now))
 }
 
-func (t *tx) CountUsers(ctx context.Context, pool userpool.PoolID, most int) (int, error) {
-	return one(ctx, t, value[int], sqlCountUsers, pool, most)
+// CountUsers goes by the places, which are hashes: where the first of them reach a
+// tenth of the way, there are ten times as many.
+func (t *tx) CountUsers(ctx context.Context, pool userpool.PoolID, exactly int) (int, error) {
+	place, more, err := maybe(ctx, t, value[string], sqlPlaceBehind, pool, exactly)
+	if err != nil {
+		return 0, err
+	}
+	if way := wayTo(place); more && way > 0 {
+		return int(float64(exactly) / way), nil
+	}
+	return one(ctx, t, value[int], sqlCountUsers, pool, exactly)
+}
+
+// placeLetters are those of a name's hash in the order of places.
+const placeLetters = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+// wayTo is which part of all places lies before one.
+func wayTo(place string) (way float64) {
+	weight := 1.0
+	for _, letter := range []byte(place[:min(len(place), 8)]) {
+		weight /= float64(len(placeLetters))
+		way += weight * float64(max(0, strings.IndexByte(placeLetters, letter)))
+	}
+	return way
 }
 
 // indexUser makes the search find the user by what is instead of by what was,

@@ -13,18 +13,15 @@ func TestDirectory_Plans(t *testing.T) {
 	db := openTemp(t, Options{})
 	for _, c := range []struct{ query, index string }{
 		{sqlUserPlaces, "users_by_place (pool_id=? AND place>?)"},
-		{sqlStatusPlaces, "users_by_status (pool_id=? AND status=? AND place>?)"},
-		{sqlEnabledPlaces, "users_by_enabled (pool_id=? AND enabled=? AND place>?)"},
+		{sqlStandingPlaces, "users_by_standing (pool_id=? AND status=? AND enabled=? AND place>?)"},
+		{sqlPlaceBehind, "COVERING INDEX users_by_place (pool_id=?)"},
 		{sqlRegistrationPlaces, "registrations_by_place (pool_id=? AND place>?)"},
 		{sqlValuePlaces, "PRIMARY KEY (pool_id=? AND attribute=? AND value=? AND place>?)"},
-		{sqlValueRange, "PRIMARY KEY (pool_id=? AND attribute=? AND value>? AND value<?)"},
-		{sqlValueWalk, "user_search_by_place (pool_id=? AND attribute=? AND place>?)"},
+		{sqlPrefixPlaces, "PRIMARY KEY (pool_id=? AND attribute=? AND (value,place)>(?,?) AND value<?)"},
 		{sqlSubPlaces, "sqlite_autoindex_users_1 (pool_id=? AND id=?)"},
 		{sqlRegistrationSubPlaces, "registrations_by_sub (pool_id=? AND sub=?)"},
-		{sqlSubRange, "sqlite_autoindex_users_1 (pool_id=? AND id>? AND id<?)"},
-		{sqlRegistrationSubRange, "registrations_by_sub (pool_id=? AND sub>? AND sub<?)"},
-		{sqlSubWalk, "users_by_place (pool_id=? AND place>?)"},
-		{sqlRegistrationSubWalk, "registrations_by_place (pool_id=? AND place>?)"},
+		{sqlSubPrefixPlaces, "sqlite_autoindex_users_1 (pool_id=? AND id>? AND id<?)"},
+		{sqlRegistrationSubPrefixPlaces, "registrations_by_sub (pool_id=? AND sub>? AND sub<?)"},
 		{sqlUserAt, "users_by_place (pool_id=? AND place=?)"},
 		{sqlRegistrationAt, "registrations_by_place (pool_id=? AND place=?)"},
 		{sqlDropTerm, "PRIMARY KEY (pool_id=? AND attribute=? AND value=? AND place=? AND owner=?)"},
@@ -36,7 +33,7 @@ func TestDirectory_Plans(t *testing.T) {
 		if !strings.Contains(plan, c.index) {
 			t.Errorf("%s\n does not use %s:\n%s", c.query, c.index, plan)
 		}
-		if strings.Contains(c.query, "order by place") && strings.Contains(plan, "TEMP B-TREE") {
+		if strings.Contains(c.query, "limit $") && strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") {
 			t.Errorf("%s\n sorts:\n%s", c.query, plan)
 		}
 	}

@@ -78,7 +78,7 @@ func findEverything(t *testing.T, db *DB) {
 			{userpool.Filter{Attribute: "status", Value: "Disabled"}, []string{"sub-2"}},
 			{userpool.Filter{Attribute: "cognito:user_status", Value: "UNCONFIRMED"}, []string{"sub-3"}},
 		} {
-			places, err := u.Places(ctx, pool, c.filter, "", 10, now)
+			places, err := u.Places(ctx, pool, c.filter, userpool.Spot{}, 10, now)
 			if err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func changeAndGo(t *testing.T, db *DB) {
 	const pool = "us-east-1_Old"
 	found := func(value string) (n int) {
 		err := db.View(t.Context(), func(u userpool.Tx) error {
-			places, err := u.Places(t.Context(), pool, userpool.Filter{Attribute: "name", Value: value}, "", 10, time.UnixMilli(7000))
+			places, err := u.Places(t.Context(), pool, userpool.Filter{Attribute: "name", Value: value}, userpool.Spot{}, 10, time.UnixMilli(7000))
 			n = len(places)
 			return err
 		})
@@ -154,10 +154,11 @@ func changeAndGo(t *testing.T, db *DB) {
 	}
 }
 
-func subsAt(t *testing.T, u userpool.Tx, pool userpool.PoolID, places []string, now time.Time) map[string]bool {
+func subsAt(t *testing.T, u userpool.Tx, pool userpool.PoolID, places []userpool.Spot, now time.Time) map[string]bool {
 	t.Helper()
 	subs := map[string]bool{}
-	for _, place := range places {
+	for _, spot := range places {
+		place := spot.Place
 		if user, err := u.UserAt(t.Context(), pool, place); err == nil {
 			subs[string(user.ID)] = true
 			continue

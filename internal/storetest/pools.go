@@ -203,7 +203,7 @@ func (f furnished) left(e *env) []string {
 		found("group", err)
 		groups, err := tx.GroupsOf(e.ctx, f.pool, userpool.UserID(f.id))
 		found("membership", some(len(groups), err))
-		places, err := tx.Places(e.ctx, f.pool, userpool.Filter{Attribute: "name", Value: "Zoë"}, "", 100, e.now)
+		places, err := tx.Places(e.ctx, f.pool, userpool.Filter{Attribute: "name", Value: "Zoë"}, userpool.Spot{}, 100, e.now)
 		found("search", some(len(places), err))
 		messages, err := tx.ClaimMessages(e.ctx, e.in(time.Hour), e.in(time.Hour), 100)
 		for _, m := range messages {

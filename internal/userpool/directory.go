@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -14,8 +15,9 @@ const (
 	// maxRounds bounds how often a page looks for more users in place of those
 	// that turned out to be none; beyond it the page is a short one.
 	maxRounds = 10
-	// maxEstimate bounds the count behind EstimatedNumberOfUsers.
-	maxEstimate = 1_000_000
+	// countedExactly is how many users EstimatedNumberOfUsers counts; of more it is an
+	// estimate, which is rarely off by more than three in a hundred.
+	countedExactly = 5000
 )
 
 // ListUsersRequest asks for a page of a pool's users.
@@ -38,13 +40,14 @@ type listing struct {
 	pool   Pool
 	filter Filter
 	limit  int
-	after  string // the last place that was looked at
+	after  Spot // the last that was looked at
 }
 
 // ListUsers shows the users of a pool whom the filter finds, and the newest
 // pending sign-up of each name as the UNCONFIRMED user that it is. Whoever is
 // there from the first page to the last is on one page, once, whatever happens
 // meanwhile: a sign-up that is confirmed between two pages is not shown again.
+// By a prefix it is so for whoever keeps the value that the prefix found.
 // A page may be shorter than its limit.
 func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserPage, err error) {
 	at := s.now()
@@ -53,7 +56,8 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 		return UserPage{}, err
 	}
 	list := []string{string(r.PoolID), l.filter.Attribute, fmt.Sprint(l.filter.Prefix), l.filter.Value}
-	if l.after, err = s.openPage(listUsers, r.Token, list...); err != nil {
+	after, err := s.openPage(listUsers, r.Token, list...)
+	if err != nil {
 		return UserPage{}, err
 	}
 	more := false
@@ -62,6 +66,10 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 			return err
 		}
 		if err := attributesExist(l.pool, r.Attributes); err != nil {
+			return err
+		}
+		l.filter = l.filter.in(l.pool.Settings)
+		if l.after, err = l.filter.spot(after); err != nil {
 			return err
 		}
 		page.Users, more, err = l.page(ctx, tx, at)
@@ -74,7 +82,7 @@ func (s *Service) ListUsers(ctx context.Context, r ListUsersRequest) (page UserP
 		page.Users[i].Attributes = shown(page.Users[i].Attributes, r.Attributes)
 	}
 	if more {
-		page.Next = s.sealPage(listUsers, l.after, list...)
+		page.Next = s.sealPage(listUsers, l.filter.mark(l.after), list...)
 	}
 	return page, nil
 }
@@ -105,33 +113,60 @@ func shown(attributes []Attribute, names []string) []Attribute {
 
 // page collects the next users and says whether there may be more behind them.
 func (l *listing) page(ctx context.Context, tx Tx, at time.Time) (users []UserView, more bool, err error) {
-	filter := l.filter
-	if filter.Attribute == SearchUsername && l.pool.Settings.namedByContact() {
-		filter.Attribute = AttrSub // there the one is the other
-	}
 	for range maxRounds {
-		places, err := tx.Places(ctx, l.pool.ID, filter, l.after, l.limit+1, at)
+		spots, err := tx.Places(ctx, l.pool.ID, l.filter, l.after, l.limit+1, at)
 		if err != nil {
 			return nil, false, fmt.Errorf("list users: %w", err)
 		}
-		for _, place := range places {
+		for _, spot := range spots {
 			if len(users) == l.limit {
 				return users, true, nil
 			}
-			view, found, err := userAt(ctx, tx, l.pool, place, at)
+			view, found, err := userAt(ctx, tx, l.pool, spot.Place, at)
 			if err != nil {
 				return nil, false, fmt.Errorf("list users: %w", err)
 			}
-			if found && filter.matches(view, l.pool.Settings.CaseSensitive) {
+			if found && l.filter.matches(view, l.pool.Settings.CaseSensitive) && l.filter.stands(view, spot) {
 				users = append(users, view)
 			}
-			l.after = place
+			l.after = spot
 		}
-		if len(places) <= l.limit {
+		if len(spots) <= l.limit {
 			return users, false, nil
 		}
 	}
 	return users, true, nil
+}
+
+// in is the filter as the pool's users are found by it.
+func (f Filter) in(p PoolSettings) Filter {
+	if f.Attribute == SearchUsername && p.namedByContact() {
+		f.Attribute = AttrSub // there the one is the other
+	}
+	if f.Prefix && f.Value == "" && (f.Attribute == SearchUsername || f.Attribute == AttrSub) {
+		return Filter{} // everybody has one
+	}
+	return f
+}
+
+// mark is what a page's token has of a spot, and spot what it says. No place has the
+// character between them.
+func (f Filter) mark(at Spot) string {
+	if !f.ByValue() {
+		return at.Place
+	}
+	return at.Value + "\x00" + at.Place
+}
+
+func (f Filter) spot(mark string) (Spot, error) {
+	if mark == "" || !f.ByValue() {
+		return Spot{Place: mark}, nil
+	}
+	i := strings.LastIndexByte(mark, 0)
+	if i < 0 { // of a server that went by places alone
+		return Spot{}, fault.New(fault.InvalidParameter, "The pagination token is none of this list.")
+	}
+	return Spot{Value: mark[:i], Place: mark[i+1:]}, nil
 }
 
 // userAt shows who stands at the place: a user, or a pending sign-up.
@@ -153,10 +188,11 @@ func userAt(ctx context.Context, tx Tx, p Pool, place string, at time.Time) (vie
 	return pendingView(p, r), true, nil
 }
 
-// EstimatedNumberOfUsers counts the pool's users, up to a million.
+// EstimatedNumberOfUsers counts the pool's users where they are few, and else
+// estimates their number: what it costs does not grow with them.
 func (s *Service) EstimatedNumberOfUsers(ctx context.Context, id PoolID) (n int, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		n, err = tx.CountUsers(ctx, id, maxEstimate)
+		n, err = tx.CountUsers(ctx, id, countedExactly)
 		return err
 	})
 	return n, err

@@ -33,6 +33,41 @@ type Filter struct {
 	Value     string
 }
 
+// Spot is where somebody stands in the listing of a filter.
+type Spot struct {
+	Value string // what ByValue filters go by first, else ""
+	Place string
+}
+
+// ByValue says whether the filter's listing is in the order of the attribute's values,
+// and of places only within one: those who have a prefix stand together then, few or
+// many, and a page of them costs the same wherever it is.
+func (f Filter) ByValue() bool {
+	return f.Prefix && f.Attribute != SearchStatus && f.Attribute != SearchUserStatus
+}
+
+// stands says whether the user, who is at the spot's place, has the spot's value: of
+// several sign-ups at one place each may have brought its own, and one is shown.
+func (f Filter) stands(u UserView, at Spot) bool {
+	if !f.ByValue() {
+		return true
+	}
+	value, ok := f.valueOf(u)
+	return ok && searchTerm(f.Attribute, value) == at.Value
+}
+
+// valueOf is the user's value of the filter's attribute.
+func (f Filter) valueOf(u UserView) (string, bool) {
+	if f.Attribute == SearchUsername {
+		return u.Username, true
+	}
+	i := slices.IndexFunc(u.Attributes, func(a Attribute) bool { return a.Name == f.Attribute })
+	if i < 0 {
+		return "", false
+	}
+	return u.Attributes[i].Value, true
+}
+
 var errFilter = fault.New(fault.InvalidParameter, "Error while parsing filter")
 
 // filterForm is an attribute, an operator and a value in double quotes, in which
@@ -97,7 +132,7 @@ func (f Filter) EnabledStates() (states []bool) {
 // case.
 func (f Filter) Statuses() (all []UserStatus) {
 	f.Value = strings.ToUpper(f.Value)
-	for _, s := range []UserStatus{StatusConfirmed, StatusUnconfirmed, StatusForceChangePassword, StatusResetRequired} {
+	for _, s := range UserStatuses() {
 		if f.holds(string(s)) {
 			all = append(all, s)
 		}
@@ -118,14 +153,11 @@ func (f Filter) matches(u UserView, caseSensitive bool) bool {
 		return slices.Contains(f.EnabledStates(), u.Enabled)
 	case SearchUserStatus:
 		return slices.Contains(f.Statuses(), u.Status)
-	case SearchUsername:
-		return f.holds(u.Username)
 	}
-	i := slices.IndexFunc(u.Attributes, func(a Attribute) bool { return a.Name == f.Attribute })
-	if i < 0 {
+	value, ok := f.valueOf(u)
+	if !ok {
 		return false
 	}
-	value := u.Attributes[i].Value
 	if f.Attribute == AttrEmail && !caseSensitive {
 		f.Value, value = f.Term(), searchTerm(AttrEmail, value)
 	}

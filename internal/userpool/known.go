@@ -56,11 +56,12 @@ func (s *Service) fillKnownBatch(ctx context.Context, tx Tx, at time.Time) (bool
 	if pool == "" {
 		return true, tx.PutMeta(ctx, metaKnown, knownFilled)
 	}
-	places, err := tx.Places(ctx, pool, Filter{}, place, knownBatch, at)
+	spots, err := tx.Places(ctx, pool, Filter{}, Spot{Place: place}, knownBatch, at)
 	if err != nil {
 		return false, fmt.Errorf("places of %s: %w", pool, err)
 	}
-	for _, place = range places {
+	for _, spot := range spots {
+		place = spot.Place
 		u, err := tx.UserAt(ctx, pool, place)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -75,7 +76,7 @@ func (s *Service) fillKnownBatch(ctx context.Context, tx Tx, at time.Time) (bool
 			return false, err
 		}
 	}
-	if len(places) < knownBatch {
+	if len(spots) < knownBatch {
 		place = knownPoolDone
 	}
 	return false, tx.PutMeta(ctx, metaKnown, string(pool)+" "+place)

@@ -121,6 +121,11 @@ const (
 	StatusResetRequired       UserStatus = "RESET_REQUIRED"
 )
 
+// UserStatuses are all that there are.
+func UserStatuses() []UserStatus {
+	return []UserStatus{StatusConfirmed, StatusUnconfirmed, StatusForceChangePassword, StatusResetRequired}
+}
+
 // User is a user of a pool. In the store it is never UNCONFIRMED.
 type User struct {
 	PoolID     PoolID

@@ -141,16 +141,17 @@ type userTx interface {
 // becomes a user keeps a place beside it, so that a walk along the places meets
 // whoever is there all the time exactly once.
 type directoryTx interface {
-	// Places returns, in order, the first limit places after the given one ("" is
-	// before all) where the filter may find a user, or a pending sign-up that has
-	// not expired at now. It misses none; not all of them need hold one.
-	Places(ctx context.Context, pool PoolID, f Filter, after string, limit int, now time.Time) ([]string, error)
+	// Places returns, in order, the first limit spots after the given one (the zero
+	// Spot is before all) where the filter may find a user, or a pending sign-up that
+	// has not expired at now. It misses none; not all of them need hold one.
+	Places(ctx context.Context, pool PoolID, f Filter, after Spot, limit int, now time.Time) ([]Spot, error)
 	UserAt(ctx context.Context, pool PoolID, place string) (User, error)
 	// RegistrationAt returns the newest sign-up that waits there, if its name is
 	// nobody's.
 	RegistrationAt(ctx context.Context, pool PoolID, place string, now time.Time) (Registration, error)
-	// CountUsers counts the pool's users, and stops at most.
-	CountUsers(ctx context.Context, pool PoolID, most int) (int, error)
+	// CountUsers counts the pool's users. Of more than exactly it estimates the number,
+	// from no more than those: it is off by one part in the root of exactly, as a rule.
+	CountUsers(ctx context.Context, pool PoolID, exactly int) (int, error)
 }
 
 type groupTx interface {

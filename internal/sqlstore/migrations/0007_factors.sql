@@ -85,3 +85,10 @@ create table import_files (
   sealed text   not null
 );
 create unique index import_files_read on import_files (job_id, upload, piece);
+
+-- Listings of ten million users. One index finds both by status and by whether they
+-- are enabled, and a listing by a prefix is in the order of values.
+create index users_by_standing on users (pool_id, status, enabled, place);
+drop index users_by_status;
+drop index users_by_enabled;
+drop index user_search_by_place;
