@@ -37,3 +37,13 @@ func (c *Cluster) CPU(tb testing.TB) time.Duration {
 	}
 	return time.Duration(total) * 10 * time.Millisecond
 }
+
+// Schedstats are the files that say how long each process of the cluster has run
+// (schedstat of proc(5), in nanoseconds).
+func (c *Cluster) Schedstats() []string {
+	var files []string
+	for _, pid := range children(c.run.cmd.Process.Pid) {
+		files = append(files, fmt.Sprintf("/proc/%d/schedstat", pid))
+	}
+	return files
+}

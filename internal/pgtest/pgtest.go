@@ -71,8 +71,10 @@ func create(o Options) (*Cluster, error) {
 		}
 		args = append(args, "--waldir", o.WALDir)
 	}
-	if _, err := c.tool("initdb", args...); err != nil {
-		return nil, err
+	if _, err := os.Stat(filepath.Join(c.data, "PG_VERSION")); err != nil { // else it goes on with what is there
+		if _, err := c.tool("initdb", args...); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.configure(o); err != nil {
 		return nil, err

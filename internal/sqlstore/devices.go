@@ -42,8 +42,12 @@ func (t *tx) InsertDevice(ctx context.Context, d userpool.Device) error {
 	if err := t.touch(ctx, sqlTouchUser, d.PoolID, d.UserID); err != nil {
 		return err
 	}
-	return t.insert(ctx, sqlInsertDevice, d.PoolID, d.Key, d.UserID, d.GroupKey, d.Name, d.Verifier, d.Remembered, d.Address,
-		millis(d.CreatedAt), millis(d.ModifiedAt), millis(d.ConfirmedAt), millis(d.AuthenticatedAt))
+	return t.insert(ctx, sqlInsertDevice, deviceRow(d)...)
+}
+
+func deviceRow(d userpool.Device) []any {
+	return []any{string(d.PoolID), d.Key, string(d.UserID), d.GroupKey, d.Name, d.Verifier, d.Remembered, d.Address,
+		millis(d.CreatedAt), millis(d.ModifiedAt), millis(d.ConfirmedAt), millis(d.AuthenticatedAt)}
 }
 
 func (t *tx) Device(ctx context.Context, pool userpool.PoolID, user userpool.UserID, key string) (userpool.Device, error) {

@@ -34,8 +34,12 @@ func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
 	if err := t.touch(ctx, sqlTouchUser, f.PoolID, f.UserID); err != nil {
 		return err
 	}
-	return t.insert(ctx, sqlInsertFamily, f.ID, f.PoolID, f.ClientID, f.UserID, f.Generation, millis(f.AuthTime),
-		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt), f.DeviceKey)
+	return t.insert(ctx, sqlInsertFamily, familyRow(f)...)
+}
+
+func familyRow(f userpool.Family) []any {
+	return []any{string(f.ID), string(f.PoolID), string(f.ClientID), string(f.UserID), int64(f.Generation), millis(f.AuthTime),
+		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt), f.DeviceKey}
 }
 
 func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family, error) {

@@ -54,6 +54,15 @@ func scanUser(r row) (u userpool.User, err error) {
 	return u, err
 }
 
+// userRow is a user's row: userColumns, and the place.
+func userRow(u userpool.User, place string) []any {
+	return []any{string(u.PoolID), string(u.ID), u.Username, list(u.Names), string(u.Status), u.Enabled,
+		dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
+		millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
+		u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
+		u.PasswordHash, unlessZero(u.MFA), place}
+}
+
 // foundBy lists what UserByName finds the user by. A user name that is the id
 // is none of it.
 func foundBy(u userpool.User) []string {
@@ -68,12 +77,7 @@ func foundBy(u userpool.User) []string {
 func (t *tx) InsertUser(ctx context.Context, u userpool.User) error {
 	place := placeOfUser(u)
 	return t.part(ctx, func() error {
-		err := t.insert(ctx, sqlInsertUser, u.PoolID, u.ID, u.Username, list(u.Names), u.Status, u.Enabled,
-			dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
-			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
-			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
-			u.PasswordHash, unlessZero(u.MFA), place)
-		if err != nil {
+		if err := t.insert(ctx, sqlInsertUser, userRow(u, place)...); err != nil {
 			return err
 		}
 		if err := t.claimNames(ctx, u, foundBy(u)); err != nil {

@@ -1,0 +1,204 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"modernc.org/sqlite"
+)
+
+// What is in the order of other keys than people come in waits in a file beside, and is
+// put in sorted: a tree that grows at its end is written once.
+const (
+	loadBegin = `
+		create table if not exists load.progress (done bigint not null);
+		create table if not exists load.made (name text primary key);
+		create table if not exists load.indexes (name text primary key, sql text not null);
+		insert into load.progress select 0 where not exists (select 1 from load.progress);
+		insert or ignore into load.indexes select name, sql from main.sqlite_master
+			where type = 'index' and sql is not null and tbl_name in (%s);`
+	loadFile = ".load"
+)
+
+var loadPragmas = []string{
+	"pragma busy_timeout = 5000", "pragma journal_mode = truncate", "pragma synchronous = off",
+	"pragma cache_size = -500000", "pragma temp_store = file", "pragma foreign_keys = off",
+}
+
+// loadRowsPer is how many rows one statement is given.
+const loadRowsPer = 50
+
+type liteLoad struct {
+	conn *liteConn
+	said func(string)
+}
+
+func loadSQLite(ctx context.Context, path string, c Crowd, said func(string)) (err error) {
+	connector, err := sqlite.NewConnector(dataSource(path))
+	if err != nil {
+		return err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxIdleConns(-1)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conn, err := newConn(ctx, pool, loadPragmas)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	if _, err := conn.exec("attach $1 as load", path+loadFile); err != nil {
+		return err
+	}
+	l := liteLoad{conn, said}
+	if err := l.begin(); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := l.people(ctx, c); err != nil {
+		return fmt.Errorf("people: %w", err)
+	}
+	if err := l.finish(ctx); err != nil {
+		return fmt.Errorf("indexes: %w", err)
+	}
+	if err := conn.script("detach load"); err != nil {
+		return err
+	}
+	return os.Remove(path + loadFile)
+}
+
+func (l liteLoad) begin() error {
+	if err := l.conn.script("pragma load.journal_mode = truncate; pragma load.synchronous = off"); err != nil {
+		return err
+	}
+	return inTx(l.conn, func() error {
+		var tables []string
+		for _, t := range loaded {
+			tables = append(tables, "'"+t.table+"'")
+		}
+		if err := l.conn.script(fmt.Sprintf(loadBegin, strings.Join(tables, ", "))); err != nil {
+			return err
+		}
+		for _, t := range loaded[1:] {
+			if err := l.conn.script("create table if not exists load." + t.table + " as select " + t.columns + " from main." + t.table + " where false"); err != nil {
+				return err
+			}
+		}
+		indexes, err := l.list("select name from load.indexes")
+		for _, index := range indexes {
+			err = errors.Join(err, l.conn.script("drop index if exists main."+index))
+		}
+		return err
+	})
+}
+
+func (l liteLoad) list(query string) (all []string, err error) {
+	err = l.conn.query(query, nil, func(r row) error {
+		var text string
+		err := r.Scan(&text)
+		all = append(all, text)
+		return err
+	})
+	return all, err
+}
+
+func (l liteLoad) people(ctx context.Context, c Crowd) error {
+	from, err := number(l.conn, "select done from load.progress")
+	if err != nil {
+		return err
+	}
+	for done, rows := range c.chunks(int(from)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := inTx(l.conn, func() error {
+			for _, t := range loaded {
+				to := "load."
+				if t.table == "users" {
+					to = "main."
+				}
+				if err := l.insert(to+t.table, names(t.columns), rows[t.table]); err != nil {
+					return fmt.Errorf("%s: %w", t.table, err)
+				}
+			}
+			_, err := l.conn.exec("update load.progress set done = $1", done)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		sayHowFar(l.said, done, c.N)
+	}
+	return nil
+}
+
+// insert puts the rows in, many by one statement.
+func (l liteLoad) insert(table string, columns []string, rows [][]any) error {
+	for len(rows) > 0 {
+		n := loadRowsPer
+		if len(rows) < n {
+			n = 1
+		}
+		one := "(" + strings.Repeat("?, ", len(columns)-1) + "?)"
+		query := "insert into " + table + " (" + strings.Join(columns, ", ") + ") values " + strings.Repeat(one+", ", n-1) + one
+		var args []any
+		for _, row := range rows[:n] {
+			args = append(args, row...)
+		}
+		if _, err := l.conn.exec(query, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// finish sorts what waits into its tables and makes the indexes, each in a transaction.
+func (l liteLoad) finish(ctx context.Context) error {
+	for _, t := range loaded[1:] {
+		parts := map[string]string{"": ""}
+		if t.table == "user_search" { // too much to be sorted at once
+			attributes, err := l.list("select distinct attribute from load.user_search")
+			if err != nil {
+				return err
+			}
+			parts = map[string]string{}
+			for _, a := range attributes {
+				parts[" "+a] = " where attribute = '" + a + "'"
+			}
+		}
+		for name, where := range parts {
+			err := l.once(ctx, t.table+name, "insert into main."+t.table+" ("+t.columns+") select "+t.columns+" from load."+t.table+where+" order by "+t.key)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	indexes, err := l.list("select sql from load.indexes")
+	for _, index := range indexes {
+		if err == nil {
+			err = l.once(ctx, index, index)
+		}
+	}
+	return err
+}
+
+func (l liteLoad) once(ctx context.Context, name, script string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	made, err := number(l.conn, "select count(*) from load.made where name = $1", name)
+	if err != nil || made > 0 {
+		return err
+	}
+	l.said(name)
+	return inTx(l.conn, func() error {
+		if err := l.conn.script(script); err != nil {
+			return err
+		}
+		_, err := l.conn.exec("insert into load.made (name) values ($1)", name)
+		return err
+	})
+}
