@@ -85,10 +85,10 @@ func (r residents) somebody(pool userpool.PoolID, i, of int, phone string) (sqls
 	if r.isRare(i, of) {
 		given, family, u.Status = rareName, rareName, userpool.StatusResetRequired
 	}
-	if chance.IntN(10) < 6 || given == rareName {
+	if chance.IntN(10) < 3 || given == rareName {
 		u.Attributes[userpool.AttrEmail] = strings.ToLower(fmt.Sprintf("%s.%s.%d@example.com", given, family, i))
 	}
-	if chance.IntN(10) < 7 || given == rareName {
+	if chance.IntN(10) < 3 || given == rareName {
 		u.Attributes["given_name"], u.Attributes["family_name"] = given, family
 		u.Attributes["name"] = given + " " + family
 	}
@@ -116,12 +116,12 @@ func (r residents) somebody(pool userpool.PoolID, i, of int, phone string) (sqls
 	return p, chance
 }
 
-// byNumber has no password in four of five cases.
+// byNumber has no password in nine of ten cases.
 func (r residents) byNumber(i int) sqlstore.Person {
 	phone := number(i)
 	p, chance := r.somebody(r.numbers, i, r.count(), phone)
 	p.User.Username, p.User.Names = string(p.User.ID), []string{phone}
-	if chance.IntN(5) == 0 {
+	if chance.IntN(10) == 0 {
 		p.User.Verifier = verifierLike(chance)
 	}
 	return p

@@ -76,6 +76,10 @@ func (d *directories) prepare() {
 	if d.engine != "postgres" {
 		return
 	}
+	if *directoryUsers == "" {
+		d.cluster = pgtest.Shared(d)
+		return
+	}
 	dir := filepath.Join(d.dir, "postgres")
 	for _, folder := range []string{d.dir, dir} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -86,7 +90,7 @@ func (d *directories) prepare() {
 		dir = ""
 	}
 	d.cluster = pgtest.Start(d, pgtest.Options{DataDir: dir, Settings: map[string]string{
-		"shared_buffers": "512MB", "maintenance_work_mem": "512MB", "max_wal_size": "2GB", "autovacuum_naptime": "10s",
+		"shared_buffers": "512MB", "maintenance_work_mem": "512MB", "max_wal_size": "1GB", "autovacuum_naptime": "10s",
 	}})
 }
 
@@ -164,7 +168,7 @@ func (d *directories) open(n int) *aDirectory {
 
 // quickly has PostgreSQL not wait for the disk while it is filled.
 func (d *directories) quickly(on bool) {
-	if d.cluster == nil {
+	if d.cluster == nil || *directoryUsers == "" {
 		return
 	}
 	d.cluster.SQL(d, "postgres", "alter system set fsync = "+map[bool]string{true: "off", false: "on"}[on])

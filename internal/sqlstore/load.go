@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -38,8 +39,10 @@ func Load(ctx context.Context, database string, c Crowd, said func(string)) erro
 // loadChunk is how many people are put in at once.
 const loadChunk = 10_000
 
+type loadTable struct{ table, columns, key string }
+
 // loaded are the tables that a crowd fills, with their columns and what orders them.
-var loaded = []struct{ table, columns, key string }{
+var loaded = []loadTable{
 	{"users", userColumns + ", place", "pool_id, id"},
 	{"user_names", "pool_id, name, user_id", "pool_id, name"},
 	{"user_search", "pool_id, attribute, value, place, owner, registration_id", "pool_id, attribute, value, place, owner"},
@@ -95,6 +98,13 @@ func (c Crowd) chunks(from int) iter.Seq2[int, loadRows] {
 			}
 		}
 	}
+}
+
+func columnsOf(table string) string { return loaded[slices.IndexFunc(loaded, isTable(table))].columns }
+func keyOf(table string) string     { return loaded[slices.IndexFunc(loaded, isTable(table))].key }
+
+func isTable(name string) func(loadTable) bool {
+	return func(t loadTable) bool { return t.table == name }
 }
 
 func names(columns string) []string {

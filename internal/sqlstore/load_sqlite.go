@@ -1,18 +1,23 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
-// What is in the order of other keys than people come in waits in a file beside, and is
-// put in sorted: a tree that grows at its end is written once.
+// What is in the order of other keys than people come in waits in files beside, and is
+// put in sorted: a tree that grows at its end is written once. Each file goes when what
+// it has is in, so that nothing takes its room twice.
 const (
 	loadBegin = `
 		create table if not exists load.progress (done bigint not null);
@@ -29,11 +34,30 @@ var loadPragmas = []string{
 	"pragma cache_size = -500000", "pragma temp_store = file", "pragma foreign_keys = off",
 }
 
+// waiting is a table's rows, or those of one attribute in the search, that wait in a
+// file, attached by the name.
+type waiting struct{ table, attribute, name string }
+
+func allWaiting() []waiting {
+	var all []waiting
+	for _, t := range loaded[1:] {
+		if t.table != "user_search" {
+			all = append(all, waiting{t.table, "", "load"})
+			continue
+		}
+		for _, a := range userpool.SearchedAttributes() {
+			all = append(all, waiting{t.table, a, "load_" + a})
+		}
+	}
+	return all
+}
+
 // loadRowsPer is how many rows one statement is given.
 const loadRowsPer = 50
 
 type liteLoad struct {
 	conn *liteConn
+	path string
 	said func(string)
 }
 
@@ -53,8 +77,14 @@ func loadSQLite(ctx context.Context, path string, c Crowd, said func(string)) (e
 	if _, err := conn.exec("attach $1 as load", path+loadFile); err != nil {
 		return err
 	}
-	l := liteLoad{conn, said}
-	if err := l.begin(); err != nil {
+	l := liteLoad{conn, path, said}
+	err = l.begin()
+	for _, w := range allWaiting() {
+		if err == nil {
+			err = l.await(w)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	if err := l.people(ctx, c); err != nil {
@@ -81,17 +111,36 @@ func (l liteLoad) begin() error {
 		if err := l.conn.script(fmt.Sprintf(loadBegin, strings.Join(tables, ", "))); err != nil {
 			return err
 		}
-		for _, t := range loaded[1:] {
-			if err := l.conn.script("create table if not exists load." + t.table + " as select " + t.columns + " from main." + t.table + " where false"); err != nil {
-				return err
-			}
-		}
 		indexes, err := l.list("select name from load.indexes")
 		for _, index := range indexes {
 			err = errors.Join(err, l.conn.script("drop index if exists main."+index))
 		}
 		return err
 	})
+}
+
+// await makes what waits a place to wait in, unless it is in already.
+func (l liteLoad) await(w waiting) error {
+	done, err := l.isMade(w.table + w.attribute)
+	if err != nil || done {
+		return err
+	}
+	if w.name != "load" {
+		if _, err := l.conn.exec("attach $1 as "+w.name, l.file(w)); err != nil {
+			return err
+		}
+		if err := l.conn.script("pragma " + w.name + ".journal_mode = truncate; pragma " + w.name + ".synchronous = off"); err != nil {
+			return err
+		}
+	}
+	return l.conn.script("create table if not exists " + w.name + "." + w.table + " as select * from main." + w.table + " where false")
+}
+
+func (l liteLoad) file(w waiting) string { return l.path + "." + w.name }
+
+func (l liteLoad) isMade(name string) (bool, error) {
+	n, err := number(l.conn, "select count(*) from load.made where name = $1", name)
+	return n > 0, err
 }
 
 func (l liteLoad) list(query string) (all []string, err error) {
@@ -114,13 +163,16 @@ func (l liteLoad) people(ctx context.Context, c Crowd) error {
 			return err
 		}
 		err := inTx(l.conn, func() error {
-			for _, t := range loaded {
-				to := "load."
-				if t.table == "users" {
-					to = "main."
+			if err := l.insert("main.users", names(loaded[0].columns), rows["users"]); err != nil {
+				return fmt.Errorf("users: %w", err)
+			}
+			for _, w := range allWaiting() {
+				mine := rows[w.table]
+				if w.attribute != "" {
+					mine = slices.DeleteFunc(slices.Clone(mine), func(row []any) bool { return row[1] != w.attribute })
 				}
-				if err := l.insert(to+t.table, names(t.columns), rows[t.table]); err != nil {
-					return fmt.Errorf("%s: %w", t.table, err)
+				if err := l.insert(w.name+"."+w.table, names(columnsOf(w.table)), mine); err != nil {
+					return fmt.Errorf("%s: %w", w.table, err)
 				}
 			}
 			_, err := l.conn.exec("update load.progress set done = $1", done)
@@ -157,23 +209,25 @@ func (l liteLoad) insert(table string, columns []string, rows [][]any) error {
 
 // finish sorts what waits into its tables and makes the indexes, each in a transaction.
 func (l liteLoad) finish(ctx context.Context) error {
-	for _, t := range loaded[1:] {
-		parts := map[string]string{"": ""}
-		if t.table == "user_search" { // too much to be sorted at once
-			attributes, err := l.list("select distinct attribute from load.user_search")
-			if err != nil {
-				return err
-			}
-			parts = map[string]string{}
-			for _, a := range attributes {
-				parts[" "+a] = " where attribute = '" + a + "'"
-			}
+	for _, w := range allWaiting() {
+		done, err := l.isMade(w.table + w.attribute)
+		if err != nil {
+			return err
 		}
-		for name, where := range parts {
-			err := l.once(ctx, t.table+name, "insert into main."+t.table+" ("+t.columns+") select "+t.columns+" from load."+t.table+where+" order by "+t.key)
-			if err != nil {
-				return err
+		if done { // before it was stopped, which may have left the file
+			if w.name != "load" {
+				_ = os.Remove(l.file(w))
 			}
+			continue
+		}
+		columns := columnsOf(w.table)
+		err = l.once(ctx, w.table+w.attribute, "insert into main."+w.table+" ("+columns+") select "+columns+" from "+w.name+"."+w.table+" order by "+keyOf(w.table))
+		if err == nil && w.name != "load" {
+			err = l.conn.script("detach " + w.name)
+			err = cmp.Or(err, os.Remove(l.file(w)))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	indexes, err := l.list("select sql from load.indexes")
@@ -189,8 +243,7 @@ func (l liteLoad) once(ctx context.Context, name, script string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	made, err := number(l.conn, "select count(*) from load.made where name = $1", name)
-	if err != nil || made > 0 {
+	if done, err := l.isMade(name); err != nil || done {
 		return err
 	}
 	l.said(name)

@@ -25,6 +25,9 @@ const (
 // searchedAttributes are those that users are searched by, username apart.
 var searchedAttributes = []string{AttrEmail, AttrPhone, "name", "given_name", "family_name", attrPreferred}
 
+// SearchedAttributes are all that SearchTerms may have.
+func SearchedAttributes() []string { return append([]string{SearchUsername}, searchedAttributes...) }
+
 // Filter is ListUsers' Filter: one condition on one attribute. The zero Filter
 // is everybody.
 type Filter struct {
