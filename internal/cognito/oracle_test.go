@@ -110,7 +110,8 @@ func (m serviceModel) check(place, shape string, v any, faults *[]string) {
 			wrong("%v is no list", v)
 			return
 		}
-		checkBounds(s, int64(len(list)), wrong)
+		// The least of a list is asked of requests; who has none of something shows none.
+		checkBounds(modelShape{Max: s.Max}, int64(len(list)), wrong)
 		for _, e := range list {
 			m.check(place, s.Member, e, faults)
 		}
