@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
+)
+
+// pgCrowd are twenty thousand users, each in a group, and a hundred sign-ups.
+const pgCrowd = `
+	insert into pools values ('p', 'crowd', '{}', 0, 0);
+	insert into user_groups values ('p', 'g', '', '', 1, 0, 0);
+	insert into users (pool_id, id, username, names, status, enabled, attributes, verifier, created_at, modified_at,
+			password_at, signed_in_at, signed_out_at, unproved, place)
+		select 'p', md5(i::text), md5(i::text), '', case when i % 20 = 0 then 'FORCE_CHANGE_PASSWORD' else 'CONFIRMED' end, i % 100 <> 0,
+			repeat('x', 200), '', 1, 1, 0, 0, 0, false, md5('place ' || i) from generate_series(1, 20000) i;
+	insert into user_names select 'p', 'name ' || i, md5(i::text) from generate_series(1, 20000) i;
+	insert into user_search select 'p', a, a || i % 1000, md5('place ' || i), md5(i::text)
+		from generate_series(1, 20000) i, unnest(array['name', 'email']) a;
+	insert into group_members select 'p', 'g', md5(i::text), 1 from generate_series(1, 20000) i;
+	insert into registrations (id, pool_id, client_id, name, sub, requester, attributes, verifier, existing_id, created_at, expires_at, place)
+		select 'r' || i, 'p', 'c', 'sign-up ' || i, md5('s' || i), '', '', '', '', 1, 0, md5('r' || i) || '~' from generate_series(1, 5000) i;
+	analyze;`
+
+// TestDirectory_PostgresPlans has the server's planner find every page by an index,
+// and in its order, for the values that there are and for any.
+func TestDirectory_PostgresPlans(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	openURL(t, url, repeatableRead)
+	c := beside(t, url)
+	if err := c.script(pgCrowd); err != nil {
+		t.Fatal(err)
+	}
+	reads := regexp.MustCompile(`Seq Scan on (users|user_search|user_names|registrations|group_members)\b`)
+	for _, q := range []struct {
+		query string
+		args  string
+	}{
+		{sqlUserPlaces, "'p', '8', 61"},
+		{sqlStandingPlaces, "'p', '8', 61, 'CONFIRMED', true"},
+		{sqlRegistrationPlaces, "'p', '8', 61, 5"},
+		{sqlValuePlaces, "'p', '8', 61, 'name', 'name7'"},
+		{sqlPrefixPlaces, "'p', 'name', '', 61, 'namf', 'name'"},
+		{sqlPrefixPlaces, "'p', 'name5', '8', 61, 'namf', 'name'"},
+		{sqlSubPlaces, "'p', 'x'"},
+		{sqlRegistrationSubPlaces, "'p', 'x'"},
+		{sqlSubPrefixPlaces, "'p', '4', '', 61, '5'"},
+		{sqlRegistrationSubPrefixPlaces, "'p', '4', '', 61, '5'"},
+		{sqlUserAt, "'p', '8'"},
+		{sqlRegistrationAt, "'p', '8', 5"},
+		{sqlPlaceBehind, "'p', 5000"},
+		{sqlUserByName, "'p', 'name 7'"},
+		{sqlGroupsOf, "'p', 'x'"},
+		{sqlMembers, "'p', 'g', '8', 61"},
+	} {
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			var plan strings.Builder
+			err := c.script("set plan_cache_mode = " + mode + "; prepare page as " + q.query)
+			if err == nil {
+				err = explainPage(c, q.args, &plan)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", q.query, err)
+			}
+			if err := c.script("deallocate page"); err != nil {
+				t.Fatal(err)
+			}
+			sorts := strings.Contains(strings.ReplaceAll(plan.String(), "Incremental Sort", ""), "Sort  (") &&
+				q.query != sqlRegistrationAt && q.query != sqlGroupsOf && q.query != sqlMembers // of one place, of a user's groups, of a page
+			if m := reads.FindString(plan.String()); m != "" || sorts {
+				t.Errorf("%s\n%s: reads or sorts all:\n%s", q.query, mode, &plan)
+			}
+		}
+	}
+}
+
+func explainPage(c *pgConn, args string, plan *strings.Builder) error {
+	rows, err := c.pg.Query(c.ctx, "explain execute page ("+args+")")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return err
+		}
+		fmt.Fprintln(plan, line)
+	}
+	return rows.Err()
+}
