@@ -32,6 +32,7 @@ type host struct {
 	stopping atomic.Bool
 	onStop   []func()                    // called when requests are to end, for streams
 	keepTime func(context.Context) error // nil where there is no other clock to go by
+	former   func(context.Context) error // keeps the keys of former issuers; nil where there are none
 }
 
 var errStopping = errors.New("stopping")
@@ -58,6 +59,9 @@ func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce 
 	group.Go(func() error { return finished(h.service.Run(jobs), jobs) })
 	if h.keepTime != nil {
 		group.Go(func() error { return h.keepTime(jobs) })
+	}
+	if h.former != nil {
+		group.Go(func() error { return h.former(jobs) })
 	}
 	group.Go(func() error { return listen(server, d) })
 	group.Go(func() error {

@@ -11,6 +11,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/clock"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/deliveryfile"
+	"github.com/bellhop-auth/bellhop/internal/formerissuer"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
 	"github.com/bellhop-auth/bellhop/internal/mail"
@@ -36,6 +37,7 @@ type vault struct {
 
 	functions *functions // of a server's pools
 	guard     *guardfile.File
+	former    *formerissuer.Keeper // nil for none
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -144,6 +146,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		AdminKey:  userpool.AdminKey{ID: cfg.AdminAccessKeyID, Secret: string(cfg.AdminSecret)},
 		Log:       log,
 
+		Former:         v.formerIssuers(),
 		AuditRetention: cfg.AuditRetention,
 		Observers:      v.watch.calls(),
 		Aside:          web.Aside,
@@ -152,6 +155,14 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 		StepUp: proofs,
 	})
 	return s, explainMasterKey(cfg, err)
+}
+
+// formerIssuers are whose tokens are taken too, nil for nobody's.
+func (v *vault) formerIssuers() userpool.FormerIssuers {
+	if v.former == nil {
+		return nil
+	}
+	return v.former
 }
 
 // senders are who takes messages.

@@ -12,6 +12,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/cognito"
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/formerissuer"
 	"github.com/bellhop-auth/bellhop/internal/inbound"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/upload"
@@ -56,12 +57,16 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	former, err := openFormer(cfg, log)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch, v.functions, v.guard = watch, f, g
+	v.watch, v.functions, v.guard, v.former = watch, f, g, former
 	service, err := openService(ctx, cfg, v, d, out, log)
 	if err != nil {
 		return explainWrite(cfg, err)
@@ -75,12 +80,31 @@ func serve(ctx context.Context, in invocation) error {
 	warnOfGuard(g, log)
 	warnOfDelivery(texts, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}
+	if v.former != nil {
+		h.former = v.former.Run
+	}
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)
 		fmt.Fprintf(in.stdout, "listening on %s\n", d.bound)
 	}
 	return h.run(ctx, d, handler, announce)
+}
+
+// openFormer makes what keeps the keys of former issuers, nil for none.
+func openFormer(cfg *config.Config, log *slog.Logger) (*formerissuer.Keeper, error) {
+	var issuers []formerissuer.Issuer
+	for _, text := range cfg.FormerIssuers {
+		i, err := formerissuer.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("--former-issuers %w", err)
+		}
+		issuers = append(issuers, i)
+	}
+	if issuers == nil {
+		return nil, nil
+	}
+	return formerissuer.New(issuers, log), nil
 }
 
 // openService opens the domain, claims the public URL for it, makes known which

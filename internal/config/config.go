@@ -39,6 +39,7 @@ type Config struct {
 	Triggers           string         // path of the triggers file; empty: no function can be called
 	Guard              string         // path of the file of the guard's settings; empty: the shipped ones
 	LimitsOff          bool           // lifts limits that count requests or money
+	FormerIssuers      []string       // whose access tokens are taken too, as URL@TIME; none if empty
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
 	MetricsListen      string         // host:port of the metrics; empty serves none
 	TrustedProxies     []netip.Prefix // whose X-Forwarded-For is believed; none if empty

@@ -210,6 +210,17 @@ func setLimits(c *Config, v string) error {
 	return nil
 }
 
+// setFormerIssuers splits the list; what reads its parts checks them.
+func setFormerIssuers(c *Config, v string) error {
+	c.FormerIssuers = nil
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			c.FormerIssuers = append(c.FormerIssuers, part)
+		}
+	}
+	return nil
+}
+
 func setAuditRetention(c *Config, v string) (err error) {
 	c.AuditRetention, err = ParseSpan(v)
 	return err

@@ -59,6 +59,8 @@ func Settings() []Setting {
 			Help: "YAML file of the guard's settings: countries, prices, budgets, step-ups, test numbers"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
+		{Name: "former-issuers", Shown: "none", Arg: "LIST", set: setFormerIssuers,
+			Help: "issuers of pools that have come here, each as URL@DATE, separated by commas; access tokens of theirs are taken until then"},
 		{Name: "audit-retention", Default: "90d", Arg: "TIME", set: setAuditRetention,
 			Help: "how long the audit trail is kept, such as 90d or 36h; 0 is for ever"},
 		{Name: "metrics-listen", Shown: "none", Arg: "HOST:PORT", set: setListen(func(c *Config) *string { return &c.MetricsListen }, 9401),

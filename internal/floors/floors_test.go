@@ -34,6 +34,7 @@ var floorOf = map[string]int{
 
 	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/deliveryfile":    3, // by whom texts go
+	"internal/formerissuer":    3, // adapter: keys of who issued tokens before
 	"internal/guardfile":       3, // settings of the guard
 	"internal/mail/dryrun":     3, // adapters: who takes e-mails
 	"internal/mail/logmail":    3,

@@ -61,6 +61,7 @@ type Config struct {
 	// HelpText is texted back to who texts HELP; "" for nothing.
 	HelpText string
 	AdminKey AdminKey
+	Former   FormerIssuers // whose access tokens are taken too; nil for nobody's
 	Guard    *guard.Engine // nil for one with the shipped settings
 	StepUp   *StepUp       // how more proof is asked for; nil for proof of work alone
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
@@ -91,6 +92,7 @@ type Service struct {
 	helpText  string
 	shared    bool
 	adminKey  AdminKey
+	former    FormerIssuers
 	clock     Clock
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
@@ -142,7 +144,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
-		adminKey: c.AdminKey, clock: c.Clock, log: log,
+		adminKey: c.AdminKey, former: c.Former, clock: c.Clock, log: log,
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), hashes: make(chan struct{}, hashParallel()), imports: make(chan struct{}, 1), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,

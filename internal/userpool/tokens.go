@@ -357,6 +357,9 @@ type bearer struct {
 // authenticate checks an access token against its pool's keys and against what
 // happened to it, its family and its user since.
 func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.Time) (bearer, error) {
+	if issuer, keys, ok := s.formerIssuer(raw, at); ok {
+		return s.authenticateFormer(ctx, tx, issuer, keys, raw, at)
+	}
 	pool, err := tx.Pool(ctx, s.poolOf(raw))
 	if err != nil {
 		return bearer{}, notFound(err, errInvalidAccess)
