@@ -3,6 +3,7 @@ package userpool
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"regexp"
@@ -57,17 +58,17 @@ func (s *Service) departures(ctx context.Context, tx Tx, pool PoolID, after stri
 	if err != nil {
 		return nil, "", false, err
 	}
-	places, err := tx.Places(ctx, pool, Filter{}, after, exportPage, s.now())
+	spots, err := tx.Places(ctx, pool, Filter{}, Spot{Place: after}, exportPage, s.now())
 	if err != nil {
 		return nil, "", false, err
 	}
-	for _, place := range places {
-		after = place
-		u, err := tx.UserAt(ctx, pool, place)
+	for _, spot := range spots {
+		after = spot.Place
+		u, err := tx.UserAt(ctx, pool, spot.Place)
+		if errors.Is(err, ErrNotFound) { // a sign-up waits there
+			continue
+		}
 		if err != nil {
-			if notFound(err, nil) == nil {
-				continue
-			}
 			return nil, "", false, err
 		}
 		groups, err := tx.GroupsOf(ctx, pool, u.ID)
@@ -83,7 +84,7 @@ func (s *Service) departures(ctx context.Context, tx Tx, pool PoolID, after stri
 		}
 		page = append(page, d)
 	}
-	return page, after, len(places) == exportPage, nil
+	return page, after, len(spots) == exportPage, nil
 }
 
 // CSVExport says what an export as CSV wrote.
