@@ -285,6 +285,13 @@ func shownOf(want poolfile.Pool, have poolfile.State) (shown poolfile.Shown, err
 		return shown, refused(want.Where, err)
 	}
 	shown.Pool = tree
+	state, _ := want.MFA["MfaConfiguration"].(string)
+	_, sms := want.MFA["SmsMfaConfiguration"]
+	_, mail := want.MFA["EmailMfaConfiguration"]
+	pool.Settings.MFA = userpool.MFASettings{Configuration: userpool.Configured(state), SMS: sms, Email: mail, SoftwareToken: want.MFA["SoftwareTokenMfaConfiguration"] != nil}
+	if err := pool.Check(); err != nil {
+		return shown, refused(want.Where, err)
+	}
 	if _, shown.PlainPool, err = shownPool(poolfile.Tree{"PoolName": want.Name()}); err != nil {
 		return shown, refused(want.Where, err)
 	}

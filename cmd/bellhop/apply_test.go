@@ -103,6 +103,7 @@ func TestApply_BadFiles_DoNothing(t *testing.T) {
 		{"Id: " + poolID + "\nPoolName: p\nUsernameAttributes: [email]", "has other UsernameAttributes than the pool " + poolID},
 		{"UserPools:\n- PoolName: good\n- PoolName: bad\n  Policies: {PasswordPolicy: {MinimumLength: 3}}", "f.yaml:3: UserPools would be refused: 1 validation error"},
 		{"PoolName: p\nUserPoolAddOns: {AdvancedSecurityMode: AUDIT}", "AdvancedSecurityMode other than OFF is not served"},
+		{"PoolName: p\nMfaConfiguration: \"ON\"\nSoftwareTokenMfaConfiguration: {Enabled: true}\nPolicies: {SignInPolicy: {AllowedFirstAuthFactors: [PASSWORD, SMS_OTP]}}", "MfaConfiguration ON does not go with SMS_OTP"},
 		{"PoolName: p\nClients: [{ClientName: c, SupportedIdentityProviders: [Google]}]", "f.yaml:2: Clients would be refused: SupportedIdentityProviders"},
 	} {
 		a.write(c.text)
