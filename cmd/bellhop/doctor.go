@@ -61,6 +61,7 @@ func checks() []check {
 		{"texts", checkTexts},
 		{"e-mail", checkMail},
 		{"triggers", checkTriggers},
+		{"log delivery", checkLogDelivery},
 		{"guard", checkGuard},
 		{"clock", checkClock},
 	}

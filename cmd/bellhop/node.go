@@ -14,6 +14,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/formerissuer"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/guardfile"
+	"github.com/bellhop-auth/bellhop/internal/logdelivery"
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/mail/dryrun"
 	"github.com/bellhop-auth/bellhop/internal/mail/logmail"
@@ -35,7 +36,8 @@ type vault struct {
 	watch watchers     // of a server's service
 	clock *clock.Clock // of the service
 
-	functions *functions // of a server's pools
+	functions *functions                // of a server's pools
+	logs      *logdelivery.Destinations // of their events; nil for none
 	guard     *guardfile.File
 	former    *formerissuer.Keeper // nil for none
 }
@@ -148,6 +150,7 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 
 		Former:         v.formerIssuers(),
 		AuditRetention: cfg.AuditRetention,
+		Logs:           v.sink(),
 		Observers:      v.watch.calls(),
 		Aside:          web.Aside,
 
@@ -163,6 +166,22 @@ func (v *vault) formerIssuers() userpool.FormerIssuers {
 		return nil
 	}
 	return v.former
+}
+
+// sink is who takes the events of pools, nil for nobody.
+func (v *vault) sink() userpool.LogSink {
+	if v.logs == nil {
+		return nil
+	}
+	return v.logs
+}
+
+// openLogs reads the file of destinations, if there is one.
+func openLogs(cfg *config.Config) (*logdelivery.Destinations, error) {
+	if cfg.LogDelivery == "" {
+		return nil, nil
+	}
+	return logdelivery.Load(cfg.LogDelivery)
 }
 
 // senders are who takes messages.

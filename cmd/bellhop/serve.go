@@ -49,6 +49,10 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	logs, err := openLogs(cfg)
+	if err != nil {
+		return err
+	}
 	texts, err := openDelivery(cfg, in.env, log)
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch, v.functions, v.guard, v.former = watch, f, g, former
+	v.watch, v.functions, v.guard, v.former, v.logs = watch, f, g, former, logs
 	service, err := openService(ctx, cfg, v, d, out, log)
 	if err != nil {
 		return explainWrite(cfg, err)

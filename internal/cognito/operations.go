@@ -4,12 +4,11 @@ import "github.com/bellhop-auth/bellhop/internal/web"
 
 // Why operations of the service are not served.
 const (
-	noAWS         = "it manages AWS Regions and quotas, of which this server has none."
-	noFeedback    = "its FeedbackToken comes in a notification of threat protection, and none is sent; AdminUpdateAuthEventFeedback needs no token."
-	noFederation  = "it is about identity providers and their users, who sign in through hosted login, and there is none yet."
-	noLogDelivery = "it exports to AWS services; logs are written by this server itself."
-	noLogin       = "it belongs to hosted login and its OAuth endpoints, and there are none yet."
-	noThreat      = "it says what hosted login does about risky sign-ins, and there is none yet; what is suspicious is the guard's, which has settings of its own."
+	noAWS        = "it manages AWS Regions and quotas, of which this server has none."
+	noFeedback   = "its FeedbackToken comes in a notification of threat protection, and none is sent; AdminUpdateAuthEventFeedback needs no token."
+	noFederation = "it is about identity providers and their users, who sign in through hosted login, and there is none yet."
+	noLogin      = "it belongs to hosted login and its OAuth endpoints, and there are none yet."
+	noThreat     = "it says what hosted login does about risky sign-ins, and there is none yet; what is suspicious is the guard's, which has settings of its own."
 )
 
 // table is every operation of the service model (129, August 2026), sorted by
@@ -92,7 +91,7 @@ func (a *API) table() []operation {
 		op("GetDevice", accessToken, a.getDevice).as(web.Begin),
 		op("GetGroup", admin, a.getGroup),
 		refused("GetIdentityProviderByIdentifier", admin, noFederation),
-		refused("GetLogDeliveryConfiguration", admin, noLogDelivery),
+		op("GetLogDeliveryConfiguration", admin, a.getLogDeliveryConfiguration),
 		refused("GetProvisionedLimit", admin, noAWS),
 		refused("GetSigningCertificate", admin, noFederation),
 		op("GetTokensFromRefreshToken", public, a.getTokensFromRefreshToken).as(web.Keep),
@@ -120,7 +119,7 @@ func (a *API) table() []operation {
 		op("ResendConfirmationCode", public, a.resendConfirmationCode).as(web.Begin),
 		op("RespondToAuthChallenge", public, a.respondToAuthChallenge).as(web.Finish),
 		op("RevokeToken", public, a.revokeToken).as(web.Keep),
-		refused("SetLogDeliveryConfiguration", admin, noLogDelivery),
+		op("SetLogDeliveryConfiguration", admin, a.setLogDeliveryConfiguration),
 		refused("SetRiskConfiguration", admin, noThreat),
 		refused("SetUICustomization", admin, noLogin),
 		op("SetUserMFAPreference", accessToken, a.setUserMFAPreference).as(web.Begin),

@@ -27,6 +27,7 @@ var (
 	userPoolID       = rule{min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-zA-Z]+`)}
 	resourceName     = rule{min: 1, max: 128, pattern: whole(`[\w\s+=,.@-]+`)}
 	resourceARN      = rule{min: 20, max: 2048, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
+	bucketARN        = rule{min: 3, max: 1024, pattern: whole(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:::[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)}
 	attributeName    = rule{min: 1, max: 32, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`)}
 	attributeValue   = rule{max: 2048, secret: true}
 	groupName        = rule{min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)}
@@ -65,6 +66,8 @@ var (
 	explicitAuthFlow = rule{enum: []string{"ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH",
 		"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
 		"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}}
+	eventSource       = rule{enum: []string{"userNotification", "userAuthEvents"}}
+	logLevel          = rule{enum: []string{"ERROR", "INFO"}}
 	feedbackValue     = rule{enum: []string{"Valid", "Invalid"}}
 	messageAction     = rule{enum: []string{"RESEND", "SUPPRESS"}}
 	deliveryMedium    = rule{enum: []string{"SMS", "EMAIL"}}

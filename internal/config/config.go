@@ -37,6 +37,7 @@ type Config struct {
 	SMTPUsername       string         // empty: without authentication
 	SMTPPassword       Secret         // set if and only if SMTPUsername is
 	Triggers           string         // path of the triggers file; empty: no function can be called
+	LogDelivery        string         // path of the file of destinations of events; empty: none are delivered
 	Guard              string         // path of the file of the guard's settings; empty: the shipped ones
 	LimitsOff          bool           // lifts limits that count requests or money
 	FormerIssuers      []string       // whose access tokens are taken too, as URL@TIME; none if empty

@@ -125,7 +125,7 @@ var everySetting = map[string]string{
 	"sms-webhook-secret": webhookSecret, "inbound-text-secret": webhookSecret, "email": "smtps://mail.example", "email-webhook-secret": webhookSecret,
 	"email-from": "Example <auth@mail.example>", "smtp-username": "bell", "smtp-password": "hop hop", "limits": "off", "trusted-proxies": "10.0.0.0/8, 192.0.2.1", "tls-cert": "/c.pem",
 	"tls-key": "/k.pem", "admin-access-key-id": "AKIAEXAMPLE", "admin-secret-access-key": "hunter2hunter2",
-	"former-issuers": "https://a.example/us-east-1_x@2026-12-31, https://b.example/us-east-1_y@2027-01-31", "audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml", "guard": "/g.yaml", "delivery": "/y.yaml",
+	"former-issuers": "https://a.example/us-east-1_x@2026-12-31, https://b.example/us-east-1_y@2027-01-31", "audit-retention": "36h", "auto-migrate": "false", "drain-delay": "10s", "metrics-listen": "127.0.0.1:9401", "triggers": "/t.yaml", "log-delivery": "/l.yaml", "guard": "/g.yaml", "delivery": "/y.yaml",
 }
 
 func checkEverySetting(t *testing.T, c *config.Config) {
@@ -155,6 +155,7 @@ func checkEverySetting(t *testing.T, c *config.Config) {
 		"audit-retention":     got.AuditRetention == 36*time.Hour,
 		"drain-delay":         got.DrainDelay == 10*time.Second,
 		"auto-migrate":        !got.AutoMigrate,
+		"log-delivery":        got.LogDelivery == "/l.yaml",
 		"triggers":            got.Triggers == "/t.yaml",
 		"guard":               got.Guard == "/g.yaml",
 		"delivery":            got.Delivery == "/y.yaml",

@@ -55,6 +55,8 @@ func Settings() []Setting {
 			Help: "password at the SMTP server"},
 		{Name: "triggers", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Triggers }),
 			Help: "YAML file that says who calls the functions of a pool's LambdaConfig"},
+		{Name: "log-delivery", Shown: "none", Arg: "FILE", set: setText(func(c *Config) *string { return &c.LogDelivery }),
+			Help: "YAML file that says where the events go of pools with a log delivery configuration: to a file or a webhook"},
 		{Name: "guard", Shown: "the shipped settings", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Guard }),
 			Help: "YAML file of the guard's settings: countries, prices, budgets, step-ups, test numbers"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,

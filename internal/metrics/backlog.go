@@ -43,6 +43,9 @@ var (
 	oldest          = describe("outbox_oldest_seconds", "How long ago the oldest message in the outbox was put in.")
 	auditWaiting    = describe("audit_rows_waiting", "Rows of the audit trail that are in memory alone.")
 	guardRestricted = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "guard_restricted"), "Countries, prefixes and others that the guard restricts at the moment, by how they stand.", []string{"standing"}, nil)
+	logLag          = describe("log_delivery_lag_seconds", "How long the oldest event has waited that its destination could have taken, over all user pools.")
+	logFailing      = describe("log_delivery_failing", "Destinations of log delivery that took nothing at the last try.")
+	logLost         = describe("log_delivery_lost_events", "Events that the audit trail's retention took before their destination did, of the log configurations that there are.")
 	auditDropped    = describe("audit_rows_dropped_total", "Rows of the audit trail that were dropped because they were too many.")
 )
 
@@ -52,7 +55,7 @@ func describe(name, help string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (b *backlog) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{overdue, waiting, oldest, guardRestricted, auditWaiting, auditDropped} {
+	for _, d := range []*prometheus.Desc{overdue, waiting, oldest, guardRestricted, auditWaiting, auditDropped, logLag, logFailing, logLost} {
 		descs <- d
 	}
 }
@@ -70,6 +73,9 @@ func (b *backlog) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(guardRestricted, prometheus.GaugeValue, float64(n), standing)
 		}
 		out <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, seen.Oldest.Seconds())
+		out <- prometheus.MustNewConstMetric(logLag, prometheus.GaugeValue, seen.Logs.Lag.Seconds())
+		out <- prometheus.MustNewConstMetric(logFailing, prometheus.GaugeValue, float64(seen.Logs.Failing))
+		out <- prometheus.MustNewConstMetric(logLost, prometheus.GaugeValue, float64(seen.Logs.Lost))
 	}
 }
 

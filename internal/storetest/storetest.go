@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) userpool.Store) {
 // is not among them, nor is what reads first and writes then.
 var verbRaces = []string{
 	"ClaimAttempt/by many gives each try once",
+	"ClaimLogDelivery/by many gives it to one, until its lease is over",
 	"ClaimMatured/by many gives each line to one",
 	"ClaimMessages/by many gives each message to one",
 	"ClaimStockKey/gives a key to one of many",
@@ -85,6 +86,7 @@ func cases() []testCase {
 		directoryCases, groupCases,
 		challengeCases, sessionCases, familyCases, outboxCases, counterCases, sweepCases,
 		deviceCases, importCases, passkeyCases, softwareTokenCases, sealedCases, accessKeyCases, auditCases, skewCases, restoreCases, guardCases, textLogCases,
+		logDeliveryCases,
 	} {
 		all = append(all, group...)
 	}

@@ -79,7 +79,7 @@ type Routes []Route
 // Find returns who calls the function, and whether anybody does.
 func (r Routes) Find(arn string) (Invoker, bool) {
 	for _, route := range r {
-		if matches(route.Pattern, arn) {
+		if Matches(route.Pattern, arn) {
 			return route.Invoker, true
 		}
 	}
@@ -95,8 +95,8 @@ func (r Routes) Invoke(ctx context.Context, arn string, event []byte) ([]byte, e
 	return invoker.Invoke(ctx, arn, event)
 }
 
-// matches is path.Match for ARNs, in which a slash is a character like any other.
-func matches(pattern, arn string) bool {
+// Matches is path.Match for ARNs, in which a slash is a character like any other.
+func Matches(pattern, arn string) bool {
 	flat := strings.NewReplacer("/", "\x00", "?", `\?`, "[", `\[`)
 	ok, err := path.Match(flat.Replace(pattern), strings.ReplaceAll(arn, "/", "\x00"))
 	return err == nil && ok

@@ -89,12 +89,12 @@ type EventFeedback struct {
 // eventDetail is what an event needs of a row's detail.
 type eventDetail struct {
 	Flow      string `json:"flow"`
-	Answered  string `json:"answered"`
 	SignedIn  bool   `json:"signed_in"`
 	User      string `json:"user"`
 	Sent      string `json:"sent"`
 	Guard     string `json:"guard"`
 	Password  string `json:"tried_password"`
+	Factor    string `json:"tried_mfa"`
 	Repeat    bool   `json:"repeat"`
 	SpokenFor string `json:"for"`
 }
@@ -113,7 +113,7 @@ func authEventOf(r AuditRow) (AuthEvent, bool) {
 	if d.Repeat || d.Flow == flowRefresh || d.Flow == flowRefreshOlder {
 		return AuthEvent{}, false
 	}
-	e.Response, e.Risk, e.Answers = d.response(r, e.Type), d.risk(r), d.answers(r)
+	e.Response, e.Risk, e.Answers = d.response(r, e.Type), d.risk(r), d.answers()
 	if d.SpokenFor != "" {
 		e.Address = d.SpokenFor
 	}
@@ -144,12 +144,12 @@ func (d eventDetail) risk(r AuditRow) string {
 	return ""
 }
 
-func (d eventDetail) answers(r AuditRow) (all []AuthAnswer) {
+func (d eventDetail) answers() (all []AuthAnswer) {
 	if d.Password != "" {
 		all = append(all, AuthAnswer{EventPassword, d.Password == AnswerRight})
 	}
-	if d.Answered == "SMS_MFA" || d.Answered == "SOFTWARE_TOKEN_MFA" {
-		all = append(all, AuthAnswer{EventMfa, r.Outcome == OutcomeSuccess})
+	if d.Factor != "" {
+		all = append(all, AuthAnswer{EventMfa, d.Factor == AnswerRight})
 	}
 	return all
 }

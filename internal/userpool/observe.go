@@ -164,6 +164,9 @@ func (v verdict) result() string {
 func answered(ctx context.Context, to Purpose, v verdict) {
 	if e := entryOf(ctx); e != nil {
 		e.done.answers = append(e.done.answers, Answer{To: to.plain(), Result: v.result()})
+		if to.plain() == PurposeFactor || to == PurposeToken {
+			e.note(noteFactor, v.result())
+		}
 	}
 }
 
@@ -183,8 +186,11 @@ func answeredBy(ctx context.Context, by Purpose, matches bool) verdict {
 	return v
 }
 
-// notePassword is the detail of a call in which a password was tried.
-const notePassword = "tried_password"
+// The details of a call in which a password or a second factor was tried.
+const (
+	notePassword = "tried_password"
+	noteFactor   = "tried_mfa"
+)
 
 // report is what the entry tells observers, given the row that it ends as.
 func (e *entry) report(row AuditRow) Report {
@@ -353,6 +359,7 @@ type Backlog struct {
 	// standing; of a kind no more than some hundred are counted.
 	Restricted map[string]int
 	Oldest     time.Duration // how long ago the oldest of them was put in
+	Logs       LogBacklog
 }
 
 // Backlog looks at the queues. If the store cannot be read, the error says so and
@@ -363,6 +370,9 @@ func (s *Service) Backlog(ctx context.Context) (b Backlog, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
 		b = inMemory
 		if b.Restricted, err = restricted(ctx, tx); err != nil {
+			return err
+		}
+		if b.Logs, err = s.logBacklog(ctx, tx, at); err != nil {
 			return err
 		}
 		next, err := tx.NextMessageAt(ctx)

@@ -380,6 +380,11 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 			return err
 		}
 	}
+	if r.err != nil || r.expired {
+		if err := s.noteUndelivered(ctx, tx, m, r.receipt.Provider, r.failure(), at); err != nil {
+			return err
+		}
+	}
 	return tx.DeleteMessage(ctx, m.ID)
 }
 
@@ -415,6 +420,18 @@ func (r sent) writes(again bool) bool {
 		return !again && !r.doubted // a doubt stays one
 	}
 	return true
+}
+
+// failure is why a message did not reach its reader: the provider's code where it
+// gave one, else how the last try ended.
+func (r sent) failure() string {
+	if r.expired {
+		return "Expired"
+	}
+	if failed, ok := errors.AsType[*sms.SendError](r.err); ok && failed.Code != "" {
+		return plainCode(failed.Code)
+	}
+	return sms.OutcomeOf(r.err).String()
 }
 
 // surelyNotSent says that no try of a text may have sent it, also those of which a

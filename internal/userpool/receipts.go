@@ -93,6 +93,9 @@ func (s *Service) tellOf(ctx context.Context, provider string, e sms.Event) (fou
 			return err
 		}
 		changed, err = tx.TellText(ctx, text.ID, status, code, max(e.Segments, 0), max(e.Micros, 0), at)
+		if err == nil && changed && status == TextFailed {
+			err = s.noteFailedText(ctx, tx, text, code, at)
+		}
 		return err
 	})
 	if err != nil || !found {

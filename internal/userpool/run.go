@@ -21,7 +21,7 @@ const (
 
 // Run does the background work until ctx ends: it sends texts, keeps signing
 // keys in stock and in rotation, seals anew what is under an old master key, writes
-// what the audit trail lacks, and sweeps out what is over. Any number of nodes may
+// what the audit trail lacks, delivers events, and sweeps out what is over. Any number of nodes may
 // run it on one store.
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -44,6 +44,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.every(ctx, importsEvery, s.imports, "user imports", s.runImports) })
 	g.Go(func() error { return s.runEarly(ctx) })
 	g.Go(func() error { return s.runTrail(ctx) })
+	g.Go(func() error { return s.runLogs(ctx) })
 	return g.Wait()
 }
 

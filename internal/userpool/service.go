@@ -37,7 +37,7 @@ import (
 type AdminKey struct{ ID, Secret string }
 
 // Config is what a Service is made of. All fields but Mailer, Triggers, Encrypter,
-// Aside, AdminKey, Observers, Clock and Log are required.
+// Aside, AdminKey, Logs, Observers, Clock and Log are required.
 type Config struct {
 	Store  Store
 	Ring   *seal.Ring // master keys
@@ -64,6 +64,8 @@ type Config struct {
 	Former   FormerIssuers // whose access tokens are taken too; nil for nobody's
 	Guard    *guard.Engine // nil for one with the shipped settings
 	StepUp   *StepUp       // how more proof is asked for; nil for proof of work alone
+	// Logs takes the events of pools that have a log configuration; nil for none.
+	Logs LogSink
 	// AuditRetention is how long the audit trail is kept; 0 is for ever.
 	AuditRetention time.Duration
 	Observers      []Observer // told in this order
@@ -103,6 +105,7 @@ type Service struct {
 
 	auditRetention time.Duration
 	trail          trail
+	logs           LogSink // nil for none
 	observers      []Observer
 
 	kick  chan struct{} // a text was put in the outbox
@@ -148,7 +151,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), hashes: make(chan struct{}, hashParallel()), imports: make(chan struct{}, 1), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
-		auditRetention: c.AuditRetention, trail: trail{late: make(chan lateRow, lateQueue)},
+		auditRetention: c.AuditRetention, logs: c.Logs, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared, guard: c.Guard,
 	}
 	if s.guard == nil {

@@ -45,6 +45,7 @@ type Tx interface {
 	sealedTx
 	accessKeyTx
 	auditTx
+	logTx
 	restoreTx
 	guardTx
 	guard.State
@@ -356,6 +357,20 @@ type auditTx interface {
 	// SweepAudit deletes at most limit rows whose ids are below the one given,
 	// oldest first, and says how many went.
 	SweepAudit(ctx context.Context, below AuditID, limit int) (int, error)
+}
+
+type logTx interface {
+	// LogDeliveries returns the log configurations of the pool, of all pools for "",
+	// ordered by pool and place.
+	LogDeliveries(ctx context.Context, pool PoolID) ([]LogDelivery, error)
+	// SetLogDeliveries puts the configurations in the place of all of the pool's.
+	SetLogDeliveries(ctx context.Context, pool PoolID, all []LogDelivery) error
+	// ClaimLogDelivery takes the configuration until then, if it is due; false if not,
+	// or if there is none.
+	ClaimLogDelivery(ctx context.Context, pool PoolID, source string, now, until time.Time) (LogDelivery, bool, error)
+	// MoveLogDelivery sets cursor, losses, failures and when it is due, in one
+	// statement, if the cursor is still where it was; false if not.
+	MoveLogDelivery(ctx context.Context, from AuditID, to LogDelivery) (bool, error)
 }
 
 type restoreTx interface {

@@ -179,6 +179,9 @@ func (s *Service) writeLate(ctx context.Context, batch []lateRow) {
 }
 
 func (s *Service) storeLate(ctx context.Context, batch []lateRow) error {
+	for _, r := range batch {
+		s.lateForLogs(r.row)
+	}
 	return s.store.Update(ctx, func(tx Tx) error {
 		for _, r := range batch {
 			store := tx.InsertAudit // if its transaction committed after all, that row stands
@@ -237,9 +240,12 @@ func (s *Service) sweepTrail(ctx context.Context) error {
 	if s.auditRetention == 0 {
 		return nil
 	}
+	below := firstAuditID(s.now().Add(-s.auditRetention))
+	if err := s.loseLogs(ctx, below); err != nil {
+		return err
+	}
 	for {
 		var n int
-		below := firstAuditID(s.now().Add(-s.auditRetention))
 		err := s.store.Update(ctx, func(tx Tx) (err error) {
 			n, err = tx.SweepAudit(ctx, below, sweepLimit)
 			return err

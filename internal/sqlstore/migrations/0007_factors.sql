@@ -92,3 +92,18 @@ create index users_by_standing on users (pool_id, status, enabled, place);
 drop index users_by_status;
 drop index users_by_enabled;
 drop index user_search_by_place;
+
+-- Where the events of pools go, and how far they have gone.
+create table log_deliveries (
+  pool_id   text   not null references pools (id) on delete cascade,
+  source    text   not null, -- userAuthEvents, userNotification
+  place     bigint not null, -- in the pool's list
+  level     text   not null,
+  kind      text   not null, -- log group, bucket, stream
+  arn       text   not null,
+  cursor_id text   {bytes} not null, -- row of the audit trail up to which they have arrived
+  lost      bigint not null, -- events that were swept before
+  failures  bigint not null, -- tries in a row
+  due_at    bigint not null, -- of who has taken it, the end of the lease
+  primary key (pool_id, source)
+) {without rowid};
