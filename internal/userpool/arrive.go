@@ -403,6 +403,11 @@ func (s *Service) arrive(ctx context.Context, tx Tx, p Pool, a arriving, groups 
 	} else if err != nil {
 		return nil, fmt.Errorf("insert user: %w", err)
 	}
+	// When a pool moves, all its users come at once, and to the guard they would look
+	// like a crowd of strangers. The numbers that they proved there are known ones.
+	if err := s.signedInBy(ctx, tx, a.user, at); err != nil {
+		return nil, fmt.Errorf("note number: %w", err)
+	}
 	return nil, joinGroups(ctx, tx, a.user, a.groups, at)
 }
 

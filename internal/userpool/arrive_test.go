@@ -13,6 +13,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
+	"github.com/bellhop-auth/bellhop/internal/phone"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -328,4 +329,24 @@ func benchArrive(b *testing.B, file string) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Minutes(), "users/min")
+}
+
+// All users of a pool that moves come on one day. Those who had proved their numbers
+// are no strangers to the guard.
+func TestArrive_ProvedNumbersAreKnown(t *testing.T) {
+	inWorld(t, options{guard: shipped()}, func(w *world) {
+		for i, verified := range []string{"true", "false"} {
+			a := ashaElsewhere()
+			a.ID, a.Username, a.Groups, a.PasswordHash = subOf(i), "", nil, ""
+			a.Attributes = map[string]string{"phone_number": neighbour(i), "phone_number_verified": verified}
+			if outcomes := w.arrives(a); outcomes[0] != nil {
+				t.Fatal(outcomes[0])
+			}
+			x, err := w.s.Explain(w.ctx, phone.FromCanonical(neighbour(i)))
+			w.must(err)
+			if want := verified == "true"; x.Known != want {
+				t.Errorf("a number that was verified there (%s) is known: %t", verified, x.Known)
+			}
+		}
+	})
 }
