@@ -29,7 +29,7 @@ const (
 )
 
 var (
-	givenNames  = strings.Fields("Asha Ravi Mia Tom Zoë Ben Ann Anna Lena Noah Emma Leo Ivan Olga Yuki Ken Fatima Omar Lucía Mateo Chloé Hugo Sofia Luca Maja Jan Aino Eero Linh Minh Amara Kofi Ngozi Sipho Thandi Priya Arjun Kavya Rohan Neha")
+	givenNames  = strings.Fields("Asha Asha Asha Asha Asha Asha Ravi Mia Tom Zoë Ben Ann Anna Lena Noah Emma Leo Ivan Olga Yuki Ken Fatima Omar Lucía Mateo Chloé Hugo Sofia Luca Maja Jan Aino Eero Linh Minh Amara Kofi Ngozi Sipho Thandi Priya Arjun Kavya Rohan Neha")
 	familySound = strings.Fields("an ber cha dor en fo gar hal in jor ka lin mo nor ost pet quin ros sen tov ul vas wei xan ya zim")
 )
 

@@ -24,7 +24,7 @@ const (
 	sqlDeleteDevices = `delete from devices where pool_id = $1 and user_id = $2`
 
 	// Who has too many has one too many, or what a lower bound left.
-	sqlTrimDevices = `delete from devices where pool_id = $1 and (
+	sqlTrimDevices = `delete from devices where pool_id = $1 and user_id = $2 and (
 		device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
 			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)
 		or device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0

@@ -30,7 +30,9 @@ const (
 		on conflict do nothing`
 	sqlMember      = `select user_id from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
 	sqlLeaveGroup  = `delete from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
-	sqlLeaveGroups = `delete from group_members where pool_id = $1 and user_id = $2`
+	// SQLite, left to itself, looks for them among all members of the pool's groups.
+	sqlLeaveGroups = `delete from group_members where (pool_id, group_name, user_id) in (
+		select pool_id, group_name, user_id from group_members where pool_id = $1 and user_id = $2)`
 	sqlGroupsOf    = `select ` + groupColumns + ` from user_groups where pool_id = $1
 		and name in (select group_name from group_members where pool_id = $1 and user_id = $2) order by name`
 	sqlMembers = `select ` + userColumns + ` from users where pool_id = $1 and id in (
