@@ -28,12 +28,12 @@ const (
 			and exists (select 1 from users where pool_id = $1 and id = $3)
 			and (select count(*) from group_members where pool_id = $1 and user_id = $3) < $5
 		on conflict do nothing`
-	sqlMember      = `select user_id from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
-	sqlLeaveGroup  = `delete from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
+	sqlMember     = `select user_id from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
+	sqlLeaveGroup = `delete from group_members where pool_id = $1 and group_name = $2 and user_id = $3`
 	// SQLite, left to itself, looks for them among all members of the pool's groups.
 	sqlLeaveGroups = `delete from group_members where (pool_id, group_name, user_id) in (
 		select pool_id, group_name, user_id from group_members where pool_id = $1 and user_id = $2)`
-	sqlGroupsOf    = `select ` + groupColumns + ` from user_groups where pool_id = $1
+	sqlGroupsOf = `select ` + groupColumns + ` from user_groups where pool_id = $1
 		and name in (select group_name from group_members where pool_id = $1 and user_id = $2) order by name`
 	sqlMembers = `select ` + userColumns + ` from users where pool_id = $1 and id in (
 		select user_id from group_members where pool_id = $1 and group_name = $2 and user_id > $3
