@@ -472,7 +472,7 @@ func TestMFA_ChangesOfFactors_AreToldByAnotherWay_AndWrittenDown(t *testing.T) {
 		w.must(w.prefer(access, userpool.FactorChoice{Factor: "EMAIL_OTP", Enabled: true}))
 		w.must(w.prefer(access, userpool.FactorChoice{Factor: "SOFTWARE_TOKEN_MFA"}))
 		w.settle()
-		if got := len(w.mail.to(mailbox1)) - mails; got != 3 {
+		if got := len(w.mail.to(mailbox1)) - mails; got != 2 {
 			t.Errorf("%d e-mails of the app", got)
 		}
 		if got := w.texts(asha) - texts; got != 1 {

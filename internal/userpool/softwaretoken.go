@@ -211,8 +211,8 @@ func (s *Service) verifyOwnToken(ctx context.Context, tx Tx, h TokenHolder, code
 	refusal, err := s.firstCode(ctx, tx, b.client, h.Caller, b.user, plain, code, at, func(n int64) error {
 		return s.verified(ctx, tx, app, name, n, at)
 	})
-	if err != nil || refusal != nil {
-		return refusal, err
+	if err != nil || refusal != nil || !b.user.MFA.SoftwareToken && !b.pool.Settings.demandsFactor() {
+		return refusal, err // of one that is not asked for yet the user hears when it is turned on
 	}
 	return nil, s.tellFactor(ctx, tx, b.pool, b.user, nameTokenMFA, true, at)
 }
