@@ -1,6 +1,7 @@
 package userpool_test
 
 import (
+	"context"
 	"encoding/base32"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/totp"
+	"github.com/bellhop-auth/bellhop/internal/trigger"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -515,5 +517,152 @@ func TestSetUserMFAPreference_RefusesWhatIsNoFactor(t *testing.T) {
 		_, err := w.s.AssociateSoftwareToken(w.ctx, userpool.TokenHolder{Caller: home, AccessToken: access})
 		w.want(err, fault.SoftwareTokenNotFound, "Software Token MFA has not been enabled by the userPool")
 		w.want(w.prefer(access, userpool.FactorChoice{Factor: "SMS_MFA", Enabled: true}), fault.InvalidParameter, "no second factor of this user pool")
+	})
+}
+
+// A pool's own functions see a second factor as little as Cognito's: theirs is the
+// first, and PostAuthentication and PreTokenGeneration come at the end.
+func TestMFA_AfterThePoolsOwnFunctions_AndWhatIsCalledWhen(t *testing.T) {
+	f := tutorial()
+	f.on(trigger.PostAuthentication, passing)
+	f.on(trigger.PreTokenGeneration, passing)
+	f.on(trigger.CustomMessage, func(e event) (map[string]any, error) {
+		return map[string]any{"smsMessage": "Second step: {####}"}, nil
+	})
+	inTutorial(t, f, options{design: optional}, func(w *world) {
+		w.must(w.s.AdminSetUserMFAPreference(w.ctx, w.pool, asha, []userpool.FactorChoice{{Factor: "SMS_MFA", Enabled: true}}))
+		w.pass(time.Minute)
+		f.forget()
+		r, err := w.initiate(home, "CUSTOM_AUTH", "", "USERNAME", asha)
+		w.must(err)
+		r, err = w.reply(r, secretAnswer)
+		w.asked(r, err, "SMS_MFA")
+		w.settle()
+		if texts := w.phone.TextsTo(asha); !strings.HasPrefix(texts[len(texts)-1].Body, "Second step: ") {
+			t.Errorf("the text says %q", texts[len(texts)-1].Body)
+		}
+		called := func(source trigger.Source) bool { return slices.Contains(f.sources(), source) }
+		if called(trigger.PostAuthenticationAuthentication) || called(trigger.TokenGenerationAuthentication) {
+			t.Error("the sign-in is told of before it is one")
+		}
+		done, err := w.answer(home, "SMS_MFA", r.Session, "USERNAME", asha, "SMS_MFA_CODE", w.code(asha))
+		w.must(err)
+		w.tokens(done)
+		if !called(trigger.PostAuthenticationAuthentication) || !called(trigger.TokenGenerationAuthentication) {
+			t.Error("the sign-in is not told of")
+		}
+	})
+}
+
+// A user who comes to be by his first texted code is one, and the pool is told of him,
+// though he goes away from the second step.
+func TestMFA_UserMadeOnTheWay_IsToldOfAtOnce(t *testing.T) {
+	f := newFunctions(trigger.PostConfirmation)
+	inWorld(t, options{functions: f, tags: map[string]string{"bellhop:second-factor": "required"}}, func(w *world) {
+		w.signUp(home, asha, "")
+		w.pass(time.Minute)
+		r := w.custom(home, asha)
+		f.forget()
+		r, err := w.answer(tried(home, "a-1", "code"), "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+		w.asked(r, err, "MFA_SETUP")
+		if got := f.sources(); !slices.Equal(got, []trigger.Source{trigger.PostConfirmationConfirmSignUp}) {
+			t.Errorf("called were %v", got)
+		}
+		view, err := w.s.AdminGetUser(w.ctx, w.pool, asha)
+		w.must(err)
+		if view.Status != userpool.StatusConfirmed {
+			t.Errorf("the user is %s", view.Status)
+		}
+	})
+}
+
+// Each step sent again, as SDKs do, has its first answer; and a new password does not
+// pass the second factor by.
+func TestMFA_NewPassword_ThenTheApp_AndRepeatsOfEachStep(t *testing.T) {
+	inWorld(t, options{design: optional, flows: allFlows}, func(w *world) {
+		a := w.withApp(w.member(home, asha, password).Access)
+		w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, asha, intruders, false))
+		r, err := w.plainPassword(home, asha, intruders)
+		w.asked(r, err, "NEW_PASSWORD_REQUIRED")
+		answers := func(action, name, session string, responses ...string) userpool.AuthResult {
+			var first userpool.AuthResult
+			for range 3 {
+				got, err := w.answer(tried(home, action, action), name, session, responses...)
+				w.must(err)
+				if first.Session != "" && got.Session != first.Session || first.Tokens != nil && w.claims(got.Tokens.Access)["origin_jti"] != w.claims(first.Tokens.Access)["origin_jti"] {
+					t.Errorf("%s: another answer to a repeat", name)
+				}
+				first = got
+			}
+			return first
+		}
+		r = answers("invocation-of-a-password", "NEW_PASSWORD_REQUIRED", r.Session, "USERNAME", asha, "NEW_PASSWORD", password)
+		w.asked(r, nil, "SOFTWARE_TOKEN_MFA")
+		w.tokens(answers("invocation-of-the-app", "SOFTWARE_TOKEN_MFA", r.Session, "USERNAME", asha, "SOFTWARE_TOKEN_MFA_CODE", a.code()))
+	})
+}
+
+// What ends the Sessions of a user ends those that wait for his second factor.
+func TestMFA_SessionOfTheSecondStep_EndsWithThePassword(t *testing.T) {
+	inWorld(t, options{design: optional}, func(w *world) {
+		a := w.withApp(w.member(home, asha, password).Access)
+		r, err := w.passwordOf(stranger, asha, password)
+		w.asked(r, err, "SOFTWARE_TOKEN_MFA")
+		w.must(w.s.AdminSetUserPassword(w.ctx, w.pool, asha, "Another-Horse-7", true))
+		_, err = w.token(r, a.code())
+		w.want(err, fault.NotAuthorized, "Invalid session")
+	})
+}
+
+// An app that somebody set up in a sign-up that he never proved goes with the first
+// proof of whose the number is.
+func TestMFA_OfWhoNeverProvedTheNumber_GoesWithItsFirstCode(t *testing.T) {
+	inWorld(t, options{design: optional, flows: allFlows}, func(w *world) {
+		w.signUp(stranger, asha, intruders)
+		w.must(w.s.AdminConfirmSignUp(w.ctx, w.pool, asha, nil))
+		r, err := w.plainPassword(stranger, asha, intruders)
+		w.must(err)
+		w.withApp(w.tokens(r).Access)
+		access := w.texted(home, asha).Access // no app of a stranger's is asked for
+		view, err := w.s.GetUser(w.ctx, access)
+		w.must(err)
+		if len(view.MFA) > 0 {
+			t.Errorf("on is %v", view.MFA)
+		}
+		w.want(w.prefer(access, userpool.FactorChoice{Factor: "SOFTWARE_TOKEN_MFA", Enabled: true}), fault.InvalidParameter, "not verified")
+	})
+}
+
+func TestMFA_TheTrailTellsOfIt(t *testing.T) {
+	inWorld(t, options{design: optional}, func(w *world) {
+		access := w.member(home, asha, password).Access
+		a := w.withApp(access)
+		w.must(w.audited("SetUserMFAPreference", func(ctx context.Context) error {
+			return w.s.SetUserMFAPreference(ctx, access, []userpool.FactorChoice{{Factor: "SMS_MFA", Enabled: true}})
+		}))
+		var r userpool.AuthResult
+		w.must(w.audited("InitiateAuth", func(ctx context.Context) (err error) {
+			r, err = w.s.InitiateAuth(ctx, userpool.AuthRequest{Caller: home, ClientID: w.client, Flow: "USER_AUTH",
+				Parameters: pairs([]string{"USERNAME", asha, "PREFERRED_CHALLENGE", "PASSWORD", "PASSWORD", password})})
+			return err
+		}))
+		err := w.audited("RespondToAuthChallenge", func(ctx context.Context) (err error) {
+			_, err = w.s.RespondToAuthChallenge(ctx, userpool.AnswerRequest{Caller: home, ClientID: w.client, Challenge: "SOFTWARE_TOKEN_MFA", Session: r.Session,
+				Responses: pairs([]string{"USERNAME", asha, "SOFTWARE_TOKEN_MFA_CODE", wrongCode(a.code())})})
+			return err
+		})
+		w.want(err, fault.CodeMismatch, "")
+		w.s.FlushAudit(w.ctx)
+		details := map[string]string{}
+		for _, row := range w.trail(userpool.AuditFilter{}) {
+			details[row.Operation] = row.Detail + " " + row.Reason
+		}
+		for operation, want := range map[string]string{
+			"SetUserMFAPreference": `"mfa":["sms"]`, "InitiateAuth": `"first_factor":"password"`, "RespondToAuthChallenge": "CodeMismatch",
+		} {
+			if !strings.Contains(details[operation], want) {
+				t.Errorf("%s: %s, want %s", operation, details[operation], want)
+			}
+		}
 	})
 }

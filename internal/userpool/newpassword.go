@@ -52,6 +52,9 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 	if c := rep.pool.Settings.Password.complaint(password); c != "" {
 		return AuthResult{}, fault.New(fault.InvalidPassword, "Password does not conform to policy: %s", c)
 	}
+	if result, found, err := s.answeredBefore(ctx, rep.turn()); found || err != nil {
+		return result, err // the new password has ended the Session
+	}
 	var session Session
 	var whose User
 	err := s.store.View(ctx, func(tx Tx) (err error) {

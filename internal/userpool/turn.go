@@ -187,6 +187,12 @@ func (s *Service) begunBefore(ctx context.Context, st start) (AuthResult, bool, 
 	if st.request.Session == "" {
 		t.caller = t.caller.guessable()
 	}
+	return s.answeredBefore(ctx, t)
+}
+
+// answeredBefore is the answer that was kept for an earlier request of the same user
+// action.
+func (s *Service) answeredBefore(ctx context.Context, t turn) (AuthResult, bool, error) {
 	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
 	if err != nil || !found {
 		return AuthResult{}, found, err
