@@ -77,11 +77,12 @@ func TestSDK_SetUserPoolMfaConfig_EveryMemberComesBack(t *testing.T) {
 		}
 
 		// An update without MfaConfiguration, as Terraform's and CloudFormation's have it,
-		// leaves all of it.
+		// leaves all of it but the text's words, which are a member of updates too.
 		before, err := w.sdk.GetUserPoolMfaConfig(w.ctx, &cip.GetUserPoolMfaConfigInput{UserPoolId: &w.pool})
 		w.must(err)
 		for _, mfa := range []types.UserPoolMfaType{"", "ON"} {
-			_, err = w.sdk.UpdateUserPool(w.ctx, &cip.UpdateUserPoolInput{UserPoolId: &w.pool, MfaConfiguration: mfa})
+			_, err = w.sdk.UpdateUserPool(w.ctx, &cip.UpdateUserPoolInput{UserPoolId: &w.pool, MfaConfiguration: mfa,
+				SmsAuthenticationMessage: all.SmsMfaConfiguration.SmsAuthenticationMessage})
 			w.must(err)
 			after, err := w.sdk.GetUserPoolMfaConfig(w.ctx, &cip.GetUserPoolMfaConfigInput{UserPoolId: &w.pool})
 			w.must(err)
