@@ -166,9 +166,6 @@ func (u User) again(by proof) string {
 	return ""
 }
 
-// byCode says whether the first factor was a code, and no password.
-func (p proof) byCode() bool { return p == proofText || p == proofMail || p == proofSignUp }
-
 // demand is what is asked of somebody after his first factor: one of the factors, or
 // to set one of them up. The zero demand asks for nothing.
 type demand struct {
