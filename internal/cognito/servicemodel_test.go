@@ -88,11 +88,6 @@ func model(t testing.TB) serviceModel {
 	return m
 }
 
-// member is the shape of a structure's member.
-func (m serviceModel) member(structure, name string) modelShape {
-	return m.Shapes[m.Shapes[structure].Members[name]]
-}
-
 // modelPattern is a pattern of the model as Go reads it, for the whole of a text.
 func modelPattern(pattern string) (*regexp.Regexp, error) {
 	if re, ok := patterns.Load(pattern); ok {
