@@ -53,6 +53,7 @@ func commands() []command {
 		{"pool create", "make a user pool, and an app client", poolCreate, poolCreateHelp},
 		{"apply", "bring pools, app clients and groups to what a file says", apply, applyHelp},
 		{"import cognito", "bring a user pool of Amazon Cognito over, with its users", importCognito, importCognitoHelp},
+		{"import csv", "import users from a CSV, with the hashes of their passwords", importCSV, importCSVHelp},
 		{"export", "write a user pool as Cognito's CSV, or as JSON", export, exportHelp},
 		{"keys list", "list the keys that sign tokens", keysList, keysListHelp},
 		{"keys rotate", "begin a rotation of the keys that sign tokens", keysRotate, keysRotateHelp},

@@ -7,7 +7,7 @@ import (
 
 func TestRun_WhatIsNoCommand_IsRefusedWithTheNearest(t *testing.T) {
 	for typed, want := range map[string]string{
-		"":                  "say what to do: serve, demo, pool create, apply, keys list, ",
+		"":                  "say what to do: serve, demo, pool create, apply, import cognito, import csv, export, keys list, ",
 		"sreve":             "did you mean bellhop serve?",
 		"pool":              "did you mean bellhop pool create?",
 		"pool craete":       "did you mean bellhop pool create?",

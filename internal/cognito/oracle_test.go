@@ -24,6 +24,13 @@ var beyondModel = map[string]bool{"SmsConfigurationType.EumsSms": true, "UserPoo
 // service's own.
 var longNames = []string{"phone_number_verified"}
 
+// sentences are CompletionMessages of the service's own (developer guide, import jobs),
+// whose pattern in the model, one word, they do not fit.
+var sentences = []string{
+	"Import Job Completed Successfully.", "The Import Job was stopped by the developer.",
+	"Too many users have failed or been skipped during the import.", "The Import Job has expired.",
+}
+
 // unmodelled are exceptions that operations answer with though the model does not say so
 // of them, each with the reason. A name alone stands for all operations.
 var unmodelled = map[string]string{
@@ -175,6 +182,9 @@ func checkText(s modelShape, v any, wrong func(string, ...any)) {
 	}
 	if s.Enum != nil && !slices.Contains(s.Enum, text) {
 		wrong("%q is none of %v", text, s.Enum)
+	}
+	if slices.Contains(sentences, text) {
+		return
 	}
 	if re, err := modelPattern(s.Pattern); err != nil || !re.MatchString(text) {
 		wrong("%.60q is not like %s (%v)", text, s.Pattern, err)

@@ -222,3 +222,31 @@ func TestHash_OfAnUnprovedContact_GoesWithItsFirstCode(t *testing.T) {
 		w.want(err, fault.NotAuthorized, "")
 	})
 }
+
+// While anybody in the pool has a hash, a wrong password is the same work whosever
+// name it is given with: of a user with a hash, of one without, of nobody.
+func TestHash_WrongPasswords_AreTheSameWorkForEveryName(t *testing.T) {
+	inWorld(t, options{flows: hashFlows}, func(w *world) {
+		w.member(home, ravi, password)
+		w.importedWith(asha, passwordhash.Bcrypt, cheapHashes(t, password)[passwordhash.Bcrypt])
+		w.pass(11 * time.Minute)
+		counted := &work{}
+		w.s = w.second(counted)
+		try := func(name string) work {
+			*counted = work{}
+			_, err := w.inTheOpen(name, intruders)
+			w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+			return *counted
+		}
+		byHash, byVerifier, nobody := try(asha), try(ravi), try("+919000000001")
+		if byHash != byVerifier || byHash != nobody {
+			t.Errorf("with a hash %+v, with a verifier %+v, nobody %+v", byHash, byVerifier, nobody)
+		}
+		auth, err := w.inTheOpen(asha, password)
+		w.must(err)
+		w.tokens(auth)
+		if after := try(ravi); after == byVerifier {
+			t.Errorf("without any hash it is still %+v", after)
+		}
+	})
+}

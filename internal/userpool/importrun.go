@@ -270,3 +270,38 @@ func (s *Service) endImport(ctx context.Context, j ImportJob, how ended) error {
 		"imported", j.Imported, "skipped", j.Skipped, "failed", j.Failed)
 	return nil
 }
+
+// ImportFile imports what is left of a file at once, without a job, and tells of each
+// batch what became of its rows. Whoever is interrupted begins again: users who are
+// there are skipped.
+func (s *Service) ImportFile(ctx context.Context, p Pool, f *UserFile, tell func(rows []UserRow, outcomes []error, so ImportCounts)) error {
+	var counts ImportCounts
+	for {
+		rows, end := f.Rows(importBatch)
+		if end != nil && !errors.Is(end, io.EOF) {
+			return end
+		}
+		outcomes := make([]error, len(rows))
+		var users []Arrival
+		var of []int
+		for i, row := range rows {
+			if outcomes[i] = row.Why; row.Why == nil {
+				users, of = append(users, row.User), append(of, i)
+			}
+		}
+		came, err := s.Arrive(ctx, p.ID, users)
+		if err != nil {
+			return err
+		}
+		for i, outcome := range came {
+			outcomes[of[i]] = outcome
+		}
+		for i, row := range rows {
+			counts.count(row, outcomes[i])
+		}
+		tell(rows, outcomes, counts)
+		if end != nil {
+			return nil
+		}
+	}
+}
