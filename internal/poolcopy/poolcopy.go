@@ -48,6 +48,7 @@ type copying struct {
 	state   progress
 	began   time.Time // this run
 	before  int       // users seen by earlier runs
+	resumed bool      // there were earlier runs
 }
 
 // Run makes the copy, or goes on with it, and reports what came of it. An error
@@ -61,10 +62,10 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		state = progress{} // it is about all of it
 	}
 	c := &copying{Config: cfg, source: source{api: cfg.Source, pool: string(cfg.Pool), pace: newPace(cfg.Rate)}, state: state, began: time.Now()}
-	if c.state.Started.IsZero() {
+	c.before, c.resumed = c.state.Users.Seen, !c.state.Started.IsZero()
+	if !c.resumed {
 		c.state.Pool, c.state.From, c.state.Started = cfg.Pool, cfg.From, c.began.UTC()
 	}
-	c.before = c.state.Users.Seen
 	if err := c.run(ctx); err != nil {
 		return c.report(), err
 	}

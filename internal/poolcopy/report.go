@@ -28,7 +28,7 @@ var never = []string{
 }
 
 func (c *copying) report() Report {
-	r := Report{progress: c.state, DryRun: c.DryRun, Resumed: c.before > 0, Ended: time.Now().UTC()}
+	r := Report{progress: c.state, DryRun: c.DryRun, Resumed: c.resumed, Ended: time.Now().UTC()}
 	r.Token = "" // of no use to a reader, and good for an hour
 	r.Users.Already = max(r.Users.Already, 0)
 	if took := time.Since(c.began); took > 0 {

@@ -1,10 +1,13 @@
 package userpool_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -262,6 +265,59 @@ func TestArrive_HashBesideAnUnprovedNumber_EndsWithItsFirstCode(t *testing.T) {
 			}
 			return err
 		}))
+	})
+}
+
+// What an export writes an import job reads: every value comes back, but for the
+// blanks around it and its line breaks.
+func TestExportCSV_ComesBackByAnImport(t *testing.T) {
+	inWorld(t, options{design: withPlan}, func(w *world) {
+		values := []string{
+			"Asha", "=1+1", "'=1", "a,b", `a\`, `a\,b`, `a\\,`, `"quoted"`, `a "b" c`, "@x", "-5", "+4 9", "'", "''", "ü,\u2028z", ",", `\`, `"`,
+		}
+		rng := rand.New(rand.NewPCG(4, 4))
+		for len(values) < 150 {
+			var b strings.Builder
+			for range 1 + rng.IntN(6) {
+				b.WriteByte(`'"=+-@\, a1`[rng.IntN(11)])
+			}
+			if v := strings.TrimSpace(b.String()); v != "" {
+				values = append(values, v)
+			}
+		}
+		var users []userpool.Arrival
+		for i, v := range values {
+			a := ashaElsewhere()
+			a.ID, a.Username, a.Groups, a.MFA, a.PasswordHash = subOf(i), "", nil, userpool.MFAPreference{}, ""
+			a.Attributes = map[string]string{"phone_number": fmt.Sprintf("+9198%08d", i), "phone_number_verified": "true", "name": v, "custom:plan": "x\ny"}
+			users = append(users, a)
+		}
+		w.must(errors.Join(w.arrives(users...)...))
+		var file bytes.Buffer
+		done, err := w.s.ExportCSV(w.ctx, w.pool, false, &file)
+		w.must(err)
+		if done.Users != len(users) || done.Changed != len(users) || done.Guarded == 0 {
+			t.Errorf("exported %+v", done)
+		}
+		p, err := w.s.DescribeUserPool(w.ctx, w.pool)
+		w.must(err)
+		f, err := userpool.NewUserFile(p, "", &file)
+		w.must(err)
+		rows, err := f.Rows(len(users) + 1)
+		if !errors.Is(err, io.EOF) || len(rows) != len(users) {
+			t.Fatalf("%d rows: %v", len(rows), err)
+		}
+		read := make(map[string]map[string]string)
+		for _, row := range rows {
+			w.must(row.Why)
+			read[row.User.Username] = row.User.Attributes
+		}
+		for _, u := range users {
+			u.Attributes["custom:plan"] = "x y"
+			if got := read[u.Attributes["phone_number"]]; !maps.Equal(got, u.Attributes) {
+				t.Errorf("%q came back as %q", u.Attributes, got)
+			}
+		}
 	})
 }
 

@@ -230,6 +230,7 @@ func (f *UserFile) user(row string) (a Arrival, values []string, err error) {
 	a = Arrival{Attributes: map[string]string{}, Enabled: true}
 	mfa := ""
 	for i, value := range values {
+		value = unguarded(value)
 		switch name := f.header[i]; name {
 		case CSVUsername:
 			a.Username = value
