@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -56,6 +58,13 @@ func (o *importOptions) flags() []config.Flag {
 func (o *importOptions) setEndpoint(v string) error {
 	if err := hook.CheckURL(v); err != nil {
 		return err
+	}
+	u, err := url.Parse(v)
+	if err != nil {
+		return err
+	}
+	if addr, _ := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && !addr.IsLoopback() {
+		return errors.New("must begin with https://: users and secrets of clients would be readable on the way")
 	}
 	o.endpoint = v
 	return nil
