@@ -174,7 +174,7 @@ func (s *Service) win(ctx context.Context, tx Tx, k confirmation, code Challenge
 	}
 	result.Session, err = s.openSession(ctx, tx, Session{
 		PoolID: reg.PoolID, ClientID: k.client.ID, Subject: string(u.ID), Step: step,
-		Username: u.Username, Name: reg.Name, CreatedAt: k.at,
+		Username: u.Username, Name: reg.Name, Proof: string(proofOf(code.To)), CreatedAt: k.at,
 		ExpiresAt: s.after(k.at, min(signedUpTTL, k.client.Settings.sessionTTL())),
 	})
 	return result, err

@@ -11,7 +11,6 @@ const (
 	proofMail     proof = "mail"     // a code by e-mail
 	proofPasskey  proof = "passkey"  // without the verification of its user
 	proofVerified proof = "verified" // a passkey that has verified its user: two factors in one
-	proofSignUp   proof = "sign-up"  // the Session of ConfirmSignUp
 	proofOwn      proof = "own"      // whatever the pool's own functions asked for
 )
 

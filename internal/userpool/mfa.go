@@ -151,16 +151,11 @@ func (u User) turnedOn(p Pool) []string {
 }
 
 // again is the second factor that would prove the same as the first one.
-func (u User) again(by proof) string {
-	switch by {
+func (p proof) again() string {
+	switch p {
 	case proofText:
 		return nameSMSMFA
 	case proofMail:
-		return nameEmailOTP
-	case proofSignUp: // which was proved by the contact that he has
-		if u.Attributes[AttrPhoneVerified] == "true" {
-			return nameSMSMFA
-		}
 		return nameEmailOTP
 	}
 	return ""
@@ -198,7 +193,7 @@ func (s *Service) demanded(ctx context.Context, tx Tx, p Pool, u User, by proof)
 		}
 		return !u.factorContact(p, f).IsZero()
 	}
-	same := u.again(by)
+	same := by.again()
 	on := slices.DeleteFunc(u.turnedOn(p), func(f string) bool { return !usable(f) })
 	other := without(on, same)
 	switch {
@@ -255,25 +250,25 @@ func (u User) codesFor(p Pool, medium string) bool {
 	if len(on) == 0 {
 		return true
 	}
-	first := nameSMSMFA
-	if medium == byEmail {
-		first = nameEmailOTP
-	}
 	switch {
 	case p.Settings.exact():
 		return false
 	case !u.hasPassword():
 		return true
 	}
-	return p.Settings.secondFactor() != secondOff && len(without(on, first)) > 0
+	return p.Settings.secondFactor() != secondOff && len(without(on, factorBy(medium))) > 0
 }
 
 // secondBy says whether codes by the medium are a second factor of the user. A
 // password is not reset by it then: both factors would be the one.
 func (u User) secondBy(p Pool, medium string) bool {
-	factor := nameSMSMFA
+	return slices.Contains(u.turnedOn(p), factorBy(medium))
+}
+
+// factorBy is the second factor of codes by the medium.
+func factorBy(medium string) string {
 	if medium == byEmail {
-		factor = nameEmailOTP
+		return nameEmailOTP
 	}
-	return slices.Contains(u.turnedOn(p), factor)
+	return nameSMSMFA
 }

@@ -335,7 +335,7 @@ type Session struct {
 	// it is the app's secret. "" else.
 	Sealed string
 	// Proof is what the first factor of the sign-in was, where the Session is about
-	// the second. "" else.
+	// the second or comes from a sign-up's code. "" else.
 	Proof string
 	// Pending says that success creates the user, since only a sign-up or
 	// nothing is there: a texted-code sign-in confirms.

@@ -2,6 +2,7 @@ package userpool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -80,7 +81,7 @@ type recovery struct {
 // recoveryOf finds where a reset code for the subject goes. A client that must
 // not learn who has an account is shown what was typed, whoever that is, and the
 // code goes there first; else it goes by the pool's order, as Cognito's does.
-func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
+func (s *Service) recoveryOf(ctx context.Context, tx Tx, c Client, p Pool, u subject) (recovery, error) {
 	media := p.Settings.recoveryMedia()
 	typed := u.contact
 	if !slices.Contains(media, typed.medium()) {
@@ -93,7 +94,10 @@ func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
 		if hides && !typed.IsZero() {
 			order = append([]string{typed.medium()}, media...)
 		}
-		order = slices.DeleteFunc(slices.Clone(order), func(medium string) bool { return u.user.secondBy(p, medium) })
+		order, err := s.resetMedia(ctx, tx, p, u.user, order)
+		if err != nil {
+			return r, err
+		}
 		if r.to = u.user.provedContact(p, order); r.to.IsZero() {
 			r.why = errNoRecovery
 		}
@@ -106,7 +110,31 @@ func (s *Service) recoveryOf(c Client, p Pool, u subject) recovery {
 	default:
 		r.shown = r.to
 	}
-	return r
+	return r, nil
+}
+
+// resetMedia are those of the media that a reset code may go by: a factor that
+// follows on the password must not give the password too. Where a second factor is
+// asked of everybody that is what who has turned none on is asked for; only if he has
+// no other way is he reset by it all the same, as on Cognito, and not even then where
+// the pool has the tag.
+func (s *Service) resetMedia(ctx context.Context, tx Tx, p Pool, u User, media []string) ([]string, error) {
+	media = slices.DeleteFunc(slices.Clone(media), func(medium string) bool { return u.secondBy(p, medium) })
+	if !p.Settings.demandsFactor() || p.Settings.exact() || !u.hasPassword() {
+		return media, nil
+	}
+	d, err := s.demanded(ctx, tx, p, u, proofPassword)
+	if errors.Is(err, errNoFactor) {
+		return media, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	other := slices.DeleteFunc(slices.Clone(media), func(medium string) bool { return slices.Contains(d.ask, factorBy(medium)) })
+	if u.provedContact(p, other).IsZero() && p.Settings.secondFactor() != secondRequired {
+		return media, nil
+	}
+	return other, nil
 }
 
 // likelyMedium is how a code for nobody is said to go: by one of the media that
@@ -211,7 +239,10 @@ func (s *Service) forgot(ctx context.Context, tx Tx, want codeRequest, l login) 
 
 // sendReset puts the code in the outbox, or one that goes to nobody.
 func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subject) (Delivery, error) {
-	where := s.recoveryOf(want.client, want.pool, u)
+	where, err := s.recoveryOf(ctx, tx, want.client, want.pool, u)
+	if err != nil {
+		return Delivery{}, err
+	}
 	if where.why != nil && !hidesReset(want.client, want.pool, where.why) {
 		return Delivery{}, where.why
 	}
@@ -228,7 +259,7 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 		want.to, want.subject = where.shown, decoySubject(u.id)
 		want = want.ofNobody(u)
 	}
-	_, err := s.textCode(ctx, tx, want)
+	_, err = s.textCode(ctx, tx, want)
 	return shown, err
 }
 

@@ -453,7 +453,7 @@ func (s *Service) signInSignedUp(ctx context.Context, st start) (AuthResult, err
 		if err := s.consume(ctx, tx, session, st.at); err != nil {
 			return step{}, nil, err
 		}
-		next, err := s.passed(ctx, tx, st.turn(), u, proofSignUp)
+		next, err := s.passed(ctx, tx, st.turn(), u, proof(session.Proof))
 		if err == nil {
 			err = s.returnIfDone(ctx, tx, st.request.Caller, next, st.at)
 		}

@@ -1,0 +1,65 @@
+package userpool_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// In a strict pool a sign-up with a user's own contact ends in his sign-in. Whoever
+// reads his mail alone is asked for what he cannot read.
+func TestMFA_SignUpByMailOfAUser_IsNotFollowedByHisMail(t *testing.T) {
+	inWorld(t, options{behaviour: userpool.Strict, flows: allFlows, design: func(s *userpool.PoolSettings) {
+		bothNames(s)
+		optional(s)
+	}}, func(w *world) {
+		access := w.member(home, asha, password).Access
+		w.withMail(access)
+		w.must(w.prefer(access, userpool.FactorChoice{Factor: "SMS_MFA", Enabled: true}, userpool.FactorChoice{Factor: "EMAIL_OTP", Enabled: true}))
+		w.pass(time.Minute)
+
+		r := w.signUp(stranger, mailbox1, intruders)
+		session, err := w.confirm(stranger, mailbox1, w.mailed(mailbox1), r.Session)
+		w.must(err)
+		next, err := w.initiate(stranger, "USER_AUTH", session, "USERNAME", mailbox1)
+		w.asked(next, err, "SMS_MFA")
+	})
+}
+
+// Where everybody gives a second factor, the password is not reset by the one that
+// would be asked for after it: a phone alone would be both.
+func TestMFA_Required_PasswordIsNotResetByTheFactorThatFollows(t *testing.T) {
+	forgot := func(w *world) error {
+		_, err := w.s.ForgotPassword(w.ctx, userpool.ForgotPasswordRequest{Caller: stranger, ClientID: w.client, Username: asha})
+		w.settle()
+		return err
+	}
+	inWorld(t, options{flows: allFlows, legacy: true, tags: map[string]string{"bellhop:second-factor": "required"}}, func(w *world) {
+		r := w.signUp(home, asha, password)
+		_, err := w.confirm(home, asha, w.code(asha), r.Session)
+		w.must(err)
+		before := w.texts(asha)
+		w.want(forgot(w), fault.InvalidParameter, "")
+		if n := w.texts(asha) - before; n != 0 {
+			t.Errorf("%d texts to the number that is the second factor", n)
+		}
+	})
+	inWorld(t, options{flows: allFlows, legacy: true, design: func(s *userpool.PoolSettings) {
+		required(s)
+		s.MFA.Configuration = userpool.MFAOptional
+	}}, func(w *world) {
+		access := w.member(home, asha, password).Access
+		_, err := w.s.SetUserPoolMFA(w.ctx, userpool.PoolMFA{ID: w.pool, Factors: true, MFA: userpool.MFASettings{Configuration: userpool.MFAOn, SMS: true, SoftwareToken: true, Email: true}})
+		w.must(err)
+		w.must(forgot(w)) // he has no other way
+		w.withMail(access)
+		w.pass(time.Hour)
+		texts, mails := w.texts(asha), len(w.mail.to(mailbox1))
+		w.must(forgot(w))
+		if w.texts(asha) != texts || len(w.mail.to(mailbox1)) != mails+1 {
+			t.Errorf("%d texts, %d e-mails", w.texts(asha)-texts, len(w.mail.to(mailbox1))-mails)
+		}
+	})
+}
