@@ -97,6 +97,15 @@ func TestArrive_KeepsAllOfAUser_WhoSignsInByCode(t *testing.T) {
 		if got := w.numbers(`cognito:user_status = "UNCONFIRMED"`, 10); len(got) != 0 {
 			t.Errorf("sign-ups of %v still wait", got)
 		}
+		b := ashaElsewhere()
+		b.ID, b.Username, b.Groups, b.PasswordHash, b.Attributes["phone_number"] = subOf(2), "", nil, "", ravi
+		w.must(w.arrives(b)[0])
+		_, err = w.forgot(home, ravi) // who has no password may have one
+		w.must(err)
+		w.must(w.reset(home, ravi, w.code(ravi), password))
+		if !w.canSignInWith(ravi, password) {
+			t.Error("the password that was reset lets nobody in")
+		}
 	})
 }
 
