@@ -159,7 +159,9 @@ func TestDeliver_ToAWebhook_IsSignedAndInOrder(t *testing.T) {
 		if err := verify.Verify(body, r.Header); err != nil {
 			t.Error(err)
 		}
-		var post struct{ Events []struct{ Message struct{ EventID string } } }
+		var post struct {
+			Events []struct{ Message struct{ EventID string } }
+		}
 		if err := json.Unmarshal(body, &post); err != nil {
 			t.Error(err)
 		}
