@@ -35,9 +35,10 @@ const (
 		select pool_id, group_name, user_id from group_members where pool_id = $1 and user_id = $2)`
 	sqlGroupsOf = `select ` + groupColumns + ` from user_groups where pool_id = $1
 		and name in (select group_name from group_members where pool_id = $1 and user_id = $2) order by name`
-	sqlMembers = `select ` + userColumns + ` from users where pool_id = $1 and id in (
-		select user_id from group_members where pool_id = $1 and group_name = $2 and user_id > $3
-		order by user_id limit $4) order by id`
+	// The users are read one by one: in one statement PostgreSQL would go by how many
+	// members groups have on the whole, and look for a few of them among all users.
+	sqlMembers = `select user_id from group_members where pool_id = $1 and group_name = $2 and user_id > $3
+		order by user_id limit $4`
 )
 
 // rank scans a precedence; -1 is none.
@@ -124,5 +125,17 @@ func (t *tx) GroupsOf(ctx context.Context, pool userpool.PoolID, user userpool.U
 }
 
 func (t *tx) Members(ctx context.Context, pool userpool.PoolID, group string, after userpool.UserID, limit int) ([]userpool.User, error) {
-	return many(ctx, t, scanUser, sqlMembers, pool, group, after, limit)
+	ids, err := many(ctx, t, value[userpool.UserID], sqlMembers, pool, group, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	var members []userpool.User
+	for _, id := range ids {
+		u, err := t.User(ctx, pool, id)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, u)
+	}
+	return members, nil
 }

@@ -107,6 +107,7 @@ var mayScan = map[string]string{
 var mayReadPool = map[string]string{
 	"sqlCountUsers": "it stops", "sqlPlaceBehind": "it stops",
 	"sqlDeletePoolKeys": "they are few", "sqlKeys": "they are few", "sqlInsertGroup": "groups are few", "sqlInsertImport": "jobs are few",
+	"sqlLogsOfPool": "one or two", "sqlDeleteLogs": "one or two",
 	"sqlHashCosts": "costs are few, and the index has only who has a hash", "sqlNoteHashCost": "costs are few",
 	"sqlDeleteClientChallenges": clientEnds, "sqlDeleteClientFamilies": clientEnds, "sqlDeleteClientMessages": clientEnds,
 	"sqlDeleteClientRegistrations": clientEnds, "sqlDeleteClientSessions": clientEnds, "sqlEndClientFamilies": clientEnds,
