@@ -121,7 +121,7 @@ func (s *Service) ExportCSV(ctx context.Context, pool PoolID, exact bool, w io.W
 			if safe := guarded(value); safe != value && !exact {
 				value, done.Guarded = safe, done.Guarded+1
 			}
-			out.WriteString(csvValue(value))
+			out.WriteString(csvValue(value, exact))
 		}
 		out.WriteByte('\n')
 		done.Users++
@@ -151,9 +151,10 @@ func (d Departure) csv(set PoolSettings) map[string]string {
 var lineBreaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
 
 // csvValue is a value as Cognito's CSV has it: a comma in it has a backslash before
-// it. One that would be read otherwise is in quotation marks.
-func csvValue(value string) string {
-	if strings.HasSuffix(value, `\`) || strings.HasPrefix(strings.TrimLeft(value, " \t"), `"`) {
+// it. One that would be read otherwise is in quotation marks, and, unless it is to be
+// exact, one with a formula behind a comma, at which a spreadsheet would end the cell.
+func csvValue(value string, exact bool) string {
+	if !exact && formulaBehind.MatchString(value) || strings.HasSuffix(value, `\`) || strings.HasPrefix(strings.TrimLeft(value, " \t"), `"`) {
 		return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
 	}
 	return strings.ReplaceAll(value, ",", `\,`)
@@ -166,6 +167,8 @@ var (
 	// plainNumber is a number, of a phone too, which is no formula.
 	plainNumber = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 	guardedForm = regexp.MustCompile("^'+[=+@\t\r-]")
+	// formulaBehind has what may be a formula behind a comma.
+	formulaBehind = regexp.MustCompile(`,["'\s]*[=+@-]`)
 )
 
 // guarded is the value with an apostrophe before what would be a formula.

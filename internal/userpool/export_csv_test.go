@@ -1,6 +1,8 @@
 package userpool
 
 import (
+	"encoding/csv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -28,4 +30,24 @@ func TestGuarded_AnyValue_ComesBack(t *testing.T) {
 			t.Errorf("%q comes back as %q", value, got)
 		}
 	})
+}
+
+// A spreadsheet knows no backslash: it ends a cell at a comma, and what follows may be
+// a formula.
+func TestCSVValue_FormulaBehindAComma_StaysInItsCell(t *testing.T) {
+	for _, value := range []string{`Rao,=HYPERLINK("https://evil.example")`, "Rao, @SUM(A1)", "a,'=1", "a,b,-2+3", `a,"=1`} {
+		row := csvValue(value, false)
+		cells, err := csv.NewReader(strings.NewReader(row)).Read()
+		if err != nil || len(cells) != 1 {
+			t.Errorf("%q is written as %s, which a spreadsheet reads as %q, %v", value, row, cells, err)
+		}
+		for _, text := range []string{row, csvValue(value, true)} {
+			if back, err := splitRow(text); err != nil || len(back) != 1 || back[0] != value {
+				t.Errorf("%q comes back as %q, %v", value, back, err)
+			}
+		}
+	}
+	if got := csvValue("Rao, Ravi", false); got != `Rao\, Ravi` {
+		t.Errorf("a comma is written as %s", got)
+	}
 }

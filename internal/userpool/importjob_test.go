@@ -323,3 +323,29 @@ func TestImport_StopsInTheMiddle_AndServersComeAndGo(t *testing.T) {
 		w.must(w.s.AddCustomAttributes(w.ctx, w.pool, []userpool.CustomAttribute{{Name: "custom:seat", Type: userpool.TypeString, Mutable: true}}))
 	})
 }
+
+// A file that cannot be read any more, say since its master key is gone, is tried for
+// as long as nobody stops the job.
+func TestImport_WhoseFileCannotBeRead_IsStopped(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		j := w.newImport("")
+		w.must(w.upload(j, strings.NewReader(phoneFile(3))))
+		w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error {
+			rows, err := tx.SealedRows(w.ctx, userpool.SealedImportFiles, userpool.SealedRow{}, 10)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ReplaceSealed(w.ctx, rows[0], []string{"unreadable"})
+			return err
+		}))
+		w.startImport(j)
+		w.pass(time.Minute)
+		if now := w.importJob(j); now.Status != userpool.ImportInProgress {
+			t.Fatalf("the job is %+v", now)
+		}
+		_, err := w.s.StopUserImportJob(w.ctx, w.pool, j.ID)
+		w.must(err)
+		w.pass(time.Minute)
+		w.importEnds(w.importJob(j), userpool.ImportStopped, "The Import Job was stopped by the developer.", 0, 0, 0)
+	})
+}

@@ -125,6 +125,9 @@ type ended struct {
 
 // importRows imports the rows that are left of the job's file, and says how it ends.
 func (s *Service) importRows(ctx context.Context, j *ImportJob) (ended, error) {
+	if j.Status == ImportStopping { // whether or not its file can be read
+		return ended{ImportStopped, sayStopped}, nil
+	}
 	p, err := s.viewPool(ctx, j.PoolID)
 	if err != nil {
 		return ended{}, err
@@ -145,9 +148,6 @@ func (s *Service) importRows(ctx context.Context, j *ImportJob) (ended, error) {
 		wrong, isWrong := errors.AsType[ErrUserFile](err)
 		if err != nil && !last && !isWrong {
 			return ended{}, err
-		}
-		if j.Status == ImportStopping {
-			return ended{ImportStopped, sayStopped}, nil
 		}
 		if err := s.importBatch(ctx, j, f, rows); err != nil {
 			return ended{}, err
