@@ -33,8 +33,13 @@ var (
 	networkStarts = []Limit{{5000, time.Hour, 50}}
 )
 
-// newPasskeys are what a signed-in user may add, since each sends a notice.
-var newPasskeys = Limit{20, time.Hour, exact}
+// newPasskeys are what a signed-in user may add, and factorChanges how often he may
+// turn a second factor on or off or set up an app, since each sends a notice, which
+// may be a text that no other limit knows of.
+var (
+	newPasskeys   = Limit{20, 24 * time.Hour, exact}
+	factorChanges = Limit{20, 24 * time.Hour, exact}
+)
 
 // passwordChanges are what a signed-in user has: Cognito's quota of ChangePassword.
 var passwordChanges = Limit{5, time.Hour, exact}
@@ -141,6 +146,12 @@ func SpendPasswordChange(ctx context.Context, c Counters, user string, now time.
 // LimitExceeded.
 func SpendPasskey(ctx context.Context, c Counters, user string, now time.Time) error {
 	return spend(ctx, c, "user/passkeys/"+user, newPasskeys, now, fault.LimitExceeded)
+}
+
+// SpendFactorChange counts one change that a signed-in user makes to his second
+// factors. A spent budget is LimitExceeded.
+func SpendFactorChange(ctx context.Context, c Counters, user string, now time.Time) error {
+	return spend(ctx, c, "user/factors/"+user, factorChanges, now, fault.LimitExceeded)
 }
 
 // SpendTry counts one answer before it is compared. A refusal means that the

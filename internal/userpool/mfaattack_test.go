@@ -63,3 +63,24 @@ func TestMFA_Required_PasswordIsNotResetByTheFactorThatFollows(t *testing.T) {
 		}
 	})
 }
+
+// Who turns a factor on and off for ever is told of it by text where he has no
+// address: no way around the limits on texts, to a number that pays its owner.
+func TestMFA_FactorsTurnedOnAndOff_TextLittle(t *testing.T) {
+	inWorld(t, options{design: optional}, func(w *world) {
+		access := w.member(home, asha, password).Access
+		w.withApp(access)
+		before, refused := w.texts(asha), 0
+		for n := range 60 {
+			err := w.prefer(access, userpool.FactorChoice{Factor: "SOFTWARE_TOKEN_MFA", Enabled: n%2 == 1})
+			if err != nil {
+				w.want(err, fault.LimitExceeded, "")
+				refused++
+			}
+			w.settle()
+		}
+		if n := w.texts(asha) - before; n > 20 || refused == 0 {
+			t.Errorf("%d texts, %d refused", n, refused)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/challenge"
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/guard"
 )
 
 // provedApp is the history of a Session of MFA_SETUP whose app has given its first
@@ -33,7 +34,7 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, accessToken string, 
 		if err != nil {
 			return err
 		}
-		return s.setFactors(ctx, tx, b.pool, b.user, choices, at)
+		return s.setFactors(ctx, tx, b.pool, b.user, choices, true, at)
 	})
 	if err == nil {
 		s.wake() // for a notice
@@ -53,7 +54,7 @@ func (s *Service) AdminSetUserMFAPreference(ctx context.Context, pool PoolID, us
 		if err != nil {
 			return err
 		}
-		return s.setFactors(ctx, tx, p, u, choices, at)
+		return s.setFactors(ctx, tx, p, u, choices, false, at)
 	})
 	if err == nil {
 		s.wake()
@@ -62,8 +63,9 @@ func (s *Service) AdminSetUserMFAPreference(ctx context.Context, pool PoolID, us
 }
 
 // setFactors stores what is wanted, if the user has what each factor needs. Who loses
-// or gains a factor is told by another way than that factor.
-func (s *Service) setFactors(ctx context.Context, tx Tx, p Pool, u User, choices []FactorChoice, at time.Time) error {
+// or gains a factor is told by another way than that factor. What users change
+// themselves is counted, since they are told of it by texts too.
+func (s *Service) setFactors(ctx context.Context, tx Tx, p Pool, u User, choices []FactorChoice, own bool, at time.Time) error {
 	was, preferred := u.MFA, 0
 	for _, c := range choices {
 		if c.Enabled && !was.has(c.Factor) {
@@ -98,11 +100,23 @@ func (s *Service) setFactors(ctx context.Context, tx Tx, p Pool, u User, choices
 		if was.has(c.Factor) == c.Enabled {
 			continue
 		}
+		if own {
+			if err := s.spendFactorChange(ctx, tx, u, at); err != nil {
+				return err
+			}
+		}
 		if err := s.tellFactor(ctx, tx, p, u, c.Factor, c.Enabled, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Service) spendFactorChange(ctx context.Context, tx Tx, u User, at time.Time) error {
+	if s.limitsOff {
+		return nil
+	}
+	return guard.SpendFactorChange(ctx, tx, string(u.ID), at)
 }
 
 // mayTurnOn says whether the factor would be one.

@@ -214,6 +214,9 @@ func (s *Service) verifyOwnToken(ctx context.Context, tx Tx, h TokenHolder, code
 	if err != nil || refusal != nil || !b.user.MFA.SoftwareToken && !b.pool.Settings.demandsFactor() {
 		return refusal, err // of one that is not asked for yet the user hears when it is turned on
 	}
+	if err := s.spendFactorChange(ctx, tx, b.user, at); err != nil {
+		return nil, err
+	}
 	return nil, s.tellFactor(ctx, tx, b.pool, b.user, nameTokenMFA, true, at)
 }
 
