@@ -91,10 +91,10 @@ func (o *exportOptions) to(stdout io.Writer, write func(io.Writer) error) error 
 func (o *exportOptions) write(ctx context.Context, s *userpool.Service, w io.Writer) (said string, err error) {
 	if o.format == "json" {
 		n, err := cognito.Export(ctx, s, o.pool, w)
-		return fmt.Sprintf("%d users were exported, with settings, app clients and groups.", n), err
+		return fmt.Sprintf("%s exported, with settings, app clients and groups.", usersWere(n)), err
 	}
 	done, err := s.ExportCSV(ctx, o.pool, o.exact, w)
-	said = fmt.Sprintf("%d users were exported.", done.Users)
+	said = fmt.Sprintf("%s exported.", usersWere(done.Users))
 	if done.Guarded > 0 {
 		said += fmt.Sprintf(" %d values have an apostrophe before them, since a spreadsheet would take them for formulas; import jobs of Bellhop take it away, and --exact leaves it out.", done.Guarded)
 	}
@@ -102,4 +102,11 @@ func (o *exportOptions) write(ctx context.Context, s *userpool.Service, w io.Wri
 		said += fmt.Sprintf(" %d values had line breaks, for which Cognito's CSV has no place; blanks stand there.", done.Changed)
 	}
 	return said, err
+}
+
+func usersWere(n int) string {
+	if n == 1 {
+		return "1 user was"
+	}
+	return fmt.Sprintf("%d users were", n)
 }

@@ -52,7 +52,8 @@ type copying struct {
 }
 
 // Run makes the copy, or goes on with it, and reports what came of it. An error
-// leaves it to be gone on with; the report is of what was done until then.
+// leaves it to be gone on with; the report is of what was done until then, and empty
+// where the pool was not even read.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	state, err := readProgress(cfg.Progress, cfg.Pool, cfg.From)
 	if err != nil {
@@ -67,6 +68,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		c.state.Pool, c.state.From, c.state.Started = cfg.Pool, cfg.From, c.began.UTC()
 	}
 	if err := c.run(ctx); err != nil {
+		if c.pool.ID == "" && c.before == 0 {
+			return Report{}, err // nothing was begun, so there is nothing to tell
+		}
 		return c.report(), err
 	}
 	report := c.report()

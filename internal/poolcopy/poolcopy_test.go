@@ -356,6 +356,17 @@ func TestRun_DryRun_SaysTheSameAndWritesNothing(t *testing.T) {
 	}
 }
 
+// Of a pool that could not even be read there is nothing to report.
+func TestRun_PoolThatIsNotThere_ReportsNothing(t *testing.T) {
+	t.Parallel()
+	source, target := newHouse(t), newHouse(t)
+	cfg := target.from(source, "us-east-1_nobodys00")
+	report, err := poolcopy.Run(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "does not exist") || !report.Started.IsZero() {
+		t.Errorf("%v, and a report: %+v", err, report)
+	}
+}
+
 // What AWS has and Bellhop has not is left out, each with a reason, and the rest comes.
 func TestRun_WhatCannotCome_IsReportedAndKeepsNothingElseOut(t *testing.T) {
 	t.Parallel()

@@ -93,8 +93,12 @@ func (f file) read(root yamlfile.Place) []Pool {
 			f.Problem(pair.Place, "stands alone: what is beside it belongs to one of the pools")
 		}
 		var pools []Pool
-		for _, e := range f.Elements(pair.Place, "UserPools") {
+		elements := f.Elements(pair.Place, "UserPools")
+		for _, e := range elements {
 			pools = append(pools, f.pool(e))
+		}
+		if len(elements) == 0 && len(f.Problems) == 0 {
+			f.Problem(pair.Place, "holds no pool")
 		}
 		return pools
 	}

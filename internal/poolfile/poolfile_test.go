@@ -34,6 +34,7 @@ func (u *unplaced) Error() string { return u.string }
 func TestRead_Mistakes_AreToldWithTheirLines(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "F holds no pool"},
+		{"UserPools: []", "F:1: UserPools holds no pool"},
 		{"- a", "F must hold settings"},
 		{"PoolName: [", "F is not YAML"},
 		{"UserPools: 7", "F:1: UserPools must be a list"},
