@@ -84,3 +84,20 @@ func TestMFA_FactorsTurnedOnAndOff_TextLittle(t *testing.T) {
 		}
 	})
 }
+
+// Somebody whose phone was taken turns its codes off. What the thief began with the
+// password before that ends with them.
+func TestMFA_FactorTurnedOff_EndsWhatWaitsForIt(t *testing.T) {
+	inWorld(t, options{design: optional}, func(w *world) {
+		access := w.member(home, asha, password).Access
+		w.must(w.prefer(access, userpool.FactorChoice{Factor: "SMS_MFA", Enabled: true}))
+		w.pass(time.Minute)
+		r, err := w.passwordOf(stranger, asha, password)
+		w.asked(r, err, "SMS_MFA")
+		code := w.code(asha)
+		w.withApp(access)
+		w.must(w.prefer(access, userpool.FactorChoice{Factor: "SMS_MFA", Enabled: false}))
+		_, err = w.answer(stranger, "SMS_MFA", r.Session, "USERNAME", asha, "SMS_MFA_CODE", code)
+		w.want(err, fault.NotAuthorized, "Invalid session for the user.")
+	})
+}

@@ -96,6 +96,11 @@ func (s *Service) setFactors(ctx context.Context, tx Tx, p Pool, u User, choices
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return fmt.Errorf("set second factors: %w", err)
 	}
+	if slices.ContainsFunc(was.list(), func(f string) bool { return !u.MFA.has(f) }) { // and what waits for it ends
+		if err := tx.DeleteSessions(ctx, p.ID, string(u.ID)); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+	}
 	for _, c := range choices {
 		if was.has(c.Factor) == c.Enabled {
 			continue
