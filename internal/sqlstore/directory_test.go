@@ -27,7 +27,7 @@ func TestDirectory_Plans(t *testing.T) {
 		{sqlDropTerm, "PRIMARY KEY (pool_id=? AND attribute=? AND value=? AND place=? AND owner=?)"},
 		{sqlGroups, "PRIMARY KEY (pool_id=? AND name>?)"},
 		{sqlGroupsOf, "group_members_by_user (pool_id=? AND user_id=?)"},
-		{sqlMembers, "PRIMARY KEY (pool_id=? AND group_name=? AND user_id>?)"},
+		{sqlMembers, "PRIMARY KEY (pool_id=? AND (group_name,user_id)>(?,?) AND group_name<?)"},
 	} {
 		plan := planOf(t, db, c.query)
 		if !strings.Contains(plan, c.index) {

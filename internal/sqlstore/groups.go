@@ -35,10 +35,11 @@ const (
 		select pool_id, group_name, user_id from group_members where pool_id = $1 and user_id = $2)`
 	sqlGroupsOf = `select ` + groupColumns + ` from user_groups where pool_id = $1
 		and name in (select group_name from group_members where pool_id = $1 and user_id = $2) order by name`
-	// The users are read one by one: in one statement PostgreSQL would go by how many
-	// members groups have on the whole, and look for a few of them among all users.
-	sqlMembers = `select user_id from group_members where pool_id = $1 and group_name = $2 and user_id > $3
-		order by user_id limit $4`
+	// PostgreSQL goes by how many members groups have on the whole. It must not look for
+	// a few of them among all users, which are read one by one, nor among the members of
+	// all groups, as it would by the index of users if the group were said to be one.
+	sqlMembers = `select user_id from group_members where pool_id = $1
+		and (group_name, user_id) > ($2, $3) and group_name <= $2 order by group_name, user_id limit $4`
 )
 
 // rank scans a precedence; -1 is none.
