@@ -1,4 +1,4 @@
-// boto3 as Debian has it: each story of boto3_client.py against one server.
+// boto3 as Debian has it: each story of its two scripts against one server.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,6 @@ import { Server } from './lib/server.mjs';
 
 const limit = { timeout: 60_000 };
 const python = process.env.PYTHON ?? '/usr/bin/python3';
-const script = fileURLToPath(new URL('boto3_client.py', import.meta.url));
 
 let server;
 
@@ -20,7 +19,7 @@ before(async () => {
 
 after(() => server?.close());
 
-const stories = {
+const client = {
   pools: 'pools are made, listed, changed and deleted',
   clients: 'app clients are made, listed, changed and deleted',
   users: 'users are made, paged through, found, changed, disabled and deleted',
@@ -29,18 +28,25 @@ const stories = {
   secret_hash: 'an app client with a secret signs up, in, and refreshes',
   forgot_password: 'a forgotten password is reset by a texted code',
 };
+const backOffice = {
+  directory: 'a directory with attributes of its own is filled, searched, paged through and grouped',
+  second_factor: 'an authenticator app is set up and asked for, by an administrator and by an app, and leaves events',
+  lifecycle: 'a pool is tagged, changed and protected, and each refusal has its class and words',
+};
 
-for (const [story, name] of Object.entries(stories)) {
-  test(name, limit, async () => {
-    const { status, complaint } = await tell(story);
-    assert.equal(status, 0, complaint);
-    assert.deepEqual(server.phones.faults, [], 'every delivery follows the Standard Webhooks convention');
-  });
+for (const [script, stories] of [['boto3_client.py', client], ['boto3_back_office.py', backOffice]]) {
+  for (const [story, name] of Object.entries(stories)) {
+    test(name, limit, async () => {
+      const { status, complaint } = await tell(script, story);
+      assert.equal(status, 0, complaint);
+      assert.deepEqual(server.phones.faults, [], 'every delivery follows the Standard Webhooks convention');
+    });
+  }
 }
 
 /** Runs a story to its end, and hands it the codes that it asks for. */
-async function tell(story) {
-  const child = spawn(python, [script, story], {
+async function tell(script, story) {
+  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url)), story], {
     timeout: limit.timeout,
     env: {
       PATH: process.env.PATH,
