@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -226,9 +227,12 @@ func TestRun_InterruptedAtAnyPage_BringsEveryUserOnceWithAllOfHim(t *testing.T) 
 	source, target := newHouse(t), newHouse(t)
 	pool := source.furnish(430) // eight pages
 	cfg := target.from(source, pool)
+	var mu sync.Mutex // guards the three below: who was stopped leaves a request behind
 	requests, forget := 0, false
 	var stop context.CancelFunc
 	source.answer = func(operation string, body []byte, w http.ResponseWriter) bool {
+		mu.Lock()
+		defer mu.Unlock()
 		if requests--; requests == 0 {
 			stop() // in the midst of whatever it is
 		}
@@ -246,8 +250,10 @@ func TestRun_InterruptedAtAnyPage_BringsEveryUserOnceWithAllOfHim(t *testing.T) 
 	runs := 0
 	for {
 		ctx, cancel := context.WithCancel(t.Context())
+		mu.Lock()
 		stop, requests = cancel, 13+rng.IntN(6)
 		forget = forget || runs == 2
+		mu.Unlock()
 		var err error
 		report, err = poolcopy.Run(ctx, cfg)
 		cancel()
@@ -258,7 +264,9 @@ func TestRun_InterruptedAtAnyPage_BringsEveryUserOnceWithAllOfHim(t *testing.T) 
 			t.Fatalf("run %d: %v", runs, err)
 		}
 	}
-	source.answer = nil
+	mu.Lock()
+	requests = 0 // nothing is stopped any more
+	mu.Unlock()
 	if runs < 4 || !report.Relisted || !report.Resumed || !report.Finished {
 		t.Errorf("%d runs, %+v", runs, report)
 	}

@@ -544,11 +544,12 @@ func TestObserver_RefusedAtTheDoor_IsToldWithoutALine(t *testing.T) {
 
 func TestBehind_BeginningsAreRefused_WhatIsUnderWayIsNot(t *testing.T) {
 	for class := Manage; class <= Free; class++ {
-		res, _ := serve(t, Config{
-			Places: 1, Waiting: 1, Behind: func() bool { return true },
-			Class: func(*http.Request, []byte) Class { return class },
-		}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
-			httptest.NewRequest(http.MethodPost, "/", nil))
+		h := Handler(Config{
+			Log: slog.New(slog.DiscardHandler), Places: 1, Waiting: 1, Behind: func() bool { return true },
+			Class: func(*http.Request, []byte) Class { return class }, Refuse: refuse,
+		}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		res := httptest.NewRecorder()
+		h.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/", nil))
 		if refused := res.Code != http.StatusOK; refused != (class <= Begin) {
 			t.Errorf("%s: status %d", class, res.Code)
 		}
