@@ -39,11 +39,11 @@ step what deploys bellhop-lambda on AWS
 step go test -race
 # The longest first, or the last of them would run alone; three at a time, since some
 # wait most of theirs.
-go test -race -p 3 -skip 'TestSimulation_SameSeed|TestSimulation_AProviderInTrouble' -json ./internal/userpool ./internal/cognito ./... | node scripts/gotest.mjs "$work/go" || failed=1
+go test -race -p 3 -timeout 14m -skip 'TestSimulation_SameSeed|TestSimulation_AProviderInTrouble|TestPreHijack_EveryOrder|TestMFA_StrangerWithThePassword' -json ./internal/userpool ./internal/cognito ./... | node scripts/gotest.mjs "$work/go" || failed=1
 
 step what the race detector would make too slow
-go test -run 'AHundredThousandUsers|Simulation|TestExistence_ShowsInNoPublicAnswer' \
-  ./internal/sqlstore ./internal/simulation ./internal/cognito ./internal/sms/routes || failed=1
+go test -run 'AHundredThousandUsers|Simulation|TestExistence_ShowsInNoPublicAnswer|TestPreHijack_EveryOrder|TestMFA_StrangerWithThePassword' \
+  ./internal/sqlstore ./internal/simulation ./internal/cognito ./internal/sms/routes ./internal/userpool || failed=1
 go test ./internal/trigger/kms || failed=1 # nor is its SDK compiled for it
 
 step real clients against the real binary
