@@ -177,7 +177,7 @@ func newFace(cfg *config.Config, publicURL string, callers map[string]sms.Caller
 	if err != nil {
 		return nil, err
 	}
-	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Behind: service.Behind, Refuse: api.Refuse}
+	plumbing := web.Config{Log: log, TrustedProxies: cfg.TrustedProxies, Places: web.Places(), Waiting: web.Waiting(), Class: api.Class, Late: service.TextsLate, Refuse: api.Refuse}
 	plumbing.Observers = observers
 	face := http.Handler(api)
 	if cfg.InboundTextSecret != "" {

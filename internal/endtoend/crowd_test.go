@@ -24,11 +24,12 @@ import (
 // crowd is many people with one phone each, who speak the wire by hand: an SDK
 // would spend more on a refused request than the server does, on the same cores.
 type crowd struct {
-	s    *site
-	desk *desk
-	http *http.Client
-	free chan string // numbers that nobody is signing in with
-	url  atomic.Value
+	s       *site
+	desk    *desk
+	http    *http.Client // for who begins
+	answers *http.Client // for who ends it: people do not wait for each other's connections
+	free    chan string  // numbers that nobody is signing in with
+	url     atomic.Value
 }
 
 // newCrowd starts a site whose texts go to the crowd, with so many users.
@@ -44,9 +45,10 @@ func newCrowdUnder(t *testing.T, under []string, people int, env ...string) *cro
 	s := newSite(t, append([]string{"BELLHOP_LIMITS=off", "BELLHOP_SMS=webhook:" + d.url}, env...)...)
 	s.under = under
 	s.start()
-	c := &crowd{s: s, desk: d, http: &http.Client{Transport: loopback(800)}, free: make(chan string, people)}
+	c := &crowd{s: s, desk: d, http: &http.Client{Transport: loopback(800)}, answers: &http.Client{Transport: loopback(800)}, free: make(chan string, people)}
 	c.url.Store(s.url)
 	t.Cleanup(c.http.CloseIdleConnections)
+	t.Cleanup(c.answers.CloseIdleConnections)
 	ctx, sdk := bounded(t, 5*time.Minute), s.sdk()
 	var all sync.WaitGroup
 	for range 8 {
@@ -85,6 +87,10 @@ type answer struct {
 }
 
 func (c *crowd) call(ctx context.Context, operation string, in any) (a answer, err error) {
+	return c.callBy(ctx, c.http, operation, in)
+}
+
+func (c *crowd) callBy(ctx context.Context, by *http.Client, operation string, in any) (a answer, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return a, err
@@ -96,7 +102,7 @@ func (c *crowd) call(ctx context.Context, operation string, in any) (a answer, e
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+operation)
 	start := time.Now()
-	res, err := c.http.Do(r)
+	res, err := by.Do(r)
 	if err != nil {
 		return a, err
 	}
@@ -122,7 +128,7 @@ func (c *crowd) begin(ctx context.Context, number string) (answer, error) {
 }
 
 func (c *crowd) respond(ctx context.Context, number, session, code string) (answer, error) {
-	return c.call(ctx, "RespondToAuthChallenge", map[string]any{
+	return c.callBy(ctx, c.answers, "RespondToAuthChallenge", map[string]any{
 		"ClientId": c.s.client, "ChallengeName": "CUSTOM_CHALLENGE", "Session": session,
 		"ChallengeResponses": map[string]string{"USERNAME": number, "ANSWER": code},
 	})
@@ -159,17 +165,23 @@ func obey(ctx context.Context, send func() (answer, error)) (a answer, refusals 
 
 // signIn is a whole sign-in of somebody.
 func (c *crowd) signIn(ctx context.Context) error {
+	_, err := c.complete(ctx)
+	return err
+}
+
+// complete is signIn, and says how often it was refused on the way.
+func (c *crowd) complete(ctx context.Context) (refusals int, err error) {
 	number := <-c.free
 	defer func() { c.free <- number }()
-	a, _, err := obey(ctx, func() (answer, error) { return c.begin(ctx, number) })
+	a, refusals, err := obey(ctx, func() (answer, error) { return c.begin(ctx, number) })
 	if err != nil {
-		return err
+		return refusals, err
 	}
 	if a.status != http.StatusOK {
-		return fmt.Errorf("the beginning got %d", a.status)
+		return refusals, fmt.Errorf("the beginning got %d", a.status)
 	}
-	_, err = c.finish(ctx, number, a.body.Session)
-	return err
+	again, err := c.finish(ctx, number, a.body.Session)
+	return refusals + again, err
 }
 
 // desk takes texts as the webhook sender posts them and hands each code to

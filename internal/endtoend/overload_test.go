@@ -55,7 +55,7 @@ func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 	if soaking() {
 		each, people = time.Minute, 12000
 	}
-	var under []string
+	var under []string // a command
 	apart := soaking() && runtime.NumCPU() > 1
 	if apart {
 		under = []string{"taskset", "-c", "1"}
@@ -103,6 +103,12 @@ func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 	if apart && goodput < 0.9*peak {
 		t.Errorf("under ten times the load %.0f %% of the peak were completed, and 90 should be", 100*goodput/peak)
 	}
+	if apart && y.noNumber > 0 {
+		t.Errorf("%d of those who were to come were still on their way from before", y.noNumber)
+	}
+	if apart && ended-each > 10*time.Second {
+		t.Errorf("the last ended %s after the last came", ended-each)
+	}
 	if after > before+(128<<20) {
 		t.Errorf("memory grew from %d to %d MiB", before>>20, after>>20)
 	}
@@ -110,8 +116,8 @@ func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 		t.Errorf("%d lines of refusals in %s", n, ended)
 	}
 	for range 50 { // it serves as before, at once
-		if err := c.signIn(ctx); err != nil {
-			t.Fatalf("after the overload: %v", err)
+		if refusals, err := c.complete(ctx); err != nil || refusals > 0 {
+			t.Fatalf("after the overload: %d refusals, %v", refusals, err)
 		}
 	}
 	c.s.stop()

@@ -65,23 +65,16 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	defer cut()
 	var sends sync.WaitGroup
 	room := make(chan struct{}, outboxWorkers)
-	full := false // the sender kept what was claimed last waiting
 	for ctx.Err() == nil {
 		batch, next, err := s.claimMessages(ctx)
-		s.noteLate(batch, next, full)
-		full = false
+		s.noteDue(batch, next)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
 			pause(ctx, claimAgain) // whatever wakes it: a store in trouble is not asked at once
 			continue
 		}
 		for _, m := range batch {
-			select {
-			case room <- struct{}{}:
-			default:
-				full = true
-				room <- struct{}{}
-			}
+			room <- struct{}{}
 			sends.Go(func() {
 				defer func() { <-room }()
 				results <- s.send(sending, m)
@@ -137,23 +130,24 @@ func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time
 	return batch, next, nil
 }
 
-// lateTexts is how long texts may wait for this machine, and not for their sender,
-// before nobody more is let in to begin a sign-in.
-const lateTexts = 500 * time.Millisecond
-
-// noteLate notes how long the first of the texts that were claimed had waited. What a
-// slow sender kept waiting says nothing of this machine.
-func (s *Service) noteLate(batch []Message, due time.Time, full bool) {
-	late := time.Duration(0)
-	if len(batch) > 0 && !full {
-		late = s.now().Sub(due)
+// noteDue notes when the first message was due of those that are to be handed over.
+func (s *Service) noteDue(batch []Message, due time.Time) {
+	at := int64(0)
+	if len(batch) > 0 {
+		at = due.UnixNano()
 	}
-	s.late.Store(int64(late))
+	s.due.Store(at)
 }
 
-// Behind says whether texts are late since this machine has more to do than it can.
-// To begin more sign-ins then makes those that are begun wait for their codes.
-func (s *Service) Behind() bool { return time.Duration(s.late.Load()) > lateTexts }
+// TextsLate is how long the first text that is due waits to be handed to its sender,
+// for this machine or for senders that are slow; 0 while none is due.
+func (s *Service) TextsLate() time.Duration {
+	due := s.due.Load()
+	if due == 0 {
+		return 0
+	}
+	return max(0, s.now().Sub(time.Unix(0, due)))
+}
 
 // send renders one message and hands it to the sender. Decoys, messages whose time
 // is over and those that were kept for a failure of which nobody told are dropped.

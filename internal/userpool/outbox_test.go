@@ -158,22 +158,24 @@ func TestRepeat_ResendWithoutInvocation_AfterTheGapSendsAgain(t *testing.T) {
 	})
 }
 
-// watcher counts the sends at which the server says that it is behind.
+// watcher notes how late texts were at each send.
 type watcher struct {
-	behind func() bool
-	times  atomic.Int64
+	late func() time.Duration
+	most atomic.Int64
 }
 
 func (x *watcher) Send(context.Context, sms.Message) (sms.Receipt, error) {
-	if x.behind() {
-		x.times.Add(1)
+	for late := int64(x.late()); ; {
+		most := x.most.Load()
+		if late <= most || x.most.CompareAndSwap(most, late) {
+			return sms.Receipt{}, nil
+		}
 	}
-	return sms.Receipt{}, nil
 }
 
-func TestBehind_TextsThatWaitedForThisMachine_UntilTheyAreClaimed(t *testing.T) {
+func TestTextsLate_FromWhenTheFirstWasDueUntilItIsHandedOver(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
-		x := &watcher{behind: func() bool { return w.s.Behind() }}
+		x := &watcher{late: func() time.Duration { return w.s.TextsLate() }}
 		w.through(x)
 		many := func(first int) {
 			for i := range 100 { // some claims, so that there are more to come while the first are sent
@@ -182,34 +184,36 @@ func TestBehind_TextsThatWaitedForThisMachine_UntilTheyAreClaimed(t *testing.T) 
 		}
 		many(0)
 		w.settle()
-		if n := x.times.Load(); n > 0 {
-			t.Errorf("behind at %d sends that nothing kept waiting", n)
+		if late := x.most.Load(); late > 0 {
+			t.Errorf("%s late at sends that nothing kept waiting", time.Duration(late))
 		}
 		w.stop()
 		many(100)
 		w.pass(2 * time.Second)
 		w.start()
 		w.settle()
-		if x.times.Load() == 0 {
-			t.Error("never behind, with texts that had waited for two seconds")
+		if late := time.Duration(x.most.Load()); late != 2*time.Second {
+			t.Errorf("%s late at most, with texts that had waited for two seconds", late)
 		}
-		if w.s.Behind() {
-			t.Error("it is behind with nothing to send")
+		if late := w.s.TextsLate(); late != 0 {
+			t.Errorf("%s late with nothing to send", late)
 		}
 	})
 }
 
-func TestBehind_TextsThatWaitForTheirSender_HoldNobodyBack(t *testing.T) {
+func TestTextsLate_ASlowSender_MakesThemLateToo(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.through(&provider{slow: 9 * time.Second, count: make(map[string]int)})
 		for i := range 120 {
 			w.signUp(home, fmt.Sprintf("+9198%08d", i), "")
 		}
-		for range 30 {
-			w.pass(time.Second)
-			if w.s.Behind() {
-				t.Fatal("a slow sender makes this machine look slow")
-			}
+		w.pass(4 * time.Second)
+		if late := w.s.TextsLate(); late != 4*time.Second {
+			t.Errorf("%s late behind texts that take nine seconds", late)
+		}
+		w.pass(time.Minute)
+		if late := w.s.TextsLate(); late != 0 {
+			t.Errorf("%s late when all are sent", late)
 		}
 	})
 }

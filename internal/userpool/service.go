@@ -109,7 +109,7 @@ type Service struct {
 	observers      []Observer
 
 	kick  chan struct{} // a text was put in the outbox
-	late  atomic.Int64  // how long texts wait for this machine, in nanoseconds
+	due   atomic.Int64  // when the first text that is not handed over was due, in nanoseconds of Unix; 0 without
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
 	srp   chan struct{} // room for exponentiations
 	early chan early    // what providers told of texts before they were written down

@@ -44,9 +44,10 @@ type Config struct {
 	// called for each, with the body, before anything is known of the caller, so
 	// it must be cheap. Without it all are of one class.
 	Class func(r *http.Request, body []byte) Class
-	// Behind says that what was begun is late already: nobody is let in to begin
-	// more. Nil where nothing is done after an answer.
-	Behind func() bool
+	// Late is how long what was begun has waited for what is done after the answer.
+	// While that is long, and since the processors have more to do than they can,
+	// nobody is let in to begin more. Nil where nothing is done after an answer.
+	Late func() time.Duration
 	// Streams says of which requests the face reads the body itself, while it comes:
 	// neither its length nor its time is bounded here, and it takes no place. Nil is
 	// none.
@@ -74,6 +75,7 @@ func Handler(cfg Config, face http.Handler) http.Handler {
 		cfg.Class = func(*http.Request, []byte) Class { return Manage }
 	}
 	h := &handler{cfg: cfg, face: face, shed: shed{log: cfg.Log}, large: make(chan struct{}, maxLarge)}
+	h.short = (&processors{now: time.Now}).areShort
 	if cfg.Places > 0 {
 		h.gate = newGate(cfg.Places, cfg.Waiting)
 	}
@@ -85,6 +87,7 @@ type handler struct {
 	face  http.Handler
 	gate  *gate // nil without a bound
 	shed  shed
+	short func() bool   // processors are
 	large chan struct{} // one for each long body in memory
 
 	proxySeen sync.Once // an untrusted peer has sent X-Forwarded-For
@@ -137,7 +140,7 @@ func (h *handler) enter(ctx context.Context, class Class, out *response) error {
 	if h.gate == nil || class == Free {
 		return nil
 	}
-	if class <= Begin && h.cfg.Behind != nil && h.cfg.Behind() {
+	if class <= Begin && h.behind() {
 		return errBehind
 	}
 	if err := h.gate.enter(ctx, class); err != nil {
@@ -145,6 +148,12 @@ func (h *handler) enter(ctx context.Context, class Class, out *response) error {
 	}
 	out.work.gate, out.work.held = h.gate, true
 	return nil
+}
+
+// behind says whether what was begun waits for this machine. What waits for others,
+// as texts do for a slow provider, would not come sooner if nobody began.
+func (h *handler) behind() bool {
+	return h.cfg.Late != nil && h.cfg.Late() > patience && h.short()
 }
 
 // arrived tells the observers of a request.

@@ -542,16 +542,23 @@ func TestObserver_RefusedAtTheDoor_IsToldWithoutALine(t *testing.T) {
 	<-done
 }
 
-func TestBehind_BeginningsAreRefused_WhatIsUnderWayIsNot(t *testing.T) {
+func TestLate_BeginningsAreRefused_WhereProcessorsAreShort(t *testing.T) {
 	for class := Manage; class <= Free; class++ {
-		h := Handler(Config{
-			Log: slog.New(slog.DiscardHandler), Places: 1, Waiting: 1, Behind: func() bool { return true },
-			Class: func(*http.Request, []byte) Class { return class }, Refuse: refuse,
-		}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		res := httptest.NewRecorder()
-		h.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/", nil))
-		if refused := res.Code != http.StatusOK; refused != (class <= Begin) {
-			t.Errorf("%s: status %d", class, res.Code)
+		for _, tt := range []struct {
+			late  time.Duration
+			short bool
+		}{{0, true}, {patience, true}, {time.Minute, false}, {patience + 1, true}} {
+			h := Handler(Config{
+				Log: slog.New(slog.DiscardHandler), Places: 1, Waiting: 1, Late: func() time.Duration { return tt.late },
+				Class: func(*http.Request, []byte) Class { return class }, Refuse: refuse,
+			}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).(*handler)
+			h.short = func() bool { return tt.short }
+			res := httptest.NewRecorder()
+			h.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/", nil))
+			want := class <= Begin && tt.short && tt.late > patience
+			if refused := res.Code != http.StatusOK; refused != want {
+				t.Errorf("%s, %s late, processors short %v: status %d", class, tt.late, tt.short, res.Code)
+			}
 		}
 	}
 }
