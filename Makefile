@@ -15,8 +15,10 @@ soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload
 figures: ## what a sign-in and a start cost here, into docs/figures
 	@scripts/figures.sh
 
+# grpcnotrace: gRPC, of which OTLP's exporter brings the types, would else bring pages of
+# HTML with it, for whose templates the linker keeps every method of every type.
 build: ## bin/bellhop, one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
+	CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
 
 lambda: ## bin/bellhop-lambda-arm64.zip and -amd64.zip, for AWS Lambda's provided.al2023
 	@mkdir -p bin

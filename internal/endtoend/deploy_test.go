@@ -94,7 +94,7 @@ func TestContainerfile_NamesWhatIsThere(t *testing.T) {
 			}
 		}
 	}
-	made := regexp.MustCompile(`CGO_ENABLED=0 go build -trimpath .*-ldflags='-s -w'`)
+	made := regexp.MustCompile(`CGO_ENABLED=0 go build -tags grpcnotrace -trimpath .*-ldflags='-s -w'`)
 	if build := textOf(t, "Makefile"); !made.MatchString(build) || !made.MatchString(textOf(t, "deploy/Containerfile")) {
 		t.Error("it does not build as make build does")
 	}

@@ -1,0 +1,35 @@
+package endtoend
+
+import (
+	"debug/elf"
+	"runtime"
+	"testing"
+)
+
+// maxProgram is how large the program may be, without the tables for debuggers that
+// `make build` leaves out.
+const maxProgram = 43 << 20
+
+// TestProgram_IsSmall. It grows by half where one package anywhere in it looks methods
+// up by names that the linker cannot know, as the templates of text/template do: every
+// method of every type is then kept. `go build -ldflags=-dumpdep` names it (ReflectMethod).
+func TestProgram_IsSmall(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads programs of Linux")
+	}
+	file, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var size uint64
+	for _, s := range file.Sections {
+		if s.Flags&elf.SHF_ALLOC != 0 && s.Type != elf.SHT_NOBITS {
+			size += s.Size
+		}
+	}
+	t.Logf("%.1f MiB", float64(size)/(1<<20))
+	if size < 1<<20 || size > maxProgram {
+		t.Errorf("the program is %d bytes, and %d are the most", size, maxProgram)
+	}
+}
