@@ -44,7 +44,7 @@ go test -race -p 3 -timeout 14m -skip 'TestSimulation_SameSeed|TestSimulation_AP
 step what the race detector would make too slow
 go test -run 'AHundredThousandUsers|Simulation|TestExistence_ShowsInNoPublicAnswer|TestPreHijack_EveryOrder|TestMFA_StrangerWithThePassword' \
   ./internal/sqlstore ./internal/simulation ./internal/cognito ./internal/sms/routes ./internal/userpool || failed=1
-go test ./internal/trigger/kms || failed=1 # nor is its SDK compiled for it
+go test ./internal/trigger/kms || failed=1 # nor is the SDK that judges it compiled for that
 
 step real clients against the real binary
 CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -o "$work/bellhop" ./cmd/bellhop

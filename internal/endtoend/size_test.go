@@ -8,7 +8,7 @@ import (
 
 // maxProgram is how large the program may be, without the tables for debuggers that
 // `make build` leaves out.
-const maxProgram = 43 << 20
+const maxProgram = 40 << 20
 
 // TestProgram_IsSmall. It grows by half where one package anywhere in it looks methods
 // up by names that the linker cannot know, as the templates of text/template do: every

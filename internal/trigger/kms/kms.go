@@ -1,6 +1,6 @@
-// Package kms encrypts the codes that custom senders deliver, by the AWS
-// Encryption SDK under a key of AWS KMS or of whatever speaks its API, so that
-// the functions that people have decrypt them as they do Cognito's. It knows
+// Package kms encrypts the codes that custom senders deliver, in the form of the AWS
+// Encryption SDK's messages and under a key of AWS KMS or of whatever speaks its API,
+// so that the functions that people have decrypt them as they do Cognito's. It knows
 // nothing of codes and keeps none.
 package kms
 

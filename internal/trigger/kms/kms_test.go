@@ -1,10 +1,7 @@
-//go:build !race
-
 package kms_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -12,12 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	materials "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygenerated"
-	materialtypes "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygeneratedtypes"
-	encryption "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygenerated"
-	encryptiontypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/bellhop-auth/bellhop/internal/kmstest"
@@ -33,68 +24,6 @@ func open(t *testing.T, cfg kms.Config) *kms.Encrypter {
 		t.Fatal(err)
 	}
 	return e
-}
-
-// decrypt does what a custom sender does, with the settings of Cognito's examples,
-// and asks for the pool's encryption context.
-func decrypt(t *testing.T, k *kmstest.KMS, message []byte, pool string) (string, error) {
-	t.Helper()
-	client := awskms.New(awskms.Options{
-		BaseEndpoint: &k.URL, Region: "eu-central-1", Retryer: aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIAFUNCTION", SecretAccessKey: "secret"}, nil
-		}),
-	})
-	providers, err := materials.NewClient(materialtypes.MaterialProvidersConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyring, err := providers.CreateAwsKmsKeyring(t.Context(), materialtypes.CreateAwsKmsKeyringInput{KmsClient: client, KmsKeyId: k.Key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := materialtypes.ESDKCommitmentPolicyRequireEncryptAllowDecrypt
-	sdk, err := encryption.NewClient(encryptiontypes.AwsEncryptionSdkConfig{CommitmentPolicy: &policy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := sdk.Decrypt(t.Context(), encryptiontypes.DecryptInput{
-		Ciphertext: message, Keyring: keyring, EncryptionContext: map[string]string{"userpool-id": pool},
-	})
-	if err != nil {
-		return "", err
-	}
-	if out.EncryptionContext["userpool-id"] != pool {
-		t.Errorf("the encryption context is %v", out.EncryptionContext)
-	}
-	return string(out.Plaintext), nil
-}
-
-func TestEncrypt_TheSDKDecryptsIt_ForItsPoolAlone(t *testing.T) {
-	k := kmstest.New(t)
-	e := open(t, kms.Config{Endpoint: k.URL, Region: "eu-central-1"})
-	const secret = "314159 &lt;é"
-	message, err := e.Encrypt(t.Context(), k.Key, pool, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(message), secret) || strings.Contains(base64.StdEncoding.EncodeToString(message), "314159") {
-		t.Error("the message holds the secret in the clear")
-	}
-	if got, err := decrypt(t, k, message, pool); err != nil || got != secret {
-		t.Errorf("%q, %v", got, err)
-	}
-	if got, err := decrypt(t, k, message, "us-east-1_Other0000"); err == nil {
-		t.Errorf("another pool's encryption context decrypts it: %q", got)
-	}
-	message[len(message)-1] ^= 1
-	if _, err := decrypt(t, k, message, pool); err == nil {
-		t.Error("a broken message was decrypted")
-	}
-	again, err := e.Encrypt(t.Context(), k.Key, pool, secret)
-	if err != nil || string(again[:64]) == string(message[:64]) {
-		t.Errorf("two messages begin alike: %v", err)
-	}
 }
 
 func TestEncrypt_ErrorsSayWhatKMSSaid(t *testing.T) {
