@@ -45,6 +45,7 @@ var floorOf = map[string]int{
 	"internal/pack/dynamo":     3,
 	"internal/pack/texts":      3,
 	"internal/poolfile":        3, // what pools there are to be
+	"internal/pgcluster":       3, // PostgreSQL servers of our own, to measure with
 	"internal/sms/logsms":      3, // adapters: who takes texts
 	"internal/sms/msg91":       3,
 	"internal/sms/screen":      3,

@@ -3,9 +3,6 @@ package pgtest
 import (
 	"bufio"
 	"io"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +10,7 @@ import (
 
 // TrySQL is SQL for statements that may fail.
 func (c *Cluster) TrySQL(database, text string) error {
-	_, err := c.query(database, text)
+	_, err := c.Query(database, text)
 	return err
 }
 
@@ -48,12 +45,10 @@ func (c *Cluster) Occupy(tb testing.TB) (free func()) {
 
 // hold takes one connection and keeps it until stop, if there is one.
 func (c *Cluster) hold(stop <-chan struct{}, all *sync.WaitGroup) bool {
-	attr, err := asOwner()
+	cmd, err := c.Console("postgres")
 	if err != nil {
 		return false
 	}
-	cmd := exec.Command(filepath.Join(c.bin, "psql"), "-h", c.home, "-p", strconv.Itoa(c.Port), "-U", superuser, "-d", "postgres", "-X", "-q", "-A", "-t")
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.home, c.env(), attr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return false

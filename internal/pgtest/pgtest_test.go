@@ -11,30 +11,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestCluster_Killed_KeepsWhatItAcknowledged(t *testing.T) {
-	c := Start(t, Options{MaxConnections: 20})
-	c.SQL(t, "postgres", "create table t (n int); insert into t values (1)")
-	before := c.run.cmd.Process.Pid
-	kids := children(before)
-	if len(kids) == 0 {
-		t.Error("the postmaster has no children")
-	}
-	c.Kill(t)
-	for _, pid := range append(kids, before) {
-		if runs(pid) {
-			t.Errorf("process %d survived", pid)
-		}
-	}
-	c.Start(t)
-	if got := c.SQL(t, "postgres", "select n from t"); got != "1" {
-		t.Errorf("after the kill the table holds %q", got)
-	}
-	c.Restart(t)
-	if got := c.SQL(t, "postgres", "show max_connections"); got != "20" {
-		t.Errorf("max_connections is %s", got)
-	}
-}
-
 func TestShared_TwoDatabases_AreApart(t *testing.T) {
 	a, b := Shared(t), Shared(t)
 	if a != b {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/pgcluster"
 )
 
 // Proxy stands between a program and a cluster and is the network that fails:
@@ -107,7 +109,7 @@ func DSN(database string, proxies ...*Proxy) string {
 	for i, p := range proxies {
 		hosts[i] = fmt.Sprintf("127.0.0.1:%d", p.Port)
 	}
-	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", superuser, strings.Join(hosts, ","), database)
+	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", pgcluster.Superuser, strings.Join(hosts, ","), database)
 }
 
 func (p *Proxy) close() {

@@ -21,7 +21,7 @@ func Shared(tb testing.TB) *Cluster {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.cluster == nil && shared.err == nil {
-		shared.cluster, shared.err = create(Options{Unsafe: true, MaxConnections: 300})
+		shared.cluster, shared.err = begin(Options{Unsafe: true, MaxConnections: 300})
 	}
 	if shared.err != nil {
 		tb.Fatal(shared.err)
@@ -34,7 +34,7 @@ func StopShared() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.cluster != nil {
-		shared.cluster.remove()
+		shared.cluster.Remove()
 		shared.cluster = nil
 	}
 }

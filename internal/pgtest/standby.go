@@ -2,9 +2,6 @@ package pgtest
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,24 +11,12 @@ import (
 // its application_name and its slot. It lives as long as the test.
 func (c *Cluster) Standby(tb testing.TB, name string) *Cluster {
 	tb.Helper()
-	s, err := prepare("")
+	s, err := c.Cluster.Standby(name)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(s.remove)
-	from := fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=%s", c.Port, superuser, name)
-	_, err = s.tool("pg_basebackup", "--dbname", from, "--pgdata", s.data, "--write-recovery-conf",
-		"--create-slot", "--slot", name, "--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	// The copy has its source's settings; the last of a name counts.
-	err = s.append("postgresql.conf", map[string]string{"port": strconv.Itoa(s.Port), "unix_socket_directories": s.home})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s.Start(tb)
-	return s
+	tb.Cleanup(s.Remove)
+	return &Cluster{s}
 }
 
 // Synchronous makes commits wait for the standbys that are named, and waits
@@ -60,11 +45,7 @@ func (c *Cluster) Promote(tb testing.TB) {
 // Fence kills the cluster and makes sure that it never starts again.
 func (c *Cluster) Fence(tb testing.TB) {
 	tb.Helper()
-	if !c.Ended() {
-		c.Kill(tb)
-	}
-	c.fenced = true
-	if err := os.Rename(c.data, filepath.Join(c.home, "fenced")); err != nil {
+	if err := c.Cluster.Fence(); err != nil {
 		tb.Fatal(err)
 	}
 }

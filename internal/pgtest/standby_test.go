@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/bellhop-auth/bellhop/internal/pgcluster"
 )
 
 func TestStandby_PromotedAfterAKill_HasWhatWasAcknowledged(t *testing.T) {
@@ -13,7 +15,7 @@ func TestStandby_PromotedAfterAKill_HasWhatWasAcknowledged(t *testing.T) {
 	primary.Synchronous(t, "second")
 	primary.SQL(t, "postgres", "insert into t values (1)")
 	primary.Fence(t)
-	if err := primary.start(); err == nil {
+	if err := primary.Cluster.Start(); err == nil {
 		t.Error("a fenced cluster started")
 	}
 	if got := standby.SQL(t, "postgres", "select pg_is_in_recovery()"); got != "t" {
@@ -28,11 +30,11 @@ func TestStandby_PromotedAfterAKill_HasWhatWasAcknowledged(t *testing.T) {
 
 // through runs statements one by one by way of the proxy.
 func through(c *Cluster, p *Proxy, statements ...string) (string, error) {
-	args := []string{"-h", "127.0.0.1", "-p", strconv.Itoa(p.Port), "-U", superuser, "-d", "postgres", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"}
+	args := []string{"-h", "127.0.0.1", "-p", strconv.Itoa(p.Port), "-U", pgcluster.Superuser, "-d", "postgres", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"}
 	for _, s := range statements {
 		args = append(args, "-c", s)
 	}
-	out, err := c.tool("psql", args...)
+	out, err := c.Tool("psql", args...)
 	return strings.TrimSpace(out), err
 }
 
