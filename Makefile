@@ -1,7 +1,7 @@
 # What a person types. The work is in scripts/, so that it can be read and run
 # without make.
 
-.PHONY: test soak figures build lambda demo screenshots vuln clean
+.PHONY: test soak figures bench build lambda demo screenshots vuln clean
 
 test: ## every test; installs what is missing
 	@scripts/test.sh
@@ -14,6 +14,9 @@ soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload
 
 figures: ## what a sign-in and a start cost here, into docs/figures
 	@scripts/figures.sh
+
+bench: ## what each flow costs here, with the server in another process; QUICK=1 for half a minute, ARGS for flags
+	@go run ./cmd/bellhop-bench $(if $(QUICK),--quick) $(ARGS)
 
 # grpcnotrace: gRPC, of which OTLP's exporter brings the types, would else bring pages of
 # HTML with it, for whose templates the linker keeps every method of every type.

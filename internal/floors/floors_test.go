@@ -23,14 +23,18 @@ const testsOnly = -1
 var floorOf = map[string]int{
 	"cmd/bellhop":        5, // programs: flags, wiring
 	"cmd/bellhop-lambda": 5,
+	"cmd/bellhop-bench":  5,
 
-	"internal/callback": 4, // face: what SMS providers post
-	"internal/cognito":  4, // face: the JSON API
-	"internal/poolcopy": 4, // a pool of Cognito that is brought over, by the words of its face
-	"internal/inbound":  4, // face: texts that users send us
-	"internal/metrics":  4, // observers of web and userpool
-	"internal/traces":   4,
-	"internal/upload":   4, // face: files of user import jobs
+	"internal/bench/crowd":   3, // what a measurement is made with: those who sign in, the server, the machine
+	"internal/bench/machine": 3,
+	"internal/bench/plant":   4,
+	"internal/callback":      4, // face: what SMS providers post
+	"internal/cognito":       4, // face: the JSON API
+	"internal/poolcopy":      4, // a pool of Cognito that is brought over, by the words of its face
+	"internal/inbound":       4, // face: texts that users send us
+	"internal/metrics":       4, // observers of web and userpool
+	"internal/traces":        4,
+	"internal/upload":        4, // face: files of user import jobs
 
 	"internal/guard/rehearse":  3, // such runs, and their score
 	"internal/deliveryfile":    3, // by whom texts go
@@ -81,6 +85,8 @@ var floorOf = map[string]int{
 	"internal/userpool":      2, // the domain
 	"internal/yamlfile":      2, // what the readers of files share
 
+	"internal/bench":     1, // what a measurement is
+	"internal/srpclient": 1, // an app's side of srp
 	"internal/challenge": 1, // subjects: pure, with time as an argument
 	"internal/guard":     1,
 	"internal/mail":      1,

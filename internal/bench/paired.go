@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"text/tabwriter"
+)
+
+// Ratio is a figure of a new program as a multiple of an old one's, measured in
+// pairs of rounds that followed each other.
+type Ratio struct {
+	Name     string  `json:"name"`
+	Old      float64 `json:"old"` // the median
+	New      float64 `json:"new"`
+	Median   float64 `json:"ratio"` // of the pairs' ratios
+	Low      float64 `json:"low"`   // 95 % of such medians lie between these
+	High     float64 `json:"high"`
+	Least    float64 `json:"least"` // of all pairs
+	Most     float64 `json:"most"`
+	Pairs    int     `json:"pairs"`
+	MoreGood bool    `json:"more_is_better"`
+}
+
+// resamples is how often the pairs are drawn anew for the interval.
+const resamples = 2000
+
+// Paired compares figures of the same length. The interval is a bootstrap's: it says
+// what the median would have been with other such pairs. The same figures have the
+// same interval.
+func Paired(name string, old, fresh []float64, moreGood bool) Ratio {
+	r := Ratio{Name: name, Old: Median(old), New: Median(fresh), Pairs: len(old), MoreGood: moreGood}
+	var all []float64
+	for i := range old {
+		if old[i] > 0 {
+			all = append(all, fresh[i]/old[i])
+		}
+	}
+	if len(all) == 0 {
+		return r
+	}
+	r.Median, r.Least, r.Most = Median(all), slices.Min(all), slices.Max(all)
+	dice := rand.New(rand.NewPCG(1, 2))
+	medians, drawn := make([]float64, resamples), make([]float64, len(all))
+	for i := range medians {
+		for j := range drawn {
+			drawn[j] = all[dice.IntN(len(all))]
+		}
+		medians[i] = Median(drawn)
+	}
+	slices.Sort(medians)
+	r.Low, r.High = medians[resamples*25/1000], medians[resamples*975/1000-1]
+	return r
+}
+
+// Verdict says in a word what the interval tells.
+func (r Ratio) Verdict() string {
+	switch {
+	case r.Low <= 1 && r.High >= 1:
+		return "no difference shown"
+	case (r.High < 1) != r.MoreGood:
+		return "better"
+	default:
+		return "worse"
+	}
+}
+
+// WriteRatios writes ratios as people read them.
+func WriteRatios(w io.Writer, title string, all []Ratio) error {
+	fmt.Fprintln(w, title)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "figure\told\tnew\tnew/old\t95 % interval\tleast and most\t\n")
+	for _, r := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t%.3f to %.3f\t%.3f to %.3f\t%s\n", r.Name, short(r.Old), short(r.New), r.Median, r.Low, r.High, r.Least, r.Most, r.Verdict())
+	}
+	return t.Flush()
+}
