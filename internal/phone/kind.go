@@ -49,10 +49,13 @@ var kinds = map[phonenumbers.PhoneNumberType]Kind{
 	phonenumbers.VOICEMAIL:            Voicemail,
 }
 
-func (p parsed) mobile() bool { return p.kind == Mobile || p.kind == FixedOrMobile }
+func (p parsed) mobile() bool {
+	k := p.kind()
+	return k == Mobile || k == FixedOrMobile
+}
 
 // Kind returns the sort of line.
-func (n Number) Kind() Kind { return n.look().kind }
+func (n Number) Kind() Kind { return n.look().kind() }
 
 // Region returns the ISO 3166 code of the number's country, as "DE"; "" if the
 // digits do not tell (+15555550100) or no country has it (+883…).
@@ -65,7 +68,7 @@ func (n Number) MainRegion() string { return n.look().mainRegion() }
 // Describe returns MainRegion and Kind at the cost of one.
 func (n Number) Describe() (region string, kind Kind) {
 	p := n.look()
-	return p.mainRegion(), p.kind
+	return p.mainRegion(), p.kind()
 }
 
 func (p parsed) mainRegion() string {

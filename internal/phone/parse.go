@@ -50,9 +50,9 @@ func ParseLine(s string) (Number, string, Kind, error) {
 	p, err := read(s)
 	if err != nil {
 		p = FromCanonical(s).look()
-		return Number{}, p.mainRegion(), p.kind, err
+		return Number{}, p.mainRegion(), p.kind(), err
 	}
-	return FromCanonical(p.e164), p.mainRegion(), p.kind, nil
+	return FromCanonical(p.e164), p.mainRegion(), p.kind(), nil
 }
 
 func read(s string) (parsed, error) {
@@ -105,7 +105,7 @@ type parsed struct {
 	national string // the national significant number, with Italy's zeros
 	length   phonenumbers.ValidationResult
 	region   string // ISO 3166 code, or "" if unknown or none
-	kind     Kind
+	number   *phonenumbers.PhoneNumber
 }
 
 // look asks the library. It answers a panic, of which the library had some on
@@ -130,14 +130,28 @@ func look(e164 string) (p parsed, err error) {
 		national: phonenumbers.GetNationalSignificantNumber(n),
 		length:   phonenumbers.IsPossibleNumberWithReason(n),
 		region:   region,
-		kind:     kinds[phonenumbers.GetNumberType(n)],
+		number:   n,
 	}, nil
+}
+
+// kind asks the library for the sort of line, which is a third of the work and which
+// most who read a number do not ask.
+func (p parsed) kind() (k Kind) {
+	defer func() {
+		if recover() != nil {
+			k = Unknown
+		}
+	}()
+	if p.number == nil {
+		return Unknown
+	}
+	return kinds[phonenumbers.GetNumberType(p.number)]
 }
 
 var errPanic = errors.New("phone: the library panicked")
 
 // valid reports whether the library's tables know the number as allocated.
-func (p parsed) valid() bool { return p.kind != Unknown }
+func (p parsed) valid() bool { return p.kind() != Unknown }
 
 // refusal returns why a number cannot be one, or nil.
 func (p parsed) refusal() error {

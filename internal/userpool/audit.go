@@ -96,6 +96,8 @@ type entry struct {
 	call Call
 	name string // the sign-in name as the request gave it, "" for none
 
+	read spelling // of the name that was last read; see spell
+
 	crowd bool // it is about many users, none of whom is named
 
 	found
@@ -258,10 +260,11 @@ func (s *Service) auditRow(e *entry) AuditRow {
 	if name == "" {
 		name = e.usersName
 	}
+	spelled := e.spell(name)
 	row := AuditRow{
 		ID: e.id, At: e.at, Operation: e.call.Operation,
 		PoolID: e.pool, ClientID: e.client, UserID: e.user,
-		NameHash: s.nameHash(name), Masked: maskName(name),
+		NameHash: s.spelledHash(spelled), Masked: spelled.masked(),
 		Address: addressOf(e.call.Address), Device: printable(e.call.Device), RequestID: e.call.RequestID,
 		Outcome: OutcomeSuccess, Reason: e.done.reason, Detail: detailText(e.done.detail),
 	}
@@ -304,36 +307,61 @@ func detailText(detail map[string]any) string {
 	return string(text)
 }
 
+// spelling is a sign-in name as the trail reads it: a number, if it is one.
+type spelling struct {
+	name   string
+	number phone.Number // zero for none
+}
+
+func spell(name string) spelling {
+	n, _ := phone.Parse(name)
+	return spelling{name, n}
+}
+
+// spell reads a name once a call: to read a number takes longer than to write it.
+func (e *entry) spell(name string) spelling {
+	if e.read.name != name {
+		e.read = spell(name)
+	}
+	return e.read
+}
+
+// spelt tells the entry what contact a name is, which it need not read again.
+func spelt(ctx context.Context, name string, c Contact) {
+	if e := entryOf(ctx); e != nil && !c.Number.IsZero() {
+		e.read = spelling{name, c.Number}
+	}
+}
+
 // nameHash is what the trail keeps of a sign-in name: the same for each spelling
 // of a number, and for either case of letters.
-func (s *Service) nameHash(name string) string {
-	if name == "" {
+func (s *Service) nameHash(name string) string { return s.spelledHash(spell(name)) }
+
+func (s *Service) spelledHash(l spelling) string {
+	if l.name == "" {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(s.stable(stableAudit, spelled(name))[:18])
-}
-
-func spelled(name string) string {
-	if n, err := phone.Parse(name); err == nil {
-		return n.E164()
+	text := strings.ToLower(l.name)
+	if !l.number.IsZero() {
+		text = l.number.E164()
 	}
-	return strings.ToLower(name)
+	return base64.RawURLEncoding.EncodeToString(s.stable(stableAudit, text)[:18])
 }
 
-// maskName masks a sign-in name: a number and an e-mail address as in
+// masked masks a sign-in name: a number and an e-mail address as in
 // CodeDeliveryDetails, of any other text the first character.
-func maskName(name string) string {
-	if name == "" {
+func (l spelling) masked() string {
+	if l.name == "" {
 		return ""
 	}
-	if n, err := phone.Parse(name); err == nil {
-		return n.Masked()
+	if !l.number.IsZero() {
+		return l.number.Masked()
 	}
-	if a, err := email.Parse(name); err == nil {
+	if a, err := email.Parse(l.name); err == nil {
 		return printable(a.Masked())
 	}
-	_, n := utf8.DecodeRuneInString(name)
-	return printable(name[:n]) + "***"
+	_, n := utf8.DecodeRuneInString(l.name)
+	return printable(l.name[:n]) + "***"
 }
 
 // maxAuditText is how many bytes of one text a row keeps.

@@ -380,6 +380,7 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
+	spelt(ctx, ch.To.Text(), ch.To)
 	party, _, err := s.countTry(ctx, tx, ch, c, at)
 	if err != nil {
 		return Challenge{}, dead, err

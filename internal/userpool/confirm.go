@@ -34,6 +34,7 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 	if err != nil {
 		return "", err
 	}
+	spelt(ctx, r.Username, l.contact)
 	if err := s.proven(ctx, &r.Caller, c, at); err != nil {
 		return "", err
 	}

@@ -24,14 +24,21 @@ type recipient struct {
 }
 
 // loadRecipient reads the family's user and the rest, as they are now.
-func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (r recipient, err error) {
-	r.family = f
-	if r.user, err = tx.User(ctx, f.PoolID, f.UserID); err != nil {
+func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (recipient, error) {
+	u, err := tx.User(ctx, f.PoolID, f.UserID)
+	if err != nil {
 		return recipient{}, notFound(err, errNoUser)
 	}
-	if r.pool, err = tx.Pool(ctx, f.PoolID); err != nil {
+	p, err := tx.Pool(ctx, f.PoolID)
+	if err != nil {
 		return recipient{}, fmt.Errorf("pool of user: %w", err)
 	}
+	return s.recipientOf(ctx, tx, p, u, f)
+}
+
+// recipientOf reads what else goes into the tokens of a user.
+func (s *Service) recipientOf(ctx context.Context, tx Tx, p Pool, u User, f Family) (r recipient, err error) {
+	r.pool, r.user, r.family = p, u, f
 	groups, err := tx.GroupsOf(ctx, f.PoolID, f.UserID)
 	if err != nil {
 		return recipient{}, fmt.Errorf("groups of user: %w", err)

@@ -94,4 +94,8 @@ type step struct {
 	Generation uint32            `json:"generation,omitempty"`
 	Confirmed  bool              `json:"confirmed,omitempty"` // the sign-in made a sign-up the user
 	NewDevice  *NewDevice        `json:"device,omitempty"`    // that the tokens come with
+
+	// recipient is whom the tokens are for, as the transaction that grants them finds
+	// him; nil in what is kept for repeats, and where a function was asked since.
+	recipient *recipient
 }

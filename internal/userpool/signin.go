@@ -75,6 +75,7 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	if st.login, err = parameterLogin(p, r.Parameters); err != nil {
 		return AuthResult{}, err
 	}
+	spelt(ctx, r.Parameters["USERNAME"], st.login.contact)
 	if st.tellsPassword() {
 		if err := s.migrateBefore(ctx, &st, nil, nil); err != nil {
 			return AuthResult{}, err

@@ -56,13 +56,20 @@ func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error
 			return step{}, fmt.Errorf("note sign-in: %w", err)
 		}
 	}
-	return step{User: u.ID, Family: f.ID, NewDevice: made}, nil
+	next := step{User: u.ID, Family: f.ID, NewDevice: made}
+	r, err := s.recipientOf(ctx, tx, t.pool, u, f)
+	next.recipient = &r
+	return next, err
 }
 
-// sign makes the tokens of a granted step, from the user and the family as they
-// are now: a repeat of the request signs again and opens nothing. What the pool's
-// function has to say of them it is asked here, outside of every transaction.
+// sign makes the tokens of a granted step, from the user and the family as the
+// transaction that granted it found them, or else as they are now: a repeat of the
+// request signs again and opens nothing. What the pool's function has to say of them it
+// is asked here, outside of every transaction.
 func (s *Service) sign(ctx context.Context, c Client, granted step, why issuing, at time.Time) (Tokens, error) {
+	if granted.recipient != nil {
+		return s.signFor(ctx, c, *granted.recipient, granted, why, at)
+	}
 	r, err := s.recipient(ctx, granted.Family, at)
 	if err != nil {
 		return Tokens{}, err

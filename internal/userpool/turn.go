@@ -83,6 +83,7 @@ func (s *Service) take(ctx context.Context, t turn, fn func(Tx) (step, *fault.Er
 // pool is told of him at once.
 func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, error) {
 	if next.Confirmed && t.pool.Settings.Triggers.has(trigger.PostConfirmation) {
+		next.recipient = nil // the function may end what was granted
 		err := s.tellOnce(ctx, t.caller, t.again, string(next.User), t.at, func(ctx context.Context) error {
 			return s.confirmedByID(ctx, t.pool, t.client.ID, next.User, trigger.PostConfirmationConfirmSignUp, t.metadata)
 		})
@@ -98,6 +99,7 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		}, nil
 	}
 	if t.pool.Settings.Triggers.has(trigger.PostAuthentication) {
+		next.recipient = nil
 		err := s.tellOnce(ctx, t.caller, t.again, string(next.Family), t.at, func(ctx context.Context) (err error) {
 			next, err = s.postAuthenticate(ctx, t, next)
 			return err
