@@ -212,7 +212,6 @@ func (s *Service) createByAdmin(ctx context.Context, p Pool, u User, name string
 	if err != nil {
 		return UserView{}, err
 	}
-	s.wake()
 	return u.view(all), nil
 }
 
@@ -264,7 +263,6 @@ func (s *Service) resendInvitation(ctx context.Context, p Pool, r NewUser, at ti
 	if err != nil {
 		return UserView{}, err
 	}
-	s.wake()
 	return u.view(all), nil
 }
 

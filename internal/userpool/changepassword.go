@@ -152,7 +152,6 @@ func (s *Service) ChangePassword(ctx context.Context, r PasswordChange) error {
 		refusal, err := s.changePassword(ctx, tx, again, right, made, at)
 		return struct{}{}, refusal, err
 	})
-	s.wake() // for a notice
 	return err
 }
 

@@ -50,7 +50,6 @@ func (s *Service) ConfirmSignUp(ctx context.Context, r ConfirmSignUpRequest) (st
 		}
 		return s.confirm(ctx, tx, confirmation{request: r, client: c, pool: p, subject: u, at: at})
 	})
-	s.wake() // for a notice
 	if err == nil && p.Settings.Triggers.has(trigger.PostConfirmation) {
 		err = s.tellOnce(ctx, caller, again, string(result.User), at, func(ctx context.Context) error {
 			return s.confirmedByID(ctx, p, c.ID, result.User, trigger.PostConfirmationConfirmSignUp, r.ClientMetadata)

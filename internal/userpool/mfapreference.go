@@ -36,9 +36,6 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, accessToken string, 
 		}
 		return s.setFactors(ctx, tx, b.pool, b.user, choices, true, at)
 	})
-	if err == nil {
-		s.wake() // for a notice
-	}
 	return err
 }
 
@@ -56,9 +53,6 @@ func (s *Service) AdminSetUserMFAPreference(ctx context.Context, pool PoolID, us
 		}
 		return s.setFactors(ctx, tx, p, u, choices, false, at)
 	})
-	if err == nil {
-		s.wake()
-	}
 	return err
 }
 

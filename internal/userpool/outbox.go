@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,21 +53,26 @@ type sent struct {
 	doubted  bool // an earlier try may have sent it
 }
 
-// runOutbox claims messages, hands them to the sender and writes down what
-// became of them, the claims and the results in batches.
+// runOutbox claims the messages that wait, hands them to the sender and writes down what
+// became of them and of those that were claimed as they were put in (see handover), the
+// claims and the results in batches.
 func (s *Service) runOutbox(ctx context.Context) error {
-	results := make(chan sent, outboxBatch)
 	var recorder sync.WaitGroup
 	recording, cancel := outlasting(ctx, sendTimeout+finishWithin) // of sends that end last
 	defer cancel()
-	recorder.Go(func() { s.recordResults(recording, results) })
 	// Of a text that is cut off nobody knows whether it was sent, and it is sent again.
 	sending, cut := outlasting(ctx, finishWithin)
 	defer cut()
-	var sends sync.WaitGroup
-	room := make(chan struct{}, outboxWorkers)
+	s.sends.open(sending)
+	recorder.Go(func() { s.recordResults(recording, s.sends.results) })
+	// What is claimed when a server starts that has the store for itself was claimed by
+	// one that died over it.
+	orphaned := s.now()
+	if !s.shared {
+		orphaned = orphaned.Add(outboxLease)
+	}
 	for ctx.Err() == nil {
-		batch, next, err := s.claimMessages(ctx)
+		batch, next, err := s.claimMessages(ctx, orphaned)
 		s.noteDue(batch, next)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
@@ -74,18 +80,18 @@ func (s *Service) runOutbox(ctx context.Context) error {
 			continue
 		}
 		for _, m := range batch {
-			room <- struct{}{}
-			sends.Go(func() {
-				defer func() { <-room }()
-				results <- s.send(sending, m)
+			s.sends.room <- struct{}{}
+			s.sends.all.Go(func() {
+				defer func() { <-s.sends.room }()
+				s.sends.results <- s.send(sending, m)
 			})
 		}
 		if len(batch) == 0 {
+			orphaned = time.Time{}
 			s.awaitMessages(ctx, next)
 		}
 	}
-	sends.Wait()
-	close(results)
+	s.sends.close()
 	recorder.Wait()
 	return nil
 }
@@ -109,10 +115,11 @@ func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	}
 }
 
-// claimMessages takes what is due, and says when something will be. A look
-// comes before the claim, since an idle server should not write.
-func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time.Time, err error) {
-	at := s.now()
+// claimMessages takes what is due, now or at a later time that is given, and says when
+// something will be. A look comes before the claim, since an idle server should not
+// write.
+func (s *Service) claimMessages(ctx context.Context, until time.Time) (batch []Message, next time.Time, err error) {
+	at := later(s.now(), until)
 	err = s.store.View(ctx, func(tx Tx) (err error) {
 		next, err = tx.NextMessageAt(ctx)
 		return err
@@ -344,7 +351,21 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 	if err != nil {
 		s.log.Error("outbox: record results", "messages", len(batch), "error", err)
 	}
-	s.wake() // a postponed one may be due before the next look
+	if slices.ContainsFunc(batch, func(r sent) bool { return r.stays(at) }) {
+		s.wake() // it may be due before the next look
+	}
+}
+
+// stays says whether the message is still in the outbox when its result is recorded.
+func (r sent) stays(at time.Time) bool {
+	_, again := r.again(at)
+	return again || r.parks()
+}
+
+// parks says whether a message that was sent is kept for a failure that its provider
+// may tell of.
+func (r sent) parks() bool {
+	return r.err == nil && r.receipt.MayFail && r.id == r.message.ID && r.message.Challenge != ""
 }
 
 // recordOne ends a message, or sets its next try. A text that surely was not
@@ -366,7 +387,7 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 	switch {
 	case again:
 		return tx.PostponeMessage(ctx, m.ID, next, sms.OutcomeOf(r.err) == sms.NotYet)
-	case r.err == nil && r.receipt.MayFail && r.id == m.ID && m.Challenge != "":
+	case r.parks():
 		return tx.ParkMessage(ctx, m.ID, m.CreatedAt.Add(parkedFor))
 	}
 	if r.surelyNotSent() {

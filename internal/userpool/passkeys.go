@@ -220,7 +220,6 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, r NewPasskey
 		}
 		return struct{}{}, refusal, err
 	})
-	s.wake() // for a notice
 	return err
 }
 

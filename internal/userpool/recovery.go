@@ -220,9 +220,6 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 			return d, nil, err
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return d, err
 }
 
@@ -453,9 +450,6 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, caller Caller, poo
 			return struct{}{}, nil, s.demandReset(ctx, tx, t, w, at)
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return err
 }
 

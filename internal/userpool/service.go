@@ -108,6 +108,7 @@ type Service struct {
 	logs           LogSink // nil for none
 	observers      []Observer
 
+	sends *sends
 	kick  chan struct{} // a text was put in the outbox
 	due   atomic.Int64  // when the first text that is not handed over was due, in nanoseconds of Unix; 0 without
 	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
@@ -148,7 +149,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, former: c.Former, clock: c.Clock, log: log,
-		kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
+		sends: newSends(), kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
 		srp: make(chan struct{}, srpParallel), hashes: make(chan struct{}, hashParallel()), imports: make(chan struct{}, 1), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, logs: c.Logs, trail: trail{late: make(chan lateRow, lateQueue)},

@@ -111,9 +111,6 @@ func (s *Service) storeSignUp(ctx context.Context, up signingUp) (SignUpResult, 
 			return result, nil, err
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return result, err
 }
 
@@ -332,9 +329,6 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 			return d, nil, err
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return d, err
 }
 

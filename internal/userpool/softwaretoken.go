@@ -183,9 +183,6 @@ func (s *Service) VerifySoftwareToken(ctx context.Context, h TokenHolder, code, 
 		refusal, err := s.verifyOwnToken(ctx, tx, h, code, name, at)
 		return "", refusal, err
 	})
-	if err == nil {
-		s.wake() // for a notice
-	}
 	return session, err
 }
 

@@ -92,7 +92,6 @@ func (s *Service) finish(ctx context.Context, t turn, next step) (AuthResult, er
 		}
 	}
 	if next.Family == "" {
-		s.wake()
 		return AuthResult{
 			Challenge: next.Challenge, Session: next.Session,
 			Parameters: next.Parameters, Available: next.Available,

@@ -24,9 +24,6 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, c Caller, accessToke
 			return sent, nil, err
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return sent, err
 }
 
@@ -77,9 +74,6 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, c Caller, pool 
 			return struct{}{}, nil, s.updateByAdmin(ctx, tx, w, pool, username, list, at)
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return err
 }
 
@@ -150,9 +144,6 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, c Caller
 			return d, nil, err
 		})
 	})
-	if err == nil {
-		s.wake()
-	}
 	return d, err
 }
 
@@ -202,9 +193,6 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, c Caller, accessToken
 		}
 		return struct{}{}, nil, s.moveIn(ctx, tx, b, matched.challenge.To, at)
 	})
-	if err == nil {
-		s.wake() // for a notice
-	}
 	return err
 }
 

@@ -20,7 +20,9 @@ func (w watched) View(ctx context.Context, fn func(Tx) error) error {
 }
 
 func (w watched) Update(ctx context.Context, fn func(Tx) error) error {
-	return w.s.storing(ctx, StoreUpdate, w.update, fn)
+	return w.s.update(ctx, func(ctx context.Context, fn func(Tx) error) error {
+		return w.s.storing(ctx, StoreUpdate, w.update, fn)
+	}, fn)
 }
 
 func (w watched) view(ctx context.Context, fn func(Tx) error) error {

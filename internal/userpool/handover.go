@@ -1,0 +1,148 @@
+package userpool
+
+import (
+	"context"
+	"sync"
+)
+
+// A message that a transaction puts in the outbox is claimed by it, where this server
+// has room to send one more, and is sent as soon as the transaction is committed: two
+// transactions are spared, one to find it and one to claim it. Should the server die
+// before it writes down what became of it, it is as any other that was claimed:
+// another's when its lease is over, or this server's when it starts again. Where there
+// is no room it waits in the outbox to be claimed.
+
+// sends are the sends under way. Whoever has room has a promise that his message is
+// sent now.
+type sends struct {
+	room    chan struct{} // one for each send under way, or about to be
+	all     sync.WaitGroup
+	results chan sent
+
+	mu  sync.Mutex      // guards ctx, and all's Add against its Wait
+	ctx context.Context // of the sends; nil while the outbox does not run
+}
+
+func newSends() *sends { return &sends{room: make(chan struct{}, outboxWorkers)} }
+
+// open lets messages be sent until close.
+func (x *sends) open(ctx context.Context) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ctx, x.results = ctx, make(chan sent, outboxBatch)
+}
+
+// close lets what has room be sent, and takes no more.
+func (x *sends) close() {
+	x.mu.Lock()
+	x.ctx = nil
+	x.mu.Unlock()
+	x.all.Wait()
+	close(x.results)
+}
+
+// reserve takes room, if there is some.
+func (x *sends) reserve() (context.Context, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ctx == nil {
+		return nil, false
+	}
+	select {
+	case x.room <- struct{}{}:
+		x.all.Add(1)
+		return x.ctx, true
+	default:
+		return nil, false
+	}
+}
+
+// release gives room back.
+func (x *sends) release() {
+	<-x.room
+	x.all.Done()
+}
+
+// update runs an Update and sends what it put in the outbox.
+func (s *Service) update(ctx context.Context, run func(context.Context, func(Tx) error) error, fn func(Tx) error) error {
+	h := handover{s: s}
+	var own error
+	err := run(ctx, func(tx Tx) error {
+		h.dropped() // by an earlier run, which was for nothing
+		h.Tx = tx
+		own = fn(&h)
+		return own
+	})
+	switch {
+	case err == nil:
+		h.committed()
+	case own != nil:
+		h.dropped()
+	default:
+		h.inDoubt()
+	}
+	return err
+}
+
+// handover is a transaction that claims what it puts in the outbox.
+type handover struct {
+	Tx
+	s      *Service
+	ctx    context.Context // of the sends
+	taken  []Message
+	queued bool // a message is left in the outbox
+}
+
+func (h *handover) InsertMessage(ctx context.Context, m Message) error {
+	sending, ok := h.s.sends.reserve()
+	if !ok {
+		h.queued = true
+		return h.Tx.InsertMessage(ctx, m)
+	}
+	h.ctx = sending
+	m.NextAt, m.Attempts = m.NextAt.Add(outboxLease), m.Attempts+1
+	h.taken = append(h.taken, m)
+	return h.Tx.InsertMessage(ctx, m)
+}
+
+func (h *handover) dropped() {
+	for range h.taken {
+		h.s.sends.release()
+	}
+	h.taken, h.queued = nil, false
+}
+
+func (h *handover) committed() {
+	for _, m := range h.taken {
+		go func() {
+			defer h.s.sends.release()
+			h.s.sends.results <- h.s.send(h.ctx, m)
+		}()
+	}
+	if h.queued {
+		h.s.wake()
+	}
+}
+
+// inDoubt is for a transaction of which its caller, who has gone, is not told whether it
+// is stored. What it claimed, if it is there, is to be claimed again at once.
+func (h *handover) inDoubt() {
+	if len(h.taken) == 0 {
+		return
+	}
+	go func() {
+		defer h.dropped()
+		err := h.s.store.Update(h.ctx, func(tx Tx) error {
+			for _, m := range h.taken {
+				if err := tx.PostponeMessage(h.ctx, m.ID, m.CreatedAt, true); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			h.s.log.Warn("outbox: messages wait for their lease to be over", "messages", len(h.taken), "error", err)
+		}
+		h.s.wake()
+	}()
+}
