@@ -1,0 +1,135 @@
+package userpool_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// instead runs one more server on the store in the place of the world's, until its
+// caller ends it.
+func (w *world) instead(store userpool.Store, shared bool) (s *userpool.Service, end func()) {
+	w.t.Helper()
+	s, err := userpool.Open(w.ctx, userpool.Config{
+		Store: store, Ring: w.ring, Sender: w.phone, Mailer: w.mail, Region: "us-east-1",
+		PublicURL: "http://localhost:9400", Guard: guard.NewEngine(w.guard), Shared: shared,
+	})
+	w.must(err)
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	return s, func() {
+		cancel()
+		w.must(<-done)
+	}
+}
+
+// silentStore commits, and does not say so, as to a caller who has just gone.
+type silentStore struct {
+	userpool.Store
+	silent atomic.Bool
+}
+
+var errSilent = errors.New("nobody knows")
+
+func (s *silentStore) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	err := s.Store.Update(ctx, fn)
+	if s.silent.Swap(false) {
+		return errors.Join(errSilent, err)
+	}
+	return err
+}
+
+func TestHandover_CommitInDoubt_TheTextIsSentOnceAndAtOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Minute)
+		w.stop()
+		before := w.texts(asha)
+		store := &silentStore{Store: w.store}
+		s, end := w.instead(store, false)
+		w.settle()
+		store.silent.Store(true)
+		_, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+		})
+		if !errors.Is(err, errSilent) {
+			t.Fatalf("got %v", err)
+		}
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("%d texts at once, want 1", n)
+		}
+		w.pass(5 * time.Minute)
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("%d texts in the end, want 1", n)
+		}
+		end()
+		w.start()
+	})
+}
+
+// A server that dies leaves texts behind that it had claimed. One that has the store for
+// itself knows that nobody sends them; others leave them alone until the lease is over.
+func TestHandover_ServerDies_TheNextSendsWhatItHadClaimed(t *testing.T) {
+	for shared, wait := range map[bool]time.Duration{false: 0, true: 30 * time.Second} {
+		inWorld(t, options{}, func(w *world) {
+			w.stop()
+			w.signUp(home, asha, "")
+			w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error {
+				all, err := tx.ClaimMessages(w.ctx, time.Now(), time.Now().Add(30*time.Second), 10)
+				if len(all) != 1 {
+					t.Errorf("%d texts wait", len(all))
+				}
+				return err
+			}))
+			_, end := w.instead(w.store, shared)
+			if wait > 0 {
+				w.pass(wait - time.Second)
+				if n := w.texts(asha); n != 0 {
+					t.Errorf("%d texts before the lease is over", n)
+				}
+				w.pass(6 * time.Second) // when it next looks for those of others
+			}
+			if n := w.texts(asha); n != 1 {
+				t.Errorf("%d texts from the next server (shared: %t), want 1", n, shared)
+			}
+			end()
+			w.start()
+		})
+	}
+}
+
+// What a sign-in costs the disk is as much part of it as what it answers.
+func TestSignIn_TakesThreeCommits(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Minute)
+		w.stop()
+		store := &counted{DB: w.store}
+		s, end := w.instead(store, false)
+		w.settle()
+		store.views.Store(0)
+		store.updates.Store(0)
+		r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+		})
+		w.must(err)
+		r, err = s.RespondToAuthChallenge(w.ctx, userpool.AnswerRequest{
+			Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+			Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
+		})
+		w.must(err)
+		w.tokens(r)
+		w.pass(time.Second)
+		if views, updates := store.views.Load(), store.updates.Load(); views != 2 || updates != 3 {
+			t.Errorf("a sign-in takes %d views and %d updates, want 2 and 3", views, updates)
+		}
+		end()
+		w.start()
+	})
+}
