@@ -1,7 +1,7 @@
 # What a person types. The work is in scripts/, so that it can be read and run
 # without make.
 
-.PHONY: test soak figures bench build lambda demo screenshots vuln clean
+.PHONY: test soak figures bench build build-static lambda demo screenshots vuln clean
 
 test: ## every test; installs what is missing
 	@scripts/test.sh
@@ -20,8 +20,11 @@ bench: ## what each flow costs here, with the server in another process; QUICK=1
 
 # grpcnotrace: gRPC, of which OTLP's exporter brings the types, would else bring pages of
 # HTML with it, for whose templates the linker keeps every method of every type.
-build: ## bin/bellhop, one static binary
+build: ## bin/bellhop, one binary for Linux with glibc; signs by the system's OpenSSL 3 where it is there
 	CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
+
+build-static: ## bin/bellhop, one binary that needs nothing of the system; signs in Go
+	CGO_ENABLED=0 go build -tags grpcnotrace,static -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop
 
 lambda: ## bin/bellhop-lambda-arm64.zip and -amd64.zip, for AWS Lambda's provided.al2023
 	@mkdir -p bin

@@ -56,6 +56,7 @@ func checks() []check {
 		{"master key", checkMasterKey},
 		{"writing", checkWriting},
 		{"signing keys", checkSigningKeys},
+		{"signer", checkSigner},
 		{"admin key", checkAdminKey},
 		{"public URL", checkPublicURL},
 		{"texts", checkTexts},

@@ -65,12 +65,16 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
+	signer, err := openSigner(cfg, log)
+	if err != nil {
+		return err
+	}
 	v, err := openVault(ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch, v.functions, v.guard, v.former, v.logs = watch, f, g, former, logs
+	v.watch, v.functions, v.guard, v.former, v.logs, v.rsa = watch, f, g, former, logs, signer
 	service, err := openService(ctx, cfg, v, d, out, log)
 	if err != nil {
 		return explainWrite(cfg, err)

@@ -39,6 +39,7 @@ type Config struct {
 	Triggers           string         // path of the triggers file; empty: no function can be called
 	LogDelivery        string         // path of the file of destinations of events; empty: none are delivered
 	Guard              string         // path of the file of the guard's settings; empty: the shipped ones
+	Signer             Signer         // who computes RSA signatures
 	LimitsOff          bool           // lifts limits that count requests or money
 	FormerIssuers      []string       // whose access tokens are taken too, as URL@TIME; none if empty
 	AuditRetention     time.Duration  // how long the audit trail is kept; 0 is for ever
@@ -88,6 +89,16 @@ func (c *Config) MoveTo(folder string) {
 	}
 	c.fillIn()
 }
+
+// Signer names who computes the RSA signatures of tokens.
+type Signer uint8
+
+// The signers. The zero one is libcrypto where it is there, and Go where it is not.
+const (
+	SignerAuto Signer = iota
+	SignerGo
+	SignerLibcrypto
+)
 
 // SMSKind names a kind of sender.
 type SMSKind uint8

@@ -210,6 +210,15 @@ func setLimits(c *Config, v string) error {
 	return nil
 }
 
+func setSigner(c *Config, v string) error {
+	signer, ok := map[string]Signer{"auto": SignerAuto, "go": SignerGo, "libcrypto": SignerLibcrypto}[v]
+	if !ok {
+		return fmt.Errorf("must be auto, go or libcrypto, not %q", v)
+	}
+	c.Signer = signer
+	return nil
+}
+
 // setFormerIssuers splits the list; what reads its parts checks them.
 func setFormerIssuers(c *Config, v string) error {
 	c.FormerIssuers = nil

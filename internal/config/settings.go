@@ -59,6 +59,8 @@ func Settings() []Setting {
 			Help: "YAML file that says where the events go of pools with a log delivery configuration: to a file or a webhook"},
 		{Name: "guard", Shown: "the shipped settings", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Guard }),
 			Help: "YAML file of the guard's settings: countries, prices, budgets, step-ups, test numbers"},
+		{Name: "signer", Default: "auto", Arg: "WHO", set: setSigner,
+			Help: "who computes the RSA signatures of tokens: go, libcrypto for the system's OpenSSL 3, or auto for that where it is there and Go where it is not"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "former-issuers", Shown: "none", Arg: "LIST", set: setFormerIssuers,

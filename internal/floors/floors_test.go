@@ -40,6 +40,7 @@ var floorOf = map[string]int{
 	"internal/deliveryfile":    3, // by whom texts go
 	"internal/formerissuer":    3, // adapter: keys of who issued tokens before
 	"internal/guardfile":       3, // settings of the guard
+	"internal/libcrypto":       3, // adapter: who signs tokens, besides Go
 	"internal/logdelivery":     3, // where the events of pools go
 	"internal/mail/dryrun":     3, // adapters: who takes e-mails
 	"internal/mail/logmail":    3,

@@ -111,11 +111,32 @@ func NewKey(signer crypto.Signer, record Key) (*Key, error) {
 	return &key, nil
 }
 
-// ParseKey is NewKey for a private key that MarshalPrivate wrote.
-func ParseKey(pkcs8 []byte, record Key) (*Key, error) {
+// RSA computes with the private keys of RS256, which is most of what a sign-in costs.
+// The other algorithms are cheap wherever they are computed.
+type RSA interface {
+	// Signer returns what signs with the key by PKCS #1 v1.5, from many goroutines.
+	Signer(private *rsa.PrivateKey) (crypto.Signer, error)
+}
+
+// GoRSA is RSA by Go's own crypto/rsa, which is there everywhere.
+type GoRSA struct{}
+
+// Signer returns the key itself.
+func (GoRSA) Signer(private *rsa.PrivateKey) (crypto.Signer, error) { return private, nil }
+
+// ParseKey is NewKey for a private key that MarshalPrivate wrote. RSA keys are
+// computed with by the one given.
+func ParseKey(pkcs8 []byte, record Key, by RSA) (*Key, error) {
 	private, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil { // the cause could say something of the key
 		return nil, fmt.Errorf("token: signing key %s is not PKCS #8", record.ID)
+	}
+	if private, ok := private.(*rsa.PrivateKey); ok {
+		signer, err := by.Signer(private)
+		if err != nil {
+			return nil, fmt.Errorf("token: signing key %s: %w", record.ID, err)
+		}
+		return NewKey(signer, record)
 	}
 	signer, ok := private.(crypto.Signer)
 	if !ok {

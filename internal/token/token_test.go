@@ -284,7 +284,7 @@ func TestParseKey_PrivateKey_RoundTrips(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			back, err := token.ParseKey(der, token.Key{ID: key.ID, Alg: alg, Use: key.Use, CreatedAt: start, ActiveAt: start})
+			back, err := token.ParseKey(der, token.Key{ID: key.ID, Alg: alg, Use: key.Use, CreatedAt: start, ActiveAt: start}, token.GoRSA{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,14 +292,14 @@ func TestParseKey_PrivateKey_RoundTrips(t *testing.T) {
 				t.Errorf("%s: another key came back", alg)
 			}
 			for _, other := range append(algs, "HS256", "none", "") {
-				if _, err := token.ParseKey(der, token.Key{ID: key.ID, Alg: other}); (err == nil) != (other == alg) {
+				if _, err := token.ParseKey(der, token.Key{ID: key.ID, Alg: other}, token.GoRSA{}); (err == nil) != (other == alg) {
 					t.Errorf("a %s key read as %q: %v", alg, other, err)
 				}
 			}
-			if _, err := token.ParseKey(der[:len(der)-1], token.Key{ID: key.ID, Alg: alg}); err == nil {
+			if _, err := token.ParseKey(der[:len(der)-1], token.Key{ID: key.ID, Alg: alg}, token.GoRSA{}); err == nil {
 				t.Error("a cut key is read")
 			}
-			if _, err := token.ParseKey(der, token.Key{Alg: alg}); err == nil {
+			if _, err := token.ParseKey(der, token.Key{Alg: alg}, token.GoRSA{}); err == nil {
 				t.Error("a key without id is read")
 			}
 		}

@@ -47,7 +47,7 @@ func (s *Service) openKey(row SigningKey) (*token.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open signing key %s: %w", row.ID, err)
 	}
-	key, err := token.ParseKey(der, record)
+	key, err := token.ParseKey(der, record, s.rsa)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", row.ID, err)
 	}

@@ -41,6 +41,7 @@ type AdminKey struct{ ID, Secret string }
 type Config struct {
 	Store  Store
 	Ring   *seal.Ring // master keys
+	RSA    token.RSA  // who computes with signing keys; nil for Go
 	Sender sms.Sender
 	Mailer mail.Sender // nil for none
 	// Messages are the operator's words of texts; nil for none.
@@ -81,6 +82,7 @@ type Config struct {
 type Service struct {
 	store     Store
 	ring      *seal.Ring
+	rsa       token.RSA
 	sender    sms.Sender
 	mailer    mail.Sender
 	words     *texts.Book
@@ -146,7 +148,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		ring: c.Ring, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
+		ring: c.Ring, rsa: c.RSA, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, former: c.Former, clock: c.Clock, log: log,
 		sends: newSends(), kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
@@ -154,6 +156,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, logs: c.Logs, trail: trail{late: make(chan lateRow, lateQueue)},
 		observers: c.Observers, shared: c.Shared, guard: c.Guard,
+	}
+	if s.rsa == nil {
+		s.rsa = token.GoRSA{}
 	}
 	if s.guard == nil {
 		s.guard = guard.NewEngine(guard.Default())

@@ -1,0 +1,63 @@
+//go:build linux && (amd64 || arm64) && !static
+
+package libcrypto_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"testing"
+
+	"github.com/bellhop-auth/bellhop/internal/libcrypto"
+)
+
+func BenchmarkSign(b *testing.B) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lib, err := libcrypto.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	fast, err := lib.Signer(private)
+	if err != nil {
+		b.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("x"))
+	for name, s := range map[string]crypto.Signer{"go": private, "libcrypto": fast} {
+		b.Run(name+"/one", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/many", func(b *testing.B) {
+			b.SetParallelism(32)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := s.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+	sig, _ := fast.Sign(nil, digest[:], crypto.SHA256)
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			if err := rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, digest[:], sig); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("import/libcrypto", func(b *testing.B) {
+		for b.Loop() {
+			lib.Signer(private)
+		}
+	})
+}
