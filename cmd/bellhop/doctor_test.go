@@ -94,6 +94,7 @@ func TestDoctor_HealthyServer_HasNoFailureAndTellsNoSecret(t *testing.T) {
 	for check, what := range map[string]string{
 		"configuration": "fit together", "database": "schema version 7", "master key": "opens the database", "writing": "a durable write",
 		"signing keys": "each of 1 pools has both", "admin key": "1 in the database", "public URL": "as tokens name it", "texts": "answers", "e-mail": "no pool needs one",
+		"signer": "signed by OpenSSL 3.",
 	} {
 		if !said(found, check, levelOK, what) {
 			t.Errorf("%s does not say %q:\n%s", check, what, output)
@@ -151,6 +152,7 @@ func TestDoctor_WhatIsWrong_IsFoundAndCounted(t *testing.T) {
 	}{
 		"texts go nowhere":      {nil, nil, "texts", levelWarn, "every text is refused"},
 		"texts go to the log":   {nil, []string{"--sms", "log"}, "texts", levelWarn, "codes included"},
+		"signed in Go":          {nil, []string{"--signer", "go"}, "signer", levelOK, "signed in Go: --signer go"},
 		"limits off":            {nil, []string{"--limits", "off"}, "configuration", levelWarn, "are off"},
 		"webhook refuses":       {nil, []string{"--sms", "webhook:http://" + closed.Addr().String()}, "texts", levelFail, "refused the connection"},
 		"webhook unsigned":      {nil, []string{"--sms", "webhook:http://" + closed.Addr().String()}, "texts", levelWarn, "not signed"},

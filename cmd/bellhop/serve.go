@@ -85,6 +85,7 @@ func serve(ctx context.Context, in invocation) error {
 	}
 	defer watch.serve(service, out.texts.sender, v.clock, log)()
 	warn(cfg, d, log)
+	log.Info("tokens are signed "+signer.name, "why", signer.why)
 	warnOfGuard(g, log)
 	warnOfDelivery(texts, log)
 	h := &host{service: service, log: log, trusted: cfg.TrustedProxies, delay: cfg.DrainDelay, keepTime: v.keepTime}

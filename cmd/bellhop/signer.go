@@ -12,23 +12,28 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/token"
 )
 
-// openSigner finds who computes the RSA signatures of tokens, and says who it is.
-func openSigner(cfg *config.Config, log *slog.Logger) (token.RSA, error) {
+// signer is who computes the RSA signatures of tokens, and why it is that one.
+type signer struct {
+	token.RSA
+	name, why string
+}
+
+// openSigner finds the signer that the settings want.
+func openSigner(cfg *config.Config, log *slog.Logger) (signer, error) {
 	if cfg.Signer == config.SignerGo {
-		log.Info("tokens are signed in Go", "why", "--signer go")
-		return token.GoRSA{}, nil
+		return inGo("--signer go"), nil
 	}
 	lib, err := libcrypto.Open()
 	switch {
 	case err == nil:
-		log.Info("tokens are signed by "+lib.Name(), "why", "the system has it")
-		return libcryptoRSA{lib, log}, nil
+		return signer{libcryptoRSA{lib, log}, "by " + lib.Name(), "the system has it"}, nil
 	case cfg.Signer == config.SignerLibcrypto:
-		return nil, fmt.Errorf("--signer libcrypto: %w", err)
+		return signer{}, fmt.Errorf("--signer libcrypto: %w", err)
 	}
-	log.Info("tokens are signed in Go", "why", "the system's libcrypto is not used: "+err.Error())
-	return token.GoRSA{}, nil
+	return inGo("libcrypto is not used: " + err.Error()), nil
 }
+
+func inGo(why string) signer { return signer{token.GoRSA{}, "in Go", why} }
 
 // libcryptoRSA is the library, and Go for a key that it does not take.
 type libcryptoRSA struct {
@@ -45,17 +50,11 @@ func (l libcryptoRSA) Signer(private *rsa.PrivateKey) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// checkSigner says who would compute the RSA signatures of tokens.
+// checkSigner says who signs where a server runs with these settings.
 func checkSigner(_ context.Context, p *patient) []finding {
-	if p.cfg.Signer == config.SignerGo {
-		return []finding{fine("Go signs, as --signer has it")}
+	s, err := openSigner(p.cfg, quiet())
+	if err != nil {
+		return []finding{failure("install OpenSSL 3, or set --signer auto", "%v", err)}
 	}
-	lib, err := libcrypto.Open()
-	switch {
-	case err == nil:
-		return []finding{fine("%s signs", lib.Name())}
-	case p.cfg.Signer == config.SignerLibcrypto:
-		return []finding{failure("install OpenSSL 3, or set --signer auto", "libcrypto is asked for, and %v", err)}
-	}
-	return []finding{fine("Go signs: %v", err)}
+	return []finding{fine("tokens are signed %s: %s", s.name, s.why)}
 }

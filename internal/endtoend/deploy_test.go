@@ -106,6 +106,31 @@ func TestContainerfile_NamesWhatIsThere(t *testing.T) {
 	}
 }
 
+// systemFiles does what the image's build does to gather them, with this machine's.
+func systemFiles(t *testing.T, dir string) {
+	t.Helper()
+	out := t.TempDir()
+	program, err := os.ReadFile(binary)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(out, "bellhop"), program, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := false
+	for _, i := range containerStages(t)[0] {
+		if i.word == "RUN" && strings.Contains(i.rest, "/out/system") {
+			ran = true
+			if text, err := exec.Command("sh", "-ec", strings.ReplaceAll(i.rest, "/out", out)).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+		}
+	}
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(out, "system"))); err != nil || !ran {
+		t.Fatalf("gathered %t, %v", ran, err)
+	}
+}
+
 // TestContainer_ProgramInAnEmptyRoot_Serves runs the program as the image would: in a
 // root that holds nothing but what the image does, as its user, with its environment.
 func TestContainer_ProgramInAnEmptyRoot_Serves(t *testing.T) {
@@ -124,6 +149,7 @@ func TestContainer_ProgramInAnEmptyRoot_Serves(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "bellhop"), program, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	systemFiles(t, dir)
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +205,9 @@ func TestContainer_ProgramInAnEmptyRoot_Serves(t *testing.T) {
 	}
 	if err := server.Wait(); err != nil {
 		t.Errorf("the server ended with %v\n%s", err, &log)
+	}
+	if !strings.Contains(log.String(), "tokens are signed by OpenSSL 3.") {
+		t.Errorf("libcrypto does not sign\n%s", &log)
 	}
 }
 

@@ -16,10 +16,11 @@ import (
 
 // node is one process of the program, which may be killed and started again.
 type node struct {
-	tb    testing.TB
-	env   []string
-	log   *syncBuffer // all that any run wrote
-	under []string    // a command that the server is started by, which becomes it
+	tb      testing.TB
+	program string
+	env     []string
+	log     *syncBuffer // all that any run wrote
+	under   []string    // a command that the server is started by, which becomes it
 
 	cmd   *exec.Cmd
 	ended chan error // gets the outcome of the process
@@ -28,11 +29,12 @@ type node struct {
 	url string
 }
 
-func newNode(tb testing.TB) *node { return &node{tb: tb, log: &syncBuffer{}} }
+func newNode(tb testing.TB) *node { return &node{tb: tb, program: binary, log: &syncBuffer{}} }
 
 // another is a second node with the same settings, and env for those that differ.
 func (n *node) another(env ...string) *node {
 	other := newNode(n.tb)
+	other.program = n.program
 	other.env = append(append(other.env, n.env...), env...)
 	return other
 }
@@ -40,7 +42,7 @@ func (n *node) another(env ...string) *node {
 // run runs a command to its end and returns what it printed.
 func (n *node) run(args ...string) string {
 	n.tb.Helper()
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(n.program, args...)
 	cmd.Env = n.env
 	cmd.Stderr = n.log
 	out, err := cmd.Output()
@@ -60,7 +62,7 @@ func (n *node) start() {
 
 // launch is start for other goroutines than the test's.
 func (n *node) launch() error {
-	argv := append(slices.Clone(n.under), binary, "serve")
+	argv := append(slices.Clone(n.under), n.program, "serve")
 	n.cmd = exec.Command(argv[0], argv[1:]...)
 	n.cmd.Env = n.env
 	n.cmd.Stderr = n.log
