@@ -19,11 +19,11 @@ import (
 // staticBinary is the program as `make build-static` makes it.
 func staticBinary(t *testing.T) string {
 	t.Helper()
-	if !strings.Contains(textOf(t, "Makefile"), "\tCGO_ENABLED=0 go build -tags static -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop\n") {
+	if !strings.Contains(textOf(t, "Makefile"), "\tCGO_ENABLED=0 go build -tags grpcnotrace,static -trimpath -ldflags='-s -w' -o bin/bellhop ./cmd/bellhop\n") {
 		t.Error("make build-static makes another")
 	}
 	path := filepath.Join(t.TempDir(), "bellhop")
-	build := exec.Command("go", "build", "-tags", "static", "-trimpath", "-buildvcs=false", "-o", path, "../../cmd/bellhop")
+	build := exec.Command("go", "build", "-tags", "grpcnotrace,static", "-trimpath", "-buildvcs=false", "-o", path, "../../cmd/bellhop")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
