@@ -9,10 +9,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/token"
 )
 
-// stockSize is how many RSA keys wait for the next pools, two a pool: making
-// one takes a good part of a second, creating a pool should not.
-const stockSize = 4
-
 // keySet reads and opens the pool's signing keys.
 func (s *Service) keySet(ctx context.Context, tx Tx, pool PoolID) (token.KeySet, error) {
 	rows, err := tx.Keys(ctx, pool)
@@ -63,59 +59,6 @@ func (s *Service) forgetKey(id string) {
 	s.mu.Unlock()
 }
 
-// newKey makes a signing key, sealed, of no pool.
-func (s *Service) newKey(alg token.Alg, at time.Time) (SigningKey, error) {
-	key, err := token.GenerateKey(alg, token.UseID, at)
-	if err != nil {
-		return SigningKey{}, fmt.Errorf("make signing key: %w", err)
-	}
-	der, err := key.MarshalPrivate()
-	if err != nil {
-		return SigningKey{}, err
-	}
-	return SigningKey{
-		ID: key.ID, Alg: string(alg), Private: s.ring.Seal(sealSigning, []byte(key.ID), der), CreatedAt: at,
-	}, nil
-}
-
-// errNoStock says that there were fewer keys in stock than there had been.
-var errNoStock = errors.New("no signing key in stock")
-
-// withKeys runs an Update that needs new keys of an algorithm: from the stock,
-// or where that is short from freshly made ones.
-func (s *Service) withKeys(ctx context.Context, alg token.Alg, need int, at time.Time, fn func(tx Tx, take func(SigningKey) error) error) error {
-	run := func(fresh []SigningKey) error {
-		return s.store.Update(ctx, func(tx Tx) error {
-			left := fresh
-			return fn(tx, func(to SigningKey) error {
-				to.CreatedAt = at
-				if len(left) > 0 {
-					k := left[0]
-					left = left[1:]
-					k.PoolID, k.Use, k.CreatedAt, k.ActiveAt = to.PoolID, to.Use, at, to.ActiveAt
-					return tx.InsertKey(ctx, k)
-				}
-				_, err := tx.ClaimStockKey(ctx, string(alg), to)
-				if errors.Is(err, ErrNotFound) {
-					return errNoStock
-				}
-				return err
-			})
-		})
-	}
-	err := run(nil)
-	if !errors.Is(err, errNoStock) {
-		return err
-	}
-	fresh := make([]SigningKey, need)
-	for i := range fresh {
-		if fresh[i], err = s.newKey(alg, at); err != nil {
-			return err
-		}
-	}
-	return run(fresh)
-}
-
 // JWKS is the pool's key set document.
 func (s *Service) JWKS(ctx context.Context, pool PoolID) (doc []byte, err error) {
 	at := s.now()
@@ -128,28 +71,6 @@ func (s *Service) JWKS(ctx context.Context, pool PoolID) (doc []byte, err error)
 		return err
 	})
 	return doc, err
-}
-
-// fillStock makes keys until the stock is full.
-func (s *Service) fillStock(ctx context.Context) error {
-	for ctx.Err() == nil {
-		var have int
-		err := s.store.View(ctx, func(tx Tx) (err error) {
-			have, err = tx.StockKeys(ctx, string(token.RS256))
-			return err
-		})
-		if err != nil || have >= stockSize {
-			return err
-		}
-		k, err := s.newKey(token.RS256, s.now())
-		if err != nil {
-			return err
-		}
-		if err := s.store.Update(ctx, func(tx Tx) error { return tx.InsertKey(ctx, k) }); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
 }
 
 // rotateAll carries out the rotation that the time and the pools' algorithms

@@ -110,12 +110,13 @@ type Service struct {
 	logs           LogSink // nil for none
 	observers      []Observer
 
-	sends *sends
-	kick  chan struct{} // a text was put in the outbox
-	due   atomic.Int64  // when the first text that is not handed over was due, in nanoseconds of Unix; 0 without
-	chore chan struct{} // keys may be due: taken from the stock, or to be rotated
-	srp   chan struct{} // room for exponentiations
-	early chan early    // what providers told of texts before they were written down
+	sends   *sends
+	kick    chan struct{} // a text was put in the outbox
+	due     atomic.Int64  // when the first text that is not handed over was due, in nanoseconds of Unix; 0 without
+	chore   chan struct{} // keys may be due: taken from the stock, or to be rotated
+	lacking atomic.Int32  // callers that make keys for themselves, since the stock is short
+	srp     chan struct{} // room for exponentiations
+	early   chan early    // what providers told of texts before they were written down
 
 	hashes  chan struct{} // room for checks of password hashes
 	imports chan struct{} // an import job was started

@@ -50,7 +50,7 @@ var empty = sync.OnceValues(func() ([]byte, error) {
 })
 
 // stock is as many keys as a server wants to have there.
-const stock = 4
+const stock = 8
 
 // Stock puts the server's signing keys in stock, so that it makes none. They are real
 // and are the same in every test, with ids of their own.
