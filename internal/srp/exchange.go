@@ -83,23 +83,23 @@ type Ephemeral struct {
 }
 
 // Start begins an exchange. It costs one exponentiation.
-func Start(v Verifier) (Ephemeral, error) {
+func (g Group) Start(v Verifier) (Ephemeral, error) {
 	if err := v.check(); err != nil {
 		return Ephemeral{}, err
 	}
 	for {
 		b := make([]byte, exponentSize)
 		rand.Read(b) // never fails since Go 1.24
-		if e := newEphemeral(v, b); !isZero(e.public) {
+		if e := g.newEphemeral(v, b); !isZero(e.public) {
 			return e, nil
 		}
 	}
 }
 
 // newEphemeral computes B = k·v + g^b mod N.
-func newEphemeral(v Verifier, b []byte) Ephemeral {
+func (g Group) newEphemeral(v Verifier, b []byte) Ephemeral {
 	public := mustResidue(v.V).Mul(multiplier, modulus)
-	public.Add(power(generator, b), modulus)
+	public.Add(g.power(generator, b), modulus)
 	return Ephemeral{public: public.Bytes(modulus), secret: b}
 }
 
@@ -145,7 +145,7 @@ const printedKey = "[srp key]"
 // SessionKey returns the key of the exchange that Start began and whose Secret
 // is given. A client that knows the password has the same. It costs two
 // exponentiations.
-func SessionKey(v Verifier, a A, secret []byte) (Key, error) {
+func (g Group) SessionKey(v Verifier, a A, secret []byte) (Key, error) {
 	e, err := openSecret(secret)
 	if err != nil {
 		return Key{}, err
@@ -160,16 +160,16 @@ func SessionKey(v Verifier, a A, secret []byte) (Key, error) {
 	if isZero(u) { // RFC 2945, section 3; once in 2^256
 		return Key{}, errors.New("srp: scrambling parameter is zero")
 	}
-	return deriveKey(sharedSecret(v, a, u, e.secret), u), nil
+	return deriveKey(g.sharedSecret(v, a, u, e.secret), u), nil
 }
 
 // scrambler is u = H(PAD(A) ‖ PAD(B)).
 func scrambler(a A, public []byte) []byte { return hash(pad(a.integer), pad(public)) }
 
 // sharedSecret is S = (A · v^u)^b mod N.
-func sharedSecret(v Verifier, a A, u, b []byte) []byte {
-	base := power(mustResidue(v.V), u).Mul(a.residue(), modulus)
-	return power(base, b).Bytes(modulus)
+func (g Group) sharedSecret(v Verifier, a A, u, b []byte) []byte {
+	base := g.power(mustResidue(v.V), u).Mul(a.residue(), modulus)
+	return g.power(base, b).Bytes(modulus)
 }
 
 // deriveKey is HKDF-SHA-256 with u as salt and S as key material.

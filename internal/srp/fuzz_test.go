@@ -45,7 +45,7 @@ func FuzzVerifier(f *testing.F) {
 		if n.Sign() == 0 || n.Cmp(bigN) >= 0 || len(v.Salt) == 0 {
 			t.Fatalf("taken: V %x, salt %x", v.V, v.Salt)
 		}
-		e, err := srp.Start(v)
+		e, err := inGo.Start(v)
 		if err != nil || e.B() == "0" || len(e.B()) > 768 {
 			t.Fatalf("SRP_B %q, %v", e.B(), err)
 		}
@@ -94,7 +94,7 @@ func FuzzSessionKey(f *testing.F) {
 		if len(secret) > 600 {
 			return // as long as the exponentiation takes
 		}
-		key, err := srp.SessionKey(v, a, secret)
+		key, err := inGo.SessionKey(v, a, secret)
 		usable := len(secret) >= 416 && new(big.Int).SetBytes(secret[:min(384, len(secret))]).Sign() != 0
 		A, _ := new(big.Int).SetString(a.String(), 16)
 		if (err == nil) != (usable && A.Sign() != 0) {

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
 
 	"filippo.io/bigmod"
@@ -70,9 +71,36 @@ func mustResidue(b []byte) *bigmod.Nat {
 // residue reads a big-endian number below N.
 func residue(b []byte) (*bigmod.Nat, error) { return bigmod.NewNat().SetBytes(b, modulus) }
 
+// Group computes in the group. The zero Group does so in Go.
+type Group struct {
+	exp Exp
+}
+
+// Exp returns base^exponent mod N, of 384 bytes each but for the exponent, in time
+// that depends on the exponent's length alone; nil where it cannot.
+type Exp func(base, exponent []byte) []byte
+
+// N returns the group's modulus, 384 bytes.
+func N() []byte { return mustHex(modulusHex) }
+
+// NewGroup returns the group with other arithmetic, once that has given a power
+// that Go has computed too.
+func NewGroup(exp Exp) (Group, error) {
+	base, exponent := multiplier.Bytes(modulus), hash([]byte("a known power"))
+	if !bytes.Equal(exp(base, exponent), Group{}.power(multiplier, exponent).Bytes(modulus)) {
+		return Group{}, errors.New("srp: the arithmetic does not give a power that is known")
+	}
+	return Group{exp: exp}, nil
+}
+
 // power returns base^exponent mod N in time that depends on the exponent's
 // length alone.
-func power(base *bigmod.Nat, exponent []byte) *bigmod.Nat {
+func (g Group) power(base *bigmod.Nat, exponent []byte) *bigmod.Nat {
+	if g.exp != nil {
+		if out := g.exp(base.Bytes(modulus), exponent); out != nil {
+			return mustResidue(out)
+		}
+	}
 	return bigmod.NewNat().Exp(base, exponent, modulus)
 }
 

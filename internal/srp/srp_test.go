@@ -25,7 +25,7 @@ const (
 
 func TestExchange_RightPassword_IsBelieved(t *testing.T) {
 	for _, pw := range []string{password, "", "pässwörd ✓", " leading and trailing ", strings.Repeat("x", 256)} {
-		v := srp.NewVerifier(pool, user, pw)
+		v := inGo.NewVerifier(pool, user, pw)
 		if !signIn(t, v, randomClient(t), pw) {
 			t.Errorf("password %q is not believed", pw)
 		}
@@ -33,7 +33,7 @@ func TestExchange_RightPassword_IsBelieved(t *testing.T) {
 }
 
 func TestExchange_WrongPassword_IsNot(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
+	v := inGo.NewVerifier(pool, user, password)
 	for _, pw := range []string{"", password + " ", "correct-horse-9", password[1:], ":" + password} {
 		if signIn(t, v, randomClient(t), pw) {
 			t.Errorf("password %q is believed", pw)
@@ -46,8 +46,8 @@ func TestExchange_ManyRuns_BothBranchesOfThePadding(t *testing.T) {
 	// digits, in about half and a sixteenth of the runs.
 	topBit, odd := 0, 0
 	for range 24 {
-		v := srp.NewVerifier(pool, user, password)
-		e, err := srp.Start(v)
+		v := inGo.NewVerifier(pool, user, password)
+		e, err := inGo.Start(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestExchange_ManyRuns_BothBranchesOfThePadding(t *testing.T) {
 }
 
 func TestParseA_OddCountOfDigits_IsTaken(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
+	v := inGo.NewVerifier(pool, user, password)
 	for a := int64(1); ; a++ { // the first secret whose A has 767 digits
 		c := newClient(new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 600), big.NewInt(a)))
 		if len(c.A.Text(16)) != 767 {
@@ -129,7 +129,7 @@ func TestParseA_ZeroModuloN_IsRefused(t *testing.T) {
 func TestSessionKey_AAboveN_IsTakenModuloN(t *testing.T) {
 	// A client may send A + N where that still has 768 digits; the hash is
 	// over the integer that was sent, the arithmetic modulo N.
-	v := srp.NewVerifier(pool, user, password)
+	v := inGo.NewVerifier(pool, user, password)
 	small, err := srp.ParseA("5")
 	if err != nil {
 		t.Fatal(err)
@@ -138,55 +138,55 @@ func TestSessionKey_AAboveN_IsTakenModuloN(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := srp.Start(v)
+	e, err := inGo.Start(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err1 := srp.SessionKey(v, small, e.Secret())
-	two, err2 := srp.SessionKey(v, large, e.Secret())
+	one, err1 := inGo.SessionKey(v, small, e.Secret())
+	two, err2 := inGo.SessionKey(v, large, e.Secret())
 	if err1 != nil || err2 != nil || one == two {
 		t.Errorf("%v, %v, equal %v", err1, err2, one == two)
 	}
 }
 
 func TestSessionKey_UnusableInput_IsAnError(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
-	e, err := srp.Start(v)
+	v := inGo.NewVerifier(pool, user, password)
+	e, err := inGo.Start(v)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, _ := srp.ParseA("5")
-	if _, err := srp.SessionKey(v, srp.A{}, e.Secret()); err == nil {
+	if _, err := inGo.SessionKey(v, srp.A{}, e.Secret()); err == nil {
 		t.Error("the zero A is taken")
 	}
 	for name, secret := range map[string][]byte{
 		"none": nil, "short": e.Secret()[:400], "B = 0": make([]byte, 416),
 	} {
-		if _, err := srp.SessionKey(v, a, secret); err == nil {
+		if _, err := inGo.SessionKey(v, a, secret); err == nil {
 			t.Errorf("secret %s is taken", name)
 		}
 	}
-	if _, err := srp.SessionKey(srp.Verifier{}, a, e.Secret()); err == nil {
+	if _, err := inGo.SessionKey(srp.Verifier{}, a, e.Secret()); err == nil {
 		t.Error("the zero verifier is taken")
 	}
-	if _, err := srp.Start(srp.Verifier{}); err == nil {
+	if _, err := inGo.Start(srp.Verifier{}); err == nil {
 		t.Error("the zero verifier starts an exchange")
 	}
 	zeroV := srp.Verifier{Salt: []byte{1}, V: make([]byte, 384)}
-	if _, err := srp.Start(zeroV); err == nil {
+	if _, err := inGo.Start(zeroV); err == nil {
 		t.Error("v = 0 starts an exchange")
 	}
 }
 
 func TestClaim_AnyChangedPart_IsRefused(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
-	e, err := srp.Start(v)
+	v := inGo.NewVerifier(pool, user, password)
+	e, err := inGo.Start(v)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := randomClient(t)
 	a, _ := srp.ParseA(c.A.Text(16))
-	key, err := srp.SessionKey(v, a, e.Secret())
+	key, err := inGo.SessionKey(v, a, e.Secret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,31 +227,31 @@ func TestClaim_AnyChangedPart_IsRefused(t *testing.T) {
 }
 
 func TestStart_TwiceForOneUser_GivesTwoExchanges(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
-	one, _ := srp.Start(v)
-	two, _ := srp.Start(v)
+	v := inGo.NewVerifier(pool, user, password)
+	one, _ := inGo.Start(v)
+	two, _ := inGo.Start(v)
 	if one.B() == two.B() || bytes.Equal(one.Secret(), two.Secret()) {
 		t.Error("two exchanges are the same")
 	}
 }
 
 func TestVerifier_Matches_OnlyItsPassword(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
-	if !v.Matches(pool, user, password) {
+	v := inGo.NewVerifier(pool, user, password)
+	if !inGo.Matches(v, pool, user, password) {
 		t.Error("the password does not match")
 	}
 	for name, got := range map[string]bool{
-		"other password": v.Matches(pool, user, password+"x"),
-		"other user":     v.Matches(pool, user+"x", password),
-		"other pool":     v.Matches("x"+pool, user, password),
-		"empty":          v.Matches(pool, user, ""),
-		"no verifier":    srp.Verifier{}.Matches(pool, user, password),
+		"other password": inGo.Matches(v, pool, user, password+"x"),
+		"other user":     inGo.Matches(v, pool, user+"x", password),
+		"other pool":     inGo.Matches(v, "x"+pool, user, password),
+		"empty":          inGo.Matches(v, pool, user, ""),
+		"no verifier":    inGo.Matches(srp.Verifier{}, pool, user, password),
 	} {
 		if got {
 			t.Errorf("%s matches", name)
 		}
 	}
-	again := srp.NewVerifier(pool, user, password)
+	again := inGo.NewVerifier(pool, user, password)
 	if bytes.Equal(again.Salt, v.Salt) || bytes.Equal(again.V, v.V) {
 		t.Error("two verifiers of one password are the same")
 	}
@@ -259,7 +259,7 @@ func TestVerifier_Matches_OnlyItsPassword(t *testing.T) {
 
 func TestVerifier_Binary_RoundTripsAndRefusesTheRest(t *testing.T) {
 	for range 8 { // salts with and without the padding byte
-		v := srp.NewVerifier(pool, user, password)
+		v := inGo.NewVerifier(pool, user, password)
 		b, err := v.MarshalBinary()
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +283,7 @@ func TestVerifier_Binary_RoundTripsAndRefusesTheRest(t *testing.T) {
 	if _, err := (srp.Verifier{}).MarshalBinary(); err == nil {
 		t.Error("no verifier is marshalled")
 	}
-	if !(srp.Verifier{}).IsZero() || srp.NewVerifier(pool, user, password).IsZero() {
+	if !(srp.Verifier{}).IsZero() || inGo.NewVerifier(pool, user, password).IsZero() {
 		t.Error("IsZero is wrong")
 	}
 }
@@ -312,7 +312,7 @@ func TestFakeVerifier_LooksRealAndOpensToNobody(t *testing.T) {
 	// Salts of decoys are as long as real ones.
 	lengths := map[bool]map[int]int{true: {}, false: {}}
 	for i := range 40 {
-		lengths[true][len(srp.NewVerifier(pool, user, password).Salt)]++
+		lengths[true][len(inGo.NewVerifier(pool, user, password).Salt)]++
 		lengths[false][len(srp.FakeVerifier(key, pool, fmt.Sprint(i)).Salt)]++
 	}
 	for real, counts := range lengths {
@@ -323,10 +323,10 @@ func TestFakeVerifier_LooksRealAndOpensToNobody(t *testing.T) {
 }
 
 func TestSecrets_PrintedByAnything_ShowAConstant(t *testing.T) {
-	v := srp.NewVerifier(pool, user, password)
-	e, _ := srp.Start(v)
+	v := inGo.NewVerifier(pool, user, password)
+	e, _ := inGo.Start(v)
 	a, _ := srp.ParseA("5")
-	key, _ := srp.SessionKey(v, a, e.Secret())
+	key, _ := inGo.SessionKey(v, a, e.Secret())
 	for _, secret := range []any{v, &v, e, &e, key, &key} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 			if got := fmt.Sprintf(verb, secret); len(got) > 20 || !strings.HasPrefix(got, "[") || strings.ContainsAny(got, "0123456789") {
@@ -439,10 +439,10 @@ func FuzzParseTimestamp(f *testing.F) {
 }
 
 func TestReadVerifier_TakesWhatClientsMake(t *testing.T) {
-	made := srp.NewVerifier("group", "device", "password")
+	made := inGo.NewVerifier("group", "device", "password")
 	for _, value := range [][]byte{made.V, append([]byte{0}, made.V...), bytes.TrimLeft(made.V, "\x00")} {
 		v, err := srp.ReadVerifier(made.Salt, value)
-		if err != nil || !v.Matches("group", "device", "password") || v.Matches("group", "device", "passwore") {
+		if err != nil || !inGo.Matches(v, "group", "device", "password") || inGo.Matches(v, "group", "device", "passwore") {
 			t.Errorf("%d bytes: %v", len(value), err)
 		}
 	}
@@ -453,5 +453,71 @@ func TestReadVerifier_TakesWhatClientsMake(t *testing.T) {
 		if _, err := srp.ReadVerifier(parts[0], parts[1]); err == nil {
 			t.Errorf("%s is a verifier", name)
 		}
+	}
+}
+
+func bigExp(base, exponent []byte) []byte {
+	n := new(big.Int).SetBytes(srp.N())
+	return n.Exp(new(big.Int).SetBytes(base), new(big.Int).SetBytes(exponent), n).FillBytes(make([]byte, len(base)))
+}
+
+func TestNewGroup_OtherArithmetic_GivesTheSame(t *testing.T) {
+	uses := 0
+	other, err := srp.NewGroup(func(base, exponent []byte) []byte {
+		uses++
+		return bigExp(base, exponent)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := other.NewVerifier(pool, user, password)
+	if !inGo.Matches(v, pool, user, password) || !other.Matches(v, pool, user, password) || other.Matches(v, pool, user, "other") {
+		t.Error("a verifier of one is not the other's")
+	}
+	c := randomClient(t)
+	a, err := srp.ParseA(c.A.Text(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := other.Start(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err1 := inGo.SessionKey(v, a, e.Secret())
+	two, err2 := other.SessionKey(v, a, e.Secret())
+	if one != two || err1 != nil || err2 != nil {
+		t.Errorf("keys differ, %v, %v", err1, err2)
+	}
+	if uses != 7 { // the known power, three verifiers, one start, two of the key
+		t.Errorf("computed %d times by the other arithmetic", uses)
+	}
+}
+
+func TestNewGroup_ArithmeticThatIsWrong_IsRefused(t *testing.T) {
+	for name, exp := range map[string]srp.Exp{
+		"nothing": func(_, _ []byte) []byte { return nil },
+		"another": func(base, _ []byte) []byte { return base },
+	} {
+		if _, err := srp.NewGroup(exp); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// Arithmetic that fails once is Go's that time.
+func TestGroup_ArithmeticThatFails_IsGos(t *testing.T) {
+	fails := false
+	g, err := srp.NewGroup(func(base, exponent []byte) []byte {
+		if fails {
+			return nil
+		}
+		return bigExp(base, exponent)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails = true
+	if v := g.NewVerifier(pool, user, password); !inGo.Matches(v, pool, user, password) {
+		t.Error("a verifier is wrong")
 	}
 }

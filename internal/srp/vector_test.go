@@ -60,7 +60,7 @@ func TestVector_EveryStep(t *testing.T) {
 	x := privateKey(salt, vectorPool, vectorUser, vectorPassword)
 	check(t, "x", hex.EncodeToString(x), "20e963184eef0f0b1ca795ba044ff614f4f0f0cc8c6f5c57bc1909ee2cbaf504", "")
 
-	v := newVerifier(salt, vectorPool, vectorUser, vectorPassword)
+	v := Group{}.newVerifier(salt, vectorPool, vectorUser, vectorPassword)
 	check(t, "v", hex.EncodeToString(v.V), "376556d6aed7cc03a214b41eb66509018e8153a5cfdd3a4f0011735931b713d7", "a55b0d7a995e6e0b")
 	if v.SaltHex() != "c0ffee00112233445566778899aabb" {
 		t.Errorf("SALT = %s", v.SaltHex())
@@ -74,20 +74,20 @@ func TestVector_EveryStep(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	e := newEphemeral(v, mustHex(vectorB))
+	e := Group{}.newEphemeral(v, mustHex(vectorB))
 	check(t, "B", e.B(), "d0afc136bb7add06f555dc59054b783656085dc8f7f4d9d08558a1ea99b4c5d2", "d39d9c71d9f0043a")
 	if len(pad(e.public)) != size+1 {
 		t.Error("PAD(B) lacks the 00 before its top bit")
 	}
 	u := scrambler(a, e.public)
 	check(t, "u", hex.EncodeToString(u), "5a620924b4286bc065f732dd686c237c9c1668437f40dc3212a3aa4325bc92bc", "")
-	s := sharedSecret(v, a, u, e.secret)
+	s := Group{}.sharedSecret(v, a, u, e.secret)
 	check(t, "S", hex.EncodeToString(s), "22a93a0e590cdc1161ed5d6de9ded4bc02122fcf7eab01d9a20a9d18ad3b8e71", "3065301cd9e426cd")
 	prk := hmac.New(sha256.New, pad(u))
 	prk.Write(pad(s))
 	check(t, "PRK", hex.EncodeToString(prk.Sum(nil)), "abbfc93be7a50b107bc276fd2d6c58b8eec30fda14c8440a583803c1a4a00431", "")
 
-	key, err := SessionKey(v, a, e.Secret())
+	key, err := Group{}.SessionKey(v, a, e.Secret())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,15 +28,15 @@ type Verifier struct {
 // name is the part of the pool's id behind the first underscore; the user id
 // is what clients get as USER_ID_FOR_SRP. Neither may ever change for a
 // verifier that is in use.
-func NewVerifier(poolName, userID, password string) Verifier {
+func (g Group) NewVerifier(poolName, userID, password string) Verifier {
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails since Go 1.24
-	return newVerifier(pad(salt), poolName, userID, password)
+	return g.newVerifier(pad(salt), poolName, userID, password)
 }
 
-func newVerifier(salt []byte, poolName, userID, password string) Verifier {
+func (g Group) newVerifier(salt []byte, poolName, userID, password string) Verifier {
 	x := privateKey(salt, poolName, userID, password)
-	return Verifier{Salt: salt, V: power(generator, x).Bytes(modulus)}
+	return Verifier{Salt: salt, V: g.power(generator, x).Bytes(modulus)}
 }
 
 // privateKey is x = H(PAD(salt) ‖ H(P ‖ I ‖ ":" ‖ pw)).
@@ -81,11 +81,11 @@ func fake(key []byte, parts ...string) []byte {
 
 // Matches reports whether the password is the verifier's, in time that does
 // not depend on how nearly it is.
-func (v Verifier) Matches(poolName, userID, password string) bool {
+func (g Group) Matches(v Verifier, poolName, userID, password string) bool {
 	if v.check() != nil {
 		return false
 	}
-	other := newVerifier(v.Salt, poolName, userID, password)
+	other := g.newVerifier(v.Salt, poolName, userID, password)
 	return subtle.ConstantTimeCompare(v.V, other.V) == 1
 }
 

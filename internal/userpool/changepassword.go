@@ -44,7 +44,7 @@ func (s *Service) replacement(ctx context.Context, p Pool, u User, password stri
 	err = s.exponentiate(ctx, func() {
 		for _, v := range had {
 			for _, identity := range identities(p, u) {
-				if v.Matches(poolName(p.ID), identity, password) {
+				if s.group.Matches(v, poolName(p.ID), identity, password) {
 					made.reused = true
 				}
 			}
@@ -169,7 +169,7 @@ func (s *Service) isPassword(ctx context.Context, p Pool, u User, text string) (
 		return false, err
 	}
 	err = s.exponentiate(ctx, func() {
-		right = v.Matches(poolName(p.ID), orElse(u.SRPIdentity, u.Username), text)
+		right = s.group.Matches(v, poolName(p.ID), orElse(u.SRPIdentity, u.Username), text)
 	})
 	return right, err
 }

@@ -126,7 +126,7 @@ func (s *Service) startDeviceSRP(ctx context.Context, rep reply) (AuthResult, er
 	}
 	var e srp.Ephemeral
 	var startErr error
-	err = s.exponentiate(ctx, func() { e, startErr = srp.Start(p.verifier) })
+	err = s.exponentiate(ctx, func() { e, startErr = s.group.Start(p.verifier) })
 	if err == nil {
 		err = startErr
 	}
@@ -226,7 +226,7 @@ func (s *Service) deviceProved(ctx context.Context, rep reply, p proving, claim 
 	}
 	var key srp.Key
 	var keyErr error
-	err = s.exponentiate(ctx, func() { key, keyErr = srp.SessionKey(p.verifier, block.A, block.Secret) })
+	err = s.exponentiate(ctx, func() { key, keyErr = s.group.SessionKey(p.verifier, block.A, block.Secret) })
 	if err == nil {
 		err = keyErr
 	}

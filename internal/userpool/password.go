@@ -90,7 +90,7 @@ func poolName(id PoolID) string {
 func (s *Service) newVerifier(ctx context.Context, p Pool, id UserID, username, password string) (secret, error) {
 	made := secret{identity: srpIdentity(p, id)}
 	var v srp.Verifier
-	err := s.exponentiate(ctx, func() { v = srp.NewVerifier(poolName(p.ID), orElse(made.identity, username), password) })
+	err := s.exponentiate(ctx, func() { v = s.group.NewVerifier(poolName(p.ID), orElse(made.identity, username), password) })
 	if err != nil {
 		return secret{}, err
 	}
@@ -265,7 +265,7 @@ func (s *Service) tryPassword(ctx context.Context, start *start, session *Sessio
 	var right bool
 	err = s.exponentiate(ctx, func() {
 		s.dummy(st.pool, &a)
-		right = a.verifier.Matches(poolName(st.pool.ID), a.identity, st.request.Parameters["PASSWORD"]) && a.real
+		right = s.group.Matches(a.verifier, poolName(st.pool.ID), a.identity, st.request.Parameters["PASSWORD"]) && a.real
 	})
 	if err != nil {
 		return AuthResult{}, err

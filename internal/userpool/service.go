@@ -26,6 +26,7 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/mail"
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
+	"github.com/bellhop-auth/bellhop/internal/srp"
 	"github.com/bellhop-auth/bellhop/internal/stepup"
 	"github.com/bellhop-auth/bellhop/internal/token"
 	"github.com/bellhop-auth/bellhop/internal/trigger"
@@ -115,6 +116,7 @@ type Service struct {
 	due     atomic.Int64  // when the first text that is not handed over was due, in nanoseconds of Unix; 0 without
 	chore   chan struct{} // keys may be due: taken from the stock, or to be rotated
 	lacking atomic.Int32  // callers that make keys for themselves, since the stock is short
+	group   srp.Group     // of passwords' proofs
 	srp     chan struct{} // room for exponentiations
 	early   chan early    // what providers told of texts before they were written down
 

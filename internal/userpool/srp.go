@@ -55,7 +55,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 	var startErr error
 	err = s.exponentiate(ctx, func() {
 		s.dummy(st.pool, &a)
-		e, startErr = srp.Start(a.verifier)
+		e, startErr = s.group.Start(a.verifier)
 	})
 	if err == nil {
 		err = startErr
@@ -232,7 +232,7 @@ func (s *Service) proved(ctx context.Context, p Pool, a account, claim srpClaim)
 	var keyErr error
 	err = s.exponentiate(ctx, func() {
 		s.dummy(p, &a)
-		key, keyErr = srp.SessionKey(a.verifier, claim.block.A, claim.block.Secret)
+		key, keyErr = s.group.SessionKey(a.verifier, claim.block.A, claim.block.Secret)
 	})
 	if err == nil {
 		err = keyErr
