@@ -23,7 +23,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/seal"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 	"github.com/bellhop-auth/bellhop/internal/sqlstore"
-	"github.com/bellhop-auth/bellhop/internal/token"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 	"github.com/bellhop-auth/bellhop/internal/web"
 )
@@ -41,7 +40,7 @@ type vault struct {
 	logs      *logdelivery.Destinations // of their events; nil for none
 	guard     *guardfile.File
 	former    *formerissuer.Keeper // nil for none
-	rsa       token.RSA            // who signs; nil for Go
+	signer    signer               // the zero one is Go
 }
 
 // openVault opens the data folder. An exclusive opener is a server, of which a
@@ -136,7 +135,8 @@ func (v *vault) service(ctx context.Context, cfg *config.Config, out senders, pu
 	s, err := userpool.Open(ctx, userpool.Config{
 		Store:     v.store,
 		Ring:      v.ring,
-		RSA:       v.rsa,
+		RSA:       v.signer.RSA,
+		Group:     v.signer.group,
 		Clock:     v.clock,
 		Shared:    cfg.OnPostgres(),
 		Sender:    out.texts.sender,

@@ -74,7 +74,7 @@ func serve(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer closeVault(v, log) // after all that writes has ended
-	v.watch, v.functions, v.guard, v.former, v.logs, v.rsa = watch, f, g, former, logs, signer
+	v.watch, v.functions, v.guard, v.former, v.logs, v.signer = watch, f, g, former, logs, signer
 	service, err := openService(ctx, cfg, v, d, out, log)
 	if err != nil {
 		return explainWrite(cfg, err)

@@ -9,12 +9,15 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/config"
 	"github.com/bellhop-auth/bellhop/internal/libcrypto"
+	"github.com/bellhop-auth/bellhop/internal/srp"
 	"github.com/bellhop-auth/bellhop/internal/token"
 )
 
-// signer is who computes the RSA signatures of tokens, and why it is that one.
+// signer is who computes the RSA signatures of tokens and the powers of password
+// proofs, and why it is that one.
 type signer struct {
 	token.RSA
+	group     srp.Group
 	name, why string
 }
 
@@ -23,17 +26,30 @@ func openSigner(cfg *config.Config, log *slog.Logger) (signer, error) {
 	if cfg.Signer == config.SignerGo {
 		return inGo("--signer go"), nil
 	}
-	lib, err := libcrypto.Open()
+	lib, group, err := openLibcrypto()
 	switch {
 	case err == nil:
-		return signer{libcryptoRSA{lib, log}, "by " + lib.Name(), "the system has it"}, nil
+		return signer{libcryptoRSA{lib, log}, group, "by " + lib.Name(), "the system has it"}, nil
 	case cfg.Signer == config.SignerLibcrypto:
 		return signer{}, fmt.Errorf("--signer libcrypto: %w", err)
 	}
 	return inGo("libcrypto is not used: " + err.Error()), nil
 }
 
-func inGo(why string) signer { return signer{token.GoRSA{}, "in Go", why} }
+func inGo(why string) signer { return signer{RSA: token.GoRSA{}, name: "in Go", why: why} }
+
+func openLibcrypto() (*libcrypto.Library, srp.Group, error) {
+	lib, err := libcrypto.Open()
+	if err != nil {
+		return nil, srp.Group{}, err
+	}
+	n, err := lib.Modulus(srp.N())
+	if err != nil {
+		return nil, srp.Group{}, err
+	}
+	group, err := srp.NewGroup(n.Exp)
+	return lib, group, err
+}
 
 // libcryptoRSA is the library, and Go for a key that it does not take.
 type libcryptoRSA struct {

@@ -60,7 +60,7 @@ func Settings() []Setting {
 		{Name: "guard", Shown: "the shipped settings", Arg: "FILE", set: setText(func(c *Config) *string { return &c.Guard }),
 			Help: "YAML file of the guard's settings: countries, prices, budgets, step-ups, test numbers"},
 		{Name: "signer", Default: "auto", Arg: "WHO", set: setSigner,
-			Help: "who computes the RSA signatures of tokens: go, libcrypto for the system's OpenSSL 3, or auto for that where it is there and Go where it is not"},
+			Help: "who computes the RSA signatures of tokens and the powers of password proofs: go, libcrypto for the system's OpenSSL 3, or auto for that where it is there and Go where it is not"},
 		{Name: "limits", Default: "enforce", Arg: "MODE", set: setLimits,
 			Help: "enforce, or off to lift the limits that count requests or money"},
 		{Name: "former-issuers", Shown: "none", Arg: "LIST", set: setFormerIssuers,

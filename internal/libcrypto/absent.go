@@ -18,3 +18,12 @@ func (*Library) Name() string { return "none" }
 
 // Signer answers ErrNotBuiltIn.
 func (*Library) Signer(*rsa.PrivateKey) (crypto.Signer, error) { return nil, ErrNotBuiltIn }
+
+// Modulus is none here.
+type Modulus struct{}
+
+// Modulus answers ErrNotBuiltIn.
+func (*Library) Modulus([]byte) (*Modulus, error) { return nil, ErrNotBuiltIn }
+
+// Exp answers that it cannot.
+func (*Modulus) Exp(_, _ []byte) []byte { return nil }

@@ -9,7 +9,10 @@ import (
 	"crypto/sha256"
 	"testing"
 
+	"filippo.io/bigmod"
+
 	"github.com/bellhop-auth/bellhop/internal/libcrypto"
+	"github.com/bellhop-auth/bellhop/internal/srp"
 )
 
 func BenchmarkSign(b *testing.B) {
@@ -58,6 +61,42 @@ func BenchmarkSign(b *testing.B) {
 	b.Run("import/libcrypto", func(b *testing.B) {
 		for b.Loop() {
 			lib.Signer(private)
+		}
+	})
+}
+
+// BenchmarkExp is one power of a password proof: 3072 bits, an exponent of 256.
+func BenchmarkExp(b *testing.B) {
+	lib, err := libcrypto.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := lib.Modulus(srp.N())
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, exponent := make([]byte, len(srp.N())), make([]byte, 32)
+	rand.Read(base[1:])
+	rand.Read(exponent)
+	number, err := bigmod.NewModulus(srp.N())
+	if err != nil {
+		b.Fatal(err)
+	}
+	residue, err := bigmod.NewNat().SetBytes(base, number)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("go", func(b *testing.B) {
+		for b.Loop() {
+			bigmod.NewNat().Exp(residue, exponent, number)
+		}
+	})
+	b.Run("libcrypto", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if m.Exp(base, exponent) == nil {
+				b.Fatal("no power")
+			}
 		}
 	})
 }

@@ -34,6 +34,10 @@ type functions struct {
 	decode, freeKey                 uintptr
 	newContext, freeContext         uintptr
 	signInit, padding, digest, sign uintptr
+	read, bytes                     uintptr
+	newNumber, freeNumber           uintptr
+	newNumbers, freeNumbers         uintptr
+	newMont, setMont, power         uintptr
 }
 
 func (f *functions) table() map[string]*uintptr {
@@ -49,6 +53,15 @@ func (f *functions) table() map[string]*uintptr {
 		"EVP_PKEY_CTX_set_rsa_padding":  &f.padding,
 		"EVP_PKEY_CTX_set_signature_md": &f.digest,
 		"EVP_PKEY_sign":                 &f.sign,
+		"BN_bin2bn":                     &f.read,
+		"BN_bn2binpad":                  &f.bytes,
+		"BN_new":                        &f.newNumber,
+		"BN_clear_free":                 &f.freeNumber,
+		"BN_CTX_new":                    &f.newNumbers,
+		"BN_CTX_free":                   &f.freeNumbers,
+		"BN_MONT_CTX_new":               &f.newMont,
+		"BN_MONT_CTX_set":               &f.setMont,
+		"BN_mod_exp_mont_consttime":     &f.power,
 	}
 }
 

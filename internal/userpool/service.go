@@ -43,6 +43,7 @@ type Config struct {
 	Store  Store
 	Ring   *seal.Ring // master keys
 	RSA    token.RSA  // who computes with signing keys; nil for Go
+	Group  srp.Group  // who computes password proofs; the zero one is Go
 	Sender sms.Sender
 	Mailer mail.Sender // nil for none
 	// Messages are the operator's words of texts; nil for none.
@@ -151,7 +152,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Service{
-		ring: c.Ring, rsa: c.RSA, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
+		ring: c.Ring, rsa: c.RSA, group: c.Group, sender: c.Sender, mailer: c.Mailer, words: texts.New(c.Messages), region: c.Region,
 		publicURL: strings.TrimRight(c.PublicURL, "/"), limitsOff: c.LimitsOff,
 		adminKey: c.AdminKey, former: c.Former, clock: c.Clock, log: log,
 		sends: newSends(), kick: make(chan struct{}, 1), chore: make(chan struct{}, 1),
