@@ -147,6 +147,10 @@ func (m *measurement) open(ctx context.Context, program string, s stage) (*plant
 	return site, nil
 }
 
+// settled is how long after its start a server is idle: it has given back what the start
+// needed.
+const settled = 3 * time.Second
+
 // facts are what the installation takes beside the flows. The server is started
 // again for them, on data that is there.
 func (m *measurement) facts(ctx context.Context, site *plant.Site, database string) (f bench.Site, err error) {
@@ -157,6 +161,11 @@ func (m *measurement) facts(ctx context.Context, site *plant.Site, database stri
 		return f, err
 	}
 	f = bench.Site{Database: database, Start: bench.Milliseconds(site.Started)}
+	select {
+	case <-ctx.Done():
+		return f, ctx.Err()
+	case <-time.After(settled):
+	}
 	idle, err := site.Memory()
 	if err != nil {
 		return f, err

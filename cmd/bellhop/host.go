@@ -63,6 +63,7 @@ func (h *host) run(ctx context.Context, d *door, handler http.Handler, announce 
 	if h.former != nil {
 		group.Go(func() error { return h.former(jobs) })
 	}
+	group.Go(func() error { return settle(jobs, h.log) })
 	group.Go(func() error { return listen(server, d) })
 	group.Go(func() error {
 		<-failed.Done()

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // maxProgram is how large the program may be, without the tables for debuggers that
@@ -32,4 +33,22 @@ func TestProgram_IsSmall(t *testing.T) {
 	if size < 1<<20 || size > maxProgram {
 		t.Errorf("the program is %d bytes, and %d are the most", size, maxProgram)
 	}
+}
+
+// maxIdle is what a server may have resident that has nothing to do.
+const maxIdle = 40 << 20
+
+func TestProgram_Idle_GivesBackWhatItsStartNeeded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.start()
+	ctx := bounded(t, time.Minute)
+	for s.memory() > maxIdle {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%d MiB are resident, want %d at most", s.memory()>>20, maxIdle>>20)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	s.alive()
 }
