@@ -189,7 +189,7 @@ func (m *measurement) signer(site *plant.Site) {
 	switch {
 	case m.o.signer != "":
 		m.result.Signer = m.o.signer
-	case strings.Contains(site.Says(), "libcrypto"):
+	case strings.Contains(site.Says(), "tokens are signed by"):
 		m.result.Signer = bench.OpenSSL
 	default:
 		m.result.Signer = bench.Go
@@ -201,15 +201,14 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 	if st.share > 0 {
 		st.rate = math.Round(st.share * m.result.Peak(s.database))
 	}
-	load := crowd.Load{Workers: st.workers, Rate: st.rate, WarmUp: st.warmUp, For: st.window, Once: s.enforce && st.flow.Texts()}
+	load := crowd.Load{Workers: st.workers, Rate: st.rate, WarmUp: st.warmUp, For: st.window}
 	if st.rate > 0 {
 		load.Workers = openWorkers
 	}
-	people := max(load.Workers, fewest)
-	if load.Once {
-		people = m.o.people
+	if st.flow.Once {
+		load.WarmUp = min(load.WarmUp, warmUpOfOnce)
 	}
-	group, err := m.gather(ctx, site, s, st.flow, people)
+	group, err := m.gather(ctx, site, s, st.flow, load.Workers)
 	if err != nil {
 		return c, err
 	}
@@ -231,18 +230,21 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 	return c, err
 }
 
+// warmUpOfOnce is short where a crowd is soon used up.
+const warmUpOfOnce = 30 * time.Millisecond
+
 // fewest is how many people there are at least: a few would have the same rows again
 // and again.
 const fewest = 64
 
-// gather makes people ready for a flow.
-func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f crowd.Flow, people int) (*crowd.Crowd, error) {
+// gather makes people ready for a flow that so many do at once.
+func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f crowd.Flow, atOnce int) (*crowd.Crowd, error) {
 	users, err := site.Users()
 	if err != nil {
 		return nil, err
 	}
 	group := crowd.New(crowd.Config{Address: site.Address, Pool: site.Pool, Client: site.Client, Desk: m.desk, Spread: s.enforce}, &m.numbers)
-	return group, group.Gather(ctx, f, people, users)
+	return group, group.Gather(ctx, f, max(atOnce, fewest), users)
 }
 
 // cellOf is the figures of what became of a load.

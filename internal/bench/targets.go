@@ -18,6 +18,7 @@ const (
 	textedStore   = 0.9 // PostgreSQL's processes
 	refreshBeyond = 0.2
 	getUserSeen   = 0.08
+	getUserFirst  = 0.13
 	tailOverOne   = 5  // p99 at half of peak, over p50 of one worker
 	enforcing     = 10 // percent
 	startBound    = 100
@@ -65,6 +66,9 @@ func (r *Run) targetsOf(database string) {
 	}
 	if c := off("get-user", targetWorkers); c != nil {
 		r.want(database+": GetUser by a token seen before, CPU", c.Server, getUserSeen, "ms")
+	}
+	if c := off("get-user-first", targetWorkers); c != nil {
+		r.want(database+": GetUser by a token not seen before, CPU", c.Server, getUserFirst, "ms")
 	}
 	if half := r.half(database); half != nil && one != nil && one.P50 > 0 {
 		r.want(database+": p99 at half of peak, over p50 of one worker", half.P99/one.P50, tailOverOne, "x")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bellhop-auth/bellhop/internal/srpclient"
 )
@@ -60,36 +62,55 @@ func (c *Crowd) Move(address string) { c.address = address }
 // atOnce is how many people are made at once.
 const atOnce = 8
 
+// tokensEach is how many access tokens somebody has for flows that use one up.
+const tokensEach = 32
+
 // Gather makes so many people ready for the flow, in the place of those that were.
 func (c *Crowd) Gather(ctx context.Context, f Flow, people int, users Users) error {
-	c.free = make(chan *person, people)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var all sync.WaitGroup
-	turns := make(chan struct{}, people)
-	for range people {
-		turns <- struct{}{}
+	each := 1
+	if f.Once {
+		each = tokensEach
 	}
-	close(turns)
+	c.free = make(chan *person, people*each)
+	all, ctx := errgroup.WithContext(ctx)
+	var made atomic.Int64
 	for range atOnce {
-		all.Go(func() {
+		all.Go(func() error {
 			to := &conn{address: c.address}
 			defer to.close()
-			for range turns {
+			for int(made.Add(1)) <= people {
 				p, err := c.ready(ctx, f, to, users)
 				if err != nil {
-					cancel(fmt.Errorf("people for %s: %w", f.Name, err))
-					return
+					return fmt.Errorf("people for %s: %w", f.Name, err)
 				}
-				c.free <- p
+				if err := c.enlist(ctx, p, to, each); err != nil {
+					return fmt.Errorf("tokens for %s: %w", f.Name, err)
+				}
 			}
+			return nil
 		})
 	}
-	all.Wait()
-	return context.Cause(ctx)
+	return all.Wait()
 }
 
-// ready makes one person who can begin.
+// enlist lets somebody wait for their turn, or for several, each with tokens that are
+// new.
+func (c *Crowd) enlist(ctx context.Context, p *person, to *conn, times int) error {
+	c.free <- p
+	for range times - 1 {
+		out, err := c.renewed(ctx, p, to)
+		if err != nil {
+			return err
+		}
+		other := *p
+		other.access = out.AuthenticationResult.AccessToken
+		c.free <- &other
+	}
+	return nil
+}
+
+// ready makes one person who can begin. Everybody who will get texts has had one:
+// the crowd are people who come back, of whom a server knows more than of strangers.
 func (c *Crowd) ready(ctx context.Context, f Flow, to *conn, users Users) (*person, error) {
 	p := c.somebody()
 	if f.Needs == NeedsNothing {
@@ -106,7 +127,7 @@ func (c *Crowd) ready(ctx context.Context, f Flow, to *conn, users Users) (*pers
 		proof, err := srpclient.New()
 		p.proof = proof
 		return p, err
-	case NeedsTokens:
+	case NeedsUser, NeedsTokens:
 		to.forwarded = p.address
 		return p, texted(ctx, c, p, to)
 	}
@@ -126,16 +147,16 @@ func (c *Crowd) somebody() *person {
 // number is two digits.
 func number(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
 
-// errUsedUp says that everybody has had their turn where each may have one only.
+// errUsedUp says that nobody is left who can do the flow.
 var errUsedUp = errors.New("the crowd is used up")
 
 // turn lets one person do the flow once.
-func (c *Crowd) turn(ctx context.Context, f Flow, to *conn, once bool) error {
-	p := c.next(f, once)
-	if p == nil {
-		return errUsedUp
+func (c *Crowd) turn(ctx context.Context, f Flow, to *conn) error {
+	p, err := c.next(f)
+	if err != nil {
+		return err
 	}
-	if !once && f.Needs != NeedsNothing {
+	if !f.Once && f.Needs != NeedsNothing {
 		defer func() { c.free <- p }()
 	}
 	to.forwarded = p.address
@@ -143,17 +164,17 @@ func (c *Crowd) turn(ctx context.Context, f Flow, to *conn, once bool) error {
 }
 
 // next is the person whose turn it is. A sign-up is always somebody new.
-func (c *Crowd) next(f Flow, once bool) *person {
-	if f.Needs == NeedsNothing && !once {
-		return c.somebody()
-	}
-	if !once {
-		return <-c.free
+func (c *Crowd) next(f Flow) (*person, error) {
+	switch {
+	case f.Needs == NeedsNothing:
+		return c.somebody(), nil
+	case !f.Once:
+		return <-c.free, nil
 	}
 	select {
 	case p := <-c.free:
-		return p
+		return p, nil
 	default:
-		return nil
+		return nil, errUsedUp
 	}
 }

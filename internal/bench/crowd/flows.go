@@ -17,6 +17,10 @@ type Flow struct {
 	About string
 	Needs Need
 
+	// Once says that what somebody needs is good for one flow: a loop ends when the
+	// crowd is used up.
+	Once bool
+
 	// Signatures is how many tokens the server signs with the pool's key.
 	Signatures int
 
@@ -46,6 +50,7 @@ func Flows() []Flow {
 		{Name: "srp", About: "sign-in by password proof, USER_SRP_AUTH", Needs: NeedsPassword, Signatures: 2, do: proved},
 		{Name: "refresh", About: "new tokens for a refresh token", Needs: NeedsTokens, Signatures: 2, do: refresh},
 		{Name: "get-user", About: "GetUser by an access token", Needs: NeedsTokens, do: getUser},
+		{Name: "get-user-first", About: "GetUser by access tokens that the server has not seen", Needs: NeedsTokens, Once: true, do: getUser},
 	}
 }
 
@@ -124,11 +129,17 @@ func proved(ctx context.Context, c *Crowd, p *person, to *conn) error {
 }
 
 func refresh(ctx context.Context, c *Crowd, p *person, to *conn) error {
+	_, err := c.renewed(ctx, p, to)
+	return err
+}
+
+// renewed is new tokens for somebody's refresh token.
+func (c *Crowd) renewed(ctx context.Context, p *person, to *conn) (*reply, error) {
 	out, err := to.call(ctx, "InitiateAuth", object{"ClientId": c.client, "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": words{"REFRESH_TOKEN": p.refresh}})
 	if err == nil && out.AuthenticationResult.AccessToken == "" {
 		err = ErrNoTokens
 	}
-	return err
+	return out, err
 }
 
 func getUser(ctx context.Context, _ *Crowd, p *person, to *conn) error {

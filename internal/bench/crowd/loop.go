@@ -17,9 +17,6 @@ type Load struct {
 	Rate    float64 // flows a second that begin whether or not others have ended; 0 for a closed loop, in which the next begins when one has ended
 
 	WarmUp, For time.Duration
-
-	// Once lets each person have one turn only.
-	Once bool
 }
 
 // Outcome is what became of a load. Flows are those that ended in the window, and
@@ -33,7 +30,6 @@ type Outcome struct {
 	Unserved  int             // open loop: that could not begin before the end of patience
 	Busy      int             // requests that were told to come again
 	Failures  map[string]int  // flows that failed, warm-up included, by what went wrong
-	UsedUp    bool            // there were no more people
 }
 
 // one is one flow that ended.
@@ -49,13 +45,14 @@ type run struct {
 	load  Load
 	start time.Time
 
-	over    chan struct{} // closed when the crowd is used up
-	endOnce sync.Once
+	over func()        // ends it before its time
+	gone chan struct{} // closed by over
 }
 
 // Drive drives the flow, and calls mark when the window opens and when it closes.
 func (c *Crowd) Drive(ctx context.Context, f Flow, l Load, mark func(open bool) error) (*Outcome, error) {
-	r := &run{crowd: c, flow: f, load: l, over: make(chan struct{})}
+	r := &run{crowd: c, flow: f, load: l, gone: make(chan struct{})}
+	r.over = sync.OnceFunc(func() { close(r.gone) })
 	r.start = time.Now()
 	due := r.agenda(ctx)
 	ended := make([][]one, l.Workers)
@@ -86,22 +83,20 @@ func (r *run) window(ctx context.Context, mark func(bool) error) (opened, closed
 	wait := func(d time.Duration) {
 		select {
 		case <-time.After(time.Until(r.start.Add(d))):
-		case <-r.over:
+		case <-r.gone:
 		case <-ctx.Done():
 		}
 	}
 	wait(r.load.WarmUp)
 	opened = time.Since(r.start)
 	if err := mark(true); err != nil {
-		r.end()
+		r.over()
 		return 0, 0, err
 	}
 	wait(r.load.WarmUp + r.load.For)
 	closed = time.Since(r.start)
 	return opened, closed, mark(false)
 }
-
-func (r *run) end() { r.endOnce.Do(func() { close(r.over) }) }
 
 // agenda is when flows are to begin: nil for a closed loop. It is made by one
 // thread that sleeps exactly, since timers that are a millisecond late would be in
@@ -125,7 +120,7 @@ func (r *run) agenda(ctx context.Context) <-chan time.Duration {
 				unix.Nanosleep(&pause, nil)
 			}
 			select {
-			case <-r.over:
+			case <-r.gone:
 				return
 			case <-ctx.Done():
 				return
@@ -155,9 +150,9 @@ func (r *run) work(ctx context.Context, due <-chan time.Duration, to *conn) (all
 			meant = at
 		}
 		began := time.Since(r.start)
-		err := r.crowd.turn(ctx, r.flow, to, r.load.Once)
+		err := r.crowd.turn(ctx, r.flow, to)
 		if errors.Is(err, errUsedUp) {
-			r.end()
+			r.over()
 			return all
 		}
 		all = append(all, one{meant, began, time.Since(r.start), err})
@@ -170,7 +165,7 @@ func (r *run) work(ctx context.Context, due <-chan time.Duration, to *conn) (all
 
 func (r *run) ended() bool {
 	select {
-	case <-r.over:
+	case <-r.gone:
 		return true
 	default:
 		return false
@@ -189,7 +184,7 @@ func (r *run) failedOften(all []one) bool {
 
 // outcome is what the flows were in the window.
 func (r *run) outcome(all []one, opened, closed time.Duration) *Outcome {
-	o := &Outcome{Window: closed - opened, Failures: map[string]int{}, UsedUp: r.ended()}
+	o := &Outcome{Window: closed - opened, Failures: map[string]int{}}
 	for _, f := range all {
 		if f.err != nil {
 			o.Failures[f.err.Error()]++

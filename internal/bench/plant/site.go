@@ -256,8 +256,12 @@ func (l *log) String() string {
 	return string(l.text)
 }
 
-// Numbers gives out Indian mobile numbers, each once.
+// Numbers gives out Indian mobile numbers, each once. They lie apart: to a server that
+// enforces limits many texts to neighbours look as if somebody were paid for them.
 type Numbers struct{ last atomic.Int64 }
 
 // Next is a number that nobody had before.
-func (n *Numbers) Next() string { return fmt.Sprintf("+9198%08d", n.last.Add(1)) }
+func (n *Numbers) Next() string {
+	const all, apart = 100_000_000, 61_803_399 // no common factor
+	return fmt.Sprintf("+9198%08d", n.last.Add(1)*apart%all)
+}
