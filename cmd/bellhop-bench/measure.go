@@ -266,8 +266,11 @@ func (m *measurement) report(stdout io.Writer) error {
 	if err := m.result.WriteTable(stdout); err != nil {
 		return err
 	}
-	if m.o.json != "" {
-		if err := toFile(m.o.json, m.result.WriteJSON); err != nil {
+	for path, write := range map[string]func(io.Writer) error{m.o.json: m.result.WriteJSON, m.o.svg: m.result.WriteChart} {
+		if path == "" {
+			continue
+		}
+		if err := toFile(path, write); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type options struct {
 	warmUp    time.Duration
 	count     bool
 	signer    string
-	json      string
+	json, svg string
 	pairs     int // compare
 
 	set map[string]bool // the flags that were given
@@ -72,6 +72,7 @@ func parse(args []string, stdout io.Writer) (o options, rest []string, err error
 	f.BoolVar(&o.count, "count", true, "count commits and fsyncs too, in runs of their own")
 	f.StringVar(&o.signer, "signer", "", "what signs tokens in the program, go or openssl (default: as its log says)")
 	f.StringVar(&o.json, "json", "", "write the figures as JSON to a `FILE`")
+	f.StringVar(&o.svg, "svg", "", "draw the figures as SVG into a `FILE`")
 	f.IntVar(&o.pairs, "pairs", 10, "compare: how many `PAIRS` of rounds")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp {
