@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a sign-in and a start cost on this machine, what it costs on SQLite and on
+# What each flow costs on this machine, what a sign-in and a start cost, what it costs on SQLite and on
 # PostgreSQL with one to three nodes, and how long it takes to answer about names
 # that have a user and that have none, and what a trigger adds by where its function
 # runs, and what attacks cost and whom they hurt, and what people get while a provider
@@ -29,6 +29,9 @@ measure() {
 }
 
 measure 'TextedSignIn|Start' 5s >"$out/sign-in.txt"
+# Each flow under each load, from another process: docs/benchmarks.md.
+about 'make bench' >"$out/bench.txt"
+go run ./cmd/bellhop-bench --bellhop bin/bellhop --json "$out/bench.json" --svg "$out/bench.svg" >>"$out/bench.txt"
 measure Existence 300x >"$out/existence.txt"
 measure Nodes 1500x >"$out/nodes.txt"
 measure TriggerCall 300x >"$out/triggers.txt"
@@ -49,5 +52,5 @@ about "${routing[*]}" >"$out/routing.txt"
 directory=(go test ./internal/endtoend -count=1 -timeout 4h -run TestDirectoryFigures -v -directory "${DIRECTORY:-100000}")
 about "${directory[*]}" >"$out/directory.txt"
 "${directory[@]}" | grep -o '|.*|$' >>"$out/directory.txt"
-cp "$out"/*.txt "$out"/*.svg docs/figures/
-cat docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/directory.txt
+cp "$out"/*.txt "$out"/*.svg "$out"/*.json docs/figures/
+cat docs/figures/bench.txt docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/directory.txt

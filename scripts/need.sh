@@ -7,6 +7,7 @@ need chromium chromium
 need aws awscli
 need gcc gcc
 need systemd-analyze systemd
+need strace strace
 need npm npm
 [ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)

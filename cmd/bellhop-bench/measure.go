@@ -70,13 +70,7 @@ func build(ctx context.Context, source string) (string, error) {
 
 // all measures what the plan says.
 func (m *measurement) all(ctx context.Context) error {
-	each := time.Second
-	if m.o.quick || m.o.chosen() {
-		each = 200 * time.Millisecond
-	}
-	fmt.Fprintln(m.say, "measuring the machine")
-	var err error
-	if m.result.Machine, err = machine.Measure(ctx, each); err != nil {
+	if err := m.machine(ctx); err != nil {
 		return err
 	}
 	if err := m.program(ctx); err != nil {
@@ -87,9 +81,25 @@ func (m *measurement) all(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", s.database, err)
 		}
 	}
-	m.result.SetFloors()
-	m.result.SetTargets()
+	if m.o.machine {
+		m.result.SetFloors()
+		m.result.SetTargets()
+	}
 	return nil
+}
+
+// machine measures what this machine can do.
+func (m *measurement) machine(ctx context.Context) (err error) {
+	if !m.o.machine {
+		return nil
+	}
+	each := time.Second
+	if m.o.quick || m.o.chosen() {
+		each = 200 * time.Millisecond
+	}
+	fmt.Fprintln(m.say, "measuring the machine")
+	m.result.Machine, err = machine.Measure(ctx, each)
+	return err
 }
 
 // program asks the program what it is.
@@ -203,12 +213,13 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 	}
 	load := crowd.Load{Workers: st.workers, Rate: st.rate, WarmUp: st.warmUp, For: st.window}
 	if st.rate > 0 {
-		load.Workers = openWorkers
+		load.Workers = min(max(int(st.rate), fewestOpen), mostOpen)
 	}
+	atOnce := load.Workers
 	if st.flow.Once {
-		load.WarmUp = min(load.WarmUp, warmUpOfOnce)
+		load.WarmUp, atOnce = min(load.WarmUp, warmUpOfOnce), 0 // each of them has many turns
 	}
-	group, err := m.gather(ctx, site, s, st.flow, load.Workers)
+	group, err := m.gather(ctx, site, s, st.flow, atOnce)
 	if err != nil {
 		return c, err
 	}
@@ -233,10 +244,6 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 // warmUpOfOnce is short where a crowd is soon used up.
 const warmUpOfOnce = 30 * time.Millisecond
 
-// fewest is how many people there are at least: a few would have the same rows again
-// and again.
-const fewest = 64
-
 // gather makes people ready for a flow that so many do at once.
 func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f crowd.Flow, atOnce int) (*crowd.Crowd, error) {
 	users, err := site.Users()
@@ -244,7 +251,7 @@ func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f c
 		return nil, err
 	}
 	group := crowd.New(crowd.Config{Address: site.Address, Pool: site.Pool, Client: site.Client, Desk: m.desk, Spread: s.enforce}, &m.numbers)
-	return group, group.Gather(ctx, f, max(atOnce, fewest), users)
+	return group, group.Gather(ctx, f, max(atOnce, m.o.people), users)
 }
 
 // cellOf is the figures of what became of a load.

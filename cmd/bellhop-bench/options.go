@@ -26,7 +26,9 @@ type options struct {
 	rates     []float64
 	window    time.Duration
 	warmUp    time.Duration
+	people    int
 	count     bool
+	machine   bool
 	signer    string
 	json, svg string
 	pairs     int // compare
@@ -69,7 +71,9 @@ func parse(args []string, stdout io.Writer) (o options, rest []string, err error
 	f.StringVar(&rates, "rate", "", "open loops at so many flows a second (`RATES`)")
 	f.DurationVar(&o.window, "for", 5*time.Second, "how `LONG` each is measured")
 	f.DurationVar(&o.warmUp, "warm-up", time.Second, "how `LONG` each runs before that")
+	f.IntVar(&o.people, "people", 64, "how many `USERS` take turns, at least: a few would have the same rows again and again")
 	f.BoolVar(&o.count, "count", true, "count commits and fsyncs too, in runs of their own")
+	f.BoolVar(&o.machine, "machine", true, "measure the machine's own speeds too, without which there is no floor")
 	f.StringVar(&o.signer, "signer", "", "what signs tokens in the program, go or openssl (default: as its log says)")
 	f.StringVar(&o.json, "json", "", "write the figures as JSON to a `FILE`")
 	f.StringVar(&o.svg, "svg", "", "draw the figures as SVG into a `FILE`")
@@ -137,6 +141,9 @@ func (o *options) check() error {
 	}
 	if o.window < 100*time.Millisecond || o.window > 10*time.Minute || o.warmUp < 0 || o.warmUp > time.Minute {
 		return usageError("--for takes 100ms to 10m, and --warm-up up to 1m")
+	}
+	if o.people < 1 || o.people > 100_000 {
+		return usageError("--people takes 1 to 100000")
 	}
 	if o.pairs < 2 || o.pairs > 1000 {
 		return usageError("--pairs takes 2 to 1000")

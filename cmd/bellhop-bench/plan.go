@@ -25,9 +25,9 @@ type stage struct {
 	steps    []step
 }
 
-// openWorkers is how many flows an open loop can have under way: more than a server
-// has places for.
-const openWorkers = 256
+// The flows that an open loop can have under way: as many as begin in a second, but
+// more than a server has places for are of no use.
+const fewestOpen, mostOpen = 16, 256
 
 // Of what is measured by default.
 var (

@@ -20,10 +20,13 @@ func (r Run) WriteJSON(w io.Writer) error {
 
 // WriteTable writes the run as people read it.
 func (r Run) WriteTable(w io.Writer) error {
-	if err := r.Machine.write(w); err != nil {
-		return err
+	if r.Sign() > 0 {
+		if err := r.Machine.write(w); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "\nTokens are signed by %s: %s ms a signature.\n", signers[r.Signer], short(r.Sign()))
 	}
-	fmt.Fprintf(w, "\nProgram: %s. Tokens are signed by %s: %s ms a signature.\n\n", r.Program, signers[r.Signer], short(r.Sign()))
+	fmt.Fprintf(w, "Program: %s.\n\n", r.Program)
 	if err := writeCells(w, r.Cells, r.Sign()); err != nil {
 		return err
 	}
@@ -56,10 +59,18 @@ func writeCells(w io.Writer, cells []Cell, sign float64) error {
 	for _, c := range cells {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%s\t%s\t%s\t\n",
 			c.Database, c.Limits, c.Flow, c.Load(), c.Flows, c.Failed(), short(c.PerSecond), short(c.P50), short(c.P99), short(c.P999),
-			short(c.Server), short(c.Beyond(sign)), unlessZero(c.Store), unlessZero(c.OverFloor()), c.Memory, c.Peak,
+			short(c.Server), beyond(c, sign), unlessZero(c.Store), unlessZero(c.OverFloor()), c.Memory, c.Peak,
 			counted(c.Commits), counted(c.Fsyncs), short(c.Driver))
 	}
 	return t.Flush()
+}
+
+// beyond is what is left beside the signatures, where their cost is known.
+func beyond(c Cell, sign float64) string {
+	if sign == 0 {
+		return "-"
+	}
+	return short(c.Beyond(sign))
 }
 
 // Load is how the flow was driven: so many workers, or so many a second.
