@@ -164,27 +164,43 @@ func (s *Service) End(ctx context.Context, err error) {
 	if e.decision != nil { // the rule alone: a prefix beside a masked number is too much of it
 		e.note("guard", string(e.decision.Rule))
 	}
-	row := s.auditRow(e)
-	if err != nil {
-		row.Outcome = outcomeOf(err)
-		if row.Reason == "" {
-			row.Reason = reasonOf(err)
-		}
-	}
-	e.reason = row.Reason
+	outcome, reason := e.ending(err)
+	e.reason = reason
 	for _, o := range s.observers {
-		o.CallEnded(ctx, e.report(row))
+		o.CallEnded(ctx, e.report(outcome, reason))
 	}
-	if e.decision != nil || e.forged != "" {
-		s.trail.put(lateRow{row: row, amends: e.committed, decision: e.decision, forged: e.forged})
+	if !e.wantsRow(outcome) {
 		return
 	}
+	row := s.auditRow(e)
+	row.Outcome, row.Reason = outcome, reason
+	s.trail.put(lateRow{row: row, amends: e.committed, decision: e.decision, forged: e.forged})
+}
+
+// ending is how the call ends that the operation ended with err.
+func (e *entry) ending(err error) (Outcome, string) {
+	reason := e.done.reason
 	switch {
-	case e.committed && row.Outcome == e.told:
-	case !e.committed && e.call.Kind == ActorUser && row.Outcome == OutcomeSuccess:
-	default:
-		s.trail.put(lateRow{row: row, amends: e.committed})
+	case err != nil && reason == "":
+		return outcomeOf(err), reasonOf(err)
+	case err != nil:
+		return outcomeOf(err), reason
+	case reason != "":
+		return OutcomeRefused, reason
 	}
+	return OutcomeSuccess, ""
+}
+
+// wantsRow says whether a row is to be written after the call, since none was with a
+// change, or one that tells another outcome.
+func (e *entry) wantsRow(outcome Outcome) bool {
+	switch {
+	case e.decision != nil, e.forged != "":
+		return true
+	case e.committed:
+		return outcome != e.told
+	}
+	return e.call.Kind != ActorUser || outcome != OutcomeSuccess
 }
 
 // By tells the entry who the caller has turned out to be.
@@ -266,12 +282,10 @@ func (s *Service) auditRow(e *entry) AuditRow {
 		PoolID: e.pool, ClientID: e.client, UserID: e.user,
 		NameHash: s.spelledHash(spelled), Masked: spelled.masked(),
 		Address: addressOf(e.call.Address), Device: printable(e.call.Device), RequestID: e.call.RequestID,
-		Outcome: OutcomeSuccess, Reason: e.done.reason, Detail: detailText(e.done.detail),
+		Detail: detailText(e.done.detail),
 	}
 	row.ActorKind, row.Actor = e.actor()
-	if row.Reason != "" {
-		row.Outcome = OutcomeRefused
-	}
+	row.Outcome, row.Reason = e.ending(nil)
 	if e.done.forgets {
 		row.Masked = ""
 	}

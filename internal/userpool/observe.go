@@ -192,10 +192,10 @@ const (
 	noteFactor   = "tried_mfa"
 )
 
-// report is what the entry tells observers, given the row that it ends as.
-func (e *entry) report(row AuditRow) Report {
+// report is what the entry tells observers, given how it ends.
+func (e *entry) report(outcome Outcome, reason string) Report {
 	return Report{
-		Operation: e.call.Operation, Pool: e.pool, Outcome: row.Outcome, Reason: row.Reason,
+		Operation: e.call.Operation, Pool: e.pool, Outcome: outcome, Reason: reason,
 		Flow: e.known("flow", knownFlow), Answered: e.known("answered", knownChallenge),
 		Repeat: e.done.detail["repeat"] == true, SignedIn: e.done.detail["signed_in"] == true,
 		Queued: e.done.queued, Answers: e.done.answers, Guarded: e.guarded(),
