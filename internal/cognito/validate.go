@@ -2,7 +2,6 @@ package cognito
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,17 +20,6 @@ type rule struct {
 	secret bool
 	// orEmpty lets the empty text pass, whatever else is asked.
 	orEmpty bool
-}
-
-// pattern is a regular expression for a whole value, with the text that the
-// service shows for it.
-type pattern struct {
-	text string
-	re   *regexp.Regexp
-}
-
-func whole(text string) *pattern {
-	return &pattern{text: text, re: regexp.MustCompile(`\A(?s:` + text + `)\z`)}
 }
 
 // maxEchoed is how much of a refused value a message repeats.
@@ -103,7 +91,7 @@ func (r rule) broken(s string) (list []string) {
 	if r.max > 0 && n > r.max {
 		list = append(list, atMost(r.max))
 	}
-	if r.pattern != nil && !r.pattern.re.MatchString(s) {
+	if r.pattern != nil && !r.pattern.matches(s) {
 		list = append(list, r.pattern.constraint())
 	}
 	if r.enum != nil && !slices.Contains(r.enum, s) {
@@ -134,8 +122,7 @@ func (r rule) constraints() string {
 func atLeast(n int) string { return fmt.Sprintf("have length greater than or equal to %d", n) }
 func atMost(n int) string  { return fmt.Sprintf("have length less than or equal to %d", n) }
 
-func (p *pattern) constraint() string { return "satisfy regular expression pattern: " + p.text }
-func (r rule) oneOf() string          { return "satisfy enum value set: [" + strings.Join(r.enum, ", ") + "]" }
+func (r rule) oneOf() string { return "satisfy enum value set: [" + strings.Join(r.enum, ", ") + "]" }
 
 // show is the value as a message repeats it, with a space before it; nothing
 // for a secret or a long one.
