@@ -61,14 +61,30 @@ type wireClaims struct {
 // fault.NotAuthorized in Cognito's words; that a token has expired is said
 // only of a token that was good.
 func VerifyAccess(set KeySet, issuer, raw string, now time.Time) (AccessClaims, error) {
-	payload, ok := openSigned(set, UseAccess, raw, now)
-	if !ok {
-		return AccessClaims{}, errInvalidAccess()
+	w, _, err := openAccess(set, raw, now)
+	if err != nil {
+		return AccessClaims{}, err
 	}
-	var w wireClaims
+	return w.good(issuer, now)
+}
+
+// openAccess reads what a key of the set has signed, and says which.
+func openAccess(set KeySet, raw string, now time.Time) (w wireClaims, by *Key, err error) {
+	payload, by := openSigned(set, UseAccess, raw, now)
+	if by == nil {
+		return w, nil, errInvalidAccess()
+	}
 	// Names must be ours to the letter: to encoding/json a claim that somebody
 	// added may be one of ours in other letters, and go over it.
-	if err := strict.Unmarshal(payload, &w); err != nil || !w.consistent(issuer, now) {
+	if err := strict.Unmarshal(payload, &w); err != nil {
+		return w, nil, errInvalidAccess()
+	}
+	return w, by, nil
+}
+
+// good returns the claims if they are those of a token of the issuer that is alive.
+func (w wireClaims) good(issuer string, now time.Time) (AccessClaims, error) {
+	if !w.consistent(issuer, now) {
 		return AccessClaims{}, errInvalidAccess()
 	}
 	claims := w.claims()
@@ -81,24 +97,28 @@ func VerifyAccess(set KeySet, issuer, raw string, now time.Time) (AccessClaims, 
 func errInvalidAccess() error { return fault.New(fault.NotAuthorized, "Invalid Access Token") }
 
 // openSigned returns the payload of a compact JWS that a published key of the
-// use signed.
-func openSigned(set KeySet, use Use, raw string, now time.Time) ([]byte, bool) {
+// use signed, and that key; nil for none.
+func openSigned(set KeySet, use Use, raw string, now time.Time) ([]byte, *Key) {
 	if len(raw) > maxToken {
-		return nil, false
+		return nil, nil
 	}
 	header, payload, signature, ok := segments(raw)
 	if !ok {
-		return nil, false
+		return nil, nil
 	}
 	key := set.byHeader(use, header, now)
 	if key == nil {
-		return nil, false
+		return nil, nil
 	}
 	mac, ok := decodeSegment(signature)
 	if !ok || !key.verifies([]byte(header+"."+payload), mac) {
-		return nil, false
+		return nil, nil
 	}
-	return decodeSegment(payload)
+	signed, ok := decodeSegment(payload)
+	if !ok {
+		return nil, nil
+	}
+	return signed, key
 }
 
 // byHeader returns the published key of the use that writes this very header.
@@ -126,7 +146,7 @@ func (w wireClaims) claims() AccessClaims {
 	return AccessClaims{
 		Sub: w.Sub, Username: w.Username, ClientID: w.ClientID,
 		OriginJTI: w.OriginJTI, JTI: w.JTI, EventID: w.EventID,
-		Scope: w.Scope, DeviceKey: w.DeviceKey, Groups: w.Groups,
+		Scope: w.Scope, DeviceKey: w.DeviceKey, Groups: slices.Clone(w.Groups),
 		AuthTime:  time.Unix(w.AuthTime, 0).UTC(),
 		IssuedAt:  time.Unix(w.IssuedAt, 0).UTC(),
 		ExpiresAt: time.Unix(w.ExpiresAt, 0).UTC(),

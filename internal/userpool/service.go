@@ -128,6 +128,8 @@ type Service struct {
 	readyAt  time.Time
 	readyErr error
 
+	shown token.Memory // access tokens whose signatures are right
+
 	mu       sync.Mutex            // guards the two below
 	keys     map[string]*token.Key // opened signing keys by kid; a kid's key never changes
 	underWay map[string]*underWay  // requests that wait for triggers, by repeatKey

@@ -367,7 +367,8 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if issuer, keys, ok := s.formerIssuer(raw, at); ok {
 		return s.authenticateFormer(ctx, tx, issuer, keys, raw, at)
 	}
-	pool, err := tx.Pool(ctx, s.poolOf(raw))
+	shown := s.shown.Look(raw)
+	pool, err := tx.Pool(ctx, s.poolOf(shown))
 	if err != nil {
 		return bearer{}, notFound(err, errInvalidAccess)
 	}
@@ -375,7 +376,7 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if err != nil {
 		return bearer{}, err
 	}
-	claims, err := token.VerifyAccess(keys, s.Issuer(pool.ID), raw, at)
+	claims, err := shown.Verify(keys, s.Issuer(pool.ID), at)
 	if err != nil {
 		return bearer{}, err
 	}
@@ -422,8 +423,8 @@ func (s *Service) stillGood(ctx context.Context, tx Tx, claims token.AccessClaim
 
 // poolOf reads the pool's id from a token's issuer, before anything of it is
 // believed: it only says whose keys must have signed it.
-func (s *Service) poolOf(raw string) PoolID {
-	issuer, _ := token.ClaimedIssuer(raw)
+func (s *Service) poolOf(shown token.Presented) PoolID {
+	issuer, _ := shown.Issuer()
 	id, ok := strings.CutPrefix(issuer, s.publicURL+"/")
 	if !ok {
 		return ""

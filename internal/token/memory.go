@@ -1,0 +1,100 @@
+package token
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+// Memory remembers the access tokens whose signatures were found to be right: an app
+// shows the same token for an hour, and to look it up costs a tenth of what the
+// signature does. What it remembers is what stands in the token and who signed it, and
+// nothing else: whether that key is still published and the token alive is asked each
+// time. It keeps a hash of the token, not the token.
+//
+// The zero Memory is empty. It is safe for concurrent use.
+type Memory struct {
+	mu    sync.Mutex // guards the two below
+	young map[[sha256.Size]byte]*remembered
+	old   map[[sha256.Size]byte]*remembered // those before; dropped whole when the young are as many
+}
+
+// generation is how many tokens each of the two halves of a Memory holds at most: some
+// three megabytes.
+const generation = 4096
+
+type remembered struct {
+	claims wireClaims
+	by     *Key
+}
+
+// Presented is a token that somebody shows.
+type Presented struct {
+	memory *Memory
+	raw    string
+	hash   [sha256.Size]byte
+	known  *remembered // nil if it is not
+}
+
+// Look looks a token up.
+func (m *Memory) Look(raw string) Presented {
+	p := Presented{memory: m, raw: raw}
+	if len(raw) > maxToken {
+		return p // which is refused, and not worth a hash
+	}
+	p.hash = sha256.Sum256([]byte(raw))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p.known = m.young[p.hash]; p.known != nil {
+		return p
+	}
+	if p.known = m.old[p.hash]; p.known != nil {
+		m.put(p.hash, p.known)
+	}
+	return p
+}
+
+// put is called with the mutex held.
+func (m *Memory) put(hash [sha256.Size]byte, r *remembered) {
+	if m.young == nil || len(m.young) >= generation {
+		m.old, m.young = m.young, make(map[[sha256.Size]byte]*remembered)
+	}
+	m.young[hash] = r
+}
+
+// Issuer is ClaimedIssuer of the token.
+func (p Presented) Issuer() (string, bool) {
+	if p.known != nil {
+		return p.known.claims.Issuer, true
+	}
+	return ClaimedIssuer(p.raw)
+}
+
+// Verify is VerifyAccess of the token, and remembers it if it is good.
+func (p Presented) Verify(set KeySet, issuer string, now time.Time) (AccessClaims, error) {
+	if p.known != nil && p.known.signed(set, now) {
+		return p.known.claims.good(issuer, now)
+	}
+	w, by, err := openAccess(set, p.raw, now)
+	if err != nil {
+		return AccessClaims{}, err
+	}
+	claims, err := w.good(issuer, now)
+	if err == nil {
+		p.memory.mu.Lock()
+		defer p.memory.mu.Unlock()
+		p.memory.put(p.hash, &remembered{claims: w, by: by})
+	}
+	return claims, err
+}
+
+// signed says whether the key that signed is still one of the set's.
+func (r *remembered) signed(set KeySet, now time.Time) bool {
+	k := set.byHeader(UseAccess, r.by.header, now)
+	if k == nil || k == r.by {
+		return k != nil
+	}
+	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool }) // the row was read anew
+	return ok && public.Equal(r.by.Public())
+}

@@ -1,0 +1,110 @@
+package token_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/token"
+)
+
+func TestMemory_OfARememberedToken_AsksAgainWhatMayChange(t *testing.T) {
+	for alg, set := range keySets() {
+		var m token.Memory
+		raw := issue(t, set, subject(), start).Access
+		at := start.Add(time.Minute)
+		for range 2 { // the second is from memory
+			shown := m.Look(raw)
+			if iss, ok := shown.Issuer(); !ok || iss != issuer {
+				t.Fatalf("%s: issuer %q", alg, iss)
+			}
+			got, err := shown.Verify(set, issuer, at)
+			want, wantErr := token.VerifyAccess(set, issuer, raw, at)
+			if err != nil || wantErr != nil || got.Sub != want.Sub || got.JTI != want.JTI || len(got.Groups) != 2 {
+				t.Fatalf("%s: %+v %v, want %+v", alg, got, err, want)
+			}
+			got.Groups[0] = "changed" // by its caller, which changes nothing here
+		}
+		again, err := m.Look(raw).Verify(set, issuer, at)
+		if err != nil || again.Groups[0] == "changed" {
+			t.Errorf("%s: %v %v", alg, again.Groups, err)
+		}
+
+		retired := *set[1]
+		retired.RetiredAt = start.Add(-48 * time.Hour)
+		other, err := token.GenerateKey(alg, token.UseAccess, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signer := token.Key{ID: set[1].ID, Alg: alg, Use: token.UseAccess, ActiveAt: start}
+		der, err := other.MarshalPrivate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		namesake, err := token.ParseKey(der, signer, token.GoRSA{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, refused := range map[string]token.KeySet{
+			"no key": nil, "the ID key alone": set[:1], "its key has gone": {set[0], &retired}, "another key of its name": {set[0], namesake},
+		} {
+			_, err := m.Look(raw).Verify(refused, issuer, at)
+			mustRefuse(t, string(alg)+": "+name, err, invalidAccess)
+		}
+		_, err = m.Look(raw).Verify(set, issuer+"x", at)
+		mustRefuse(t, "another issuer", err, invalidAccess)
+		_, err = m.Look(raw).Verify(set, issuer, start.Add(-time.Hour))
+		mustRefuse(t, "a clock that went back", err, invalidAccess)
+		_, err = m.Look(raw).Verify(set, issuer, start.Add(time.Hour))
+		mustRefuse(t, "its end", err, "Access Token has expired")
+		_, err = m.Look(raw[:len(raw)-5]+"AAAAA").Verify(set, issuer, at)
+		mustRefuse(t, "another signature", err, invalidAccess)
+		_, err = m.Look(strings.Repeat("a", 1<<20)).Verify(set, issuer, at)
+		mustRefuse(t, "a megabyte", err, invalidAccess)
+
+		renewed := *set[1] // as a row that was read again
+		if _, err := m.Look(raw).Verify(token.KeySet{set[0], &renewed}, issuer, at); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+	}
+}
+
+func TestMemory_RefusedTokens_AreNotRemembered(t *testing.T) {
+	set := keySets()[token.ES256]
+	var m token.Memory
+	raw := issue(t, set, subject(), start).Access
+	for _, at := range []time.Time{start.Add(-time.Hour), start.Add(2 * time.Hour)} {
+		if _, err := m.Look(raw).Verify(set, issuer, at); err == nil {
+			t.Fatal("good at a time that is not its own")
+		}
+	}
+	if n := m.Len(); n != 0 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// What is shown again stays while others come and go, and there are never more than
+// the bound.
+func TestMemory_IsBounded(t *testing.T) {
+	set := keySets()[token.ES256]
+	var m token.Memory
+	raw := issue(t, set, subject(), start).Access
+	if _, err := m.Look(raw).Verify(set, issuer, start); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 * token.Generation {
+		m.Fill(n)
+		if n%(token.Generation/2) == 0 && !m.Look(raw).Known() {
+			t.Fatalf("forgotten after %d", n)
+		}
+	}
+	if n := m.Len(); n > 2*token.Generation {
+		t.Errorf("%d are remembered", n)
+	}
+	for n := range 2 * token.Generation {
+		m.Fill(-n - 1)
+	}
+	if m.Look(raw).Known() {
+		t.Error("remembered for ever")
+	}
+}
