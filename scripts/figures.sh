@@ -3,7 +3,7 @@
 # PostgreSQL with one to three nodes, and how long it takes to answer about names
 # that have a user and that have none, and what a trigger adds by where its function
 # runs, and what attacks cost and whom they hurt, and what people get while a provider
-# is in trouble, and what large directories cost, with the commit that was measured.
+# is in trouble, and what large directories cost, and what several nodes do, with the commit that was measured.
 # The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,10 +47,14 @@ go test -run '^$' -bench . ./internal/guard | grep '^Benchmark' >>"$out/guard-sp
 routing=(go test ./internal/sms/routes -count=1 -run TestSimulation -v -seeds 20)
 about "${routing[*]}" >"$out/routing.txt"
 "${routing[@]}" | grep '^ *|' | sed 's/^ *//' >>"$out/routing.txt"
+# Two and three nodes beside what the model of docs/scaling.md foretells from one.
+scaling=(go test ./internal/endtoend -count=1 -run TestScalingFigures -v -scaling 800)
+about "${scaling[*]}" >"$out/scaling.txt"
+"${scaling[@]}" | grep -o '|.*|$' >>"$out/scaling.txt"
 # What ten million users cost beside ten thousand: DIRECTORY=10000000 make figures takes
 # an hour more and 25 GB of TMPDIR meanwhile.
 directory=(go test ./internal/endtoend -count=1 -timeout 4h -run TestDirectoryFigures -v -directory "${DIRECTORY:-100000}")
 about "${directory[*]}" >"$out/directory.txt"
 "${directory[@]}" | grep -o '|.*|$' >>"$out/directory.txt"
 cp "$out"/*.txt "$out"/*.svg "$out"/*.json docs/figures/
-cat docs/figures/bench.txt docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/directory.txt
+cat docs/figures/bench.txt docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/scaling.txt docs/figures/directory.txt

@@ -33,8 +33,13 @@ const (
 // run is the program without its process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	do := measure
-	if len(args) > 0 && args[0] == "compare" {
-		do, args = compare, args[1:]
+	if len(args) > 0 {
+		switch args[0] {
+		case "compare":
+			do, args = compare, args[1:]
+		case "model":
+			do, args = model, args[1:]
+		}
 	}
 	err := do(ctx, args, stdout, stderr)
 	switch {

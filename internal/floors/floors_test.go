@@ -88,6 +88,7 @@ var floorOf = map[string]int{
 
 	"internal/bench":     1, // what a measurement is
 	"internal/srpclient": 1, // an app's side of srp
+	"internal/capacity":  1, // how much nodes and a database do, in virtual time
 	"internal/challenge": 1, // subjects: pure, with time as an argument
 	"internal/guard":     1,
 	"internal/mail":      1,

@@ -24,6 +24,8 @@ type Proxy struct {
 
 	listener net.Listener
 	lost     atomic.Int64 // commits whose fate the client could not know
+	commits  atomic.Int64 // that were asked for
+	trips    atomic.Int64 // questions, of which one is all that is said without waiting for an answer
 
 	mu      sync.Mutex // guards the fields below
 	target  int
@@ -49,6 +51,7 @@ type link struct {
 	server   net.Conn
 	commits  map[string]bool // names of the prepared statements that are COMMIT
 	awaiting atomic.Bool     // a COMMIT was forwarded whose answer is to be lost
+	asked    atomic.Bool     // the cluster has not said anything since it was asked
 }
 
 // NewProxy starts a proxy to the cluster that lives as long as the test.
@@ -111,6 +114,9 @@ func DSN(database string, proxies ...*Proxy) string {
 	}
 	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", pgcluster.Superuser, strings.Join(hosts, ","), database)
 }
+
+// Counts are how many commits were asked for so far, and how many round trips were made.
+func (p *Proxy) Counts() (commits, trips int64) { return p.commits.Load(), p.trips.Load() }
 
 func (p *Proxy) close() {
 	p.listener.Close()
@@ -217,7 +223,14 @@ func (l *link) requests() error {
 		if _, err := io.ReadFull(l.client, message[5:]); err != nil {
 			return err
 		}
-		if l.isCommit(message) && l.proxy.strikes() {
+		if !l.asked.Swap(true) {
+			l.proxy.trips.Add(1)
+		}
+		commit := l.isCommit(message)
+		if commit {
+			l.proxy.commits.Add(1)
+		}
+		if commit && l.proxy.strikes() {
 			l.proxy.lost.Add(1)
 			if l.proxy.lost.Load()%2 == 0 {
 				return errors.New("a COMMIT was lost on its way")
@@ -289,6 +302,7 @@ func (l *link) answers() error {
 		if err != nil {
 			return err
 		}
+		l.asked.Store(false)
 		if l.awaiting.Load() {
 			if bytes.Contains(buf[:n], readyForQuery) { // it has decided
 				return errors.New("the answer to a COMMIT was lost")
