@@ -28,6 +28,7 @@ var scalingFlows = flag.Int("scaling", 0, "how many sign-ins TestScalingFigures 
 func TestScalingFigures(t *testing.T) {
 	flows, most, crowds := *scalingFlows, 3, []int{8, 32, 64}
 	if flows == 0 {
+		t.Parallel()
 		flows, most, crowds = 40, 2, []int{4}
 	}
 	rig := newRig(t, most, crowds[len(crowds)-1])
