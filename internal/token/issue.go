@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func issueOne(set KeySet, use Use, own claims, s Subject, ttl time.Duration, now
 	if key == nil {
 		return "", fmt.Errorf("issue tokens: no %s key is active", use)
 	}
-	maps.Copy(own, commonClaims(s, use, ttl, now)) // after them, so that no attribute goes over them
+	own.setCommon(s, use, ttl, now) // after them, so that no attribute goes over them
 	own.change(use, s.changes(use))
 	return key.sign(own)
 }
@@ -105,15 +104,17 @@ func (c claims) setUnlessEmpty(name, value string) {
 	}
 }
 
-func commonClaims(s Subject, use Use, ttl time.Duration, now time.Time) claims {
-	c := claims{
-		"sub":       s.Sub,
-		"iss":       s.Issuer,
-		"token_use": use,
-		"auth_time": s.AuthTime.Unix(),
-		"iat":       now.Unix(),
-		"exp":       now.Add(ttl).Unix(),
-	}
+// mostClaims is room for the claims that a token is given here, so that the map does
+// not grow while it is filled.
+const mostClaims = 16
+
+func (c claims) setCommon(s Subject, use Use, ttl time.Duration, now time.Time) {
+	c["sub"] = s.Sub
+	c["iss"] = s.Issuer
+	c["token_use"] = use
+	c["auth_time"] = s.AuthTime.Unix()
+	c["iat"] = now.Unix()
+	c["exp"] = now.Add(ttl).Unix()
 	c.setUnlessEmpty("event_id", s.EventID)
 	if s.OriginJTI != "" { // Cognito gives neither without token revocation
 		c["origin_jti"] = s.OriginJTI
@@ -122,14 +123,12 @@ func commonClaims(s Subject, use Use, ttl time.Duration, now time.Time) claims {
 	if len(s.Groups) > 0 {
 		c["cognito:groups"] = s.Groups
 	}
-	return c
 }
 
 func accessOnlyClaims(s Subject) claims {
-	c := claims{
-		"client_id": s.ClientID,
-		"username":  s.Username,
-	}
+	c := make(claims, mostClaims)
+	c["client_id"] = s.ClientID
+	c["username"] = s.Username
 	scope := s.Scope
 	if scope == "" {
 		scope = ScopeUserAdmin
@@ -140,7 +139,7 @@ func accessOnlyClaims(s Subject) claims {
 }
 
 func idClaims(s Subject) claims {
-	c := claims{}
+	c := make(claims, mostClaims+len(s.Attributes))
 	for name, value := range s.Attributes {
 		if value != "" && isAttribute(name) {
 			c[name] = attributeClaim(name, value)

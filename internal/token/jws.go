@@ -42,13 +42,19 @@ func (k *Key) sign(claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("token: encode claims: %w", err)
 	}
-	input := k.header + "." + base64URL(payload)
-	signature, err := k.signature([]byte(input))
+	text := make([]byte, 0, len(k.header)+base64.RawURLEncoding.EncodedLen(len(payload)+longestSignature)+len(".."))
+	text = append(append(text, k.header...), '.')
+	text = base64.RawURLEncoding.AppendEncode(text, payload)
+	signature, err := k.signature(text)
 	if err != nil {
 		return "", fmt.Errorf("token: sign with key %s: %w", k.ID, err)
 	}
-	return input + "." + base64URL(signature), nil
+	text = append(text, '.')
+	return string(base64.RawURLEncoding.AppendEncode(text, signature)), nil
 }
+
+// longestSignature is that of RS256, in bytes, by keys that are made here.
+const longestSignature = rsaBits / 8
 
 func (k *Key) signature(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
