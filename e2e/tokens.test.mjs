@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { JwtRsaVerifier } from 'aws-jwt-verify';
+import { JwtVerifier } from 'aws-jwt-verify';
 
 import { freshNumber, Server } from './lib/server.mjs';
 
@@ -24,9 +24,9 @@ before(async () => {
 after(() => server?.close());
 
 /** A verifier that has its keys by hand, since its own fetcher takes https alone. */
-function verifier({ issuer = server.issuer, audience }) {
-  const made = JwtRsaVerifier.create({ issuer, audience, jwksUri: `${issuer}/.well-known/jwks.json` });
-  made.cacheJwks(jwks);
+function verifier({ issuer = server.issuer, audience, keys = jwks }) {
+  const made = JwtVerifier.create({ issuer, audience, jwksUri: `${issuer}/.well-known/jwks.json` });
+  made.cacheJwks(keys);
   return made;
 }
 
@@ -52,6 +52,34 @@ test('ID and access tokens have different keys', limit, () => {
   assert.notEqual(id, access);
   for (const kid of [id, access]) assert.ok(jwks.keys.some((key) => key.kid === kid && key.alg === 'RS256' && key.use === 'sig'));
 });
+
+for (const alg of ['ES256', 'EdDSA']) {
+  test(`tokens of a pool with bellhop:token-alg ${alg} are taken`, limit, async () => {
+    const { UserPool } = await server.admin('CreateUserPool', { PoolName: alg, UserPoolTags: { 'bellhop:token-alg': alg } });
+    const { ClientId } = await server.newClient(['ADMIN_USER_PASSWORD_AUTH'], { UserPoolId: UserPool.Id });
+    const [Username, Password] = ['asha', 'a-long-Passw0rd-of-hers'];
+    await server.admin('AdminCreateUser', { UserPoolId: UserPool.Id, Username, MessageAction: 'SUPPRESS' });
+    await server.admin('AdminSetUserPassword', { UserPoolId: UserPool.Id, Username, Password, Permanent: true });
+    const { AuthenticationResult } = await server.admin('AdminInitiateAuth', {
+      UserPoolId: UserPool.Id,
+      ClientId,
+      AuthFlow: 'ADMIN_USER_PASSWORD_AUTH',
+      AuthParameters: { USERNAME: Username, PASSWORD: Password },
+    });
+    const [keys, discovery] = await Promise.all(['jwks.json', 'openid-configuration'].map(async (name) => {
+      const answer = await fetch(`${server.endpoint}/${UserPool.Id}/.well-known/${name}`);
+      return await answer.json();
+    }));
+    assert.deepEqual(discovery.id_token_signing_alg_values_supported, [alg]);
+    const issuer = discovery.issuer;
+    const id = await verifier({ issuer, keys, audience: ClientId }).verify(AuthenticationResult.IdToken);
+    const access = await verifier({ issuer, keys, audience: null }).verify(AuthenticationResult.AccessToken);
+    assert.deepEqual([id.sub, id.token_use, access.token_use], [access.sub, 'id', 'access']);
+    const [head, claims] = AuthenticationResult.IdToken.split('.');
+    const forged = [head, claims, AuthenticationResult.AccessToken.split('.')[2]].join('.');
+    await assert.rejects(verifier({ issuer, keys, audience: ClientId }).verify(forged), /Invalid signature/);
+  });
+}
 
 test('a changed claim breaks the signature', limit, async () => {
   const [head, claims, signature] = tokens.AccessToken.split('.');
