@@ -11,6 +11,7 @@ need strace strace
 need npm npm
 [ -e /usr/lib/python3/dist-packages/boto3 ] || apt_missing+=(python3-boto3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_missing+=(ca-certificates)
+compgen -G '/usr/lib/*-linux-gnu/libcrypto.so.3' >/dev/null || apt_missing+=(openssl)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_missing+=(postgresql)
 [ -x /usr/sbin/exim4 ] || apt_missing+=(exim4-daemon-light)
 [ -e /usr/include/stdio.h ] || apt_missing+=(libc6-dev) # for go test -race
