@@ -72,7 +72,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 			changed := time.UnixMilli(cell.At).Truncate(time.Hour).UnixMilli()
 			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), changed)
 		}
-		if err := t.run(ctx, batchPutCells.text(len(part)), args...); err != nil {
+		if _, err := t.exec(ctx, batchPutCells.text(len(part)), args...); err != nil { // now, so that it is known what failed
 			t.crowded = true
 			return err
 		}

@@ -6,6 +6,12 @@ package sqlstore
 type conn interface {
 	// exec runs a statement and says how many rows it changed.
 	exec(query string, args ...any) (int64, error)
+	// later runs a statement at once, or with the next one or the commit, which fail
+	// then if it does. insertLater is later for an insert that ends in
+	// onConflictDoNothing, whose transaction fails of userpool.ErrExists where the key
+	// is taken.
+	later(query string, args ...any) error
+	insertLater(query string, args ...any) error
 	// query runs a statement to its end and calls scan for each row.
 	query(query string, args []any, scan func(row) error) error
 	// script runs statements that are used once, as migrations are.
@@ -14,6 +20,8 @@ type conn interface {
 	engine() *dialect
 	close() error
 }
+
+const onConflictDoNothing = " on conflict do nothing"
 
 // row is what a scan function reads.
 type row interface{ Scan(dest ...any) error }

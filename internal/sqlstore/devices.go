@@ -42,7 +42,7 @@ func (t *tx) InsertDevice(ctx context.Context, d userpool.Device) error {
 	if err := t.touch(ctx, sqlTouchUser, d.PoolID, d.UserID); err != nil {
 		return err
 	}
-	return t.insert(ctx, sqlInsertDevice, deviceRow(d)...)
+	return t.insertNew(ctx, sqlInsertDevice, deviceRow(d)...)
 }
 
 func deviceRow(d userpool.Device) []any {

@@ -34,7 +34,7 @@ func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
 	if err := t.touch(ctx, sqlTouchUser, f.PoolID, f.UserID); err != nil {
 		return err
 	}
-	return t.insert(ctx, sqlInsertFamily, familyRow(f)...)
+	return t.insertNew(ctx, sqlInsertFamily, familyRow(f)...)
 }
 
 func familyRow(f userpool.Family) []any {

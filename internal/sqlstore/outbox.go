@@ -16,8 +16,7 @@ const (
 
 	sqlInsertMessage = `insert into messages (` + messageColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-			$21, $22, $23, $24, $25, $26, $27)
-		on conflict do nothing`
+			$21, $22, $23, $24, $25, $26, $27) on conflict do nothing`
 	// The second look at next_at decides between two that chose the same row.
 	sqlClaimMessages = `update messages set next_at = $2, attempts = attempts + 1
 		where next_at <= $1 and id in (
@@ -43,7 +42,7 @@ func scanMessage(r row) (m userpool.Message, err error) {
 }
 
 func (t *tx) InsertMessage(ctx context.Context, m userpool.Message) error {
-	return t.insert(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
+	return t.insertNew(ctx, sqlInsertMessage, m.ID, m.PoolID, m.ClientID, m.Purpose, m.Challenge, m.KeyID, m.Digits,
 		m.Template, m.AppHost, m.Headline, m.To.Text(), m.Secret, m.Username, m.Letter, m.Decoy, m.Requester, millis(m.CreatedAt),
 		millis(m.ExpiresAt), millis(m.NextAt), m.Attempts,
 		m.Wording, m.Language, m.Country, m.Known, m.Nth, m.Unsent, m.Parked)

@@ -13,61 +13,112 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // commit waits for the commit or for the end of ctx. The commit goes on in any
 // case: to cut it off would not undo it. ended is told how it ended.
 func (db *postgres) commit(ctx context.Context, c *pgxpool.Conn, conn *pgConn, ended func(error)) (again, error) {
-	done := make(chan error, 1)
+	type outcome struct {
+		again
+		error
+	}
+	done := make(chan outcome, 1)
 	db.busy.Add(1)
 	go func() {
 		defer db.busy.Done()
 		db.setCommitting(conn, true)
 		watch := time.AfterFunc(db.slowCommit, func() { db.suspect(conn) })
-		err := conn.commit()
+		failed, err := conn.commit()
 		watch.Stop()
 		db.setCommitting(conn, false)
-		if errors.Is(err, errInDoubt) {
+		why := never
+		switch {
+		case failed != nil:
+			why, err = whether(ctx, failed), failed
+			abandon(c, conn, failed)
+		case errors.Is(err, errInDoubt):
 			release(c, err)
-		} else {
+		default:
 			release(c, nil)
+			if isConflict(err) {
+				why = conflicted
+			}
 		}
 		ended(err)
-		done <- err
+		done <- outcome{why, err}
 	}()
 	select {
-	case err := <-done:
-		if isConflict(err) {
-			return conflicted, err
-		}
-		return never, err
+	case o := <-done:
+		return o.again, o.error
 	case <-ctx.Done():
 		return never, ctx.Err()
 	}
+}
+
+// abandon rolls back what failed, and gives the connection back.
+func abandon(c *pgxpool.Conn, conn *pgConn, failed error) {
+	err := conn.rollback()
+	if isReadOnly(failed) {
+		err = failed // a primary that is one no more: let the pool look for the new one
+	}
+	release(c, err)
 }
 
 // commit ends the transaction, and waits as long as the server does: for its own
 // disk, and for the standbys that it was told to wait for. Where the answer is
 // lost, or the server says that it has stopped waiting, the outcome is unknown
 // (postgresql.org/docs/current/runtime-config-replication.html).
-func (c *pgConn) commit() error {
+//
+// What waits goes in the same message. failed is of those statements: the server
+// answers in their order, so that it has not come to the commit then, and nothing is
+// stored. A transaction that has not begun is sent first: of a connection that was
+// broken while it was idle nobody need be in doubt.
+func (c *pgConn) commit() (failed, err error) {
+	if !c.begun() {
+		if err := c.flush(); err != nil {
+			return err, nil
+		}
+	}
 	pc := c.pg.PgConn()
 	pc.Conn().SetReadDeadline(time.Time{})
 	warned := warnings(c.pg)
 	before := warned.count
-	tag, err := c.pg.Exec(c.ctx, "commit")
+	tag, failed, err := c.sendCommit()
+	if failed != nil {
+		return failed, nil
+	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.SeverityUnlocalized == "ERROR" {
-		return classifyPostgres(err) // it was refused: a conflict, a constraint
+		return nil, classifyPostgres(err) // it was refused: a conflict, a constraint
 	}
 	switch {
 	case err != nil:
-		return inDoubt(err)
+		return nil, inDoubt(err)
 	case tag.String() != "COMMIT":
-		return fault.Wrap(fault.Internal, fmt.Errorf("the transaction ended in %s", tag), "")
+		return nil, fault.Wrap(fault.Internal, fmt.Errorf("the transaction ended in %s", tag), "")
 	case warned.count != before:
-		return inDoubt(warned.last)
+		return nil, inDoubt(warned.last)
 	}
-	return nil
+	return nil, nil
+}
+
+// sendCommit sends the commit behind what waits. failed is what the server said
+// before it came to the commit; whatever else went wrong is the commit's.
+func (c *pgConn) sendCommit() (tag pgconn.CommandTag, failed, err error) {
+	if len(c.writes) == 0 {
+		tag, err = c.pg.Exec(c.ctx, "commit")
+		return tag, nil, err
+	}
+	reached := false
+	err = c.sendBehind(func(b *pgx.Batch) { b.Queue("commit") }, func(answers pgx.BatchResults) (err error) {
+		reached = true
+		tag, err = answers.Exec()
+		return err
+	})
+	if !reached && (sqlState(err) != "" || errors.Is(err, userpool.ErrExists)) {
+		return tag, err, nil
+	}
+	return tag, nil, err
 }
 
 // neverCancel is pgxpool's BeforeConnect. The driver asks a server to cancel what

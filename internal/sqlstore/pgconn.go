@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // answerWithin bounds the wait for the server's answer to any statement but
@@ -27,6 +28,16 @@ type pgConn struct {
 	// opening of the transaction costs no round trip of its own. The last of it
 	// reads the version of the schema.
 	lead []string
+	// writes are statements whose answers nobody awaits. They go before the next
+	// statement, or before the commit, in the same message.
+	writes []write
+}
+
+// write is a statement that waits to be sent.
+type write struct {
+	query string
+	args  []any
+	isNew bool // that its key is taken is userpool.ErrExists
 }
 
 func newPgConn(ctx context.Context, c *pgx.Conn) *pgConn {
@@ -40,6 +51,30 @@ func (c *pgConn) begin(leads ...string) { c.lead = append(slices.Clone(leads), s
 
 // begun says whether a statement has run, and with it a transaction is open.
 func (c *pgConn) begun() bool { return c.lead == nil }
+
+// isUntouched says whether no statement has run, and none waits.
+func (c *pgConn) isUntouched() bool { return !c.begun() && len(c.writes) == 0 }
+
+// later keeps a statement until the next one whose answer is needed, or the commit: a
+// write costs no round trip of its own. That it failed is told there.
+func (c *pgConn) later(query string, args ...any) error {
+	return c.keep(write{query: query, args: args})
+}
+
+// insertLater is later for an insert of a key that is new, or the transaction fails
+// of userpool.ErrExists.
+func (c *pgConn) insertLater(query string, args ...any) error {
+	return c.keep(write{query: strings.TrimSuffix(query, onConflictDoNothing), args: args, isNew: true})
+}
+
+func (c *pgConn) keep(w write) error {
+	if err := mayKeep(w.args); err != nil {
+		return err
+	}
+	w.args = slices.Clone(w.args)
+	c.writes = append(c.writes, w)
+	return nil
+}
 
 func (c *pgConn) exec(query string, args ...any) (int64, error) {
 	var changed int64
@@ -76,28 +111,49 @@ func mayKeep(args []any) error {
 	return nil
 }
 
-// send runs a statement, after what leads it, and reads what comes.
+// send runs a statement, after what leads it and what waits, and reads what comes.
 func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error {
 	if err := mayKeep(args); err != nil {
 		return err
 	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
-	if c.begun() {
+	if c.begun() && len(c.writes) == 0 {
 		rows, err := c.pg.Query(c.ctx, query, args...)
 		if err == nil {
 			err = read(rows)
 		}
 		return c.classify(err)
 	}
+	return c.sendBehind(func(b *pgx.Batch) { b.Queue(query, args...) }, func(answers pgx.BatchResults) error {
+		rows, err := answers.Query()
+		if err != nil {
+			return err
+		}
+		return read(rows)
+	})
+}
+
+// flush sends what leads and what waits.
+func (c *pgConn) flush() error {
+	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
+	return c.sendBehind(func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+}
+
+// sendBehind sends what leads, what waits, and what queue adds, in one message. The
+// answers to that are for read.
+func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
+	lead, writes := c.lead, c.writes
+	c.lead, c.writes = nil, nil
 	b := &pgx.Batch{}
-	for _, text := range c.lead {
+	for _, text := range lead {
 		b.Queue(text)
 	}
-	b.Queue(query, args...)
-	lead := c.lead
-	c.lead = nil
-	err := c.sendBatch(b, len(lead), read)
-	if strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
+	for _, w := range writes {
+		b.Queue(w.query, w.args...)
+	}
+	queue(b)
+	err := readAnswers(c.pg.SendBatch(c.ctx, b), len(lead), writes, read)
+	if len(lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
 	}
 	return c.classify(err)
@@ -110,15 +166,33 @@ func (c *pgConn) isNewer() bool {
 	return err == nil && version != lastVersion
 }
 
-// sendBatch reads the answers to so many leading statements, then those to the
-// one behind them.
-func (c *pgConn) sendBatch(b *pgx.Batch, lead int, read func(pgx.Rows) error) (err error) {
-	answers := c.pg.SendBatch(c.ctx, b)
+// readAnswers reads the answers to so many leading statements, then those to writes,
+// then those that are for read.
+func readAnswers(answers pgx.BatchResults, lead int, writes []write, read func(pgx.BatchResults) error) (err error) {
 	defer func() {
 		if closeErr := answers.Close(); err == nil {
 			err = closeErr
 		}
 	}()
+	if err := readLead(answers, lead); err != nil {
+		return err
+	}
+	for _, w := range writes {
+		_, err := answers.Exec()
+		if w.isNew && sqlState(err) == "23505" {
+			return userpool.ErrExists
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return read(answers)
+}
+
+func readLead(answers pgx.BatchResults, lead int) error {
+	if lead == 0 {
+		return nil
+	}
 	for range lead - 1 {
 		if _, err := answers.Exec(); err != nil {
 			return err
@@ -131,11 +205,7 @@ func (c *pgConn) sendBatch(b *pgx.Batch, lead int, read func(pgx.Rows) error) (e
 	if version != lastVersion {
 		return errNewerSchema
 	}
-	rows, err := answers.Query()
-	if err != nil {
-		return err
-	}
-	return read(rows)
+	return nil
 }
 
 func (c *pgConn) script(text string) error {
@@ -156,6 +226,7 @@ func (c *pgConn) close() error { return c.pg.Close(c.ctx) }
 // rollback ends a transaction that is open. An error means that the connection is
 // of no use any more.
 func (c *pgConn) rollback() error {
+	c.writes = nil
 	if !c.begun() {
 		return nil
 	}

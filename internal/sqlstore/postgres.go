@@ -187,7 +187,10 @@ func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error 
 	t := &tx{conn: conn, caller: ctx}
 	defer func() { release(c, conn.rollback()) }()
 	defer t.end()
-	return t.outcome(fn(t))
+	if err := t.outcome(fn(t)); err != nil || len(conn.writes) == 0 {
+		return err
+	}
+	return conn.flush() // the server refuses them
 }
 
 // tries is how often an Update is run that conflicts with others; conflicts with
@@ -304,11 +307,7 @@ func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpoo
 		err = ctx.Err() // who stops waiting while fn runs has nothing stored
 	}
 	if err != nil {
-		rollbackErr := conn.rollback()
-		if isReadOnly(failed) {
-			rollbackErr = failed // a primary that is one no more: let the pool look for the new one
-		}
-		release(c, rollbackErr)
+		abandon(c, conn, failed)
 		<-db.writes
 		t.ahead.void()
 		why := whether(ctx, failed)
@@ -317,7 +316,7 @@ func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpoo
 		}
 		return why, err
 	}
-	if !conn.begun() {
+	if conn.isUntouched() {
 		release(c, nil)
 		<-db.writes
 		t.ahead.stored()

@@ -32,7 +32,7 @@ func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
 			return err
 		}
 	}
-	return t.insert(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
+	return t.insertNew(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
 		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, s.Sealed, s.Device, s.Proof, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
 }
 

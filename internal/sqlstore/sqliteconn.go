@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // liteConn is a connection to an SQLite file with the statements prepared on it
@@ -44,6 +46,19 @@ func (c *liteConn) exec(query string, args ...any) (int64, error) {
 		return 0, classifySQLite(err)
 	}
 	return res.RowsAffected()
+}
+
+func (c *liteConn) later(query string, args ...any) error {
+	_, err := c.exec(query, args...)
+	return err
+}
+
+func (c *liteConn) insertLater(query string, args ...any) error {
+	n, err := c.exec(query, args...)
+	if err == nil && n == 0 {
+		return userpool.ErrExists
+	}
+	return err
 }
 
 func (c *liteConn) query(query string, args []any, scan func(row) error) error {

@@ -77,10 +77,26 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 	return n, err
 }
 
-// run is exec for whoever does not care how many rows there were.
+// run is exec for whoever does not care how many rows there were. On PostgreSQL the
+// statement waits for the next one, or for the commit; what it fails of is told then.
 func (t *tx) run(ctx context.Context, query string, args ...any) error {
-	_, err := t.exec(ctx, query, args...)
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	err := t.conn.later(query, args...)
+	t.failed, t.statement = err, err
 	return err
+}
+
+// insertNew is insert for a key that was made of chance, or is new for another reason:
+// that it is taken ends the transaction.
+func (t *tx) insertNew(ctx context.Context, query string, args ...any) error {
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	t.failed = t.conn.insertLater(query, args...)
+	t.statement = t.failed
+	return t.failed
 }
 
 // changed says whether the statement changed a row.
