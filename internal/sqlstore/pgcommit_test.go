@@ -20,6 +20,15 @@ func putKey(ctx context.Context, db *postgres, key string) error {
 	return db.Update(ctx, func(tx userpool.Tx) error { return tx.PutMeta(ctx, key, "stored") })
 }
 
+func putKeyHavingRead(ctx context.Context, db *postgres, key string) error {
+	return db.Update(ctx, func(tx userpool.Tx) error {
+		if _, err := tx.Meta(ctx, key); err != nil {
+			return err
+		}
+		return tx.PutMeta(ctx, key, "stored")
+	})
+}
+
 // putOn puts until one does not end well: until the server has read that it is to
 // wait, commits go through.
 func putOn(ctx context.Context, db *postgres, key string) error {
@@ -60,7 +69,11 @@ func TestCommit_WhoseConnectionBreaks_IsNeverCalledStoredOrNotWithoutKnowing(t *
 	for worker := range 4 {
 		all.Go(func() {
 			for i := worker; i < len(ended); i += 4 {
-				ended[i] = putKey(t.Context(), db, fmt.Sprint("key", i))
+				if i%8 < 4 {
+					ended[i] = putKey(t.Context(), db, fmt.Sprint("key", i))
+				} else { // its commit and its write are one message
+					ended[i] = putKeyHavingRead(t.Context(), db, fmt.Sprint("key", i))
+				}
 			}
 		})
 	}
@@ -86,6 +99,54 @@ func TestCommit_WhoseConnectionBreaks_IsNeverCalledStoredOrNotWithoutKnowing(t *
 	}
 	if doubts != proxy.Struck() || doubts == 0 || there == 0 || there == doubts {
 		t.Errorf("%d in doubt, of which %d are stored; %d were struck", doubts, there, proxy.Struck())
+	}
+}
+
+// What is sent with the commit and refused was never committed: nobody is in doubt, the
+// caller is told why, and the connection serves the next.
+func TestCommit_BehindAWriteThatIsRefused_IsNotCalledInDoubt(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db := openURL(t, url+"&pool_max_conns=3", repeatableRead)
+	m := userpool.Message{ID: "m", PoolID: "nobody's"}
+	for range 4 {
+		ran := 0
+		err := db.Update(t.Context(), func(tx userpool.Tx) error {
+			ran++
+			if _, err := tx.Meta(t.Context(), "key"); err != nil {
+				return err
+			}
+			if err := tx.PutMeta(t.Context(), "key", "stored"); err != nil {
+				return err
+			}
+			return tx.InsertMessage(t.Context(), m)
+		})
+		if !fault.Is(err, fault.ResourceNotFound) || errors.Is(err, errInDoubt) || ran != 1 {
+			t.Errorf("a message of no pool, in %d runs: %v", ran, err)
+		}
+		if hasKey(t, db, "key") {
+			t.Error("what was written before it is stored")
+		}
+	}
+}
+
+// Who is overtaken by another is told so with the commit, and runs again.
+func TestCommit_BehindAWriteThatConflicts_RunsAgain(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	var read []string
+	err := db.Update(t.Context(), func(tx userpool.Tx) error {
+		v, err := tx.Meta(t.Context(), "key")
+		if err != nil {
+			return err
+		}
+		if read = append(read, v); len(read) == 1 {
+			if err := putKey(t.Context(), db, "key"); err != nil {
+				return err
+			}
+		}
+		return tx.PutMeta(t.Context(), "key", v+" again")
+	})
+	if err != nil || len(read) != 2 || read[0] != "" || read[1] != "stored" {
+		t.Errorf("it read %q: %v", read, err)
 	}
 }
 
