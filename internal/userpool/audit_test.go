@@ -173,6 +173,10 @@ func TestAudit_QueueFull_NeverWaits(t *testing.T) {
 			w.s.End(ctx, nil)
 		}
 		w.start()
+		w.pass(60 * time.Millisecond) // it does not rest between full batches
+		if b, err := w.s.Backlog(w.ctx); err != nil || b.AuditWaiting > 0 {
+			t.Errorf("%d rows wait, %v", b.AuditWaiting, err)
+		}
 		w.pass(2 * time.Minute)
 		kept := len(w.trail(userpool.AuditFilter{Operation: "AdminGetUser"}))
 		told := w.trail(userpool.AuditFilter{Operation: "AuditTrail"})

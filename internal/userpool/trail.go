@@ -130,7 +130,9 @@ func (s *Service) runTrail(ctx context.Context) error {
 		case <-tick.C:
 			s.tellOfDropped(ctx)
 		case first := <-s.trail.late:
-			pause(ctx, lateAfter)
+			if len(s.trail.late) < lateBatch { // else more would be dropped than come in a pause
+				pause(ctx, lateAfter)
+			}
 			s.writeLate(ctx, append([]lateRow{first}, s.trail.waiting()...))
 		}
 	}
