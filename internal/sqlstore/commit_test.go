@@ -2,19 +2,19 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
-	"modernc.org/sqlite"
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
@@ -97,15 +97,27 @@ func put(t *testing.T, db *DB, key string) error {
 	return db.Update(t.Context(), func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), key, "stored") })
 }
 
-// duringStatement is called by the SQL function test_during, in the middle of
-// the statement that calls it.
-var duringStatement atomic.Pointer[func()]
+// during has the connection's SQL function test_during call fn, in the middle of the
+// statement that calls it, while run runs.
+func during(c *liteConn, fn func(), run func() error) error {
+	name, err := libc.CString("test_during")
+	if err != nil {
+		return err
+	}
+	defer libc.Xfree(c.tls, name)
+	called := func(tls *libc.TLS, ctx uintptr, _ int32, _ uintptr) {
+		fn()
+		sqlite3.Xsqlite3_result_int64(tls, ctx, 1)
+	}
+	function := *(*uintptr)(unsafe.Pointer(&called)) // as the translation calls functions
+	if err := c.result(sqlite3.Xsqlite3_create_function_v2(c.tls, c.db, name, 0, sqlite3.SQLITE_UTF8, 0, function, 0, 0, 0)); err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(called) // the library has an address, which keeps nothing alive
+	return run()
+}
 
 func TestMain(m *testing.M) {
-	sqlite.MustRegisterScalarFunction("test_during", 0, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
-		(*duringStatement.Load())()
-		return int64(1), nil
-	})
 	if path := os.Getenv(crashEnv); path != "" {
 		os.Exit(crashChild(path))
 	}
@@ -138,8 +150,9 @@ func TestUpdate_OneMemberFails_NeighboursSucceed(t *testing.T) {
 		{
 			name: "cancelled in mid-statement",
 			culprit: func(ctx context.Context, cancel func(), t *tx) error {
-				duringStatement.Store(&cancel)
-				return t.run(ctx, "insert into meta (name, value) select 'culprit', test_during()")
+				return during(t.conn.(*liteConn), cancel, func() error {
+					return t.run(ctx, "insert into meta (name, value) select 'culprit', test_during()")
+				})
 			},
 			failed: func(err error) bool { return errors.Is(err, context.Canceled) },
 		},

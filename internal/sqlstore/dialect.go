@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -72,9 +71,16 @@ func dataSource(path string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 }
 
+// resultError is an error of the library's, from this package's own connections or from
+// those of its driver.
+type resultError interface {
+	error
+	Code() int
+}
+
 // classifySQLite sorts by result code (sqlite.org/rescode.html), never by text.
 func classifySQLite(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
+	e, ok := errors.AsType[resultError](err)
 	if !ok {
 		return err
 	}
@@ -96,7 +102,7 @@ func classifySQLite(err error) error {
 
 // explainOpen words for the operator what may be wrong with a file.
 func explainOpen(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
+	e, ok := errors.AsType[resultError](err)
 	if !ok {
 		return err
 	}
@@ -122,6 +128,6 @@ func explainOpen(err error) error {
 var errDamaged = errors.New("this database is damaged; restore it from a backup")
 
 func isBusy(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
+	e, ok := errors.AsType[resultError](err)
 	return ok && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }

@@ -3,14 +3,11 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-
-	"modernc.org/sqlite"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -62,14 +59,7 @@ type liteLoad struct {
 }
 
 func loadSQLite(ctx context.Context, path string, c Crowd, said func(string)) (err error) {
-	connector, err := sqlite.NewConnector(dataSource(path))
-	if err != nil {
-		return err
-	}
-	pool := sql.OpenDB(connector)
-	pool.SetMaxIdleConns(-1)
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	conn, err := newConn(ctx, pool, loadPragmas)
+	conn, err := newConn(ctx, dataSource(path), loadPragmas)
 	if err != nil {
 		return err
 	}

@@ -271,16 +271,12 @@ func TestMigrate_FailingStep_LeavesTheVersionBeforeIt(t *testing.T) {
 // bareConn is a connection to a new file without a schema.
 func bareConn(t *testing.T) *liteConn {
 	t.Helper()
-	pool, err := sql.Open("sqlite", dataSource(filepath.Join(t.TempDir(), "bare.db")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := newConn(t.Context(), pool, writerPragmas)
+	c, err := newConn(t.Context(), dataSource(filepath.Join(t.TempDir(), "bare.db")), writerPragmas)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(c.close(), pool.Close()); err != nil {
+		if err := c.close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -17,7 +16,6 @@ import (
 // sqliteFile is a database file with one connection that writes and a few that
 // read.
 type sqliteFile struct {
-	pool    *sql.DB
 	writer  *writer
 	readers chan *liteConn // idle ones; Close takes them all
 	closing chan struct{}  // closed when reads are refused
@@ -47,19 +45,6 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteFile, error
 	return db, nil
 }
 
-// newWriterConn sets up the writing connection, again while it finds the file busy.
-// SQLite's own wait for locks does not cover the change to WAL, which another who
-// opens or closes the file in the same moment makes it refuse.
-func newWriterConn(ctx context.Context, pool *sql.DB) (*liteConn, error) {
-	for until := time.Now().Add(lockPatience); ; {
-		c, err := newConn(ctx, pool, writerPragmas)
-		if err == nil || !isBusy(err) || time.Now().After(until) {
-			return c, err
-		}
-		time.Sleep(lockPause)
-	}
-}
-
 // How long an opener waits for others to be done with the file, and how often it
 // looks.
 const (
@@ -83,14 +68,8 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 	// As SQLite's own builds on Linux do: it writes all that a commit needs to
 	// be read back, and not the file's times. Where there is none, fsync it is.
 	_, _ = sqlite.Fdatasync(true)
-	connector, err := sqlite.NewConnector(dataSource(path))
-	if err != nil {
-		return err
-	}
-	db.pool = sql.OpenDB(connector)
-	db.pool.SetMaxIdleConns(-1) // connections are held here; given back is closed
-
-	c, err := newWriterConn(ctx, db.pool)
+	source := dataSource(path)
+	c, err := newWriterConn(ctx, source)
 	if err != nil {
 		return explainOpen(err)
 	}
@@ -103,7 +82,7 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 		return errors.Join(explainOpen(err), c.close())
 	}
 	for range o.Readers {
-		r, err := newConn(ctx, db.pool, readerPragmas)
+		r, err := newConn(ctx, source, readerPragmas)
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
@@ -192,7 +171,7 @@ func (db *sqliteFile) close() error {
 	}
 	// Another process may read the log just now; it is folded in later then.
 	_, err := db.writer.conn.exec("pragma wal_checkpoint(truncate)")
-	errs = append(errs, err, db.writer.conn.close(), db.pool.Close(), db.lock.unlock())
+	errs = append(errs, err, db.writer.conn.close(), db.lock.unlock())
 	return errors.Join(errs...)
 }
 
@@ -202,9 +181,6 @@ func (db *sqliteFile) abandon() error {
 	close(db.readers)
 	for r := range db.readers {
 		errs = append(errs, r.close())
-	}
-	if db.pool != nil {
-		errs = append(errs, db.pool.Close())
 	}
 	return errors.Join(append(errs, db.lock.unlock())...)
 }

@@ -2,36 +2,86 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"time"
+	"unsafe"
+
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // liteConn is a connection to an SQLite file with the statements prepared on it
-// so far.
+// so far. It uses the library below its database/sql driver: what the two do at each
+// statement (names of parameters and columns, locks, memory for each text) costs about
+// as much as the statements of a sign-in themselves.
 type liteConn struct {
-	// ctx never ends: an interrupted statement would cost its neighbours in the
-	// same transaction theirs.
-	ctx   context.Context
-	sql   *sql.Conn
-	stmts map[string]*sql.Stmt // by the text as it was written
+	tls   *libc.TLS
+	db    uintptr              // *sqlite3
+	stmts map[string]*liteStmt // by the text as it was written
 }
 
-func newConn(ctx context.Context, pool *sql.DB, setup []string) (*liteConn, error) {
-	ctx = context.WithoutCancel(ctx)
-	sc, err := pool.Conn(ctx)
-	if err != nil {
+// newConn opens the file that dataSource names. One goroutine at a time uses the
+// connection, so the library needs no lock of its own for it.
+func newConn(ctx context.Context, source string, setup []string) (*liteConn, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &liteConn{ctx: ctx, sql: sc, stmts: make(map[string]*sql.Stmt)}
+	c := &liteConn{tls: libc.NewTLS(), stmts: make(map[string]*liteStmt)}
+	if err := c.open(source); err != nil {
+		return nil, errors.Join(classifySQLite(err), c.close())
+	}
 	for _, s := range setup {
-		if _, err := sc.ExecContext(ctx, s); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", s, classifySQLite(err)), c.close())
+		if err := c.script(s); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", s, err), c.close())
 		}
 	}
 	return c, nil
+}
+
+func (c *liteConn) open(source string) error {
+	name, err := libc.CString(source)
+	if err != nil {
+		return err
+	}
+	defer libc.Xfree(c.tls, name)
+	handle := c.tls.Alloc(ptrSize)
+	defer c.tls.Free(ptrSize)
+	const flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, handle, flags, 0)
+	c.db = *(*uintptr)(place(handle))
+	if rc == sqlite3.SQLITE_OK {
+		rc = sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
+	}
+	return c.result(rc)
+}
+
+const ptrSize = int(unsafe.Sizeof(uintptr(0)))
+
+// liteError is what the library says of a call that failed.
+type liteError struct {
+	code int // sqlite.org/rescode.html, an extended one
+	text string
+}
+
+func (e *liteError) Error() string { return fmt.Sprintf("%s (%d)", e.text, e.code) }
+
+// Code is the result code, under the name that the driver's errors have it by.
+func (e *liteError) Code() int { return e.code }
+
+func (c *liteConn) result(rc int32) error {
+	if rc == sqlite3.SQLITE_OK {
+		return nil
+	}
+	text := libc.GoString(sqlite3.Xsqlite3_errstr(c.tls, rc))
+	if c.db != 0 {
+		if more := libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db)); more != text {
+			text += ": " + more
+		}
+	}
+	return &liteError{code: int(rc), text: text}
 }
 
 func (c *liteConn) engine() *dialect { return &sqliteDialect }
@@ -41,11 +91,19 @@ func (c *liteConn) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(c.ctx, args...)
-	if err != nil {
-		return 0, classifySQLite(err)
+	defer s.reset()
+	if err := s.bind(args); err != nil {
+		return 0, err
 	}
-	return res.RowsAffected()
+	for {
+		switch rc := sqlite3.Xsqlite3_step(c.tls, s.handle); rc {
+		case sqlite3.SQLITE_ROW:
+		case sqlite3.SQLITE_DONE:
+			return int64(sqlite3.Xsqlite3_changes(c.tls, c.db)), nil
+		default:
+			return 0, classifySQLite(c.result(rc))
+		}
+	}
 }
 
 func (c *liteConn) later(query string, args ...any) error {
@@ -66,45 +124,77 @@ func (c *liteConn) query(query string, args []any, scan func(row) error) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(c.ctx, args...)
-	if err != nil {
-		return classifySQLite(err)
+	defer s.reset()
+	if err := s.bind(args); err != nil {
+		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
+	for {
+		switch rc := sqlite3.Xsqlite3_step(c.tls, s.handle); rc {
+		case sqlite3.SQLITE_ROW:
+			if err := scan(s); err != nil {
+				return err
+			}
+		case sqlite3.SQLITE_DONE:
+			return nil
+		default:
+			return classifySQLite(c.result(rc))
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return classifySQLite(err)
-	}
-	return classifySQLite(rows.Close())
 }
 
 func (c *liteConn) script(text string) error {
-	_, err := c.sql.ExecContext(c.ctx, text)
-	return classifySQLite(err)
+	p, err := libc.CString(text)
+	if err != nil {
+		return err
+	}
+	defer libc.Xfree(c.tls, p)
+	return classifySQLite(c.result(sqlite3.Xsqlite3_exec(c.tls, c.db, p, 0, 0, 0)))
 }
 
 // prepare returns the statement for a text. The texts are constants, so the
 // cache is as large as the package has texts.
-func (c *liteConn) prepare(query string) (*sql.Stmt, error) {
+func (c *liteConn) prepare(query string) (*liteStmt, error) {
 	if s, ok := c.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := c.sql.PrepareContext(c.ctx, bindSQLite(query))
+	p, err := libc.CString(bindSQLite(query))
 	if err != nil {
-		return nil, classifySQLite(err)
+		return nil, err
 	}
+	defer libc.Xfree(c.tls, p)
+	handle := c.tls.Alloc(ptrSize)
+	defer c.tls.Free(ptrSize)
+	if rc := sqlite3.Xsqlite3_prepare_v3(c.tls, c.db, p, -1, sqlite3.SQLITE_PREPARE_PERSISTENT, handle, 0); rc != sqlite3.SQLITE_OK {
+		return nil, classifySQLite(c.result(rc))
+	}
+	s := &liteStmt{conn: c, handle: *(*uintptr)(place(handle))}
+	s.parameters = int(sqlite3.Xsqlite3_bind_parameter_count(c.tls, s.handle))
 	c.stmts[query] = s
 	return s, nil
 }
 
 func (c *liteConn) close() error {
-	var errs []error
-	for _, s := range c.stmts {
-		errs = append(errs, s.Close())
+	if c == nil || c.tls == nil {
+		return nil
 	}
-	return errors.Join(append(errs, c.sql.Close())...)
+	for _, s := range c.stmts {
+		s.finalize()
+	}
+	err := c.result(sqlite3.Xsqlite3_close_v2(c.tls, c.db))
+	c.tls.Close()
+	*c = liteConn{}
+	return err
+}
+
+// newWriterConn sets up the writing connection, again while it finds the file busy.
+// SQLite's own wait for locks does not cover the change to WAL, which another who
+// opens or closes the file in the same moment makes it refuse.
+func newWriterConn(ctx context.Context, source string) (*liteConn, error) {
+	for until := time.Now().Add(lockPatience); ; {
+		c, err := newConn(ctx, source, writerPragmas)
+		if err == nil || !isBusy(err) || time.Now().After(until) {
+			return c, err
+		}
+		time.Sleep(lockPause)
+	}
 }

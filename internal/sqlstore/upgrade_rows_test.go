@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"modernc.org/sqlite"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -112,13 +109,7 @@ func contents(t *testing.T, c conn, columns map[string][]string) map[string][]st
 func TestUpgrade_OfTheLastRelease_KeepsEveryRow(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "bellhop.db")
-		connector, err := sqlite.NewConnector(dataSource(path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pool := sql.OpenDB(connector)
-		t.Cleanup(func() { pool.Close() })
-		c, err := newConn(t.Context(), pool, writerPragmas)
+		c, err := newConn(t.Context(), dataSource(path), writerPragmas)
 		if err != nil {
 			t.Fatal(err)
 		}
