@@ -25,11 +25,17 @@ type sends struct {
 
 func newSends() *sends { return &sends{room: make(chan struct{}, outboxWorkers)} }
 
-// open lets messages be sent until close.
+// begin makes room for results, of which there are some until close.
+func (x *sends) begin() <-chan sent {
+	x.results = make(chan sent, outboxBatch)
+	return x.results
+}
+
+// open lets messages be claimed by the transactions that put them in, until close.
 func (x *sends) open(ctx context.Context) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.ctx, x.results = ctx, make(chan sent, outboxBatch)
+	x.ctx = ctx
 }
 
 // close lets what has room be sent, and takes no more.

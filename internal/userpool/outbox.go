@@ -63,10 +63,10 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	// Of a text that is cut off nobody knows whether it was sent, and it is sent again.
 	sending, cut := outlasting(ctx, finishWithin)
 	defer cut()
-	s.sends.open(sending)
-	recorder.Go(func() { s.recordResults(recording, s.sends.results) })
+	results := s.sends.begin()
+	recorder.Go(func() { s.recordResults(recording, results) })
 	// What is claimed when a server starts that has the store for itself was claimed by
-	// one that died over it.
+	// one that died over it. Its own claims come when there is none of that left.
 	orphaned := s.now()
 	if !s.shared {
 		orphaned = orphaned.Add(outboxLease)
@@ -88,6 +88,7 @@ func (s *Service) runOutbox(ctx context.Context) error {
 		}
 		if len(batch) == 0 {
 			orphaned = time.Time{}
+			s.sends.open(sending)
 			s.awaitMessages(ctx, next)
 		}
 	}
