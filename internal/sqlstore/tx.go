@@ -27,7 +27,8 @@ type tx struct {
 	// snapshot says that the transaction sees the database as it was at its begin,
 	// and that of two that write one row the second fails; see touch.
 	snapshot bool
-	crowded  bool // what failed is a write of cells
+	touched  map[string]bool // by this transaction already
+	crowded  bool            // what failed is a write of cells
 }
 
 var _ userpool.Tx = (*tx)(nil)
@@ -130,11 +131,16 @@ const (
 // writes, and write elsewhere, do not notice each other on a snapshot: a token
 // would be given to a user who is just being disabled. Where both write the row
 // too, the second fails and runs again, and sees the first. A row that is not
-// there is not touched.
+// there is not touched, and one that this transaction has touched is its own already.
 func (t *tx) touch(ctx context.Context, query string, key ...any) error {
-	if !t.snapshot {
+	row := fmt.Sprint(append([]any{query}, key...)...)
+	if !t.snapshot || t.touched[row] {
 		return nil
 	}
+	if t.touched == nil {
+		t.touched = make(map[string]bool)
+	}
+	t.touched[row] = true
 	return t.run(ctx, query, key...)
 }
 
@@ -158,6 +164,7 @@ func (t *tx) part(ctx context.Context, fn func() error) error {
 		return t.failed
 	}
 	if err != nil {
+		t.touched = nil // what part touched is not, any more
 		if err := t.run(ctx, "rollback to savepoint part"); err != nil {
 			return err
 		}
