@@ -275,11 +275,15 @@ const (
 	reconnected
 )
 
-// pgOwnCells waits until nobody writes cells, and lets nobody do so before the end of
-// the transaction. It comes before the snapshot, so that no cell in it is old: of many
-// who write the cell of one country each runs twice or thrice, and not until it has
-// luck.
-const pgOwnCells = "lock table guard_cells in share row exclusive mode"
+// pgOwnCells is the turn of those who have lost a race for cells. It comes before the
+// snapshot, so that no cell in it is older than the turn: of many who write the cell
+// of one country each runs twice or thrice, and not until it has luck. Nobody else
+// waits for it, and who takes it holds nothing yet. (A lock of the table would be
+// waited for by transactions that hold rows which its owner wants.)
+const pgOwnCells = "select pg_advisory_xact_lock(" + cellsLock + ")"
+
+// cellsLock is the number of that advisory lock: "cells" in ASCII.
+const cellsLock = "426903366771"
 
 // attempt runs fn in a transaction that the leads begin, once. It gives its place back when the commit
 // has ended, which may be later than it returns.
