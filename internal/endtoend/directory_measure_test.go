@@ -257,7 +257,7 @@ func askings() []asking {
 	get("sub", false, func(a *aDirectory, i int) string { return string(a.byNumber(i).User.ID) })
 	get("user name", true, func(a *aDirectory, i int) string { return a.userName(i) })
 	get("alias", true, func(a *aDirectory, i int) string { return "the-" + a.userName(i) })
-	return append(all, signUps(), byCodes(), proved(), refreshes(), created(), deleted(), disabled())
+	return append(all, signUps(), byCodes(), proved(), refreshes(), seen(), created(), deleted(), disabled())
 }
 
 // anybody is a resident by chance, whom hardly anybody has asked for before.
@@ -393,6 +393,23 @@ func refreshes() asking {
 			_, err := a.sdk.InitiateAuth(ctx, &cip.InitiateAuthInput{
 				ClientId: &a.client, AuthFlow: types.AuthFlowTypeRefreshTokenAuth, AuthParameters: map[string]string{"REFRESH_TOKEN": with.(string)},
 			})
+			return err
+		},
+	}
+}
+
+func seen() asking {
+	return asking{
+		name: "GetUser",
+		ready: func(ctx context.Context, a *aDirectory) (any, error) {
+			tokens, err := a.byText(ctx, a.able())
+			if err != nil {
+				return nil, err
+			}
+			return *tokens.AccessToken, nil
+		},
+		do: func(ctx context.Context, a *aDirectory, with any) error {
+			_, err := a.sdk.GetUser(ctx, &cip.GetUserInput{AccessToken: aws.String(with.(string))})
 			return err
 		},
 	}
