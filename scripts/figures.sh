@@ -48,7 +48,7 @@ routing=(go test ./internal/sms/routes -count=1 -run TestSimulation -v -seeds 20
 about "${routing[*]}" >"$out/routing.txt"
 "${routing[@]}" | grep '^ *|' | sed 's/^ *//' >>"$out/routing.txt"
 # Two and three nodes beside what the model of docs/scaling.md foretells from one.
-scaling=(go test ./internal/endtoend -count=1 -run TestScalingFigures -v -scaling 800)
+scaling=(go test ./internal/endtoend -count=1 -run TestScalingFigures -v -scaling 1500)
 about "${scaling[*]}" >"$out/scaling.txt"
 "${scaling[@]}" | grep -o '|.*|$' >>"$out/scaling.txt"
 # What ten million users cost beside ten thousand: DIRECTORY=10000000 make figures takes

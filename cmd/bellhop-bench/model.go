@@ -161,12 +161,12 @@ func (fc *forecast) print(w io.Writer) error {
 	for _, l := range limits {
 		fmt.Fprintf(t, "%.0f/s\t%s\t%s\n", l.PerSecond, l.Of, l.Why)
 	}
-	most := play(capacity.Load{Workers: 4 * p.Connections * len(p.Nodes)})
-	fmt.Fprintf(t, "\nAll together they do %.0f a second at most.\n\n", most.PerSecond)
+	most := min(limits[0].PerSecond, play(capacity.Load{Workers: 4 * p.Connections * len(p.Nodes)}).PerSecond)
+	fmt.Fprintf(t, "\nAll together they do %.0f a second at most.\n\n", most)
 	fmt.Fprintln(t, "load\tp50\tp99\ton their way\tconnections\twait for one\tcommit\tcommits a write\tprocessors: nodes\tdatabase")
 	for _, part := range []float64{0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95} {
-		r := play(capacity.Load{Rate: part * most.PerSecond})
-		fmt.Fprintf(t, "%.0f/s\t%.1f ms\t%.1f ms\t%.1f\t%.1f\t%.2f ms\t%.2f ms\t%.1f\t%.2f\t%.2f\n", part*most.PerSecond, r.P50, r.P99,
+		r := play(capacity.Load{Rate: part * most})
+		fmt.Fprintf(t, "%.0f/s\t%.1f ms\t%.1f ms\t%.1f\t%.1f\t%.2f ms\t%.2f ms\t%.1f\t%.2f\t%.2f\n", part*most, r.P50, r.P99,
 			r.InFlight, r.Connections, r.ConnectionWait, r.CommitWait, r.Together, r.Nodes, r.Database)
 	}
 	seconds := (f.Node + f.Database) * 1000
