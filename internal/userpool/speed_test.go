@@ -51,7 +51,6 @@ type speed struct {
 
 type person struct {
 	number string
-	n      int // of this person, in calls
 	caller userpool.Caller
 	texts  chan string
 	tokens userpool.Tokens
