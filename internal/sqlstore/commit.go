@@ -20,9 +20,10 @@ import (
 // void, their errors too, since a neighbour's lost row may have caused them.
 // Then each runs again, once, alone. Nobody is answered before the commit.
 type writer struct {
-	conn  *liteConn
-	batch int
-	done  chan struct{} // closed when the goroutine has ended
+	conn   *liteConn
+	config *configCache
+	batch  int
+	done   chan struct{} // closed when the goroutine has ended
 
 	mu     sync.Mutex // guards closed, and sending on queue against its close
 	closed bool
@@ -44,12 +45,13 @@ type member struct {
 
 var errExited = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
 
-func newWriter(c *liteConn, batch, queue int) *writer {
+func newWriter(c *liteConn, config *configCache, batch, queue int) *writer {
 	w := &writer{
-		conn:  c,
-		batch: batch,
-		done:  make(chan struct{}),
-		queue: make(chan *member, queue),
+		conn:   c,
+		config: config,
+		batch:  batch,
+		done:   make(chan struct{}),
+		queue:  make(chan *member, queue),
 	}
 	go w.run()
 	return w
@@ -235,7 +237,7 @@ func (w *writer) attempt(m *member) error {
 	if _, err := w.conn.exec("savepoint member"); err != nil {
 		return err
 	}
-	m.err = call(&tx{conn: w.conn, caller: m.ctx}, m.fn)
+	m.err = call(&tx{conn: w.conn, caller: m.ctx, config: w.config}, m.fn)
 	if m.err == nil {
 		// Who stops waiting while his function runs has nothing stored.
 		m.err = m.ctx.Err()

@@ -26,7 +26,7 @@ const (
 
 // crowdSQL inserts in the order of the keys.
 const crowdSQL = `
-	insert into pools values ('us-east-1_Crowd', 'crowd', '{}', 0, 0);
+	insert into pools (id, name, settings, created_at, modified_at) values ('us-east-1_Crowd', 'crowd', '{}', 0, 0);
 	create temp table crowd as with recursive n(i) as (select 0 union all select i + 1 from n where i < 99999)
 		select i, printf('u%05d', i) as id, printf('%05d', (i * 7919) % 100000) as place from n;
 	insert into users (pool_id, id, username, names, status, enabled, attributes, verifier, created_at, modified_at,

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -33,7 +34,7 @@ func scanKey(r row) (k userpool.SigningKey, err error) {
 // InsertKey and ClaimStockKey conflict with whoever changes the keys of the same
 // pool, so that a rotation is carried out once.
 func (t *tx) InsertKey(ctx context.Context, k userpool.SigningKey) error {
-	if err := t.touch(ctx, sqlTouchPool, k.PoolID); err != nil {
+	if err := t.renewConfig(ctx, sqlRenewConfig, k.PoolID); err != nil {
 		return err
 	}
 	return t.insert(ctx, sqlInsertKey, k.ID, k.PoolID, k.Use, k.Alg, k.Private,
@@ -42,16 +43,20 @@ func (t *tx) InsertKey(ctx context.Context, k userpool.SigningKey) error {
 
 // Keys orders by when the keys begin to sign, then by when they were made.
 func (t *tx) Keys(ctx context.Context, pool userpool.PoolID) ([]userpool.SigningKey, error) {
-	return many(ctx, t, scanKey, sqlKeys, pool)
+	return cached(ctx, t, &t.config.keys, pool,
+		func() ([]userpool.SigningKey, error) { return many(ctx, t, scanKey, sqlKeys, pool) },
+		func([]userpool.SigningKey) userpool.PoolID { return pool })
 }
 
 func (t *tx) DeleteKey(ctx context.Context, id string) error {
-	return t.run(ctx, sqlDeleteKey, id)
+	return cmp.Or(
+		t.renewConfig(ctx, sqlRenewConfigOfKey, id),
+		t.run(ctx, sqlDeleteKey, id))
 }
 
 // ClaimStockKey takes all three times from to.
 func (t *tx) ClaimStockKey(ctx context.Context, alg string, to userpool.SigningKey) (userpool.SigningKey, error) {
-	if err := t.touch(ctx, sqlTouchPool, to.PoolID); err != nil {
+	if err := t.renewConfig(ctx, sqlRenewConfig, to.PoolID); err != nil {
 		return userpool.SigningKey{}, err
 	}
 	return one(ctx, t, scanKey, sqlClaimStockKey, alg, to.PoolID, to.Use,

@@ -32,6 +32,7 @@ type migration struct {
 // compute. Each runs after the text, in the same transaction.
 var fills = map[int]func(ctx context.Context, c conn) error{
 	2: fillPlaces,
+	8: fillConfigVersions,
 }
 
 // migrations returns the steps that this program knows, in order. A file is

@@ -11,7 +11,7 @@ import (
 
 // pgCrowd are twenty thousand users, each in a group, and a hundred sign-ups.
 const pgCrowd = `
-	insert into pools values ('p', 'crowd', '{}', 0, 0);
+	insert into pools (id, name, settings, created_at, modified_at) values ('p', 'crowd', '{}', 0, 0);
 	insert into user_groups values ('p', 'g', '', '', 1, 0, 0);
 	insert into users (pool_id, id, username, names, status, enabled, attributes, verifier, created_at, modified_at,
 			password_at, signed_in_at, signed_out_at, unproved, place)

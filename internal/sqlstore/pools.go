@@ -27,11 +27,11 @@ func (t *tx) PutMeta(ctx context.Context, key, value string) error {
 const (
 	poolColumns = `id, name, settings, created_at, modified_at`
 
-	sqlInsertPool = `insert into pools (` + poolColumns + `) values ($1, $2, $3, $4, $5)
+	sqlInsertPool = `insert into pools (` + poolColumns + `, config_version) values ($1, $2, $3, $4, $5, $6)
 		on conflict do nothing`
 	sqlPool       = `select ` + poolColumns + ` from pools where id = $1`
 	sqlPools      = `select ` + poolColumns + ` from pools where id > $1 order by id limit $2`
-	sqlUpdatePool = `update pools set name = $2, settings = $3, modified_at = $4 where id = $1`
+	sqlUpdatePool = `update pools set name = $2, settings = $3, modified_at = $4, config_version = $5 where id = $1`
 	sqlDeletePool = `delete from pools where id = $1`
 
 	sqlDeletePoolKeys = `delete from signing_keys where pool_id = $1`
@@ -43,11 +43,15 @@ func scanPool(r row) (p userpool.Pool, err error) {
 }
 
 func (t *tx) InsertPool(ctx context.Context, p userpool.Pool) error {
-	return t.insert(ctx, sqlInsertPool, p.ID, p.Name, text(p.Settings), millis(p.CreatedAt), millis(p.ModifiedAt))
+	t.configured = true
+	return t.insert(ctx, sqlInsertPool, p.ID, p.Name, text(p.Settings), millis(p.CreatedAt), millis(p.ModifiedAt),
+		newConfigVersion())
 }
 
 func (t *tx) Pool(ctx context.Context, id userpool.PoolID) (userpool.Pool, error) {
-	return one(ctx, t, scanPool, sqlPool, id)
+	return cached(ctx, t, &t.config.pools, id,
+		func() (userpool.Pool, error) { return one(ctx, t, scanPool, sqlPool, id) },
+		func(p userpool.Pool) userpool.PoolID { return p.ID })
 }
 
 func (t *tx) Pools(ctx context.Context, after userpool.PoolID, limit int) ([]userpool.Pool, error) {
@@ -56,7 +60,8 @@ func (t *tx) Pools(ctx context.Context, after userpool.PoolID, limit int) ([]use
 
 // UpdatePool leaves id and creation as they are.
 func (t *tx) UpdatePool(ctx context.Context, p userpool.Pool) error {
-	return t.replace(ctx, sqlUpdatePool, p.ID, p.Name, text(p.Settings), millis(p.ModifiedAt))
+	t.configured = true
+	return t.replace(ctx, sqlUpdatePool, p.ID, p.Name, text(p.Settings), millis(p.ModifiedAt), newConfigVersion())
 }
 
 // DeletePool leaves most of the work to the foreign keys; a key has none, since
@@ -65,6 +70,7 @@ func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
 	if id == "" {
 		return nil // the stock of keys is no pool's
 	}
+	t.configured = true
 	if err := t.run(ctx, sqlDeletePoolKeys, id); err != nil {
 		return err
 	}
@@ -133,7 +139,9 @@ func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
 }
 
 func (t *tx) Client(ctx context.Context, id userpool.ClientID) (userpool.Client, error) {
-	return one(ctx, t, scanClient, sqlClient, id)
+	return cached(ctx, t, &t.config.clients, id,
+		func() (userpool.Client, error) { return one(ctx, t, scanClient, sqlClient, id) },
+		func(c userpool.Client) userpool.PoolID { return c.PoolID })
 }
 
 func (t *tx) Clients(ctx context.Context, pool userpool.PoolID, after userpool.ClientID, limit int) ([]userpool.Client, error) {
@@ -142,11 +150,15 @@ func (t *tx) Clients(ctx context.Context, pool userpool.PoolID, after userpool.C
 
 // UpdateClient leaves id, pool and creation as they are.
 func (t *tx) UpdateClient(ctx context.Context, c userpool.Client) error {
+	if err := t.renewConfig(ctx, sqlRenewConfigOfClient, c.ID); err != nil {
+		return err
+	}
 	return t.replace(ctx, sqlUpdateClient, c.ID, c.Name, secrets(c.Secrets), text(c.Settings), millis(c.ModifiedAt))
 }
 
 func (t *tx) DeleteClient(ctx context.Context, pool userpool.PoolID, id userpool.ClientID) error {
 	return cmp.Or( // after a failed statement the rest is refused
+		t.renewConfig(ctx, sqlRenewConfig, pool),
 		t.run(ctx, sqlDeleteClientMessages, pool, id),
 		t.run(ctx, sqlDeleteClientChallenges, pool, id),
 		t.run(ctx, sqlDeleteClientSessions, pool, id),

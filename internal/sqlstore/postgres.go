@@ -27,7 +27,8 @@ type postgres struct {
 	writes    chan struct{} // places of Updates
 	asks      chan struct{} // places of those who spend ahead, while they have one of an Update
 
-	ahead *ahead
+	ahead  *ahead
+	config configCache
 
 	slowCommit  time.Duration
 	closeWithin time.Duration
@@ -184,7 +185,7 @@ func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error 
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(beginView)
-	t := &tx{conn: conn, caller: ctx}
+	t := &tx{conn: conn, caller: ctx, config: &db.config, readsOnly: true}
 	defer func() { release(c, conn.rollback()) }()
 	defer t.end()
 	if err := t.outcome(fn(t)); err != nil || len(conn.writes) == 0 {
@@ -295,7 +296,7 @@ func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpoo
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(leads...)
-	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true}
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config}
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)

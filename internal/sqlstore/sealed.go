@@ -82,6 +82,13 @@ var sealedColumns = map[userpool.SealedKind]sealedColumn{
 	userpool.SealedImportFiles:      {sqlSealedImports, sqlReplaceImport, false, splitText, joinText},
 }
 
+// renewsConfig are the kinds that are in what is cached, each with how the pool's
+// version is renewed.
+var renewsConfig = map[userpool.SealedKind]string{
+	userpool.SealedSigningKeys:   sqlRenewConfigOfKey,
+	userpool.SealedClientSecrets: sqlRenewConfigOfClient,
+}
+
 func splitText(column string) ([]string, error)         { return []string{column}, nil }
 func joinText(_ string, texts []string) (string, error) { return texts[0], nil }
 func splitList(column string) (texts []string, err error) {
@@ -131,6 +138,11 @@ func (t *tx) SealedRows(ctx context.Context, kind userpool.SealedKind, after use
 // ReplaceSealed leaves what else is in the column as it is.
 func (t *tx) ReplaceSealed(ctx context.Context, row userpool.SealedRow, texts []string) (bool, error) {
 	column := sealedColumns[row.Kind]
+	if renew := renewsConfig[row.Kind]; renew != "" {
+		if err := t.renewConfig(ctx, renew, row.ID); err != nil {
+			return false, err
+		}
+	}
 	if len(texts) != len(row.Texts) {
 		return false, fmt.Errorf("%s of %s: %d texts in the place of %d", row.Kind, row.ID, len(texts), len(row.Texts))
 	}

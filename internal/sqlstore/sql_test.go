@@ -96,10 +96,11 @@ func TestSQL_PlaceholdersAreNumberedWithoutGaps(t *testing.T) {
 
 // mayScan are the statements that may read a whole table, and why.
 var mayScan = map[string]string{
-	"sqlSchemaVersion": "one row a migration",
-	"sqlAccessKeys":    "a handful of rows, for one person to read",
-	"sqlLogs":          "at most two rows of each pool that has its events delivered",
-	"sqlEndChallenges": restoreEndsAll, "sqlEndSessions": restoreEndsAll, "sqlEndRepeats": restoreEndsAll,
+	"sqlSchemaVersion":    "one row a migration",
+	"sqlAccessKeys":       "a handful of rows, for one person to read",
+	"sqlLogs":             "at most two rows of each pool that has its events delivered",
+	"sqlRenewEveryConfig": "it is all pools that a migration gives a version",
+	"sqlEndChallenges":    restoreEndsAll, "sqlEndSessions": restoreEndsAll, "sqlEndRepeats": restoreEndsAll,
 	"sqlEndMessages": restoreEndsAll, "sqlEndAllFamilies": restoreEndsAll, "sqlScoreNoMore": restoreEndsAll,
 }
 

@@ -19,7 +19,8 @@ type sqliteFile struct {
 	writer  *writer
 	readers chan *liteConn // idle ones; Close takes them all
 	closing chan struct{}  // closed when reads are refused
-	lock    *fileLock      // nil unless Options.Exclusive
+	config  configCache
+	lock    *fileLock // nil unless Options.Exclusive
 
 	closed   chan struct{} // closed when Close has done its work
 	closeErr error         // valid then
@@ -88,7 +89,7 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 		}
 		db.readers <- r
 	}
-	db.writer = newWriter(c, o.Batch, o.Queue)
+	db.writer = newWriter(c, &db.config, o.Batch, o.Queue)
 	return nil
 }
 
@@ -123,7 +124,7 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err := known(c); err != nil {
 		return err
 	}
-	t := &tx{conn: c, caller: ctx}
+	t := &tx{conn: c, caller: ctx, config: &db.config, readsOnly: true}
 	defer t.end()
 	return t.outcome(fn(t))
 }

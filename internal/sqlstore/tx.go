@@ -29,6 +29,11 @@ type tx struct {
 	snapshot bool
 	touched  map[string]bool // by this transaction already
 	crowded  bool            // what failed is a write of cells
+
+	config     *configCache
+	readsOnly  bool          // of a View
+	configured bool          // it has changed what config holds
+	seen       []seenVersion // of pools
 }
 
 var _ userpool.Tx = (*tx)(nil)

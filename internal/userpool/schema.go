@@ -195,7 +195,7 @@ func (s *Service) AddCustomAttributes(ctx context.Context, pool PoolID, added []
 		if err := notImporting(ctx, tx, pool); err != nil {
 			return err
 		}
-		p.Settings.Custom, p.ModifiedAt = append(p.Settings.Custom, added...), at
+		p.Settings.Custom, p.ModifiedAt = append(slices.Clip(p.Settings.Custom), added...), at
 		return tx.UpdatePool(ctx, p)
 	})
 }

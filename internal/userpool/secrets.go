@@ -34,7 +34,7 @@ func (s *Service) AddUserPoolClientSecret(ctx context.Context, pool PoolID, id C
 			return err
 		}
 		added = s.sealClientSecret(c, secret, at)
-		c.Secrets, c.ModifiedAt = append(c.Secrets, added), at
+		c.Secrets, c.ModifiedAt = append(slices.Clip(c.Secrets), added), at
 		return tx.UpdateClient(ctx, c)
 	})
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) DeleteUserPoolClientSecret(ctx context.Context, pool PoolID, i
 		case len(c.Secrets) == 1:
 			return fault.New(fault.InvalidParameter, "The last secret of a client cannot be deleted. Add another one first.")
 		}
-		c.Secrets, c.ModifiedAt = slices.Delete(c.Secrets, i, i+1), at
+		c.Secrets, c.ModifiedAt = slices.Delete(slices.Clone(c.Secrets), i, i+1), at
 		return tx.UpdateClient(ctx, c)
 	})
 }

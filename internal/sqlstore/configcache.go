@@ -1,0 +1,150 @@
+package sqlstore
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// configCache holds pools, app clients and signing keys, decoded, for the transactions
+// that come after. Nearly every request needs all three, and they hardly ever change.
+//
+// Each is held with the version that the configuration of its pool had in the same
+// snapshot, and is given to a transaction that reads that version in its own. So a
+// transaction finds what the rows hold for it, whoever changed them, and where: a
+// client that was deleted through another server, or by a command, is gone at once.
+//
+// A version is a number by chance, not a count. A count would come again with other
+// content: after a pool that was made again with its id, a transaction that was rolled
+// back, a backup that was restored. Such a number does not, and of a backup it says
+// what it said.
+//
+// Only Views put into it. What they read has been committed.
+type configCache struct {
+	pools   decodedRows[userpool.PoolID, userpool.Pool]
+	clients decodedRows[userpool.ClientID, userpool.Client]
+	keys    decodedRows[userpool.PoolID, []userpool.SigningKey]
+}
+
+// decodedRows are values by their keys, cachedMost at most. Whoever gets one shares
+// what it points to, and changes none of that. The zero value is empty.
+type decodedRows[K comparable, V any] struct {
+	mu    sync.RWMutex // guards byKey
+	byKey map[K]*decodedRow[V]
+}
+
+type decodedRow[V any] struct {
+	pool    userpool.PoolID
+	version int64
+	value   V
+}
+
+// cachedMost bounds each of a cache's three parts: some ten megabytes in all, where
+// the settings are long.
+const cachedMost = 500
+
+func (d *decodedRows[K, V]) get(key K) *decodedRow[V] {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.byKey[key]
+}
+
+// put lets one go, any, where there are too many.
+func (d *decodedRows[K, V]) put(key K, row *decodedRow[V]) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byKey == nil {
+		d.byKey = make(map[K]*decodedRow[V])
+	}
+	if d.byKey[key] == nil && len(d.byKey) >= cachedMost {
+		for other := range d.byKey {
+			delete(d.byKey, other)
+			break
+		}
+	}
+	d.byKey[key] = row
+}
+
+// cached is what read reads, or what an earlier View did where nothing has changed
+// since.
+func cached[K comparable, V any](ctx context.Context, t *tx, rows *decodedRows[K, V], key K,
+	read func() (V, error), poolOf func(V) userpool.PoolID,
+) (none V, _ error) {
+	if t.configured { // what it has written may be taken back in part
+		return read()
+	}
+	if row := rows.get(key); row != nil {
+		version, found, err := t.configVersion(ctx, row.pool)
+		if err != nil {
+			return none, err
+		}
+		if found && version == row.version {
+			return row.value, nil
+		}
+	}
+	value, err := read()
+	if err != nil || !t.readsOnly {
+		return value, err
+	}
+	pool := poolOf(value)
+	version, found, err := t.configVersion(ctx, pool)
+	if err != nil {
+		return none, err
+	}
+	if found {
+		rows.put(key, &decodedRow[V]{pool, version, value})
+	}
+	return value, nil
+}
+
+// seenVersion is what a transaction has read of a pool.
+type seenVersion struct {
+	pool    userpool.PoolID
+	version int64
+}
+
+const (
+	sqlConfigVersion = `select config_version from pools where id = $1`
+
+	sqlRenewConfig         = `update pools set config_version = $2 where id = $1`
+	sqlRenewConfigOfClient = `update pools set config_version = $2
+		where id = (select pool_id from clients where id = $1)`
+	sqlRenewConfigOfKey = `update pools set config_version = $2
+		where id = (select pool_id from signing_keys where id = $1)`
+	sqlRenewEveryConfig = `update pools set config_version = $1`
+)
+
+// configVersion reads a pool's version once in a transaction.
+func (t *tx) configVersion(ctx context.Context, pool userpool.PoolID) (version int64, found bool, err error) {
+	for _, s := range t.seen {
+		if s.pool == pool {
+			return s.version, true, t.usable(ctx)
+		}
+	}
+	version, found, err = maybe(ctx, t, value[int64], sqlConfigVersion, pool)
+	if found {
+		t.seen = append(t.seen, seenVersion{pool, version})
+	}
+	return version, found, err
+}
+
+// renewConfig is for whoever changes what is cached of a pool, in the same transaction.
+// A new client is nothing that is cached: the one before it with its id has taken its
+// own version along, and that there is none is not held.
+//
+// Two that change one pool's configuration at the same time conflict on a snapshot.
+func (t *tx) renewConfig(ctx context.Context, query string, key any) error {
+	t.configured = true
+	return t.run(ctx, query, key, newConfigVersion())
+}
+
+func newConfigVersion() int64 { return rand.Int64() }
+
+// fillConfigVersions gives all pools of an earlier schema one version, which none had
+// in another database.
+func fillConfigVersions(_ context.Context, c conn) error {
+	_, err := c.exec(sqlRenewEveryConfig, newConfigVersion())
+	return err
+}
