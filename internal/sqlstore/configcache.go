@@ -131,8 +131,7 @@ func (t *tx) configVersion(ctx context.Context, pool userpool.PoolID) (version i
 }
 
 // renewConfig is for whoever changes what is cached of a pool, in the same transaction.
-// A new client is nothing that is cached: the one before it with its id has taken its
-// own version along, and that there is none is not held.
+// A new client is a change too: a snapshot that is older has none.
 //
 // Two that change one pool's configuration at the same time conflict on a snapshot.
 func (t *tx) renewConfig(ctx context.Context, query string, key any) error {

@@ -84,6 +84,9 @@ func change(ctx context.Context, u userpool.Tx) error {
 	case 7:
 		return u.DeleteClient(ctx, pool, client)
 	case 8:
+		if _, err := one(ctx, u.(*tx), value[string], `select id from pools where id = $1`, pool); err != nil {
+			return nil // nobody gives a key to a pool that he does not see
+		}
 		return u.InsertKey(ctx, k)
 	case 9:
 		return u.DeleteKey(ctx, key)
@@ -213,6 +216,32 @@ func TestConfigCache_HoldsWhatIsUnchanged(t *testing.T) {
 			if at == first[i] {
 				t.Errorf("part %d of what was made again is that of the pool before", i)
 			}
+		}
+	})
+}
+
+// A snapshot that is older than a client has none, though others hold it already.
+func TestConfigCache_OlderSnapshotsHaveNoNewClient(t *testing.T) {
+	onTwoHandles(t, func(t *testing.T, a, b *DB) {
+		ctx := t.Context()
+		p := userpool.Pool{ID: configPools[0], Name: "riders", Settings: userpool.DefaultPoolSettings()}
+		if err := a.Update(ctx, func(u userpool.Tx) error { return u.InsertPool(ctx, p) }); err != nil {
+			t.Fatal(err)
+		}
+		look := func(u userpool.Tx) error { return sameAsRows(ctx, u) }
+		err := a.View(ctx, func(u userpool.Tx) error {
+			if err := look(u); err != nil { // the snapshot begins
+				return err
+			}
+			insert := func(u userpool.Tx) error { return u.InsertClient(ctx, userpool.Client{ID: "first", PoolID: p.ID}) }
+			var err error
+			var beside sync.WaitGroup
+			beside.Go(func() { err = errors.Join(b.Update(ctx, insert), a.View(ctx, look)) })
+			beside.Wait()
+			return errors.Join(err, look(u))
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

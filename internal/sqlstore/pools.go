@@ -134,6 +134,9 @@ func scanClient(r row) (c userpool.Client, err error) {
 }
 
 func (t *tx) InsertClient(ctx context.Context, c userpool.Client) error {
+	if err := t.renewConfig(ctx, sqlRenewConfig, c.PoolID); err != nil {
+		return err
+	}
 	return t.insert(ctx, sqlInsertClient, c.ID, c.PoolID, c.Name, secrets(c.Secrets), text(c.Settings),
 		millis(c.CreatedAt), millis(c.ModifiedAt))
 }
