@@ -6,10 +6,14 @@
 test: ## every test; installs what is missing
 	@scripts/test.sh
 
+# These restore files, or count what a server on PostgreSQL holds in advance, or how often
+# a function ran that runs again after a conflict.
+sqlite_only = TestRestore_|TestGuard_UsedAndUnsentTexts|TestStepUp_OfTwoContacts|TestStepUp_AProofThatIsNone|TestRun_ManyServers
+
 soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload, the pre-hijack matrix whole, providers that fail in every way, thousands of plans and seeds, a million requests of every kind, the guard against every attack, each fuzz target for FUZZTIME (30s); some hours
 	SOAK=1 go test -count=1 -timeout 4h -v -run 'Kill|Failover|CommitInDoubt|Nodes|DiskFull|Exhausted|Sender|PreHijack|Property|Overload|SlowClients|Simulation|Delivery|Crowd' ./internal/endtoend ./internal/userpool ./internal/simulation ./internal/cognito
 	SOAK=1 go test -count=1 -timeout 4h -v -run WorstSeed ./internal/guard/rehearse
-	BELLHOP_TEST_DATABASE=postgres go test -count=1 -timeout 1h ./internal/userpool
+	BELLHOP_TEST_DATABASE=postgres go test -count=1 -timeout 1h -skip '$(sqlite_only)' ./internal/userpool
 	@scripts/fuzz.sh
 
 figures: ## what a sign-in and a start cost here, into docs/figures
