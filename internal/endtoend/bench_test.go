@@ -2,10 +2,6 @@ package endtoend
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"strconv"
@@ -27,8 +23,7 @@ import (
 // BenchmarkTextedSignIn drives complete texted-code sign-ins by CUSTOM_AUTH
 // against the built program on durable SQLite: start, code from the provider's
 // webhook, answer, RS256 tokens. Its own CPU is not counted: cpu-ms/sign-in is
-// the server's, and rsa-% the share in it of two RSA-2048 signatures, timed in
-// the same run.
+// the server's. The client is an SDK: cmd/bellhop-bench has a cheaper one.
 func BenchmarkTextedSignIn(b *testing.B) {
 	for _, workers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchSignIn(b, workers) })
@@ -79,7 +74,6 @@ func driveSignIns(b *testing.B, s *site, nodes []*node, workers int) {
 			b.Fatal(err)
 		}
 	}
-	sign := rsaSign(b)
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	b.ResetTimer()
@@ -104,7 +98,6 @@ func driveSignIns(b *testing.B, s *site, nodes []*node, workers int) {
 	each := (cpu(nodes) - before) / time.Duration(b.N)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign-ins/s")
 	b.ReportMetric(each.Seconds()*1000, "cpu-ms/sign-in")
-	b.ReportMetric(200*sign.Seconds()/each.Seconds(), "rsa-%")
 	b.ReportMetric(float64(s.memory())/(1<<20), "server-MiB")
 }
 
@@ -129,23 +122,6 @@ func (s *site) patientSDK(n *node) *cip.Client {
 	o := s.sdkOf(n).Options()
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.RateLimiter = 20, ratelimit.None })
 	return cip.New(o)
-}
-
-// rsaSign is the time of one RSA-2048 signature on one core.
-func rsaSign(b *testing.B) time.Duration {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		b.Fatal(err)
-	}
-	sum := sha256.Sum256([]byte("bench"))
-	const n = 100
-	start := time.Now()
-	for range n {
-		if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:]); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(start) / n
 }
 
 func cpu(nodes []*node) (used time.Duration) {
