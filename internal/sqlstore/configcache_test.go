@@ -139,7 +139,7 @@ func TestConfigCache_GivesWhatTheRowsHold(t *testing.T) {
 	onTwoHandles(t, func(t *testing.T, a, b *DB) {
 		ctx := t.Context()
 		look := func(u userpool.Tx) error { return sameAsRows(ctx, u) }
-		for i := range 400 {
+		for i := range 150 {
 			db, other := a, b
 			if i%2 == 1 {
 				db, other = b, a
@@ -157,14 +157,14 @@ func TestConfigCache_ManyReadWhileOthersChange(t *testing.T) {
 		var all sync.WaitGroup
 		for i, db := range []*DB{a, b, a, b} {
 			all.Go(func() {
-				for range 60 {
+				for range 30 {
 					if err := db.View(ctx, func(u userpool.Tx) error { return sameAsRows(ctx, u) }); err != nil {
 						t.Error(err)
 					}
 				}
 			})
 			all.Go(func() {
-				for n := range 30 {
+				for n := range 15 {
 					if err := changeSome(ctx, db, (n+i)%3 == 0); err != nil {
 						t.Error(err)
 					}
