@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,7 @@ type crowd struct {
 	desk    *desk
 	http    *http.Client // for who begins
 	answers *http.Client // for who ends it: people do not wait for each other's connections
+	resend  bool         // what met a connection that the server had closed for being idle
 	free    chan string  // numbers that nobody is signing in with
 	url     atomic.Value
 }
@@ -103,6 +105,9 @@ func (c *crowd) callBy(ctx context.Context, by *http.Client, operation string, i
 	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+operation)
 	start := time.Now()
 	res, err := by.Do(r)
+	if err != nil && c.resend && strings.Contains(err.Error(), "server closed idle connection") {
+		return c.callBy(ctx, by, operation, in)
+	}
 	if err != nil {
 		return a, err
 	}

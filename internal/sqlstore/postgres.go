@@ -197,10 +197,14 @@ func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error 
 // tries is how often an Update is run that conflicts with others; conflicts with
 // ones that have ended since come to an end themselves. reconnects is how often
 // it is run again after its connection broke.
+//
+// Who conflicts over cells waits for a turn each time, and is run oftener: others, who
+// have not lost yet, come before him by chance.
 const (
-	tries      = 12
-	reconnects = 2
-	maxBackoff = 64 * time.Millisecond
+	tries        = 12
+	crowdedTries = 60
+	reconnects   = 2
+	maxBackoff   = 64 * time.Millisecond
 )
 
 func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) error {
@@ -225,7 +229,7 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 				return err
 			}
 		case conflicted, crowded:
-			if try == tries {
+			if try >= crowdedTries || try >= tries && again != crowded {
 				return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
 			}
 			if again == crowded {
