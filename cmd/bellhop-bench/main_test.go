@@ -103,7 +103,7 @@ func measured(t *testing.T, args ...string) (r bench.Run) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.json")
 	var stdout, stderr bytes.Buffer
-	args = append(args, "--bellhop", program, "--database", "sqlite", "--people", "4", "--for", "200ms", "--warm-up", "20ms", "--json", out)
+	args = append(args, "--bellhop", program, "--database", "sqlite", "--people", "24", "--for", "200ms", "--warm-up", "20ms", "--json", out)
 	if code := run(t.Context(), args, &stdout, &stderr); code != exitOK {
 		t.Fatalf("exit code %d\n%s\n%s", code, &stdout, &stderr)
 	}
@@ -170,7 +170,7 @@ func TestCompare_AProgramWithItself(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.json")
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{
-		"compare", "--database", "sqlite", "--flow", "refresh,get-user", "--workers", "2", "--pairs", "2", "--people", "4", "--for", "200ms", "--warm-up", "20ms", "--json", out, program, program,
+		"compare", "--database", "sqlite", "--flow", "refresh,get-user", "--workers", "2", "--pairs", "2", "--people", "24", "--for", "200ms", "--warm-up", "20ms", "--json", out, program, program,
 	}, &stdout, &stderr)
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s\n%s", code, &stdout, &stderr)
@@ -216,7 +216,7 @@ func TestMeasure_Interrupted_LeavesNothing(t *testing.T) {
 	defer cancel()
 	// The first load is over, and the second has begun or is about to.
 	stderr := &watcher{waits: "refresh at 1", then: cancel}
-	args := []string{"--bellhop", program, "--database", "sqlite", "--flow", "refresh", "--workers", "1,2", "--people", "4", "--for", "100ms", "--warm-up", "0s", "--machine=false"}
+	args := []string{"--bellhop", program, "--database", "sqlite", "--flow", "refresh", "--workers", "1,2", "--people", "24", "--for", "100ms", "--warm-up", "0s", "--machine=false"}
 	if code := run(ctx, args, io.Discard, stderr); code != exitFailed || ctx.Err() == nil {
 		t.Errorf("exit code %d, %v", code, ctx.Err())
 	}
