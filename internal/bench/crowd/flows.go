@@ -66,23 +66,16 @@ var ErrNoTokens = errors.New("the last answer has no tokens")
 func (f Flow) Texts() bool { return f.Needs == NeedsUser || f.Needs == NeedsNothing }
 
 func texted(ctx context.Context, c *Crowd, p *person, to *conn) error {
-	begun, err := to.call(ctx, "InitiateAuth", object{"ClientId": c.client, "AuthFlow": "CUSTOM_AUTH", "AuthParameters": words{"USERNAME": p.number}})
-	if err != nil {
-		return err
-	}
-	code, err := c.desk.wait(ctx, p.number)
-	if err != nil {
-		return err
-	}
-	return p.signedIn(to.call(ctx, "RespondToAuthChallenge", object{
-		"ClientId": c.client, "ChallengeName": "CUSTOM_CHALLENGE", "Session": begun.Session,
-		"ChallengeResponses": words{"USERNAME": p.number, "ANSWER": code},
-	}))
+	return byText(ctx, c, p, to, "CUSTOM_AUTH", words{"USERNAME": p.number}, "CUSTOM_CHALLENGE", "ANSWER")
 }
 
 func userAuth(ctx context.Context, c *Crowd, p *person, to *conn) error {
-	begun, err := to.call(ctx, "InitiateAuth", object{"ClientId": c.client, "AuthFlow": "USER_AUTH",
-		"AuthParameters": words{"USERNAME": p.number, "PREFERRED_CHALLENGE": "SMS_OTP"}})
+	return byText(ctx, c, p, to, "USER_AUTH", words{"USERNAME": p.number, "PREFERRED_CHALLENGE": "SMS_OTP"}, "SMS_OTP", "SMS_OTP_CODE")
+}
+
+// byText begins a sign-in and gives the texted code as the answer to the challenge.
+func byText(ctx context.Context, c *Crowd, p *person, to *conn, flow string, parameters words, challenge, answer string) error {
+	begun, err := to.call(ctx, "InitiateAuth", object{"ClientId": c.client, "AuthFlow": flow, "AuthParameters": parameters})
 	if err != nil {
 		return err
 	}
@@ -91,8 +84,8 @@ func userAuth(ctx context.Context, c *Crowd, p *person, to *conn) error {
 		return err
 	}
 	return p.signedIn(to.call(ctx, "RespondToAuthChallenge", object{
-		"ClientId": c.client, "ChallengeName": "SMS_OTP", "Session": begun.Session,
-		"ChallengeResponses": words{"USERNAME": p.number, "SMS_OTP_CODE": code},
+		"ClientId": c.client, "ChallengeName": challenge, "Session": begun.Session,
+		"ChallengeResponses": words{"USERNAME": p.number, answer: code},
 	}))
 }
 
