@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 
 	"github.com/bellhop-auth/bellhop/internal/smstest"
+	"github.com/bellhop-auth/bellhop/internal/web"
 )
 
 // crowd is many people with one phone each, who speak the wire by hand: an SDK
@@ -29,7 +29,6 @@ type crowd struct {
 	desk    *desk
 	http    *http.Client // for who begins
 	answers *http.Client // for who ends it: people do not wait for each other's connections
-	resend  bool         // what met a connection that the server had closed for being idle
 	free    chan string  // numbers that nobody is signing in with
 	url     atomic.Value
 }
@@ -47,7 +46,8 @@ func newCrowdUnder(t *testing.T, under []string, people int, env ...string) *cro
 	s := newSite(t, append([]string{"BELLHOP_LIMITS=off", "BELLHOP_SMS=webhook:" + d.url}, env...)...)
 	s.under = under
 	s.start()
-	c := &crowd{s: s, desk: d, http: &http.Client{Transport: loopback(800)}, answers: &http.Client{Transport: loopback(800)}, free: make(chan string, people)}
+	begin, answer := loopback(web.MaxConns*6/10), loopback(web.MaxConns*3/10) // they come from one address
+	c := &crowd{s: s, desk: d, http: &http.Client{Transport: begin}, answers: &http.Client{Transport: answer}, free: make(chan string, people)}
 	c.url.Store(s.url)
 	t.Cleanup(c.http.CloseIdleConnections)
 	t.Cleanup(c.answers.CloseIdleConnections)
@@ -105,9 +105,6 @@ func (c *crowd) callBy(ctx context.Context, by *http.Client, operation string, i
 	r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+operation)
 	start := time.Now()
 	res, err := by.Do(r)
-	if err != nil && c.resend && strings.Contains(err.Error(), "server closed idle connection") {
-		return c.callBy(ctx, by, operation, in)
-	}
 	if err != nil {
 		return a, err
 	}

@@ -62,7 +62,6 @@ func TestOverload_TenTimesTheCapacity_WhatIsBegunIsFinished(t *testing.T) {
 		stayOn(t, 0)
 	}
 	c := newCrowdUnder(t, under, people)
-	c.resend = true // as SDKs do
 	ctx := bounded(t, 15*time.Minute)
 	c.closedLoop(ctx, t, time.Second) // warm
 	atPeak := c.s.cpu()
