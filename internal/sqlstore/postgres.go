@@ -282,13 +282,11 @@ const (
 
 // pgOwnCells is the turn of those who have lost a race for cells. It comes before the
 // snapshot, so that no cell in it is older than the turn: of many who write the cell
-// of one country each runs twice or thrice, and not until it has luck. Nobody else
-// waits for it, and who takes it holds nothing yet. (A lock of the table would be
-// waited for by transactions that hold rows which its owner wants.)
-const pgOwnCells = "select pg_advisory_xact_lock(" + cellsLock + ")"
-
-// cellsLock is the number of that advisory lock: "cells" in ASCII.
-const cellsLock = "426903366771"
+// of one country each runs twice or thrice, and not until it has luck. Only a lock of a
+// table comes before it; a select of an advisory lock has taken the snapshot when it
+// begins to wait. Nobody else waits for this one, for it lets others read and write the
+// table, which is one that is hardly ever vacuumed; and who takes it holds nothing yet.
+const pgOwnCells = "lock table meta in share update exclusive mode"
 
 // attempt runs fn in a transaction that the leads begin, once. It gives its place back when the commit
 // has ended, which may be later than it returns.
