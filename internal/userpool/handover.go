@@ -80,12 +80,14 @@ func (s *Service) update(ctx context.Context, run func(context.Context, func(Tx)
 		return own
 	})
 	switch {
+	case err == nil && h.isLate():
+		h.leave()
 	case err == nil:
 		h.committed()
 	case own != nil:
 		h.dropped()
 	default:
-		h.inDoubt()
+		h.leave()
 	}
 	return err
 }
@@ -106,7 +108,7 @@ func (h *handover) InsertMessage(ctx context.Context, m Message) error {
 		return h.Tx.InsertMessage(ctx, m)
 	}
 	h.ctx = sending
-	m.NextAt, m.Attempts = m.NextAt.Add(outboxLease), m.Attempts+1
+	m.NextAt, m.Attempts = h.s.now().Add(outboxLease), m.Attempts+1 // its request may have begun long ago
 	h.taken = append(h.taken, m)
 	return h.Tx.InsertMessage(ctx, m)
 }
@@ -130,9 +132,15 @@ func (h *handover) committed() {
 	}
 }
 
-// inDoubt is for a transaction of which its caller, who has gone, is not told whether it
-// is stored. What it claimed, if it is there, is to be claimed again at once.
-func (h *handover) inDoubt() {
+// isLate says whether the commit took so long that the lease may be over before the send.
+func (h *handover) isLate() bool {
+	return len(h.taken) > 0 && !h.s.now().Add(sendTimeout).Before(h.taken[0].NextAt)
+}
+
+// leave is for a transaction that was late, or of which its caller, who has gone, is not
+// told whether it is stored. What it claimed, if it is there, is to be claimed again at
+// once.
+func (h *handover) leave() {
 	if len(h.taken) == 0 {
 		return
 	}

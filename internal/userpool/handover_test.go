@@ -133,3 +133,50 @@ func TestSignIn_TakesThreeCommits(t *testing.T) {
 		w.start()
 	})
 }
+
+// lateStore has the next Update wait before its function runs, or before it returns.
+type lateStore struct {
+	userpool.Store
+	before, after atomic.Int64 // time.Durations
+}
+
+func (s *lateStore) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	before, after := s.before.Swap(0), s.after.Swap(0)
+	time.Sleep(time.Duration(before))
+	err := s.Store.Update(ctx, fn)
+	time.Sleep(time.Duration(after))
+	return err
+}
+
+// A request may have taken long, for a function of the pool's or for the store, before it
+// put its text in the outbox, or before it was told that it did. The text is not sent
+// twice for that, as one that another server may claim meanwhile would be.
+func TestHandover_LateRequest_TheTextIsSentOnce(t *testing.T) {
+	for _, late := range []struct{ before, after time.Duration }{{before: 28 * time.Second}, {after: 25 * time.Second}} {
+		inWorld(t, options{}, func(w *world) {
+			store := &lateStore{Store: w.store}
+			p := &provider{slow: 8 * time.Second, count: make(map[string]int)}
+			w.stop()
+			s, err := userpool.Open(w.ctx, userpool.Config{
+				Store: store, Ring: w.ring, Sender: p, Region: "us-east-1",
+				PublicURL: "http://localhost:9400", Guard: guard.NewEngine(w.guard), Shared: true,
+			})
+			w.must(err)
+			w.s = s
+			w.start()
+			w.settle()
+			store.before.Store(int64(late.before))
+			store.after.Store(int64(late.after))
+			w.signUp(home, asha, "")
+			w.pass(5 * time.Minute)
+			if len(p.count) != 1 {
+				t.Errorf("%+v: %d texts, want 1", late, len(p.count))
+			}
+			for _, n := range p.count {
+				if n > 1 {
+					t.Errorf("%+v: the text was sent %d times", late, n)
+				}
+			}
+		})
+	}
+}
