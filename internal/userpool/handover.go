@@ -80,14 +80,15 @@ func (s *Service) update(ctx context.Context, run func(context.Context, func(Tx)
 		return own
 	})
 	switch {
-	case err == nil && h.isLate():
-		h.leave()
-	case err == nil:
-		h.committed()
 	case own != nil:
 		h.dropped()
+	case h.isLate(): // another server may have claimed it, or be about to
+		h.dropped()
+		s.wake()
+	case err == nil:
+		h.committed()
 	default:
-		h.leave()
+		h.inDoubt()
 	}
 	return err
 }
@@ -132,15 +133,15 @@ func (h *handover) committed() {
 	}
 }
 
-// isLate says whether the commit took so long that the lease may be over before the send.
+// isLate says whether the transaction took so long that the lease may be over before the
+// send is.
 func (h *handover) isLate() bool {
 	return len(h.taken) > 0 && !h.s.now().Add(sendTimeout).Before(h.taken[0].NextAt)
 }
 
-// leave is for a transaction that was late, or of which its caller, who has gone, is not
-// told whether it is stored. What it claimed, if it is there, is to be claimed again at
-// once.
-func (h *handover) leave() {
+// inDoubt is for a transaction of which its caller, who has gone, is not told whether it
+// is stored. What it claimed, if it is there, is to be claimed again at once.
+func (h *handover) inDoubt() {
 	if len(h.taken) == 0 {
 		return
 	}
