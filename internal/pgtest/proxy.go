@@ -31,6 +31,7 @@ type Proxy struct {
 	target  int
 	weather Weather
 	chance  func() bool // decides whether a COMMIT is struck; nil for never
+	polite  bool        // whoever's COMMIT has lost its answer is told that his connection ends
 	links   map[*link]bool
 	closed  bool
 }
@@ -100,6 +101,20 @@ func (p *Proxy) StrikeCommits(chance func() bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.chance = chance
+}
+
+// TakeLeave has the proxy say, as a pooler does, that it ends a connection whose COMMIT
+// was carried out and lost its answer.
+func (p *Proxy) TakeLeave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.polite = true
+}
+
+func (p *Proxy) takesLeave() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.polite
 }
 
 // Struck is how many commits were left in doubt.
@@ -293,6 +308,9 @@ func (l *link) isCommit(message []byte) bool {
 // readyForQuery begins the message that ends every answer, but for its last byte.
 var readyForQuery = []byte("Z\x00\x00\x00\x05")
 
+// leaving is PgBouncer's word for a connection that it ends.
+var leaving = []byte("E\x00\x00\x00\x29SFATAL\x00VFATAL\x00C08P01\x00Mquery timeout\x00\x00")
+
 // answers forwards what the cluster says, unless it is the word of a commit that
 // is to be lost.
 func (l *link) answers() error {
@@ -305,6 +323,9 @@ func (l *link) answers() error {
 		l.asked.Store(false)
 		if l.awaiting.Load() {
 			if bytes.Contains(buf[:n], readyForQuery) { // it has decided
+				if l.proxy.takesLeave() {
+					l.forward(l.client, leaving)
+				}
 				return errors.New("the answer to a COMMIT was lost")
 			}
 			continue

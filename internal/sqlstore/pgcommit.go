@@ -85,7 +85,10 @@ func (c *pgConn) commit() (failed, err error) {
 	warned := warnings(c.pg)
 	before := warned.count
 	tag, failed, err := c.sendCommit()
-	if failed != nil {
+	switch {
+	case isFatal(failed): // it may be a pooler's word, before answers that it did not pass on
+		return nil, inDoubt(failed)
+	case failed != nil:
 		return failed, nil
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.SeverityUnlocalized == "ERROR" {
@@ -100,6 +103,12 @@ func (c *pgConn) commit() (failed, err error) {
 		return nil, inDoubt(warned.last)
 	}
 	return nil, nil
+}
+
+// isFatal says whether an error is the end of a connection, rather than of a statement.
+func isFatal(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized != "ERROR"
 }
 
 // sendCommit sends the commit behind what waits. failed is what the server said

@@ -102,6 +102,28 @@ func TestCommit_WhoseConnectionBreaks_IsNeverCalledStoredOrNotWithoutKnowing(t *
 	}
 }
 
+// A pooler that ends a connection says so before the answers that it holds back: what it
+// says is no word of the server's about what it passed on.
+func TestCommit_OfWhichAPoolerTakesLeave_IsInDoubt(t *testing.T) {
+	cluster := pgtest.Start(t, pgtest.Options{Unsafe: true})
+	cluster.SQL(t, "postgres", "create database bellhop")
+	proxy := pgtest.NewProxy(t, cluster)
+	db := openURL(t, pgtest.DSN("bellhop", proxy), repeatableRead)
+	proxy.TakeLeave()
+	proxy.StrikeCommits(func() bool { return proxy.Struck() == 0 })
+	ran := 0
+	err := db.Update(t.Context(), func(tx userpool.Tx) error {
+		ran++
+		if _, err := tx.Meta(t.Context(), "key"); err != nil {
+			return err
+		}
+		return tx.PutMeta(t.Context(), "key", "stored")
+	})
+	if !errors.Is(err, errInDoubt) || ran != 1 || !hasKey(t, db, "key") {
+		t.Errorf("a commit that was carried out ran %d times: %v", ran, err)
+	}
+}
+
 // What is sent with the commit and refused was never committed: nobody is in doubt, the
 // caller is told why, and the connection serves the next.
 func TestCommit_BehindAWriteThatIsRefused_IsNotCalledInDoubt(t *testing.T) {
