@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
@@ -136,11 +137,15 @@ func (w *writer) run() {
 
 // next waits for a member and takes with it those that wait already. It is nil
 // when the queue is closed and empty.
+//
+// It waits for nobody, but where processors are short it lets those run first who are
+// ready to: some of them are about to join.
 func (w *writer) next() []*member {
 	first, ok := <-w.queue
 	if !ok {
 		return nil
 	}
+	runtime.Gosched()
 	batch := []*member{first}
 	for len(batch) < w.batch {
 		select {

@@ -155,7 +155,7 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 	if err != nil {
 		return nil, err
 	}
-	id := MessageID(newID())
+	id := MessageID(newOrderedID(at))
 	m, err := s.sealLetter(Message{
 		ID: id, PoolID: p.ID, Purpose: PurposeInvite, To: to,
 		Template: words.text, Headline: words.headline, Username: u.mainName(),

@@ -111,7 +111,7 @@ func (s *Service) notify(ctx context.Context, tx Tx, p Pool, to Contact, n notic
 		return nil
 	}
 	return tx.InsertMessage(ctx, Message{
-		ID: MessageID(newID()), PoolID: p.ID, Purpose: PurposeNotice, To: to, Headline: n.headline,
+		ID: MessageID(newOrderedID(at)), PoolID: p.ID, Purpose: PurposeNotice, To: to, Headline: n.headline,
 		Template:  fmt.Sprintf(n.text, append(words, p.Name)...),
 		CreatedAt: at, NextAt: at, ExpiresAt: at.Add(time.Hour),
 	})

@@ -386,7 +386,7 @@ func (s *Service) asked(ctx context.Context, rep reply, consumed bool) (session 
 	err = s.store.View(ctx, func(tx Tx) error {
 		session, err = s.stepSession(ctx, tx, rep)
 		if errors.Is(err, errSessionUsed) && consumed {
-			session, err = tx.Session(ctx, hashHandle(rep.request.Session))
+			session, err = tx.Session(ctx, sessionKey(rep.request.Session))
 		}
 		if err != nil {
 			return err

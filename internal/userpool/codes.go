@@ -250,7 +250,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		return Challenge{}, err
 	}
 	fresh := Challenge{
-		ID: ChallengeID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
+		ID: ChallengeID(newOrderedID(r.at)), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: requester,
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: s.after(r.at, codeTTL),
@@ -295,7 +295,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		return Challenge{}, err
 	}
 	m, err := s.sealLetter(Message{
-		ID: MessageID(newID()), PoolID: r.pool.ID, ClientID: r.client.ID,
+		ID: MessageID(newOrderedID(r.at)), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
 		Template: words.text, Headline: words.headline, AppHost: words.host, To: c.To,
 		Country: s.countryOf(c.To), Known: known, Nth: c.Sends + 1, Requester: c.Requester, Decoy: r.decoy,

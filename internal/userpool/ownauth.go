@@ -328,8 +328,8 @@ func (s *Service) presentOwn(ctx context.Context, tx Tx, r round, public map[str
 
 	session := s.sessionOf(r.start, r.subject, SessionStep(nameCustom), "", unnoted(r.history))
 	session.Username = told
-	next.Session = newHandle()
-	session.Hash = hashHandle(next.Session)
+	next.Session = newSessionHandle(session.CreatedAt)
+	session.Hash = sessionKey(next.Session)
 	session.Sealed = s.ring.Seal(sealChallenge, []byte(session.Hash), plain)
 	if err := tx.InsertSession(ctx, session); err != nil {
 		return step{}, fmt.Errorf("open session: %w", err)

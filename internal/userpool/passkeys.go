@@ -225,7 +225,7 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, r NewPasskey
 
 // useRegistration uses up the challenge that the holder of the token was given.
 func (s *Service) useRegistration(ctx context.Context, tx Tx, b bearer, challenge string, at time.Time) error {
-	session, err := tx.Session(ctx, hashHandle(challenge))
+	session, err := tx.Session(ctx, sessionKey(challenge))
 	switch {
 	case err != nil:
 		return notFound(err, errNoRegistration)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -292,12 +293,41 @@ func (s *Service) stable(purpose string, parts ...string) []byte {
 
 func newID() string { return uuid.NewString() }
 
-// newHandle is a 256-bit random text: the value of a Session.
+// newOrderedID is a UUID of version 7 (RFC 9562, section 5.7). Rows that are made at the
+// same time have neighbouring ones, so that they come to lie on the same pages of the
+// store's indexes, whose commits write whole pages.
+func newOrderedID(at time.Time) string {
+	u := uuid.New()
+	putMillis(&u, at)
+	u[6] = 0x70 | u[6]&0x0f
+	return u.String()
+}
+
+// newHandle is a 256-bit random text.
 func newHandle() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return handleText(b[:])
 }
+
+// handleLength is the length of such a text.
+const handleLength = 52
+
+// newSessionHandle is the value of a Session: its time, for the reason that newOrderedID
+// has it, and a handle.
+func newSessionHandle(at time.Time) string {
+	return strings.ToUpper(strconv.FormatInt(at.UnixMilli(), 32)) + newHandle()
+}
+
+// sessionKey is what the store keeps of a Session: its time as it is, and the hash of
+// all. A Session of before there was a time in it has none.
+func sessionKey(session string) string {
+	made := max(0, min(len(session)-handleLength, maxSessionTime))
+	return session[:made] + hashHandle(session)
+}
+
+// maxSessionTime bounds what somebody's own text may have before its hash.
+const maxSessionTime = 12
 
 // handleText is letters and digits alone. A handle that began with a dash would be
 // taken for a flag by whoever hands it to a command, such as the aws CLI.

@@ -19,7 +19,7 @@ var (
 
 // session finds what a Session string stands for, if this client may use it now.
 func (s *Service) session(ctx context.Context, tx Tx, handle string, c Client, at time.Time) (Session, error) {
-	session, err := tx.Session(ctx, hashHandle(handle))
+	session, err := tx.Session(ctx, sessionKey(handle))
 	if errors.Is(err, ErrNotFound) {
 		return Session{}, errSession
 	}
@@ -56,7 +56,7 @@ func unused(ctx context.Context, at time.Time) func(Tx, step) (bool, error) {
 		if st.Session == "" {
 			return true, nil
 		}
-		session, err := tx.Session(ctx, hashHandle(st.Session))
+		session, err := tx.Session(ctx, sessionKey(st.Session))
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}

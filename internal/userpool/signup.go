@@ -154,7 +154,7 @@ func (s *Service) newRegistration(c Client, p Pool, r SignUpRequest, at time.Tim
 		return Registration{}, err
 	}
 	reg := Registration{
-		ID: RegistrationID(newID()), PoolID: p.ID, ClientID: c.ID, Name: l.name,
+		ID: RegistrationID(newOrderedID(at)), PoolID: p.ID, ClientID: c.ID, Name: l.name,
 		Sub: UserID(newID()), Requester: r.Caller.requester(), Attributes: attrs, CreatedAt: at,
 	}
 	switch {
@@ -280,8 +280,8 @@ func makeRoom(ctx context.Context, tx Tx, p Pool, reg Registration, at time.Time
 
 // openSession stores a session under a new handle and returns the handle.
 func (s *Service) openSession(ctx context.Context, tx Tx, session Session) (string, error) {
-	handle := newHandle()
-	session.Hash = hashHandle(handle)
+	handle := newSessionHandle(session.CreatedAt)
+	session.Hash = sessionKey(handle)
 	if err := tx.InsertSession(ctx, session); err != nil {
 		return "", fmt.Errorf("open session: %w", err)
 	}

@@ -108,7 +108,7 @@ func (s *Service) associateInSession(ctx context.Context, tx Tx, h TokenHolder, 
 // setUpSession finds the Session of somebody who has to set a factor up and may set
 // up an app. Who has one by now is held to that.
 func (s *Service) setUpSession(ctx context.Context, tx Tx, h TokenHolder, at time.Time) (Session, User, error) {
-	session, err := tx.Session(ctx, hashHandle(h.Session))
+	session, err := tx.Session(ctx, sessionKey(h.Session))
 	if err != nil {
 		return Session{}, User{}, notFound(err, errSession)
 	}
@@ -156,8 +156,8 @@ func (s *Service) nextSetUp(ctx context.Context, tx Tx, session Session, at time
 	if err != nil {
 		return "", notFound(err, errSession)
 	}
-	handle := newHandle()
-	session.Hash, session.Sealed, session.UsedAt = hashHandle(handle), "", time.Time{}
+	handle := newSessionHandle(at)
+	session.Hash, session.Sealed, session.UsedAt = sessionKey(handle), "", time.Time{}
 	session.CreatedAt, session.ExpiresAt = at, s.after(at, c.Settings.sessionTTL())
 	change(&session)
 	if err := tx.InsertSession(ctx, session); err != nil {
@@ -306,7 +306,7 @@ func (s *Service) tokenChallenge(ctx context.Context, tx Tx, t turn, u User) (Ch
 		return Challenge{}, err
 	}
 	ch, _, err := tx.OpenChallenge(ctx, Challenge{
-		ID: ChallengeID(newID()), PoolID: u.PoolID, ClientID: t.client.ID, Subject: string(u.ID), Purpose: PurposeToken,
+		ID: ChallengeID(newOrderedID(t.at)), PoolID: u.PoolID, ClientID: t.client.ID, Subject: string(u.ID), Purpose: PurposeToken,
 		Requester: requester, KeyID: s.ring.Current().ID(), Digits: totp.Digits, MaxTries: codeTries,
 		CreatedAt: t.at, ExpiresAt: s.after(t.at, codeTTL),
 	}, t.at)

@@ -41,7 +41,7 @@ func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error
 		return step{}, err
 	}
 	f := Family{
-		ID: FamilyID(newID()), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID, DeviceKey: key,
+		ID: FamilyID(newOrderedID(at)), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID, DeviceKey: key,
 		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()),
 	}
 	if err := tx.InsertFamily(ctx, f); err != nil {
