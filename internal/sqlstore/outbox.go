@@ -22,6 +22,7 @@ const (
 		where next_at <= $1 and id in (
 			select id from messages where next_at <= $1 order by next_at, created_at, id limit $3)
 		returning ` + messageColumns
+	sqlFreeMessages    = `update messages set next_at = $1 where next_at > $1 and next_at <= $2 and not parked`
 	sqlDeleteMessage   = `delete from messages where id = $1`
 	sqlPostponeMessage = `update messages set next_at = $2, unsent = unsent + $3 where id = $1`
 	sqlParkMessage     = `update messages set next_at = $2, parked = true where id = $1`
@@ -56,6 +57,10 @@ func (t *tx) ClaimMessages(ctx context.Context, now, leaseUntil time.Time, limit
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return all, err
+}
+
+func (t *tx) FreeMessages(ctx context.Context, now, until time.Time) error {
+	return t.run(ctx, sqlFreeMessages, millis(now), millis(until))
 }
 
 func (t *tx) DeleteMessage(ctx context.Context, id userpool.MessageID) error {

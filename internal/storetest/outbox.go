@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -90,6 +91,18 @@ var outboxCases = []testCase{
 		slices.Sort(all)
 		equal(e, "claimed", len(all), 2*racers)
 		equal(e, "claimed once", len(slices.Compact(all)), 2*racers)
+	}},
+	{"FreeMessages/makes due what is claimed until then, and not what is parked or due later", func(e *env) {
+		e.put(0, 0, 0, -time.Minute)
+		e.claim(e.now, 10)
+		e.do(func(tx userpool.Tx) error {
+			return errors.Join(
+				tx.PostponeMessage(e.ctx, "m1", e.in(61*time.Minute), true),
+				tx.ParkMessage(e.ctx, "m2", e.in(time.Hour)))
+		})
+		e.do(func(tx userpool.Tx) error { return tx.FreeMessages(e.ctx, e.now, e.in(time.Hour)) })
+		equal(e, "due", e.claim(e.now, 10), []userpool.MessageID{"m3", "m0"})
+		equal(e, "due later", e.claim(e.in(time.Hour), 10), []userpool.MessageID{"m3", "m0", "m2"})
 	}},
 	{"PostponeMessage/sets when it is due again", func(e *env) {
 		e.put(0, 0)

@@ -65,14 +65,10 @@ func (s *Service) runOutbox(ctx context.Context) error {
 	defer cut()
 	results := s.sends.begin()
 	recorder.Go(func() { s.recordResults(recording, results) })
-	// What is claimed when a server starts that has the store for itself was claimed by
-	// one that died over it. Its own claims come when there is none of that left.
-	orphaned := s.now()
-	if !s.shared {
-		orphaned = orphaned.Add(outboxLease)
-	}
+	s.freeMessages(ctx)
+	s.sends.open(sending)
 	for ctx.Err() == nil {
-		batch, next, err := s.claimMessages(ctx, orphaned)
+		batch, next, err := s.claimMessages(ctx)
 		s.noteDue(batch, next)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("outbox: claim messages", "error", err)
@@ -87,8 +83,6 @@ func (s *Service) runOutbox(ctx context.Context) error {
 			})
 		}
 		if len(batch) == 0 {
-			orphaned = time.Time{}
-			s.sends.open(sending)
 			s.awaitMessages(ctx, next)
 		}
 	}
@@ -116,11 +110,24 @@ func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	}
 }
 
-// claimMessages takes what is due, now or at a later time that is given, and says when
-// something will be. A look comes before the claim, since an idle server should not
-// write.
-func (s *Service) claimMessages(ctx context.Context, until time.Time) (batch []Message, next time.Time, err error) {
-	at := later(s.now(), until)
+// freeMessages is for a server that starts and has the store for itself: what is claimed
+// then was claimed by one that died over it. Its own claims come after that.
+func (s *Service) freeMessages(ctx context.Context) {
+	for !s.shared && ctx.Err() == nil {
+		at := s.now()
+		err := s.store.Update(ctx, func(tx Tx) error { return tx.FreeMessages(ctx, at, at.Add(outboxLease)) })
+		if err == nil {
+			return
+		}
+		s.log.Error("outbox: free messages", "error", err)
+		pause(ctx, claimAgain)
+	}
+}
+
+// claimMessages takes what is due, and says when something will be. A look comes before
+// the claim, since an idle server should not write.
+func (s *Service) claimMessages(ctx context.Context) (batch []Message, next time.Time, err error) {
+	at := s.now()
 	err = s.store.View(ctx, func(tx Tx) (err error) {
 		next, err = tx.NextMessageAt(ctx)
 		return err

@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,31 @@ func TestOutbox_SlowProvider_NothingIsSentTwice(t *testing.T) {
 			if n > 1 {
 				t.Errorf("a text was sent %d times", n)
 			}
+		}
+	})
+}
+
+// A server that starts takes what was claimed by the one before it, and not again and
+// again what it could not send itself.
+func TestOutbox_AfterAStart_WhatIsRefusedWaitsAsAlways(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		p := &provider{count: make(map[string]int)}
+		w.through(p)
+		w.stop()
+		const waiting = 3 * 32 // more than are claimed at once
+		for i := range waiting {
+			w.signUp(home, fmt.Sprintf("+9198%08d", i), "")
+		}
+		p.fails = slices.Repeat([]error{&sms.SendError{Outcome: sms.NotYet}}, 1000)
+		w.start()
+		w.pass(time.Second)
+		if tries := 1000 - len(p.fails); tries != waiting {
+			t.Errorf("%d texts were tried %d times in a second", waiting, tries)
+		}
+		p.fails = nil
+		w.pass(10 * time.Second)
+		if len(p.count) != waiting {
+			t.Errorf("%d of %d texts were sent", len(p.count), waiting)
 		}
 	})
 }

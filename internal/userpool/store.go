@@ -325,6 +325,9 @@ type outboxTx interface {
 	// and moves their next_at to leaseUntil and their attempts by one, so that
 	// no other node takes them before. Oldest first.
 	ClaimMessages(ctx context.Context, now, leaseUntil time.Time, limit int) ([]Message, error)
+	// FreeMessages makes due now what is due until then and not parked, since whoever
+	// claimed it has gone.
+	FreeMessages(ctx context.Context, now, until time.Time) error
 	// DeleteMessage removes a message that was handed over, dropped or expired.
 	DeleteMessage(ctx context.Context, id MessageID) error
 	// PostponeMessage sets when the message is due again, and counts a try that surely
