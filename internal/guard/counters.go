@@ -39,6 +39,6 @@ type Counters interface {
 	Count(ctx context.Context, key string, now time.Time) (int, error)
 	// GiveBack takes one spend of the limit back, never below zero.
 	GiveBack(ctx context.Context, key string, l Limit, now time.Time) error
-	// Clear forgets the counter.
-	Clear(ctx context.Context, key string) error
+	// Clear forgets the counters.
+	Clear(ctx context.Context, keys ...string) error
 }

@@ -60,9 +60,6 @@ func (e *Engine) Decide(ctx context.Context, s State, a Ask, now time.Time) (Dec
 
 // Use credits a text whose code was used.
 func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) error {
-	if err := returnNumber(ctx, s, r, now); err != nil {
-		return err
-	}
 	if err := e.refund(ctx, s, r, earned(r.Price, e.settings.Budgets.EarnBack), now); err != nil {
 		return err
 	}
@@ -79,9 +76,6 @@ func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) err
 
 // Return gives back a text that surely was not sent.
 func (e *Engine) Return(ctx context.Context, s State, r Receipt, now time.Time) error {
-	if err := returnNumber(ctx, s, r, now); err != nil {
-		return err
-	}
 	if err := e.refund(ctx, s, r, r.Price, now); err != nil {
 		return err
 	}

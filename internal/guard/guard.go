@@ -105,35 +105,31 @@ func (p Party) perAddress(limits []Limit) []Limit {
 	return limits
 }
 
+// one is a spend of one in each limit that the address, and its network, has.
+func (p Party) one(what string, address, network []Limit) []Payment {
+	var all []Payment
+	for _, l := range p.perAddress(address) {
+		all = append(all, Payment{p.address(what, l), l, 1})
+	}
+	for _, l := range p.perNetwork(network) {
+		all = append(all, Payment{p.network(what, l), l, 1})
+	}
+	return all
+}
+
 // SpendStart counts one sign-up or sign-in that begins at the address.
-func SpendStart(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range p.perAddress(addressStarts) {
-		if err := spend(ctx, c, p.address("starts", l), l, now, fault.TooManyRequests); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.perNetwork(networkStarts) {
-		if err := spend(ctx, c, p.network("starts", l), l, now, fault.TooManyRequests); err != nil {
-			return err
-		}
-	}
-	return nil
+func SpendStart(ctx context.Context, c State, p Party, now time.Time) error {
+	return payAll(ctx, c, p.one("starts", addressStarts, networkStarts), now, 0)
 }
 
 // ReturnStart gives a start back: it ended in tokens, so an address with many
 // people behind it is not held to the limit of those who only try.
-func ReturnStart(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range p.perAddress(addressStarts) {
-		if err := c.GiveBack(ctx, p.address("starts", l), l, now); err != nil {
-			return err
-		}
+func ReturnStart(ctx context.Context, c State, p Party, now time.Time) error {
+	back := p.one("starts", addressStarts, networkStarts)
+	if len(back) == 0 {
+		return nil
 	}
-	for _, l := range p.perNetwork(networkStarts) {
-		if err := c.GiveBack(ctx, p.network("starts", l), l, now); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Refund(ctx, back, now)
 }
 
 // SpendPasswordChange counts one try of a signed-in user to change the password.
@@ -154,33 +150,30 @@ func SpendFactorChange(ctx context.Context, c Counters, user string, now time.Ti
 	return spend(ctx, c, "user/factors/"+user, factorChanges, now, fault.LimitExceeded)
 }
 
+// triesOf are the limits of a number's wrong answers.
+func (p Party) triesOf(limits ...Limit) []Payment {
+	all := make([]Payment, len(limits))
+	for i, l := range limits {
+		all[i] = Payment{p.number("tries", l), l, 1}
+	}
+	return all
+}
+
 // SpendTry counts one answer before it is compared. A refusal means that the
 // answer must not be looked at, and the transaction be rolled back.
-func SpendTry(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range numberTries {
-		if err := spend(ctx, c, p.number("tries", l), l, now, fault.LimitExceeded); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.perAddress(addressTries) {
-		if err := spend(ctx, c, p.address("tries", l), l, now, fault.TooManyRequests); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.perNetwork(networkTries) {
-		if err := spend(ctx, c, p.network("tries", l), l, now, fault.TooManyRequests); err != nil {
-			return err
-		}
-	}
-	month, err := c.Spend(ctx, p.number("tries", monthTries), monthTries, now)
+func SpendTry(ctx context.Context, c State, p Party, now time.Time) error {
+	// What refuses comes first, the number before its address; then what slows down.
+	pay := append(p.triesOf(numberTries...), p.one("tries", addressTries, networkTries)...)
+	refusing := len(pay)
+	pay = append(pay, Payment{p.number("tries", monthTries), monthTries, 1}, Payment{p.number("row", consecutive), consecutive, 1})
+	spent, err := c.Pay(ctx, pay, now)
 	if err != nil {
 		return fmt.Errorf("spend: %w", err)
 	}
-	row, err := c.Spend(ctx, p.number("row", consecutive), consecutive, now)
-	if err != nil {
-		return fmt.Errorf("spend: %w", err)
+	if err := refusal(spent[:refusing], len(numberTries), now); err != nil {
+		return err
 	}
-	switch {
+	switch month, row := spent[refusing], spent[refusing+1]; {
 	case !month.OK:
 		return spend(ctx, c, p.number("slow", slowerTries), slowerTries, now, fault.LimitExceeded)
 	case row.Count > consecutiveTries:
@@ -195,33 +188,42 @@ const earnedBack = 2
 
 // RightTry tells the counters that the answer just counted was right: it is
 // given back and the row of failures ends. The windows keep the wrong ones.
-func RightTry(ctx context.Context, c Counters, p Party, now time.Time) error {
-	for _, l := range append([]Limit{monthTries}, numberTries...) {
-		if err := c.GiveBack(ctx, p.number("tries", l), l, now); err != nil {
-			return err
-		}
+func RightTry(ctx context.Context, c State, p Party, now time.Time) error {
+	sources := p.one("tries", addressTries, networkTries)
+	for i := range sources {
+		sources[i].Amount = earnedBack
 	}
-	for _, l := range p.perAddress(addressTries) {
-		for range earnedBack {
-			if err := c.GiveBack(ctx, p.address("tries", l), l, now); err != nil {
-				return err
-			}
-		}
-	}
-	for _, l := range p.perNetwork(networkTries) {
-		for range earnedBack {
-			if err := c.GiveBack(ctx, p.network("tries", l), l, now); err != nil {
-				return err
-			}
-		}
-	}
-	if err := c.Clear(ctx, p.number("row", consecutive)); err != nil {
+	back := append(p.triesOf(append([]Limit{monthTries}, numberTries...)...), sources...)
+	if err := c.Refund(ctx, back, now); err != nil {
 		return err
 	}
-	if err := c.Clear(ctx, p.number("slow", slowTries)); err != nil {
-		return err
+	return c.Clear(ctx, p.number("row", consecutive), p.number("slow", slowTries), p.number("slow", slowerTries))
+}
+
+// payAll pays what is all of it needed; the first so many are the number's.
+func payAll(ctx context.Context, c Purse, pay []Payment, now time.Time, ofNumber int) error {
+	if len(pay) == 0 {
+		return nil
 	}
-	return c.Clear(ctx, p.number("slow", slowerTries))
+	spent, err := c.Pay(ctx, pay, now)
+	if err != nil {
+		return fmt.Errorf("spend: %w", err)
+	}
+	return refusal(spent, ofNumber, now)
+}
+
+// refusal is the first of the spends that had no room; the first so many are the number's.
+func refusal(spent []Spent, ofNumber int, now time.Time) error {
+	for i, s := range spent {
+		switch {
+		case s.OK:
+		case i < ofNumber:
+			return exceeded(s, now, fault.LimitExceeded)
+		default:
+			return exceeded(s, now, fault.TooManyRequests)
+		}
+	}
+	return nil
 }
 
 func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, over fault.Kind) error {
@@ -232,6 +234,11 @@ func spend(ctx context.Context, c Counters, key string, l Limit, now time.Time, 
 	if spent.OK {
 		return nil
 	}
+	return exceeded(spent, now, over)
+}
+
+// exceeded is what somebody is told whose limit has no room.
+func exceeded(spent Spent, now time.Time, over fault.Kind) error {
 	message := "Attempt limit exceeded, please try after some time."
 	if over == fault.TooManyRequests {
 		message = "Too many requests"

@@ -18,7 +18,7 @@ var (
 
 // trySpend keeps what is spent only if nothing was refused, as the rolled-back
 // transaction of a caller does.
-func trySpend(m *state.State, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, p guard.Party, now time.Time) error {
+func trySpend(m *state.State, spend func(context.Context, guard.State, guard.Party, time.Time) error, p guard.Party, now time.Time) error {
 	err := spend(context.Background(), m, p, now)
 	if err != nil {
 		m.Undo()
@@ -29,7 +29,7 @@ func trySpend(m *state.State, spend func(context.Context, guard.Counters, guard.
 }
 
 // allowedOver counts what passes when somebody asks every ten seconds.
-func allowedOver(m *state.State, spend func(context.Context, guard.Counters, guard.Party, time.Time) error, from, length time.Duration, address func(int) string) int {
+func allowedOver(m *state.State, spend func(context.Context, guard.State, guard.Party, time.Time) error, from, length time.Duration, address func(int) string) int {
 	passed := 0
 	for i := 0; time.Duration(i)*10*time.Second < length; i++ {
 		p := guard.Party{Number: party.Number, Address: address(i)}

@@ -42,16 +42,25 @@ func numberLimits(p Party, device string, known bool) ([]numberLimit, string) {
 	return textsOfNumber, p.Number
 }
 
+// textOf is one text in each of the exact limits of its number.
+func textOf(limits []numberLimit, whose string) []Payment {
+	all := make([]Payment, len(limits))
+	for i, l := range limits {
+		all[i] = Payment{Key: l.key + whose, Limit: l.Limit, Amount: 1}
+	}
+	return all
+}
+
 // spendNumber counts the text against its number, or its device with that number.
 func (v *view) spendNumber(ctx context.Context, s State) error {
 	limits, whose := numberLimits(v.ask.Party, v.ask.Device, v.ask.Known)
-	for _, l := range limits {
-		spent, err := s.Spend(ctx, l.key+whose, l.Limit, v.now)
-		if err != nil {
-			return fmt.Errorf("spend: %w", err)
-		}
-		v.checkNumber(l, spent.Count, spent.OK, spent.ResetAt)
-		if !spent.OK {
+	spent, err := s.Pay(ctx, textOf(limits, whose), v.now)
+	if err != nil {
+		return fmt.Errorf("spend: %w", err)
+	}
+	for i, l := range limits {
+		v.checkNumber(l, spent[i].Count, spent[i].OK, spent[i].ResetAt)
+		if !spent[i].OK {
 			return nil
 		}
 	}
@@ -79,12 +88,6 @@ func (v *view) checkNumber(l numberLimit, count int, ok bool, reset time.Time) {
 }
 
 // returnNumber gives the text back: its code was used, or it surely was not sent.
-func returnNumber(ctx context.Context, c Counters, r Receipt, now time.Time) error {
-	limits, whose := numberLimits(r.Party, r.Device, r.Known)
-	for _, l := range limits {
-		if err := c.GiveBack(ctx, l.key+whose, l.Limit, now); err != nil {
-			return err
-		}
-	}
-	return nil
+func returnNumber(r Receipt) []Payment {
+	return textOf(numberLimits(r.Party, r.Device, r.Known))
 }

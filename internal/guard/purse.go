@@ -89,9 +89,10 @@ func payments(budgets []budget, amount Money) []Payment {
 	return all
 }
 
+// refund gives back what the text was counted as, and an amount of money.
 func (e *Engine) refund(ctx context.Context, s State, r Receipt, amount Money, now time.Time) error {
-	back := append(payments(e.budgets(r.ask()), amount), payments(e.textRates(r.ask()), 1)...)
-	return s.Refund(ctx, back, now)
+	back := append(returnNumber(r), payments(e.budgets(r.ask()), amount)...)
+	return s.Refund(ctx, append(back, payments(e.textRates(r.ask()), 1)...), now)
 }
 
 // earned is what a used code gives back.

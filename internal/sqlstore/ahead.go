@@ -17,10 +17,11 @@ import (
 // What is held is counted in the database already, so that no limit is ever
 // exceeded. What nobody needs for a while goes back.
 //
-// Payments are spends of several. What is refunded of them is not spent again here:
-// the database alone knows whether a counter has so much to take back. It goes there
-// with the next ask, or soon; until then it is as if it were not refunded. Nor does a
-// refund take away there what servers hold: for that they say what they have spent.
+// Payments are spends of several. What is refunded of them, beyond what this server itself
+// has just spent, is not spent again here: the database alone knows whether a counter has
+// so much to take back. It goes there with the next ask, or soon; until then it is as if it
+// were not refunded. Nor does a refund take away there what servers hold: for that they say
+// what they have spent.
 type ahead struct {
 	db *postgres
 
@@ -183,13 +184,21 @@ func (a *ahead) give(key string, now time.Time) {
 	h.seen = now
 }
 
-// refund takes an amount back, which goes to the database.
+// refund takes an amount back. Up to what this server has spent in the window and not
+// reported, it is to be spent here again: the database counts that as held, so it has as
+// much to take back. The rest goes there.
 func (a *ahead) refund(key string, amount int, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.hold(key)
-	h.returned += amount
-	h.seen = now
+	if now.Before(h.resetAt) {
+		own := min(amount, max(h.gone, 0))
+		h.left, h.gone, amount = h.left+own, h.gone-own, amount-own
+	}
+	if amount > 0 {
+		h.returned += amount
+		h.seen = now
+	}
 }
 
 // hold finds or makes what is held of a counter. The lock is the caller's.

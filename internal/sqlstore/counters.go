@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
@@ -21,9 +22,10 @@ const (
 	sqlReport  = `update counters set held = held - $3 where name = $1 and reset_at = $2`
 	sqlCounter = `select spent, reset_at from counters where name = $1 and reset_at > $2`
 	// Never below what servers hold: they spend that without asking.
-	sqlGiveBack     = `update counters set spent = case when spent - $3 > held then spent - $3 else held end where name = $1 and reset_at > $2`
-	sqlClearCounter = `delete from counters where name = $1`
+	sqlGiveBack = `update counters set spent = case when spent - $3 > held then spent - $3 else held end where name = $1 and reset_at > $2`
 )
+
+var batchClear = newBatch(`delete from counters where name in (`, `{1}`, `)`, 0, 1)
 
 func scanSpent(r row) (s guard.Spent, err error) {
 	err = r.Scan(&s.Count, moment{&s.ResetAt})
@@ -58,6 +60,15 @@ func (t *tx) GiveBack(ctx context.Context, key string, l guard.Limit, now time.T
 	return t.run(ctx, sqlGiveBack, key, millis(now), 1)
 }
 
-func (t *tx) Clear(ctx context.Context, key string) error {
-	return t.run(ctx, sqlClearCounter, key)
+func (t *tx) Clear(ctx context.Context, keys ...string) error {
+	for part := range slices.Chunk(slices.Sorted(slices.Values(keys)), batchMost) {
+		args := make([]any, len(part))
+		for i, key := range part {
+			args[i] = key
+		}
+		if err := t.run(ctx, batchClear.text(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

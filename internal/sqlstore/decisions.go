@@ -30,6 +30,8 @@ const (
 
 	sqlSentFor = selectDecisions + ` challenge_id <> '' and challenge_id = $1
 		and verdict = 2 and used_at = 0 and unsent = false order by id`
+	sqlMarkUsed = `update guard_log set used_at = $2 where challenge_id <> '' and challenge_id = $1
+		and verdict = 2 and used_at = 0 and unsent = false`
 	sqlMarkUnsent = `update guard_log set unsent = true where id = $1 and verdict = 2 and used_at = 0 and unsent = false`
 
 	unscored = `verdict = 2 and unsent = false and matured = false`
@@ -46,7 +48,7 @@ const (
 var (
 	batchInsertDecisions = newBatch(`insert into guard_log (`+decisionColumns+`) values `,
 		`({1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10})`, ` on conflict do nothing`, 0, 10)
-	batchMarkUsed = newBatch(`update guard_log set used_at = $1 where used_at = 0 and id in (`, `{1}`, `)`, 1, 1)
+	batchUsedFor = newBatch(selectDecisions+` challenge_id <> '' and verdict = 2 and used_at > 0 and challenge_id in (`, `{1}`, `) order by id`, 0, 1)
 )
 
 // decisionDetail is what of a line is looked up by nothing.
@@ -140,17 +142,23 @@ func (t *tx) SentFor(ctx context.Context, id userpool.ChallengeID) ([]guard.Entr
 	return many(ctx, t, scanDecision, sqlSentFor, id)
 }
 
-func (t *tx) MarkUsed(ctx context.Context, ids []string, at time.Time) error {
+func (t *tx) MarkUsed(ctx context.Context, id userpool.ChallengeID, at time.Time) error {
+	return t.run(ctx, sqlMarkUsed, id, millis(at))
+}
+
+func (t *tx) UsedFor(ctx context.Context, ids []userpool.ChallengeID) (all []guard.Entry, err error) {
 	for part := range slices.Chunk(ids, batchMost) {
-		args := []any{millis(at)}
-		for _, id := range part {
-			args = append(args, id)
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
 		}
-		if err := t.run(ctx, batchMarkUsed.text(len(part)), args...); err != nil {
-			return err
+		lines, err := many(ctx, t, scanDecision, batchUsedFor.text(len(part)), args...)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, lines...)
 	}
-	return nil
+	return all, nil
 }
 
 func (t *tx) MarkUnsent(ctx context.Context, id string) (bool, error) {

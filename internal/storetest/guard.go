@@ -141,6 +141,11 @@ func (e *env) sentFor(id userpool.ChallengeID) string {
 	return idsOf(read(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.SentFor(e.ctx, id) }))
 }
 
+func (e *env) usedFor(ids ...userpool.ChallengeID) string {
+	e.Helper()
+	return idsOf(read(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.UsedFor(e.ctx, ids) }))
+}
+
 func (e *env) known(key string, since time.Time) bool {
 	e.Helper()
 	return read(e, func(tx userpool.Tx) (bool, error) { return tx.KnownNumber(e.ctx, key, since) })
@@ -347,12 +352,15 @@ var guardCases = []testCase{
 		equal(e, "unsent, of a refusal", unsent("e"), false)
 		equal(e, "unsent, of none", unsent("none"), false)
 		equal(e, "without one", e.sentFor("one"), "[a c]")
-		use := func(at time.Time, ids ...string) {
-			e.do(func(tx userpool.Tx) error { return tx.MarkUsed(e.ctx, ids, at) })
+		use := func(at time.Time, id userpool.ChallengeID) {
+			e.do(func(tx userpool.Tx) error { return tx.MarkUsed(e.ctx, id, at) })
 		}
-		use(e.in(time.Second), "a", "c", "none")
-		use(e.in(time.Minute), "a")
-		use(e.now)
+		equal(e, "used, before", e.usedFor("one", "two"), "[]")
+		use(e.in(time.Second), "one")
+		use(e.in(time.Minute), "one")
+		use(e.now, "")
+		use(e.now, "none")
+		equal(e, "used", e.usedFor("two", "one", "none", ""), "[a c]")
 		equal(e, "when they are used", e.sentFor("one"), "[]")
 		equal(e, "unsent, of a used one", unsent("a"), false)
 		equal(e, "of the other", e.sentFor("two"), "[d]")
@@ -430,7 +438,7 @@ var guardCases = []testCase{
 			return errors.Join(payErr, unsentErr, claimErr,
 				tx.PutCells(e.ctx, []guard.Key{prefixKey}, []guard.Cell{full[guard.Cell]()}),
 				tx.InsertDecisions(e.ctx, []guard.Entry{e.newEntry("c")}),
-				tx.MarkUsed(e.ctx, []string{"a"}, e.now),
+				tx.MarkUsed(e.ctx, userpool.ChallengeID(e.newEntry("a").Challenge), e.now),
 				tx.TouchNumber(e.ctx, "number", e.now, e.now),
 				mine)
 		})

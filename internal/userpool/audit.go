@@ -132,12 +132,14 @@ type done struct {
 	queued  []Purpose
 	answers []Answer
 	guarded []Guarded
-	forgets bool // the user is deleted, and with him his masked name
+	used    []usedCode // to be credited when it is committed
+	forgets bool       // the user is deleted, and with him his masked name
 }
 
 func (d done) clone() done {
 	d.detail = maps.Clone(d.detail)
 	d.queued, d.answers, d.guarded = slices.Clip(d.queued), slices.Clip(d.answers), slices.Clip(d.guarded) // to append makes a copy
+	d.used = slices.Clip(d.used)
 	return d
 }
 

@@ -23,8 +23,10 @@ type guardTx interface {
 	// SentFor returns the lines of the challenge's texts whose codes are not used
 	// and which were not found unsent, oldest first.
 	SentFor(ctx context.Context, id ChallengeID) ([]guard.Entry, error)
-	// MarkUsed notes when the codes of texts were used; the first time stays.
-	MarkUsed(ctx context.Context, ids []string, at time.Time) error
+	// MarkUsed notes when the codes of those texts were used; the first time stays.
+	MarkUsed(ctx context.Context, id ChallengeID, at time.Time) error
+	// UsedFor returns the lines of the challenges' texts whose codes are used.
+	UsedFor(ctx context.Context, ids []ChallengeID) ([]guard.Entry, error)
 	// MarkUnsent notes that a text surely was not sent. It is false if that was
 	// known, its code is used, or there is no such line.
 	MarkUnsent(ctx context.Context, id string) (bool, error)

@@ -141,21 +141,21 @@ func (s *Service) sources(c Caller) (address, network guard.Key) {
 		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, c.network()))
 }
 
-// credit tells the guard that the code of the challenge was used.
+// credit notes that the code of the challenge was used, and tells the guard, now or
+// soon.
 func (s *Service) credit(ctx context.Context, tx Tx, challenge ChallengeID, at time.Time) error {
+	if call := entryOf(ctx); call != nil && s.credits.takes() {
+		call.done.used = append(call.done.used, usedCode{challenge, at})
+		return tx.MarkUsed(ctx, challenge, at)
+	}
 	sent, err := tx.SentFor(ctx, challenge)
 	if err != nil || len(sent) == 0 {
 		return err
 	}
-	ids := make([]string, len(sent))
-	for i, e := range sent {
-		ids[i] = e.ID
-		e.Receipt.Matured = e.Matured
-		if err := s.guard.Use(ctx, tx, e.Receipt, at); err != nil {
-			return fmt.Errorf("guard: %w", err)
-		}
+	if err := s.creditTexts(ctx, tx, sent, at); err != nil {
+		return err
 	}
-	return tx.MarkUsed(ctx, ids, at)
+	return tx.MarkUsed(ctx, challenge, at)
 }
 
 // giveBack tells the guard that the last text of the challenge surely was not sent.

@@ -44,6 +44,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.every(ctx, importsEvery, s.imports, "user imports", s.runImports) })
 	g.Go(func() error { return s.runEarly(ctx) })
 	g.Go(func() error { return s.runTrail(ctx) })
+	g.Go(func() error { return s.runCredits(ctx) })
 	g.Go(func() error { return s.runLogs(ctx) })
 	return g.Wait()
 }

@@ -278,12 +278,14 @@ func (s *State) refund(key string, amount int, now time.Time) {
 	w.spent = max(0, w.spent-int64(amount))
 }
 
-// Clear forgets a counter.
-func (s *State) Clear(_ context.Context, key string) error {
-	n := s.name(key)
-	if w := s.counters.get(n); w != nil {
-		s.before(n, w)
-		s.counters.remove(n)
+// Clear forgets counters.
+func (s *State) Clear(_ context.Context, keys ...string) error {
+	for _, key := range keys {
+		n := s.name(key)
+		if w := s.counters.get(n); w != nil {
+			s.before(n, w)
+			s.counters.remove(n)
+		}
 	}
 	return nil
 }

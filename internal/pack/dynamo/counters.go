@@ -91,12 +91,17 @@ func (s *Store) GiveBack(ctx context.Context, name string, _ guard.Limit, now ti
 
 // Clear implements guard.Counters. The item stays until its time to live is over,
 // so that the function needs no right to delete.
-func (s *Store) Clear(ctx context.Context, name string) error {
-	_, _, err := s.update(ctx, change{
-		pk: name, kind: kindCounter,
-		update:    "SET n = :none",
-		condition: "attribute_exists(pk)",
-		values:    item{":none": number(0)},
-	})
-	return wrap("clear", err)
+func (s *Store) Clear(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		_, _, err := s.update(ctx, change{
+			pk: name, kind: kindCounter,
+			update:    "SET n = :none",
+			condition: "attribute_exists(pk)",
+			values:    item{":none": number(0)},
+		})
+		if err != nil {
+			return wrap("clear", err)
+		}
+	}
+	return nil
 }

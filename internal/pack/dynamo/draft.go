@@ -184,12 +184,17 @@ func (d *draft) GiveBack(_ context.Context, name string, _ guard.Limit, now time
 }
 
 // Clear implements guard.Counters.
-func (d *draft) Clear(_ context.Context, name string) error {
-	t, err := d.tally(counterPlace(name))
-	if err == nil && t.n != 0 {
-		t.n, t.delta, t.set = 0, 0, true
+func (d *draft) Clear(_ context.Context, names ...string) error {
+	for _, name := range names {
+		t, err := d.tally(counterPlace(name))
+		if err != nil {
+			return err
+		}
+		if t.n != 0 {
+			t.n, t.delta, t.set = 0, 0, true
+		}
 	}
-	return err
+	return nil
 }
 
 // Pay implements guard.Purse. Amounts are counters of which more than one is spent.

@@ -1,0 +1,114 @@
+package userpool_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/guard"
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// cellWrites counts the transactions that write a country's window.
+type cellWrites struct {
+	userpool.Store
+	n atomic.Int64
+}
+
+type cellWriter struct {
+	userpool.Tx
+	wrote *bool
+}
+
+func (s *cellWrites) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	wrote := false
+	err := s.Store.Update(ctx, func(tx userpool.Tx) error {
+		wrote = false
+		return fn(cellWriter{tx, &wrote})
+	})
+	if wrote && err == nil {
+		s.n.Add(1)
+	}
+	return err
+}
+
+func (t cellWriter) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell) error {
+	*t.wrote = true
+	return t.Tx.PutCells(ctx, keys, cells)
+}
+
+// Servers that share a store credit the codes of a moment together: of many who sign in
+// at once none waits for another over the country, and nothing that they earn is lost.
+func TestCredits_OfManyAtOnce_AreOneTransaction(t *testing.T) {
+	inWorld(t, options{guard: shipped()}, func(w *world) {
+		const people = 9
+		for i := range people {
+			w.member(from(i), neighbour(i*1111), "")
+		}
+		w.pass(time.Hour)
+		w.stop()
+		store := &cellWrites{Store: w.store}
+		s, end := w.instead(store, true)
+		w.settle()
+		entry := func() guard.Cell {
+			var cells []guard.Cell
+			key := guard.CountryKey("IN")
+			key.Kind = guard.CellEntry
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) (err error) {
+				cells, err = tx.Cells(w.ctx, []guard.Key{key})
+				return err
+			}))
+			return cells[0]
+		}
+		usedCodes := func() int {
+			n := 0
+			w.must(w.store.View(w.ctx, func(tx userpool.Tx) error {
+				lines, err := tx.Decisions(w.ctx, userpool.DecisionPage{Limit: 1000})
+				for _, l := range lines {
+					if !l.UsedAt.IsZero() {
+						n++
+					}
+				}
+				return err
+			}))
+			return n
+		}
+		sessions := make([]string, people)
+		for i := range people {
+			r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+				Caller: from(i), ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": neighbour(i * 1111)},
+			})
+			w.must(err)
+			sessions[i] = r.Session
+		}
+		w.settle()
+		before, used, wrote := entry(), usedCodes(), store.n.Load()
+		for i := range people {
+			call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: fmt.Sprint(i)})
+			_, err := s.RespondToAuthChallenge(call, userpool.AnswerRequest{
+				Caller: from(i), ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: sessions[i],
+				Responses: map[string]string{"USERNAME": neighbour(i * 1111), "ANSWER": w.code(neighbour(i * 1111))},
+			})
+			s.End(call, err)
+			w.must(err)
+		}
+		if n := store.n.Load() - wrote; n != 0 {
+			t.Errorf("%d answers wrote cells", n)
+		}
+		if n := usedCodes() - used; n != people {
+			t.Errorf("%d codes are noted as used, of %d", n, people)
+		}
+		w.pass(time.Second)
+		if n := store.n.Load() - wrote; n != 1 {
+			t.Errorf("%d transactions wrote cells for %d answers", n, people)
+		}
+		// Half a text for each known number's code.
+		if earned := entry().Credit - before.Credit; earned < people/2.0-0.01 || earned > people/2.0+0.01 {
+			t.Errorf("the country's window has earned %g texts", earned)
+		}
+		end()
+		w.start()
+	})
+}
