@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,9 @@ func abandon(c *pgxpool.Conn, conn *pgConn, failed error) {
 // broken while it was idle nobody need be in doubt.
 func (c *pgConn) commit() (failed, err error) {
 	if !c.begun() {
+		if c.needsNoSnapshot() {
+			c.lead[0] = readCommitted.begin()
+		}
 		if err := c.flush(); err != nil {
 			return err, nil
 		}
@@ -109,6 +113,16 @@ func (c *pgConn) commit() (failed, err error) {
 func isFatal(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.SeverityUnlocalized != "ERROR"
+}
+
+// withoutSnapshot are statements that are right at read committed too, in the order in
+// which one transaction has them: each waits for whoever writes its row, and goes on from
+// what he has left, where on a snapshot it would fail.
+var withoutSnapshot = map[string]bool{sqlTouchUnused: true, sqlPutText: true, sqlDeleteMessage: true}
+
+// needsNoSnapshot says so of a transaction that has read nothing.
+func (c *pgConn) needsNoSnapshot() bool {
+	return !slices.ContainsFunc(c.writes, func(w write) bool { return !withoutSnapshot[w.query] })
 }
 
 // sendCommit sends the commit behind what waits. failed is what the server said

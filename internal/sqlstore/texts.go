@@ -16,8 +16,8 @@ const (
 
 	mayBeSent = `status in ('maybe', 'sent', 'failed', 'delivered')`
 
-	sqlTouchChallenge = `update challenges set closed = closed where id = $1`
-	sqlPutText        = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+	sqlTouchUnused = `update challenges set closed = closed where id = $1 and used_at = 0`
+	sqlPutText     = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 			$12, $13, $14, $15, $16, $17, $18, $19,
 			(select coalesce(max(used_at), 0) from (
 					select used_at from challenges where id = $5 union all
@@ -63,11 +63,12 @@ func scanText(r row) (t userpool.Text, err error) {
 }
 
 // PutText reads whether the code was used, which whoever uses it writes at the
-// challenge before he looks for texts: of the two one sees the other. A challenge that
-// went with its sign-up has left its use in the decision log.
+// challenge before he looks for texts: of the two one sees the other. One that is used
+// stays so, and need not be touched. A challenge that went with its sign-up has left its
+// use in the decision log.
 func (t *tx) PutText(ctx context.Context, x userpool.Text) error {
 	if x.Challenge != "" {
-		if err := t.touch(ctx, sqlTouchChallenge, x.Challenge); err != nil {
+		if err := t.touch(ctx, sqlTouchUnused, x.Challenge); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,12 @@
 package sqlstore
 
 import (
+	"cmp"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -61,5 +64,59 @@ func TestPutText_WhileItsCodeIsUsed_MissesNoUse(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// A text that is written down while the use of its code is under way waits for that, and
+// has it, at the first go.
+func TestPutText_WhileItsUseIsUnderWay_WaitsForItAndRunsOnce(t *testing.T) {
+	at := time.UnixMilli(1_800_000_000_000).UTC()
+	ctx := t.Context()
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, operator := openURL(t, url, repeatableRead), beside(t, url)
+	err := db.Update(ctx, func(tx userpool.Tx) error {
+		if err := tx.InsertPool(ctx, userpool.Pool{ID: "pool"}); err != nil {
+			return err
+		}
+		_, _, err := tx.OpenChallenge(ctx, userpool.Challenge{ID: "code", PoolID: "pool", MaxTries: 3, ExpiresAt: at.Add(time.Hour)}, at)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put, runs := make(chan error, 1), 0
+	err = db.Update(ctx, func(tx userpool.Tx) error {
+		if used, err := tx.ConsumeChallenge(ctx, "code", at); err != nil || !used {
+			return cmp.Or(err, errors.New("the code is not to be used"))
+		}
+		if _, found, err := tx.UseText(ctx, "code", at); err != nil || found {
+			return cmp.Or(err, errors.New("there is a text already"))
+		}
+		go func() {
+			put <- db.Update(ctx, func(tx userpool.Tx) error {
+				runs++
+				return tx.PutText(ctx, userpool.Text{ID: "text", Challenge: "code", Status: userpool.TextSent, QueuedAt: at, SentAt: at})
+			})
+		}()
+		for patience := time.Now().Add(time.Minute); time.Now().Before(patience); {
+			n, err := number(operator, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+			if err != nil || n > 0 {
+				return err
+			}
+		}
+		return errors.New("nobody waits")
+	})
+	if err := errors.Join(err, <-put); err != nil {
+		t.Fatal(err)
+	}
+	err = db.View(ctx, func(tx userpool.Tx) error {
+		x, _, err := tx.Text(ctx, "text")
+		if !x.UsedAt.Equal(at) || runs != 1 {
+			t.Errorf("the text is used at %v, after %d runs", x.UsedAt, runs)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
