@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -21,7 +22,12 @@ import (
 // back, a backup that was restored. Such a number does not, and of a backup it says
 // what it said.
 //
-// Only Views put into it. What they read has been committed.
+// On PostgreSQL a transaction takes it that the version has not changed, and has that
+// checked with the next statement that it sends. Where it has, it is run again, and
+// asks (see assumption).
+//
+// Only transactions that read what is committed, and all of it on one snapshot, put into
+// it: Views, and on PostgreSQL Updates.
 type configCache struct {
 	pools   decodedRows[userpool.PoolID, userpool.Pool]
 	clients decodedRows[userpool.ClientID, userpool.Client]
@@ -76,16 +82,16 @@ func cached[K comparable, V any](ctx context.Context, t *tx, rows *decodedRows[K
 		return read()
 	}
 	if row := rows.get(key); row != nil {
-		version, found, err := t.configVersion(ctx, row.pool)
+		same, err := t.hasConfig(ctx, row.pool, row.version)
 		if err != nil {
 			return none, err
 		}
-		if found && version == row.version {
+		if same {
 			return row.value, nil
 		}
 	}
 	value, err := read()
-	if err != nil || !t.readsOnly {
+	if err != nil || !t.fills {
 		return value, err
 	}
 	pool := poolOf(value)
@@ -115,6 +121,17 @@ const (
 		where id = (select pool_id from signing_keys where id = $1)`
 	sqlRenewEveryConfig = `update pools set config_version = $1`
 )
+
+// hasConfig says whether a pool's configuration has the version, or takes it for so.
+func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64) (bool, error) {
+	if t.assumes != nil && !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
+		t.seen = append(t.seen, seenVersion{pool, version})
+		t.assumes.assume(pool, version)
+		return true, t.usable(ctx)
+	}
+	now, found, err := t.configVersion(ctx, pool)
+	return found && now == version, err
+}
 
 // configVersion reads a pool's version once in a transaction.
 func (t *tx) configVersion(ctx context.Context, pool userpool.PoolID) (version int64, found bool, err error) {

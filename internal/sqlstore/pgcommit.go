@@ -128,7 +128,7 @@ func (c *pgConn) needsNoSnapshot() bool {
 // sendCommit sends the commit behind what waits. failed is what the server said
 // before it came to the commit; whatever else went wrong is the commit's.
 func (c *pgConn) sendCommit() (tag pgconn.CommandTag, failed, err error) {
-	if len(c.writes) == 0 {
+	if len(c.assumed) == 0 && len(c.writes) == 0 {
 		tag, err = c.pg.Exec(c.ctx, "commit")
 		return tag, nil, err
 	}
@@ -138,7 +138,7 @@ func (c *pgConn) sendCommit() (tag pgconn.CommandTag, failed, err error) {
 		tag, err = answers.Exec()
 		return err
 	})
-	if !reached && (sqlState(err) != "" || errors.Is(err, userpool.ErrExists)) {
+	if !reached && (sqlState(err) != "" || errors.Is(err, userpool.ErrExists) || errors.Is(err, errMistaken)) {
 		return tag, err, nil
 	}
 	return tag, nil, err

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ type pgConn struct {
 	// opening of the transaction costs no round trip of its own. The last of it
 	// reads the version of the schema.
 	lead []string
+	// assumed waits to be checked, before the next statement or the commit.
+	assumed []assumption
 	// writes are statements whose answers nobody awaits. They go before the next
 	// statement, or before the commit, in the same message.
 	writes []write
@@ -51,6 +54,41 @@ func (c *pgConn) begin(leads ...string) { c.lead = append(slices.Clone(leads), s
 
 // begun says whether a statement has run, and with it a transaction is open.
 func (c *pgConn) begun() bool { return c.lead == nil }
+
+// assumption is what a transaction goes by before it knows: that the configuration of a
+// pool still has the version that it had when others read it. The check costs no round
+// trip of its own. Where it fails, so does the transaction, of errMistaken, whatever it
+// has decided; then it is run again and assumes nothing.
+type assumption seenVersion
+
+func (c *pgConn) assume(pool userpool.PoolID, version int64) {
+	c.assumed = append(c.assumed, assumption{pool, version})
+}
+
+var errMistaken = errors.New("a transaction has assumed what is not so")
+
+const (
+	// sqlVersions are those of the schema and of a pool's configuration.
+	sqlVersions = `select (` + sqlSchemaVersion + `), (` + sqlConfigVersion + `)`
+	// sqlCheckConfig fails where the version is another, so that what comes behind it in
+	// the same message is not carried out.
+	sqlCheckConfig   = `select 1 / count(*) from pools where id = $1 and config_version = $2`
+	divisionByNought = "22012"
+)
+
+// verify checks what is assumed where no statement follows. Before the transaction has
+// begun that takes none: it is one statement.
+func (c *pgConn) verify() error {
+	if len(c.assumed) == 0 {
+		return nil
+	}
+	if lead := c.lead; !c.begun() {
+		c.lead = lead[len(lead)-1:]
+		defer func() { c.lead = lead }()
+	}
+	c.writes = nil
+	return c.flush()
+}
 
 // isUntouched says whether no statement has run, and none waits.
 func (c *pgConn) isUntouched() bool { return !c.begun() && len(c.writes) == 0 }
@@ -117,7 +155,7 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 		return err
 	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
-	if c.begun() && len(c.writes) == 0 {
+	if c.begun() && len(c.writes) == 0 && len(c.assumed) == 0 {
 		rows, err := c.pg.Query(c.ctx, query, args...)
 		if err == nil {
 			err = read(rows)
@@ -139,21 +177,16 @@ func (c *pgConn) flush() error {
 	return c.sendBehind(func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
 }
 
-// sendBehind sends what leads, what waits, and what queue adds, in one message. The
-// answers to that are for read.
+// sendBehind sends what leads, what is to be checked, what waits, and what queue adds, in
+// one message. The answers to that are for read.
 func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
-	lead, writes := c.lead, c.writes
-	c.lead, c.writes = nil, nil
+	f := front{c.lead, c.assumed, c.writes}
+	c.lead, c.assumed, c.writes = nil, nil, nil
 	b := &pgx.Batch{}
-	for _, text := range lead {
-		b.Queue(text)
-	}
-	for _, w := range writes {
-		b.Queue(w.query, w.args...)
-	}
+	f.queue(b)
 	queue(b)
-	err := readAnswers(c.pg.SendBatch(c.ctx, b), len(lead), writes, read)
-	if len(lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
+	err := f.readAnswers(c.pg.SendBatch(c.ctx, b), read)
+	if len(f.lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
 	}
 	return c.classify(err)
@@ -166,18 +199,57 @@ func (c *pgConn) isNewer() bool {
 	return err == nil && version != lastVersion
 }
 
-// readAnswers reads the answers to so many leading statements, then those to writes,
-// then those that are for read.
-func readAnswers(answers pgx.BatchResults, lead int, writes []write, read func(pgx.BatchResults) error) (err error) {
+// front is what goes before a statement in one message.
+type front struct {
+	lead    []string
+	assumed []assumption // the first is checked by what leads, if anything does
+	writes  []write
+}
+
+func (f front) queue(b *pgx.Batch) {
+	assumed := f.assumed
+	if last := len(f.lead) - 1; last >= 0 {
+		for _, text := range f.lead[:last] {
+			b.Queue(text)
+		}
+		if len(assumed) == 0 {
+			b.Queue(f.lead[last])
+		} else {
+			b.Queue(sqlVersions, assumed[0].pool)
+			assumed = assumed[1:]
+		}
+	}
+	for _, a := range assumed {
+		b.Queue(sqlCheckConfig, a.pool, a.version)
+	}
+	for _, w := range f.writes {
+		b.Queue(w.query, w.args...)
+	}
+}
+
+// readAnswers reads the answers to what waited, then those that are for read.
+func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
 	defer func() {
 		if closeErr := answers.Close(); err == nil {
 			err = closeErr
 		}
 	}()
-	if err := readLead(answers, lead); err != nil {
-		return err
+	assumed := f.assumed
+	if len(f.lead) > 0 {
+		if err := f.readLead(answers); err != nil {
+			return err
+		}
+		assumed = assumed[min(1, len(assumed)):]
 	}
-	for _, w := range writes {
+	for range assumed {
+		if _, err := answers.Exec(); err != nil {
+			if sqlState(err) == divisionByNought {
+				return errMistaken
+			}
+			return err
+		}
+	}
+	for _, w := range f.writes {
 		_, err := answers.Exec()
 		if w.isNew && sqlState(err) == "23505" {
 			return userpool.ErrExists
@@ -189,21 +261,23 @@ func readAnswers(answers pgx.BatchResults, lead int, writes []write, read func(p
 	return read(answers)
 }
 
-func readLead(answers pgx.BatchResults, lead int) error {
-	if lead == 0 {
-		return nil
-	}
-	for range lead - 1 {
+func (f front) readLead(answers pgx.BatchResults) error {
+	for range len(f.lead) - 1 {
 		if _, err := answers.Exec(); err != nil {
 			return err
 		}
 	}
-	var version int64
-	if err := answers.QueryRow().Scan(&version); err != nil {
+	var schema int64
+	var config *int64
+	to := []any{&schema, &config}
+	if err := answers.QueryRow().Scan(to[:1+min(1, len(f.assumed))]...); err != nil {
 		return err
 	}
-	if version != lastVersion {
+	switch {
+	case schema != lastVersion:
 		return errNewerSchema
+	case len(f.assumed) > 0 && (config == nil || *config != f.assumed[0].version):
+		return errMistaken
 	}
 	return nil
 }
@@ -226,7 +300,7 @@ func (c *pgConn) close() error { return c.pg.Close(c.ctx) }
 // rollback ends a transaction that is open. An error means that the connection is
 // of no use any more.
 func (c *pgConn) rollback() error {
-	c.writes = nil
+	c.assumed, c.writes = nil, nil
 	if !c.begun() {
 		return nil
 	}

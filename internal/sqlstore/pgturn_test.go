@@ -30,7 +30,7 @@ func TestTurnForCells_IsOlderThanTheSnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() {
-			why, err := db.attempt(t.Context(), []string{db.isolation.begin(), pgOwnCells}, fn)
+			why, err := db.attempt(t.Context(), []string{db.isolation.begin(), pgOwnCells}, true, fn)
 			if err != nil {
 				t.Error(err)
 			}

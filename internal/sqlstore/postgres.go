@@ -179,19 +179,40 @@ func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error 
 		return err
 	}
 	defer db.leave()
+	again, err := db.view(ctx, true, fn)
+	if again == mistaken {
+		_, err = db.view(ctx, false, fn)
+	}
+	return err
+}
+
+// view runs fn once.
+func (db *postgres) view(ctx context.Context, assumes bool, fn func(userpool.Tx) error) (_ again, err error) {
 	c, err := db.acquire(ctx)
 	if err != nil {
-		return err
+		return never, err
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(beginView)
-	t := &tx{conn: conn, caller: ctx, config: &db.config, readsOnly: true}
+	t := &tx{conn: conn, caller: ctx, config: &db.config, fills: true}
+	if assumes {
+		t.assumes = conn
+	}
 	defer func() { release(c, conn.rollback()) }()
 	defer t.end()
-	if err := t.outcome(fn(t)); err != nil || len(conn.writes) == 0 {
-		return err
+	err = t.outcome(fn(t))
+	failed := t.statement
+	switch {
+	case failed != nil:
+	case err == nil && len(conn.writes) > 0:
+		failed = conn.flush() // the server refuses them
+	default:
+		failed = conn.verify()
 	}
-	return conn.flush() // the server refuses them
+	if t.statement == nil && failed != nil {
+		err = failed
+	}
+	return whether(ctx, failed), err
 }
 
 // tries is how often an Update is run that conflicts with others; conflicts with
@@ -218,12 +239,14 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err := db.awaitPlace(ctx); err != nil {
 		return err
 	}
-	broken, leads := 0, []string{db.isolation.begin()}
+	broken, assumes, leads := 0, true, []string{db.isolation.begin()}
 	for try := 1; ; try++ {
-		again, err := db.attempt(ctx, leads, fn)
+		again, err := db.attempt(ctx, leads, assumes, fn)
 		switch again {
 		case never:
 			return err
+		case mistaken:
+			assumes = false
 		case reconnected:
 			if broken++; broken > reconnects {
 				return err
@@ -236,8 +259,10 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 				leads = []string{db.isolation.begin(), pgOwnCells}
 			}
 		}
-		if err := backOff(ctx, try); err != nil {
-			return err
+		if again != mistaken { // else nobody is to be waited for
+			if err := backOff(ctx, try); err != nil {
+				return err
+			}
 		}
 		if err := db.awaitPlace(ctx); err != nil {
 			return err
@@ -278,6 +303,7 @@ const (
 	conflicted
 	crowded // conflicted over cells
 	reconnected
+	mistaken // it assumed what is not so
 )
 
 // pgOwnCells is the turn of those who have lost a race for cells. It comes before the
@@ -290,7 +316,7 @@ const pgOwnCells = "lock table meta in share update exclusive mode"
 
 // attempt runs fn in a transaction that the leads begin, once. It gives its place back when the commit
 // has ended, which may be later than it returns.
-func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpool.Tx) error) (_ again, err error) {
+func (db *postgres) attempt(ctx context.Context, leads []string, assumes bool, fn func(userpool.Tx) error) (_ again, err error) {
 	c, err := db.acquire(ctx)
 	if err != nil {
 		<-db.writes
@@ -298,7 +324,10 @@ func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpoo
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(leads...)
-	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config}
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config, fills: db.isolation != readCommitted}
+	if assumes {
+		t.assumes = conn
+	}
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)
@@ -310,6 +339,11 @@ func (db *postgres) attempt(ctx context.Context, leads []string, fn func(userpoo
 	err = call(t, fn)
 	returned = true
 	failed := t.statement // what a statement failed of, whatever fn made of that
+	if failed == nil && (err != nil || conn.isUntouched()) {
+		if failed = conn.verify(); failed != nil {
+			err = failed
+		}
+	}
 	if err == nil {
 		err = ctx.Err() // who stops waiting while fn runs has nothing stored
 	}
@@ -345,6 +379,8 @@ func whether(ctx context.Context, failed error) again {
 	switch {
 	case failed == nil || ctx.Err() != nil:
 		return never
+	case errors.Is(failed, errMistaken):
+		return mistaken
 	case isConflict(failed):
 		return conflicted
 	case isReadOnly(failed) || errors.Is(failed, errBroken):

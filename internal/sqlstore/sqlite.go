@@ -124,7 +124,7 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err := known(c); err != nil {
 		return err
 	}
-	t := &tx{conn: c, caller: ctx, config: &db.config, readsOnly: true}
+	t := &tx{conn: c, caller: ctx, config: &db.config, fills: true}
 	defer t.end()
 	return t.outcome(fn(t))
 }

@@ -31,7 +31,8 @@ type tx struct {
 	crowded  bool            // what failed is a write of cells
 
 	config     *configCache
-	readsOnly  bool          // of a View
+	fills      bool          // what it reads may be put there
+	assumes    *pgConn       // which checks what it assumes; nil: it assumes nothing
 	configured bool          // it has changed what config holds
 	seen       []seenVersion // of pools
 }
