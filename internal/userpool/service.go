@@ -322,11 +322,17 @@ func newSessionHandle(at time.Time) string {
 }
 
 // sessionKey is what the store keeps of a Session: its time as it is, and the hash of
-// all. A Session of before there was a time in it has none.
+// all. A Session of before there was a time in it has none, nor has what is no Session.
 func sessionKey(session string) string {
-	made := max(0, min(len(session)-handleLength, maxSessionTime))
-	return session[:made] + hashHandle(session)
+	made := session[:max(0, min(len(session)-handleLength, maxSessionTime))]
+	if strings.Trim(made, timeDigits) != "" {
+		made = ""
+	}
+	return made + hashHandle(session)
 }
+
+// timeDigits are those of the time in a Session.
+const timeDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 // maxSessionTime bounds what somebody's own text may have before its hash.
 const maxSessionTime = 12
