@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/bench"
@@ -105,28 +106,40 @@ func programOf(ctx context.Context, name, dir string, say io.Writer) (string, er
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		return filepath.Abs(name)
 	}
-	hash, err := exec.CommandContext(ctx, "git", "rev-parse", "--verify", "--quiet", name+"^{commit}").Output()
+	hash, err := git(ctx, ".", "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
 	if err != nil {
 		return "", usageError(fmt.Sprintf("%q is neither a file nor a commit of the repository in this folder", name))
+	}
+	top, err := git(ctx, ".", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", fmt.Errorf("the repository in this folder: %w", err)
 	}
 	fmt.Fprintf(say, "building %s\n", name)
 	tree := filepath.Join(dir, "tree")
 	if err := os.MkdirAll(tree, 0o700); err != nil {
 		return "", err
 	}
-	// The files alone: a worktree would be noted in the repository.
-	archive := exec.CommandContext(ctx, "git", "archive", "--format=tar", string(hash[:len(hash)-1]))
-	unpack := exec.CommandContext(ctx, "tar", "-x", "-C", tree)
-	if unpack.Stdin, err = archive.StdoutPipe(); err != nil {
-		return "", err
-	}
-	if err := unpack.Start(); err != nil {
-		return "", err
-	}
-	if err := errors.Join(archive.Run(), unpack.Wait()); err != nil {
+	// The files alone: a worktree would be noted in the repository. From its top, since
+	// it would archive no more than the folder in which it is called.
+	files := filepath.Join(dir, "files.tar")
+	if _, err := git(ctx, top, "archive", "--format=tar", "--output="+files, hash); err != nil {
 		return "", fmt.Errorf("the files of %s: %w", name, err)
 	}
+	if out, err := exec.CommandContext(ctx, "tar", "-x", "-f", files, "-C", tree).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the files of %s: %w\n%s", name, err, out)
+	}
 	return build(ctx, tree)
+}
+
+// git is what git prints when it is called in a folder.
+func git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("git %s: %w\n%s", args[0], err, failed.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
 }
 
 // stageInTurns measures the steps of a stage by two programs, each with a database of

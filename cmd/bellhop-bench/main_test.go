@@ -197,6 +197,50 @@ func TestCompare_AProgramWithItself(t *testing.T) {
 	}
 }
 
+func TestCompare_TwoCommits_EachByItsOwnMakeBuild(t *testing.T) {
+	nothingStays(t)
+	repository := t.TempDir()
+	served := filepath.Join(t.TempDir(), "served") // who was started
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com"}, args...)...)
+		cmd.Dir = repository
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+	}
+	makefile := func(name string) {
+		t.Helper()
+		text := fmt.Sprintf("build:\n\tmkdir bin\n\tprintf '#!/bin/sh\\necho %s >>%s\\nexec %s \"$$@\"\\n' >bin/bellhop\n\tchmod +x bin/bellhop\n", name, served, program)
+		if err := os.WriteFile(filepath.Join(repository, "Makefile"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("init", "-q")
+	for _, name := range []string{"old", "new"} {
+		makefile(name)
+		git("add", "Makefile")
+		git("commit", "-q", "-m", name)
+	}
+	makefile("what was not committed")
+	below := filepath.Join(repository, "docs")
+	if err := os.Mkdir(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(below)
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{
+		"compare", "--database", "sqlite", "--flow", "get-user", "--workers", "1", "--pairs", "2", "--people", "2", "--for", "100ms", "--warm-up", "0s", "HEAD~1", "HEAD",
+	}, &stdout, &stderr)
+	if code != exitOK || !strings.Contains(stdout.String(), "too few pairs to tell") {
+		t.Errorf("exit code %d\n%s\n%s", code, &stdout, &stderr)
+	}
+	// Each makes a pool, and then serves.
+	if who, err := os.ReadFile(served); err != nil || !slices.Equal(slices.Compact(strings.Fields(string(who))), []string{"old", "new"}) {
+		t.Errorf("started were %q, %v", who, err)
+	}
+}
+
 // watcher is standard error that calls somebody when it says something.
 type watcher struct {
 	waits string

@@ -40,6 +40,7 @@ const usage = `bellhop-bench: measure what a bellhop costs
 
   bellhop-bench [flags]                        measure one program
   bellhop-bench compare [flags] OLD NEW        measure two in turns, and say by how much they differ
+  bellhop-bench model [flags]                  foretell what several nodes would do; model --help tells more
 
 It starts bellhop on a database of its own in a temporary folder, on the loopback, and
 has people sign in to it from this process: in closed loops, in which so many workers

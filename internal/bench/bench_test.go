@@ -65,7 +65,8 @@ func TestPaired(t *testing.T) {
 		{"a tenth more CPU", noise, scaled(1.1), false, 1.1, "worse"},
 		{"a tenth more flows", noise, scaled(1.1), true, 1.1, "better"},
 		{"a tenth fewer flows", noise, scaled(0.9), true, 0.9, "worse"},
-		{"as often more as less", []float64{1, 1, 1, 1}, []float64{0.8, 1.25, 0.7, 1.4}, false, 1.025, "no difference shown"},
+		{"as often more as less", []float64{1, 1, 1, 1, 1, 1}, []float64{0.8, 1.25, 0.7, 1.4, 0.9, 1.15}, false, 1.025, "no difference shown"},
+		{"five pairs, of which each could be chance", noise[:5], scaled(0.5)[:5], false, 0.5, "too few pairs to tell"},
 	} {
 		r := Paired("x", c.old, c.fresh, c.moreGood)
 		if math.Abs(r.Median-c.ratio) > 1e-9 || r.Verdict() != c.verdict {

@@ -54,9 +54,15 @@ func Paired(name string, old, fresh []float64, moreGood bool) Ratio {
 	return r
 }
 
+// fewPairs are too few to tell: that five ratios lie on the same side of 1 comes by
+// chance once in sixteen times.
+const fewPairs = 6
+
 // Verdict says in a word what the interval tells.
 func (r Ratio) Verdict() string {
 	switch {
+	case r.Pairs < fewPairs:
+		return "too few pairs to tell"
 	case r.Low <= 1 && r.High >= 1:
 		return "no difference shown"
 	case (r.High < 1) != r.MoreGood:
