@@ -104,6 +104,67 @@ func TestHandover_ServerDies_TheNextSendsWhatItHadClaimed(t *testing.T) {
 	}
 }
 
+// startingStore keeps a server that starts from its first look into the outbox.
+type startingStore struct {
+	userpool.Store
+	first atomic.Bool
+	look  chan struct{} // closed when it may look
+}
+
+type startingTx struct {
+	userpool.Tx
+	s *startingStore
+}
+
+func (s *startingStore) View(ctx context.Context, fn func(userpool.Tx) error) error {
+	return s.Store.View(ctx, func(tx userpool.Tx) error { return fn(startingTx{tx, s}) })
+}
+
+func (tx startingTx) NextMessageAt(ctx context.Context) (time.Time, error) {
+	if !tx.s.first.CompareAndSwap(false, true) {
+		return tx.Tx.NextMessageAt(ctx)
+	}
+	<-tx.s.look
+	var at time.Time
+	err := tx.s.Store.View(ctx, func(now userpool.Tx) (err error) { // this one shows what was
+		at, err = now.NextMessageAt(ctx)
+		return err
+	})
+	return at, err
+}
+
+// What is claimed when a server looks for the first time need not be of one that died:
+// requests are answered already, and a text that was put in meanwhile is on its way.
+func TestHandover_ATextWhileTheServerStarts_IsSentOnce(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Minute)
+		w.stop()
+		before := w.texts(asha)
+		store := &startingStore{Store: w.store, look: make(chan struct{})}
+		s, end := w.instead(store, false)
+		w.settle()
+		if !store.first.Load() {
+			t.Fatal("the server does not look into the outbox when it starts")
+		}
+		_, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+		})
+		w.must(err)
+		w.settle() // what is to be sent is sent, and not written down yet
+		close(store.look)
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("%d texts at once, want 1", n)
+		}
+		w.pass(5 * time.Minute)
+		if n := w.texts(asha) - before; n != 1 {
+			t.Errorf("%d texts in the end, want 1", n)
+		}
+		end()
+		w.start()
+	})
+}
+
 // What a sign-in costs the disk is as much part of it as what it answers.
 func TestSignIn_TakesThreeCommits(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
