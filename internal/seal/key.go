@@ -26,16 +26,19 @@ type Key struct {
 	// hold, past all methods, and of a function that is an address.
 	secret func() []byte
 
-	mu    sync.Mutex             // guards aeads
-	aeads map[string]cipher.AEAD // by purpose; purposes are constants of the program, so few
+	// By purpose and by label, which are constants of the program, so few.
+	mu      sync.Mutex // guards the two below
+	aeads   map[string]cipher.AEAD
+	derived map[string][keySize]byte
 }
 
 func newKey(secret [keySize]byte) *Key {
 	sum := sha256.Sum256(append([]byte("bellhop master key id"), secret[:]...))
 	return &Key{
-		id:     hex.EncodeToString(sum[:4]),
-		secret: func() []byte { return secret[:] },
-		aeads:  make(map[string]cipher.AEAD),
+		id:      hex.EncodeToString(sum[:4]),
+		secret:  func() []byte { return secret[:] },
+		aeads:   make(map[string]cipher.AEAD),
+		derived: make(map[string][keySize]byte),
 	}
 }
 
@@ -43,8 +46,18 @@ func newKey(secret [keySize]byte) *Key {
 func (k *Key) ID() string { return k.id }
 
 // Derive returns 32 bytes that depend on the key and the label alone, by
-// HKDF-SHA-256 (RFC 5869). Different labels give unrelated keys.
-func (k *Key) Derive(label string) []byte { return k.expand(derivePrefix + label) }
+// HKDF-SHA-256 (RFC 5869). Different labels give unrelated keys. They are constants of
+// the program: what was derived once is kept.
+func (k *Key) Derive(label string) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out, ok := k.derived[label]
+	if !ok {
+		out = [keySize]byte(k.expand(derivePrefix + label))
+		k.derived[label] = out
+	}
+	return out[:]
+}
 
 func (k *Key) expand(info string) []byte {
 	out, err := hkdf.Key(sha256.New, k.secret(), nil, info, keySize)

@@ -37,10 +37,10 @@ func encodeHeader(kid string, alg Alg) string {
 }
 
 // sign returns the compact form of the claims.
-func (k *Key) sign(claims any) (string, error) {
-	payload, err := json.Marshal(claims)
+func (k *Key) sign(c claims) (string, error) {
+	payload, err := c.payload()
 	if err != nil {
-		return "", fmt.Errorf("token: encode claims: %w", err)
+		return "", err
 	}
 	text := make([]byte, 0, len(k.header)+base64.RawURLEncoding.EncodedLen(len(payload)+longestSignature)+len(".."))
 	text = append(append(text, k.header...), '.')

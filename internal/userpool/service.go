@@ -381,23 +381,32 @@ func errNoClient(id ClientID) *fault.Error {
 }
 
 // loadClient is clientAndPool in a View of its own.
-func (s *Service) loadClient(ctx context.Context, id ClientID) (c Client, p Pool, err error) {
+func (s *Service) loadClient(ctx context.Context, id ClientID) (Client, Pool, error) {
+	return s.loadClientAnd(ctx, id, nothingMore)
+}
+
+// loadClientAnd is loadClient for who reads more by the client, in the same View.
+func (s *Service) loadClientAnd(ctx context.Context, id ClientID, more func(Tx, Client) error) (c Client, p Pool, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		c, p, err = clientAndPool(ctx, tx, id)
-		return err
+		if c, p, err = clientAndPool(ctx, tx, id); err != nil {
+			return err
+		}
+		return more(tx, c)
 	})
 	return c, p, err
 }
 
-// loadClientIn is loadClient for an operation that may name the pool as well,
+func nothingMore(Tx, Client) error { return nil }
+
+// loadClientIn is loadClientAnd for an operation that may name the pool as well,
 // which must then be the client's.
-func (s *Service) loadClientIn(ctx context.Context, pool PoolID, id ClientID) (Client, Pool, error) {
+func (s *Service) loadClientIn(ctx context.Context, pool PoolID, id ClientID, more func(Tx, Client) error) (Client, Pool, error) {
 	if pool != "" {
 		if _, err := s.viewPool(ctx, pool); err != nil {
 			return Client{}, Pool{}, err
 		}
 	}
-	c, p, err := s.loadClient(ctx, id)
+	c, p, err := s.loadClientAnd(ctx, id, more)
 	if err == nil && pool != "" && p.ID != pool {
 		return Client{}, Pool{}, errNoClient(id)
 	}

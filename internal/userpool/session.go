@@ -98,4 +98,5 @@ type step struct {
 	// recipient is whom the tokens are for, as the transaction that grants them finds
 	// him; nil in what is kept for repeats, and where a function was asked since.
 	recipient *recipient
+	stays     bool // the refresh token that was shown
 }

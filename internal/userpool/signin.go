@@ -53,7 +53,14 @@ const (
 // the request it is AdminInitiateAuth, for a backend that was asked by somebody.
 func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
 	at := s.now()
-	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID)
+	var t presented
+	refreshes := r.Flow == flowRefresh || r.Flow == flowRefreshOlder
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, func(tx Tx, c Client) (err error) {
+		if refreshes && c.refreshesByFlow() {
+			t, err = s.show(ctx, tx, c, r.Parameters["REFRESH_TOKEN"])
+		}
+		return err
+	})
 	if err != nil {
 		return AuthResult{}, err
 	}
@@ -63,8 +70,8 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 	if err := s.proven(ctx, &st.request.Caller, c, at); err != nil {
 		return AuthResult{}, err
 	}
-	if r.Flow == flowRefresh || r.Flow == flowRefreshOlder {
-		return s.refreshFlow(ctx, st)
+	if refreshes {
+		return s.refreshFlow(ctx, st, t)
 	}
 	if err := flowAllowed(c, r); err != nil {
 		return AuthResult{}, err
@@ -81,8 +88,8 @@ func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, 
 			return AuthResult{}, err
 		}
 	}
-	t := p.Settings.Triggers
-	if t.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && t.decidesCustomAuth()) {
+	triggers := p.Settings.Triggers
+	if triggers.has(trigger.PreAuthentication) && !(r.Flow == flowCustom && triggers.decidesCustomAuth()) {
 		if result, found, err := s.begunBefore(ctx, st); found || err != nil {
 			return result, err
 		}

@@ -114,7 +114,8 @@ func (s *Service) recipient(ctx context.Context, id FamilyID, at time.Time) (r r
 	return r, serves(r.family, r.user, at)
 }
 
-// issue signs the ID and the access token, and writes the refresh token.
+// issue signs the ID and the access token, and writes the refresh token unless the one
+// that was shown stays.
 func (s *Service) issue(c Client, r recipient, granted step, wanted token.Changes, at time.Time) (Tokens, error) {
 	u := r.user
 	subject := token.Subject{
@@ -133,7 +134,11 @@ func (s *Service) issue(c Client, r recipient, granted step, wanted token.Change
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	return Tokens{ID: t.ID, Access: t.Access, Refresh: s.refreshToken(r.family.ID, granted.Generation), ExpiresIn: t.ExpiresIn, NewDevice: granted.NewDevice}, nil
+	out := Tokens{ID: t.ID, Access: t.Access, ExpiresIn: t.ExpiresIn, NewDevice: granted.NewDevice}
+	if !granted.stays {
+		out.Refresh = s.refreshToken(r.family.ID, granted.Generation)
+	}
+	return out, nil
 }
 
 // readable are the attributes that go into the client's ID tokens.
@@ -172,19 +177,41 @@ func serves(f Family, u User, at time.Time) error {
 	return nil
 }
 
-// refreshFlow is REFRESH_TOKEN_AUTH: new ID and access tokens, the refresh
-// token stays.
-func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error) {
-	text := st.request.Parameters["REFRESH_TOKEN"]
-	switch {
-	case !st.client.Settings.Allows(AllowRefresh), st.client.Settings.Rotation:
-		return AuthResult{}, fault.New(fault.InvalidParameter, "%s flow not enabled for this client", st.request.Flow)
-	case text == "":
-		return AuthResult{}, missing("REFRESH_TOKEN")
-	}
+// presented is a refresh token that a client shows. Whom it is for is read in the same View
+// as the client, since to begin and to end one costs more than to read; what is wrong
+// with it, if anything, is told after what is wrong with the client.
+type presented struct {
+	token token.RefreshToken
+	whom  recipient
+	err   error
+}
+
+// show reads whom a refresh token of the client's is for. Its error is the store's.
+func (s *Service) show(ctx context.Context, tx Tx, c Client, text string) (presented, error) {
 	t, err := s.parseRefresh(text)
 	if err != nil {
-		return AuthResult{}, err
+		return presented{err: err}, nil
+	}
+	r, err := s.refreshed(ctx, tx, c, FamilyID(t.FamilyID))
+	if kind := kindOf(err); err != nil && (kind == fault.Internal || kind == fault.Unavailable) {
+		return presented{}, err
+	}
+	return presented{t, r, err}, nil
+}
+
+// refreshesByFlow says whether the client may use REFRESH_TOKEN_AUTH.
+func (c Client) refreshesByFlow() bool {
+	return c.Settings.Allows(AllowRefresh) && !c.Settings.Rotation
+}
+
+// refreshFlow is REFRESH_TOKEN_AUTH: new ID and access tokens, the refresh
+// token stays.
+func (s *Service) refreshFlow(ctx context.Context, st start, t presented) (AuthResult, error) {
+	switch {
+	case !st.client.refreshesByFlow():
+		return AuthResult{}, fault.New(fault.InvalidParameter, "%s flow not enabled for this client", st.request.Flow)
+	case st.request.Parameters["REFRESH_TOKEN"] == "":
+		return AuthResult{}, missing("REFRESH_TOKEN")
 	}
 	tokens, err := s.refresh(ctx, st.client, t, issuing{source: trigger.TokenGenerationRefreshTokens}, st.request.Caller, st.at, func(u User) error {
 		return s.checkSecretHash(st.client, st.request.Parameters["SECRET_HASH"], u.Username, string(u.ID))
@@ -200,14 +227,15 @@ func (s *Service) refreshFlow(ctx context.Context, st start) (AuthResult, error)
 // grace; one that ended before is taken for stolen, and ends the family.
 func (s *Service) GetTokensFromRefreshToken(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	at := s.now()
-	c, _, err := s.loadClient(ctx, r.ClientID)
-	if err != nil {
-		return Tokens{}, err
-	}
-	if !s.checkSecret(c, r.ClientSecret) {
-		return Tokens{}, fault.New(fault.NotAuthorized, "Invalid client secret")
-	}
-	t, err := s.parseRefresh(r.RefreshToken)
+	var t presented
+	c, _, err := s.loadClientAnd(ctx, r.ClientID, func(tx Tx, c Client) (err error) {
+		if s.checkSecret(c, r.ClientSecret) {
+			t, err = s.show(ctx, tx, c, r.RefreshToken)
+		} else {
+			t = presented{err: fault.New(fault.NotAuthorized, "Invalid client secret")}
+		}
+		return err
+	})
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -216,11 +244,11 @@ func (s *Service) GetTokensFromRefreshToken(ctx context.Context, r RefreshReques
 }
 
 // refresh makes new tokens of a family's.
-func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, why issuing, caller Caller, at time.Time, check func(User) error) (Tokens, error) {
-	r, err := s.refreshed(ctx, c, FamilyID(t.FamilyID))
-	if err != nil {
-		return Tokens{}, err
+func (s *Service) refresh(ctx context.Context, c Client, shown presented, why issuing, caller Caller, at time.Time, check func(User) error) (Tokens, error) {
+	if shown.err != nil {
+		return Tokens{}, shown.err
 	}
+	t, r := shown.token, shown.whom
 	if err := check(r.user); err != nil {
 		return Tokens{}, err
 	}
@@ -238,9 +266,7 @@ func (s *Service) refresh(ctx context.Context, c Client, t token.RefreshToken, w
 	if t.Generation != r.family.Generation {
 		return Tokens{}, errRevokedRefresh
 	}
-	tokens, err := s.signFor(ctx, c, r, step{User: r.user.ID, Family: r.family.ID, Generation: t.Generation}, why, at)
-	tokens.Refresh = ""
-	return tokens, err
+	return s.signFor(ctx, c, r, step{User: r.user.ID, Family: r.family.ID, Generation: t.Generation, stays: true}, why, at)
 }
 
 // refreshAndRotate asks the pool's function before it rotates, so that one that
@@ -276,19 +302,15 @@ func (s *Service) inGrace(c Client, f Family, t token.RefreshToken, at time.Time
 }
 
 // refreshed finds whom tokens of the client's family are for.
-func (s *Service) refreshed(ctx context.Context, c Client, id FamilyID) (r recipient, err error) {
-	err = s.store.View(ctx, func(tx Tx) error {
-		f, err := tx.Family(ctx, id)
-		if err != nil {
-			return notFound(err, errRevokedRefresh)
-		}
-		if f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
-			return errInvalidRefresh
-		}
-		r, err = s.loadRecipient(ctx, tx, f)
-		return err
-	})
-	return r, err
+func (s *Service) refreshed(ctx context.Context, tx Tx, c Client, id FamilyID) (recipient, error) {
+	f, err := tx.Family(ctx, id)
+	if err != nil {
+		return recipient{}, notFound(err, errRevokedRefresh)
+	}
+	if f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
+		return recipient{}, errInvalidRefresh
+	}
+	return s.loadRecipient(ctx, tx, f)
 }
 
 // rotate moves the family on, or gives the same successor again within the

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // watched is the store as the Service uses it. A transaction of a call that has
@@ -100,6 +102,16 @@ func (w witness) sawUser(id UserID, name string) {
 	}
 }
 
+// saw is sawUser of somebody who was read. A name that is his number need not be read
+// again to be known for one.
+func (w witness) saw(u User) {
+	name := mainName(u)
+	w.sawUser(u.ID, name)
+	if name != "" && w.e.read.name == "" && w.e.usersName == name && name == u.Attributes[AttrPhone] {
+		w.e.read = spelling{name, phone.FromCanonical(name)}
+	}
+}
+
 // mainName is what a user is found by in the trail where the request says no
 // name.
 func mainName(u User) string {
@@ -159,7 +171,7 @@ func (w witness) InsertClient(ctx context.Context, c Client) error {
 func (w witness) User(ctx context.Context, pool PoolID, id UserID) (User, error) {
 	u, err := w.Tx.User(ctx, pool, id)
 	if err == nil {
-		w.sawUser(u.ID, mainName(u))
+		w.saw(u)
 	}
 	return u, err
 }
@@ -167,7 +179,7 @@ func (w witness) User(ctx context.Context, pool PoolID, id UserID) (User, error)
 func (w witness) UserByName(ctx context.Context, pool PoolID, name string) (User, error) {
 	u, err := w.Tx.UserByName(ctx, pool, name)
 	if err == nil {
-		w.sawUser(u.ID, mainName(u))
+		w.saw(u)
 	}
 	return u, err
 }
