@@ -11,13 +11,14 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/token"
 )
 
-// RSA keys wait for the next pools, two a pool: making one takes as long as a hundred
+// RSA keys wait for the next pools, two a pool: making one takes as long as hundreds of
 // signatures, creating a pool should not. Those of the first pools are made at once, the
-// others while nothing hurries.
+// others one by one with a long rest between: while a key is made everybody else has a
+// processor less, which doubled the longest waits of sign-ins where it was every second.
 const (
 	stockSize   = 8
 	stockAtOnce = 4
-	stockPause  = time.Second // between the others
+	stockPause  = 30 * time.Second // between the others
 )
 
 // fillStock makes keys until the stock is full. Where somebody lacks keys meanwhile it

@@ -53,11 +53,11 @@ func TestStock_PoolsTakeWhatIsThere_AndMakeOnlyWhatIsMissing(t *testing.T) {
 		}
 
 		w.start()
-		w.pass(time.Minute) // the stock is filled again
+		w.pass(5 * time.Minute) // the stock is filled again
 		w.stop()
 		again := w.stock()
 		if len(again) != len(waiting) {
-			t.Fatalf("%d keys are in stock after a minute, want %d again", len(again), len(waiting))
+			t.Fatalf("%d keys are in stock after five minutes, want %d again", len(again), len(waiting))
 		}
 		w.must(w.store.Update(w.ctx, func(tx userpool.Tx) error {
 			for _, k := range again[1:] {
