@@ -15,7 +15,7 @@ import (
 // one another, and all but one of them run again. So an answer notes in its transaction
 // that its texts are used, and a moment later one transaction of this server credits
 // those of all. A credit that comes late, or is lost with a server that is killed in that
-// moment, lets less through and never more.
+// moment or with a commit of which nobody is told, lets less through and never more.
 
 const (
 	creditAfter = 20 * time.Millisecond // from the first that waits
@@ -38,7 +38,7 @@ type credits struct {
 // takes says that one more may be credited later.
 func (c *credits) takes() bool { return c.open.Load() && len(c.queue) < creditQueue }
 
-// put hands codes over whose transactions are committed, or may be. It never waits.
+// put hands codes over whose transactions are committed. It never waits.
 func (c *credits) put(codes []usedCode) {
 	for _, code := range codes {
 		select {
@@ -85,17 +85,22 @@ func (s *Service) runCredits(ctx context.Context) error {
 }
 
 // creditAll credits a batch, even when ctx has ended, but soon then. While the store is
-// too busy it tries again.
+// too busy it tries again, unless it may be stored: to credit twice would let more through.
 func (s *Service) creditAll(ctx context.Context, batch []usedCode) {
 	longer, cancel := outlasting(ctx, finishWithin)
 	defer cancel()
 	for {
 		stopping := ctx.Err() != nil
-		err := s.store.Update(longer, func(tx Tx) error { return s.creditIn(longer, tx, batch) })
+		done := false
+		err := s.store.Update(longer, func(tx Tx) error {
+			err := s.creditIn(longer, tx, batch)
+			done = err == nil
+			return err
+		})
 		if err == nil {
 			return
 		}
-		if stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
+		if done || stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			s.log.Error("guard: used codes are not credited", "codes", len(batch), "error", err)
 			return
 		}

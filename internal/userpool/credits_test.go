@@ -14,7 +14,8 @@ import (
 // cellWrites counts the transactions that write a country's window.
 type cellWrites struct {
 	userpool.Store
-	n atomic.Int64
+	n     atomic.Int64
+	doubt atomic.Bool // of the next nobody is told that it is stored
 }
 
 type cellWriter struct {
@@ -30,6 +31,9 @@ func (s *cellWrites) Update(ctx context.Context, fn func(userpool.Tx) error) err
 	})
 	if wrote && err == nil {
 		s.n.Add(1)
+		if s.doubt.Swap(false) {
+			return errCommit
+		}
 	}
 	return err
 }
@@ -107,6 +111,39 @@ func TestCredits_OfManyAtOnce_AreOneTransaction(t *testing.T) {
 		// Half a text for each known number's code.
 		if earned := entry().Credit - before.Credit; earned < people/2.0-0.01 || earned > people/2.0+0.01 {
 			t.Errorf("the country's window has earned %g texts", earned)
+		}
+		end()
+		w.start()
+	})
+}
+
+// A credit of which nobody knows whether it is stored is not given again: it would let
+// more through than was earned.
+func TestCredits_CommitInDoubt_AreNotGivenTwice(t *testing.T) {
+	inWorld(t, options{guard: shipped()}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Hour)
+		w.stop()
+		store := &cellWrites{Store: w.store}
+		s, end := w.instead(store, true)
+		w.settle()
+		r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+		})
+		w.must(err)
+		w.settle()
+		wrote := store.n.Load()
+		store.doubt.Store(true)
+		call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: "1"})
+		_, err = s.RespondToAuthChallenge(call, userpool.AnswerRequest{
+			Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+			Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
+		})
+		s.End(call, err)
+		w.must(err)
+		w.pass(10 * time.Second)
+		if n := store.n.Load() - wrote; n != 1 {
+			t.Errorf("a code is credited by %d transactions that are stored", n)
 		}
 		end()
 		w.start()

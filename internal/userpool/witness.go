@@ -44,23 +44,20 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 	defer e.timeStore(time.Now())
 	before, known := e.done, e.found
 	var told Outcome
-	var own error
 	err := w.Store.Update(ctx, func(tx Tx) error {
 		e.done, e.found = before.clone(), known // an earlier run was for nothing
-		if own = fn(witness{tx, e}); own != nil {
-			return own
+		if err := fn(witness{tx, e}); err != nil {
+			return err
 		}
 		row := w.s.auditRow(e)
 		told = row.Outcome
 		return tx.PutAudit(ctx, row)
 	})
-	if own == nil { // what is not stored is not found when it is to be credited
-		w.s.credits.put(e.done.used[len(before.used):])
-	}
 	if err != nil {
 		e.done = before
 		return err
 	}
+	w.s.credits.put(e.done.used[len(before.used):])
 	e.committed, e.told = true, told
 	return nil
 }
