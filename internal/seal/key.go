@@ -22,14 +22,14 @@ const (
 // from it. A Key is safe for concurrent use and has no printable form.
 type Key struct {
 	id string
-	// A function, since fmt prints what unexported fields of a caller's struct
-	// hold, past all methods, and of a function that is an address.
+	// A function, as what is derived is, since fmt prints what unexported fields of a
+	// caller's struct hold, past all methods, and of a function that is an address.
 	secret func() []byte
 
 	// By purpose and by label, which are constants of the program, so few.
 	mu      sync.Mutex // guards the two below
 	aeads   map[string]cipher.AEAD
-	derived map[string][keySize]byte
+	derived map[string]func() [keySize]byte
 }
 
 func newKey(secret [keySize]byte) *Key {
@@ -38,7 +38,7 @@ func newKey(secret [keySize]byte) *Key {
 		id:      hex.EncodeToString(sum[:4]),
 		secret:  func() []byte { return secret[:] },
 		aeads:   make(map[string]cipher.AEAD),
-		derived: make(map[string][keySize]byte),
+		derived: make(map[string]func() [keySize]byte),
 	}
 }
 
@@ -51,11 +51,13 @@ func (k *Key) ID() string { return k.id }
 func (k *Key) Derive(label string) []byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	out, ok := k.derived[label]
-	if !ok {
-		out = [keySize]byte(k.expand(derivePrefix + label))
-		k.derived[label] = out
+	kept := k.derived[label]
+	if kept == nil {
+		fresh := [keySize]byte(k.expand(derivePrefix + label))
+		kept = func() [keySize]byte { return fresh }
+		k.derived[label] = kept
 	}
+	out := kept()
 	return out[:]
 }
 
