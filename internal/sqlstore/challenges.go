@@ -13,8 +13,8 @@ const (
 	challengeColumns = `id, pool_id, client_id, subject, purpose, requester, registration_id, contact, key_id,
 		digits, max_tries, tries, sends, created_at, expires_at, sent_at, used_at`
 
-	// The three steps of OpenChallenge: whoever is dead leaves the slot, then
-	// one insert can win it, then whoever has it is the one.
+	// The steps of OpenChallenge: whoever is dead leaves the slot, then one insert can
+	// win it, or else whoever has it is the one.
 	sqlCloseChallenge = `update challenges set closed = id
 		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''
 		and (used_at <> 0 or tries >= max_tries or expires_at <= $6)`
@@ -40,6 +40,12 @@ const (
 	sqlClaimAttempt = `update challenges set tries = tries + 1
 		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries
 		returning ` + challengeColumns
+	// The same where nobody else writes. An update that returns its row makes a table
+	// for it, which costs SQLite more than a look.
+	sqlClaimable = `select ` + challengeColumns + ` from challenges
+		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries`
+	sqlCountTry = `update challenges set tries = tries + 1 where id = $1`
+
 	sqlConsumeChallenge = `update challenges set used_at = $2 where id = $1 and used_at = 0`
 
 	sqlDeleteSubjectMessages = `delete from messages where challenge_id <> '' and challenge_id in (
@@ -72,15 +78,13 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 		if c.Registration != "" {
 			err = t.touch(ctx, sqlTouchRegistration, c.Registration)
 		}
-		if err != nil {
-			return userpool.Challenge{}, false, err
-		}
+		return c, err == nil, err
 	}
 	live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, slot...)
 	if errors.Is(err, userpool.ErrNotFound) {
 		err = userpool.ErrExists // the slot is free, so it is the id that is taken
 	}
-	return live, isNew && err == nil, err
+	return live, false, err
 }
 
 func (t *tx) LeaveSlot(ctx context.Context, c userpool.Challenge) error {
@@ -109,7 +113,15 @@ func (t *tx) UnmarkSent(ctx context.Context, id userpool.ChallengeID) (bool, err
 
 // ClaimAttempt returns the challenge with the try counted.
 func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time.Time) (userpool.Challenge, bool, error) {
-	return maybe(ctx, t, scanChallenge, sqlClaimAttempt, id, millis(now))
+	if !t.conn.engine().alone {
+		return maybe(ctx, t, scanChallenge, sqlClaimAttempt, id, millis(now))
+	}
+	c, open, err := maybe(ctx, t, scanChallenge, sqlClaimable, id, millis(now))
+	if err != nil || !open {
+		return userpool.Challenge{}, false, err
+	}
+	c.Tries++
+	return c, true, t.run(ctx, sqlCountTry, id)
 }
 
 func (t *tx) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {

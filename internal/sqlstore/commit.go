@@ -16,7 +16,7 @@ import (
 // the disk, a transaction hardly anything.
 //
 // Each member of a batch runs in a savepoint, so that its failure takes back
-// its own changes alone. Where the engine has left the whole transaction (disk
+// its own changes alone. The first needs none: there is nothing else to keep. Where the engine has left the whole transaction (disk
 // full, I/O error), or the commit fails, all that the members have computed is
 // void, their errors too, since a neighbour's lost row may have caused them.
 // Then each runs again, once, alone. Nobody is answered before the commit.
@@ -206,20 +206,40 @@ func (w *writer) together(batch []*member) error {
 	for _, m := range batch {
 		m.err = nil
 	}
-	if _, err := w.conn.exec("begin immediate"); err != nil {
-		return fmt.Errorf("%w: %w", errNotBegun, err)
-	}
-	if err := known(w.conn); err != nil {
-		w.rollback()
-		return fmt.Errorf("%w: %w", errNotBegun, err)
-	}
+	begun, shared := false, false // shared: with one who has done something
 	for _, m := range batch {
-		if err := w.attempt(m); err != nil {
+		if !begun {
+			if err := w.begin(); err != nil {
+				return fmt.Errorf("%w: %w", errNotBegun, err)
+			}
+			begun = true
+		}
+		if err := w.attempt(m, shared); err != nil {
 			w.rollback()
 			return err
 		}
+		if m.err == nil {
+			shared = true
+		} else if !shared {
+			w.rollback()
+			begun = false
+		}
+	}
+	if !begun {
+		return nil
 	}
 	if _, err := w.conn.exec("commit"); err != nil {
+		w.rollback()
+		return err
+	}
+	return nil
+}
+
+func (w *writer) begin() error {
+	if _, err := w.conn.exec("begin immediate"); err != nil {
+		return err
+	}
+	if err := known(w.conn); err != nil {
 		w.rollback()
 		return err
 	}
@@ -231,21 +251,26 @@ func (w *writer) rollback() {
 	w.conn.exec("rollback") // its one error is that there is none
 }
 
-// attempt runs one member in a savepoint and keeps its outcome in m.err. An
-// error says that the transaction is lost for all.
-func (w *writer) attempt(m *member) error {
+// attempt runs one member, in a savepoint where it shares the transaction, and keeps
+// its outcome in m.err. An error says that the transaction is lost for all.
+func (w *writer) attempt(m *member, shared bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err = m.ctx.Err(); m.left || m.err != nil {
 		return nil
 	}
-	if _, err := w.conn.exec("savepoint member"); err != nil {
-		return err
+	if shared {
+		if _, err := w.conn.exec("savepoint member"); err != nil {
+			return err
+		}
 	}
 	m.err = call(&tx{conn: w.conn, caller: m.ctx, config: w.config}, m.fn)
 	if m.err == nil {
 		// Who stops waiting while his function runs has nothing stored.
 		m.err = m.ctx.Err()
+	}
+	if !shared {
+		return nil
 	}
 	if m.err != nil {
 		if _, err := w.conn.exec("rollback to savepoint member"); err != nil {

@@ -29,6 +29,9 @@ type dialect struct {
 	claim func(conn) error
 	// tables lists the names of the tables that are there.
 	tables string
+	// alone says that nobody else writes while a transaction does that begins as an
+	// Update: what it has read is so until it ends.
+	alone bool
 }
 
 var sqliteDialect = dialect{
@@ -37,6 +40,7 @@ var sqliteDialect = dialect{
 	turn:   func(conn) error { return nil }, // begin has waited for it
 	claim:  claimFile,
 	tables: `select name from sqlite_master where type = 'table'`,
+	alone:  true,
 }
 
 // bindSQLite keeps a placeholder's number: a bare ? would swap arguments of a
@@ -56,6 +60,11 @@ var writerPragmas = []string{
 	"pragma trusted_schema = off",
 	"pragma temp_store = memory",
 	"pragma journal_size_limit = 67108864",
+	// The pages that sign-ins write again and again are copied into the file once in
+	// so many (16 MB of the log, which a start after a crash reads), and are not read
+	// again for each.
+	"pragma wal_autocheckpoint = 4000",
+	"pragma cache_size = -8192",
 }
 
 var readerPragmas = []string{

@@ -47,6 +47,12 @@ const (
 		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
 		returning ` + textColumns
 
+	// The same where nobody else writes; see sqlClaimable.
+	sqlUsable = `select ` + textColumns + ` from texts where challenge_id <> '' and challenge_id = $1 and ` + mayBeSent + `
+		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
+		order by sent_at desc, id desc limit 1`
+	sqlMarkUsedText = `update texts set used_at = $2 where id = $1`
+
 	sqlTextEvidence = `select provider, country, known, count(*),
 			sum(case when status = 'failed' then 1 else 0 end),
 			sum(case when status in ('failed', 'delivered') then 1 else 0 end),
@@ -93,7 +99,15 @@ func (t *tx) TellText(ctx context.Context, id userpool.MessageID, s userpool.Tex
 }
 
 func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time) (userpool.Text, bool, error) {
-	return maybe(ctx, t, scanText, sqlUseText, id, millis(at))
+	if !t.conn.engine().alone {
+		return maybe(ctx, t, scanText, sqlUseText, id, millis(at))
+	}
+	x, sent, err := maybe(ctx, t, scanText, sqlUsable, id)
+	if err != nil || !sent {
+		return userpool.Text{}, false, err
+	}
+	x.UsedAt = time.UnixMilli(millis(at)).UTC()
+	return x, true, t.run(ctx, sqlMarkUsedText, x.ID, millis(at))
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {

@@ -41,7 +41,7 @@ var (
 // the request it is AdminRespondToAuthChallenge.
 func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
 	at := s.now()
-	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, nothingMore)
+	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, keysToo(ctx))
 	if err != nil {
 		return AuthResult{}, err
 	}

@@ -398,6 +398,15 @@ func (s *Service) loadClientAnd(ctx context.Context, id ClientID, more func(Tx, 
 
 func nothingMore(Tx, Client) error { return nil }
 
+// keysToo reads the keys of the client's pool: the store keeps what a View has read of
+// them, for the Update that ends in tokens.
+func keysToo(ctx context.Context) func(Tx, Client) error {
+	return func(tx Tx, c Client) error {
+		_, err := tx.Keys(ctx, c.PoolID)
+		return err
+	}
+}
+
 // loadClientIn is loadClientAnd for an operation that may name the pool as well,
 // which must then be the client's.
 func (s *Service) loadClientIn(ctx context.Context, pool PoolID, id ClientID, more func(Tx, Client) error) (Client, Pool, error) {
