@@ -104,11 +104,11 @@ func TestHandover_ServerDies_TheNextSendsWhatItHadClaimed(t *testing.T) {
 	}
 }
 
-// startingStore keeps a server that starts from its first look into the outbox.
+// startingStore keeps a server that starts from freeing what the one before it had claimed.
 type startingStore struct {
 	userpool.Store
-	first atomic.Bool
-	look  chan struct{} // closed when it may look
+	asked atomic.Bool
+	may   chan struct{} // closed when it may
 }
 
 type startingTx struct {
@@ -116,43 +116,44 @@ type startingTx struct {
 	s *startingStore
 }
 
-func (s *startingStore) View(ctx context.Context, fn func(userpool.Tx) error) error {
-	return s.Store.View(ctx, func(tx userpool.Tx) error { return fn(startingTx{tx, s}) })
-}
+var errNotYet = errors.New("not yet")
 
-func (tx startingTx) NextMessageAt(ctx context.Context) (time.Time, error) {
-	if !tx.s.first.CompareAndSwap(false, true) {
-		return tx.Tx.NextMessageAt(ctx)
-	}
-	<-tx.s.look
-	var at time.Time
-	err := tx.s.Store.View(ctx, func(now userpool.Tx) (err error) { // this one shows what was
-		at, err = now.NextMessageAt(ctx)
+func (s *startingStore) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	err := s.Store.Update(ctx, func(tx userpool.Tx) error { return fn(startingTx{tx, s}) })
+	if !errors.Is(err, errNotYet) {
 		return err
-	})
-	return at, err
+	}
+	<-s.may
+	return s.Store.Update(ctx, fn)
 }
 
-// What is claimed when a server looks for the first time need not be of one that died:
-// requests are answered already, and a text that was put in meanwhile is on its way.
+func (tx startingTx) FreeMessages(ctx context.Context, now, until time.Time) error {
+	if tx.s.asked.CompareAndSwap(false, true) {
+		return errNotYet
+	}
+	return tx.Tx.FreeMessages(ctx, now, until)
+}
+
+// What is claimed when a server frees what another left need not be of one that died:
+// requests are answered already, and a text that was put in meanwhile may be on its way.
 func TestHandover_ATextWhileTheServerStarts_IsSentOnce(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")
 		w.pass(time.Minute)
 		w.stop()
 		before := w.texts(asha)
-		store := &startingStore{Store: w.store, look: make(chan struct{})}
+		store := &startingStore{Store: w.store, may: make(chan struct{})}
 		s, end := w.instead(store, false)
 		w.settle()
-		if !store.first.Load() {
-			t.Fatal("the server does not look into the outbox when it starts")
+		if !store.asked.Load() {
+			t.Fatal("a server that starts frees nothing")
 		}
 		_, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
 			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
 		})
 		w.must(err)
 		w.settle() // what is to be sent is sent, and not written down yet
-		close(store.look)
+		close(store.may)
 		if n := w.texts(asha) - before; n != 1 {
 			t.Errorf("%d texts at once, want 1", n)
 		}
