@@ -16,7 +16,7 @@ soak: ## hundreds of kills and races, dozens of fail-overs, full disks, overload
 	BELLHOP_TEST_DATABASE=postgres go test -count=1 -timeout 1h -skip '$(sqlite_only)' ./internal/userpool
 	@scripts/fuzz.sh
 
-figures: ## what a sign-in and a start cost here, into docs/figures
+figures: ## what each flow costs here, beside attacks, large directories and several nodes, into docs/figures
 	@scripts/figures.sh
 
 bench: ## what each flow costs here, with the server in another process; QUICK=1 for half a minute, ARGS for flags

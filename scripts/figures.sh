@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What each flow costs on this machine, what a sign-in and a start cost, what it costs on SQLite and on
-# PostgreSQL with one to three nodes, and how long it takes to answer about names
-# that have a user and that have none, and what a trigger adds by where its function
-# runs, and what attacks cost and whom they hurt, and what people get while a provider
-# is in trouble, and what large directories cost, and what several nodes do, with the commit that was measured.
+# What each flow and a start cost on this machine, on SQLite and on PostgreSQL, how long
+# it takes to answer about names that have a user and that have none, what a trigger adds
+# by where its function runs, what attacks cost and whom they hurt, what people get while
+# a provider is in trouble, what large directories cost, and what several nodes do, with
+# the commit that was measured.
 # The figures of one run belong together; compare runs with care.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,12 +28,10 @@ measure() {
   go test -run '^$' -bench "$1" -benchtime "$2" -timeout 10m ./internal/endtoend | grep '^Benchmark'
 }
 
-measure 'TextedSignIn|Start' 5s >"$out/sign-in.txt"
 # Each flow under each load, from another process: docs/benchmarks.md.
 about 'make bench' >"$out/bench.txt"
 go run ./cmd/bellhop-bench --bellhop bin/bellhop --json "$out/bench.json" --svg "$out/bench.svg" >>"$out/bench.txt"
 measure Existence 300x >"$out/existence.txt"
-measure Nodes 1500x >"$out/nodes.txt"
 measure TriggerCall 300x >"$out/triggers.txt"
 # The worst of twenty seeds; the same on every machine. make soak plays every scenario.
 scenarios=quiet,fresh,S6,S8,S8+S2,S9,S1,S2,S4,S5-10,S5-30,S5-warm,S10,S11,S3-0.05,S3-0.5,S3m,shop,shop-S2,fresh-S2,fresh-S4,S4-paid,S5-30-paid,S3-0.5-paid
@@ -57,4 +55,4 @@ directory=(go test ./internal/endtoend -count=1 -timeout 4h -run TestDirectoryFi
 about "${directory[*]}" >"$out/directory.txt"
 "${directory[@]}" | grep -o '|.*|$' >>"$out/directory.txt"
 cp "$out"/*.txt "$out"/*.svg "$out"/*.json docs/figures/
-cat docs/figures/bench.txt docs/figures/sign-in.txt docs/figures/existence.txt docs/figures/nodes.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/scaling.txt docs/figures/directory.txt
+cat docs/figures/bench.txt docs/figures/existence.txt docs/figures/triggers.txt docs/figures/guard.txt docs/figures/guard-speed.txt docs/figures/routing.txt docs/figures/scaling.txt docs/figures/directory.txt

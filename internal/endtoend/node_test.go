@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -138,6 +140,50 @@ func (n *node) alive() {
 		n.tb.Fatalf("the server ended by itself: %v\n%s", err, n.log)
 	default:
 	}
+}
+
+// cpu is what the server has used, user and system (proc(5), stat, in ticks of
+// 10 ms).
+func (n *node) cpu() time.Duration {
+	n.tb.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.cmd.Process.Pid))
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	user, err1 := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	if err1 != nil || err2 != nil {
+		n.tb.Fatalf("/proc stat is %q", stat)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// memory is what the server has resident, in bytes.
+func (n *node) memory() int64 {
+	n.tb.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				n.tb.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+func cpu(nodes []*node) (used time.Duration) {
+	for _, n := range nodes {
+		used += n.cpu()
+	}
+	return used
 }
 
 // announcement is the standard output of a server, whose first line says where

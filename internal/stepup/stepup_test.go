@@ -375,6 +375,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Fatal(err)
 	}
 	raw := d.proof(stepup.Work, "12345")
+	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := desk.Check(b.Context(), raw, asha, home, noon); err == nil {
 			b.Fatal("a wrong counter passes") // by chance, once in 2^18 runs

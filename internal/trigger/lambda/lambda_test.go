@@ -272,11 +272,13 @@ func BenchmarkInvoke(b *testing.B) {
 	b.Run("warm", func(b *testing.B) {
 		i := invoker(b, lambda.Config{Endpoint: endpoint})
 		call(b, i)
+		b.ReportAllocs()
 		for b.Loop() {
 			call(b, i)
 		}
 	})
 	b.Run("cold", func(b *testing.B) {
+		b.ReportAllocs()
 		for b.Loop() {
 			call(b, invoker(b, lambda.Config{Endpoint: endpoint}))
 		}

@@ -327,11 +327,13 @@ func BenchmarkInvoke(b *testing.B) {
 	b.Run("warm", func(b *testing.B) {
 		i := trusting()
 		call(i)
+		b.ReportAllocs()
 		for b.Loop() {
 			call(i)
 		}
 	})
 	b.Run("cold", func(b *testing.B) {
+		b.ReportAllocs()
 		for b.Loop() {
 			i := trusting()
 			call(i)
