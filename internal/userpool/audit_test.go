@@ -229,6 +229,22 @@ func TestAudit_Filter_FindsTheRowsOfANameInAnySpelling(t *testing.T) {
 	})
 }
 
+// A refresh says no name: the row has the one that the store has, as if it had been typed.
+func TestAudit_OfACallThatSaysNoName_HasTheUsersOwn(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		tokens := w.member(home, asha, "")
+		w.must(w.audited("GetTokensFromRefreshToken", func(ctx context.Context) error {
+			_, err := w.s.GetTokensFromRefreshToken(ctx, userpool.RefreshRequest{Caller: home, ClientID: w.client, RefreshToken: tokens.Refresh})
+			return err
+		}))
+		w.pass(time.Second)
+		rows := w.trail(userpool.AuditFilter{Name: asha, Operation: "GetTokensFromRefreshToken"})
+		if len(rows) != 1 || rows[0].Masked != "+********3210" || rows[0].UserID == "" || rows[0].ClientID != w.client {
+			t.Errorf("the trail: %+v", rows)
+		}
+	})
+}
+
 func TestAudit_LongTrail_IsReadToItsEnd(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		const rows = 1100 // more than two pages
