@@ -172,9 +172,13 @@ var numbers atomic.Int64
 // newNumber is an Indian mobile number that no test had before.
 func newNumber() string { return fmt.Sprintf("+9198%08d", numbers.Add(1)) }
 
-// bounded is a context for a test that talks to a real process.
+// patience is by how much slower than what tests were written on a machine may be.
+const patience = 4
+
+// bounded is a context for a test that talks to a real process, which takes so long at
+// most on a quick machine. It ends what hangs, and judges no speed.
 func bounded(tb testing.TB, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+	ctx, cancel := context.WithTimeout(context.Background(), patience*d)
 	tb.Cleanup(cancel)
 	return ctx
 }

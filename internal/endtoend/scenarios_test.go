@@ -526,7 +526,7 @@ func (p *play) refresh(tokens *types.AuthenticationResultType) {
 // code is the one of the nth text to the number, waited for.
 func (p *play) code(number string, n int) string {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, patience*20*time.Second)
 	defer cancel()
 	code, err := p.codeOf(ctx, number, n)
 	if err != nil {
