@@ -28,8 +28,8 @@ type Spent struct {
 }
 
 // Counters keep how often something happened. A counter's window opens with
-// its first spend and lasts Limit.Window; the next spend after that opens a new
-// one. Counts are exact, whatever races, but for Limit.Ahead. A transaction that
+// its first spend and lasts Limit.Window, or until all is given back; the next spend
+// after that opens a new one. Counts are exact, whatever races, but for Limit.Ahead. A transaction that
 // is not stored has spent nothing.
 type Counters interface {
 	// Spend counts one under the key if the window has room, in one statement:

@@ -30,32 +30,67 @@ var (
 // between is excluded as everywhere: whoever reads a cell and writes it fails if it
 // has changed, and runs again.
 func (t *tx) Cells(ctx context.Context, keys []guard.Key) ([]guard.Cell, error) {
-	cells := make([]guard.Cell, 0, len(keys))
+	cells := make([]guard.Cell, len(keys))
+	if t.ledger != nil {
+		err := t.onLedger(ctx, func() error { return t.ledger.knowCells(keys) })
+		for i, k := range keys {
+			if err == nil {
+				cells[i] = t.ledger.cells[k].now
+			}
+		}
+		return cells, err
+	}
+	err := findCells(keys, func(query string, args []any) error {
+		found, err := many(ctx, t, scanCell, query, args...)
+		for _, f := range found {
+			for i, k := range keys {
+				if k == f.Key {
+					cells[i] = f.Cell
+				}
+			}
+		}
+		return err
+	})
+	return cells, err
+}
+
+// findCells has a statement, or some, run that finds the cells.
+func findCells(keys []guard.Key, run func(query string, args []any) error) error {
 	for part := range slices.Chunk(keys, batchMost) {
 		args := make([]any, len(part))
 		for i, k := range part {
 			args[i] = cellName(k)
 		}
-		found, err := many(ctx, t, scanCell, batchCells.text(len(args)), args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range part {
-			var cell guard.Cell
-			for _, f := range found {
-				if f.Key == k {
-					cell = f.Cell
-				}
-			}
-			cells = append(cells, cell)
+		if err := run(batchCells.text(len(args)), args); err != nil {
+			return err
 		}
 	}
-	return cells, nil
+	return nil
 }
 
 // PutCells writes in the order of the keys, so that two transactions never wait for
 // each other crosswise. Of a key that is there twice the last cell stays.
 func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell) error {
+	if t.ledger != nil {
+		return t.onLedger(ctx, func() error {
+			err := t.ledger.knowCells(keys)
+			for i, k := range keys {
+				if err == nil {
+					t.ledger.setCell(k, cells[i])
+				}
+			}
+			return err
+		})
+	}
+	return putCells(keys, cells, func(query string, args []any) error {
+		_, err := t.exec(ctx, query, args...) // now, so that it is known what failed
+		t.crowded = t.crowded || err != nil
+		return err
+	})
+}
+
+// putCells has a statement, or some, run that write the cells.
+func putCells(keys []guard.Key, cells []guard.Cell, run func(query string, args []any) error) error {
 	rows := map[string]int{}
 	for i, k := range keys {
 		rows[cellName(k)] = i
@@ -72,8 +107,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 			changed := time.UnixMilli(cell.At).Truncate(time.Hour).UnixMilli()
 			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), changed)
 		}
-		if _, err := t.exec(ctx, batchPutCells.text(len(part)), args...); err != nil { // now, so that it is known what failed
-			t.crowded = true
+		if err := run(batchPutCells.text(len(part)), args); err != nil {
 			return err
 		}
 	}
@@ -81,6 +115,9 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 }
 
 func (t *tx) Standings(ctx context.Context, kind guard.CellKind, notOpen bool, limit int) ([]userpool.KeyedCell, error) {
+	if err := t.onLedger(ctx, t.ledger.store); err != nil {
+		return nil, err
+	}
 	if notOpen {
 		return many(ctx, t, scanCell, sqlCellsNotOpen, int64(kind), limit)
 	}

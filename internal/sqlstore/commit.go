@@ -22,6 +22,7 @@ import (
 // Then each runs again, once, alone. Nobody is answered before the commit.
 type writer struct {
 	conn   *liteConn
+	ledger *ledger
 	config *configCache
 	batch  int
 	done   chan struct{} // closed when the goroutine has ended
@@ -49,6 +50,7 @@ var errExited = fault.Wrap(fault.Internal, errors.New("the function of an Update
 func newWriter(c *liteConn, config *configCache, batch, queue int) *writer {
 	w := &writer{
 		conn:   c,
+		ledger: newLedger(c),
 		config: config,
 		batch:  batch,
 		done:   make(chan struct{}),
@@ -221,12 +223,16 @@ func (w *writer) together(batch []*member) error {
 		if m.err == nil {
 			shared = true
 		} else if !shared {
-			w.rollback()
+			w.undo()
 			begun = false
 		}
 	}
 	if !begun {
 		return nil
+	}
+	if err := w.ledger.end(); err != nil {
+		w.rollback()
+		return err
 	}
 	if _, err := w.conn.exec("commit"); err != nil {
 		w.rollback()
@@ -248,7 +254,14 @@ func (w *writer) begin() error {
 
 // rollback ends the transaction, if the engine has not done so.
 func (w *writer) rollback() {
+	w.undo()
+	w.ledger.forget()
+}
+
+// undo is rollback where only one member has run, which the ledger has dropped.
+func (w *writer) undo() {
 	w.conn.exec("rollback") // its one error is that there is none
+	w.ledger.begun = false
 }
 
 // attempt runs one member, in a savepoint where it shares the transaction, and keeps
@@ -264,10 +277,15 @@ func (w *writer) attempt(m *member, shared bool) error {
 			return err
 		}
 	}
-	m.err = call(&tx{conn: w.conn, caller: m.ctx, config: w.config}, m.fn)
+	m.err = call(&tx{conn: w.conn, ledger: w.ledger, caller: m.ctx, config: w.config}, m.fn)
 	if m.err == nil {
 		// Who stops waiting while his function runs has nothing stored.
 		m.err = m.ctx.Err()
+	}
+	if m.err == nil {
+		w.ledger.keep()
+	} else {
+		w.ledger.drop()
 	}
 	if !shared {
 		return nil

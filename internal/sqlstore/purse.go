@@ -15,13 +15,13 @@ import (
 var (
 	batchPay = newBatch(`insert into counters (name, spent, reset_at, most) values `, `({1}, {2}, {3}, {4})`,
 		` on conflict (name) do update set
-			spent    = case when counters.reset_at <= $1 then excluded.spent else counters.spent + excluded.spent end,
-			reset_at = case when counters.reset_at <= $1 then excluded.reset_at else counters.reset_at end,
-			held     = case when counters.reset_at <= $1 then 0 else counters.held end,
+			spent    = case when counters.reset_at <= $1 or counters.spent = 0 then excluded.spent else counters.spent + excluded.spent end,
+			reset_at = case when counters.reset_at <= $1 or counters.spent = 0 then excluded.reset_at else counters.reset_at end,
+			held     = case when counters.reset_at <= $1 or counters.spent = 0 then 0 else counters.held end,
 			most     = excluded.most
 		where counters.reset_at <= $1 or counters.spent + excluded.spent <= excluded.most
 		returning name, spent, reset_at`, 1, 4)
-	batchCounters = newBatch(`select name, spent, reset_at from counters where reset_at > $1 and name in (`, `{1}`, `)`, 1, 1)
+	batchCounters = newBatch(`select name, spent, reset_at from counters where reset_at > $1 and spent > 0 and name in (`, `{1}`, `)`, 1, 1)
 	batchRefund   = newBatch(`update counters set spent = case when spent - r.column2 > held then spent - r.column2 else held end
 		from (values `, `(cast({1} as text), cast({2} as bigint))`, `) as r
 		where counters.name = r.column1 and counters.reset_at > $1`, 1, 2)
@@ -30,6 +30,9 @@ var (
 // Pay pays what is exact with one statement, and what a server may have ahead from
 // what it holds.
 func (t *tx) Pay(ctx context.Context, payments []guard.Payment, now time.Time) ([]guard.Spent, error) {
+	if t.ledger != nil {
+		return t.payInLedger(ctx, payments, now)
+	}
 	done := map[string]guard.Spent{}
 	var exact, refused []guard.Payment
 	for _, p := range merged(payments) {
@@ -69,6 +72,27 @@ func (t *tx) Pay(ctx context.Context, payments []guard.Payment, now time.Time) (
 	return all, nil
 }
 
+// payInLedger is Pay on SQLite.
+func (t *tx) payInLedger(ctx context.Context, payments []guard.Payment, now time.Time) ([]guard.Spent, error) {
+	spent := make([]guard.Spent, len(payments))
+	err := t.onLedger(ctx, func() error { return t.ledger.know(namesOf(payments)...) })
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range payments {
+		spent[i] = t.ledger.pay(p.Key, p.Limit, p.Amount, now)
+	}
+	return spent, nil
+}
+
+func namesOf(payments []guard.Payment) []string {
+	names := make([]string, len(payments))
+	for i, p := range payments {
+		names[i] = p.Key
+	}
+	return names
+}
+
 type namedSpent struct {
 	name string
 	guard.Spent
@@ -105,6 +129,17 @@ func (t *tx) lookUp(ctx context.Context, payments []guard.Payment, now time.Time
 }
 
 func (t *tx) Refund(ctx context.Context, payments []guard.Payment, now time.Time) error {
+	if t.ledger != nil {
+		return t.onLedger(ctx, func() error {
+			err := t.ledger.know(namesOf(payments)...)
+			for _, p := range payments {
+				if err == nil {
+					t.ledger.refund(p.Key, p.Amount, now)
+				}
+			}
+			return err
+		})
+	}
 	var exact []guard.Payment
 	for _, p := range merged(payments) {
 		if t.ahead != nil && p.Limit.Ahead > 0 {

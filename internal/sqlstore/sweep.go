@@ -51,6 +51,9 @@ const (
 func (t *tx) Sweep(ctx context.Context, now, late time.Time, limit int) (int, error) {
 	useless, remembered, forgotten := millis(now), millis(late), millis(now.Add(-forgetAfter))
 	swept := 0
+	if err := t.onLedger(ctx, t.ledger.store); err != nil {
+		return 0, err
+	}
 	for _, s := range []struct {
 		sql    string
 		before int64
@@ -74,5 +77,5 @@ func (t *tx) Sweep(ctx context.Context, now, late time.Time, limit int) (int, er
 		}
 		swept += int(n)
 	}
-	return swept, nil
+	return swept, t.onLedger(ctx, t.ledger.swept)
 }

@@ -23,7 +23,8 @@ type tx struct {
 	failed    error
 	statement error // of a statement that failed, kept beyond end
 
-	ahead *aheadTx // nil where every counter is exact
+	ahead  *aheadTx // nil where every counter is exact
+	ledger *ledger  // nil but for the writer of an SQLite file
 	// snapshot says that the transaction sees the database as it was at its begin,
 	// and that of two that write one row the second fails; see touch.
 	snapshot bool
@@ -72,6 +73,22 @@ func (t *tx) usable(ctx context.Context) error {
 		t.failed = t.caller.Err()
 	}
 	return t.failed
+}
+
+// onLedger does something to the ledger, if there is one.
+func (t *tx) onLedger(ctx context.Context, do func() error) error {
+	if t.ledger == nil {
+		return nil
+	}
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	err := t.ledger.begin()
+	if err == nil {
+		err = do()
+	}
+	t.failed, t.statement = err, err
+	return err
 }
 
 // exec runs a statement and says how many rows it changed.

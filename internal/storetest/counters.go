@@ -61,8 +61,8 @@ var counterCases = []testCase{
 		giveBack(e.in(time.Second))
 		giveBack(e.in(time.Second))
 		equal(e, "count", e.spent("key", e.in(time.Second)), 0)
-		equal(e, "room again, in the same window", e.spend("key", l, e.in(2*time.Second)),
-			guard.Spent{OK: true, Count: 1, ResetAt: e.in(time.Minute)})
+		equal(e, "room again, in a new window", e.spend("key", l, e.in(2*time.Second)),
+			guard.Spent{OK: true, Count: 1, ResetAt: e.in(time.Minute + 2*time.Second)})
 	}},
 	{"Clear/forgets the counter", func(e *env) {
 		l := guard.Limit{Max: 1, Window: time.Minute}
@@ -130,7 +130,7 @@ type counterModel map[string]guard.Spent
 
 func (m counterModel) run(op counterOp) guard.Spent {
 	c := m[op.key]
-	if !c.ResetAt.After(op.at) {
+	if !c.ResetAt.After(op.at) || c.Count == 0 {
 		c = guard.Spent{}
 	}
 	switch op.kind {

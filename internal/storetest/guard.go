@@ -485,7 +485,7 @@ func (m counterModel) pay(bill []guard.Payment, at time.Time) []guard.Spent {
 	after := counterModel{}
 	for _, p := range bill {
 		c := m[p.Key]
-		if !c.ResetAt.After(at) {
+		if !c.ResetAt.After(at) || c.Count == 0 {
 			c = guard.Spent{}
 		}
 		if c.OK = c.Count+p.Amount <= p.Limit.Max; c.OK {
