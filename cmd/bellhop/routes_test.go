@@ -113,8 +113,7 @@ func TestRoutesExplain(t *testing.T) {
 				return err
 			}
 		}
-		_, _, err := tx.UseText(ctx, "c8", time.Now())
-		return err
+		return tx.UseText(ctx, "c8", time.Now(), func(userpool.Text) {})
 	})
 	if r := explained("+2348031234567", "--data", data); r.Providers[0].Provider != "main" || r.Providers[0].Texts != (textsLine{9, 3, 3, 1}) {
 		t.Errorf("the evidence is %+v", r.Providers)

@@ -82,7 +82,7 @@ func TestTextsReport_OfAWeek_IsWhatThePageShows(t *testing.T) {
 				return err
 			}
 			if at, used := uses[x.Challenge]; used {
-				if _, _, err := tx.UseText(ctx, x.Challenge, at); err != nil {
+				if err := tx.UseText(ctx, x.Challenge, at, func(userpool.Text) {}); err != nil {
 					return err
 				}
 			}

@@ -78,6 +78,7 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 		if c.Registration != "" {
 			err = t.touch(ctx, sqlTouchRegistration, c.Registration)
 		}
+		t.learn(fact{"challenges", sendsOf(c.ID), int64(c.Sends)})
 		return c, err == nil, err
 	}
 	live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, slot...)
@@ -86,6 +87,9 @@ func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.T
 	}
 	return live, false, err
 }
+
+// sendsOf is the key of what is known of a challenge's count of texts.
+type sendsOf userpool.ChallengeID
 
 func (t *tx) LeaveSlot(ctx context.Context, c userpool.Challenge) error {
 	return t.run(ctx, sqlLeaveSlot, c.PoolID, c.Subject, c.ClientID, c.Purpose, c.Requester)
@@ -104,7 +108,8 @@ func (t *tx) Challenges(ctx context.Context, pool userpool.PoolID, subject strin
 }
 
 func (t *tx) MarkSent(ctx context.Context, id userpool.ChallengeID, sends int, now time.Time) (bool, error) {
-	return t.changed(ctx, sqlMarkSent, id, sends, millis(now))
+	had, known := t.knows("challenges", sendsOf(id))
+	return t.surely(ctx, known && had == int64(sends), sqlMarkSent, id, sends, millis(now))
 }
 
 func (t *tx) UnmarkSent(ctx context.Context, id userpool.ChallengeID) (bool, error) {
@@ -114,7 +119,11 @@ func (t *tx) UnmarkSent(ctx context.Context, id userpool.ChallengeID) (bool, err
 // ClaimAttempt returns the challenge with the try counted.
 func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time.Time) (userpool.Challenge, bool, error) {
 	if !t.conn.engine().alone {
-		return maybe(ctx, t, scanChallenge, sqlClaimAttempt, id, millis(now))
+		c, found, err := maybe(ctx, t, scanChallenge, sqlClaimAttempt, id, millis(now))
+		if found {
+			t.learn(fact{"challenges", id, 0}) // it is not used, and held until the end
+		}
+		return c, found, err
 	}
 	c, open, err := maybe(ctx, t, scanChallenge, sqlClaimable, id, millis(now))
 	if err != nil || !open {
@@ -125,7 +134,8 @@ func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time
 }
 
 func (t *tx) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {
-	return t.changed(ctx, sqlConsumeChallenge, id, millis(now))
+	_, unused := t.knows("challenges", id)
+	return t.surely(ctx, unused, sqlConsumeChallenge, id, millis(now))
 }
 
 // DeleteChallenges takes their unsent texts with them.

@@ -124,9 +124,9 @@ const (
 
 // hasConfig says whether a pool's configuration has the version, or takes it for so.
 func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64) (bool, error) {
-	if t.assumes != nil && !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
+	if t.assumes && !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
 		t.seen = append(t.seen, seenVersion{pool, version})
-		t.assumes.assume(pool, version)
+		t.remote.assume(pool, version)
 		return true, t.usable(ctx)
 	}
 	now, found, err := t.configVersion(ctx, pool)

@@ -12,6 +12,8 @@ type conn interface {
 	// is taken.
 	later(query string, args ...any) error
 	insertLater(query string, args ...any) error
+	// askLater is later for a statement whose rows, if any, scan is called for then.
+	askLater(query string, args []any, scan func(row) error) error
 	// query runs a statement to its end and calls scan for each row.
 	query(query string, args []any, scan func(row) error) error
 	// script runs statements that are used once, as migrations are.

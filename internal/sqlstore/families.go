@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,7 +14,12 @@ const (
 
 	sqlInsertFamily = `insert into families (` + familyColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`
-	sqlFamily        = `select ` + familyColumns + ` from families where id = $1`
+	sqlFamily         = `select ` + familyColumns + ` from families where id = $1`
+	poolOfFamily      = `(select pool_id from families where id = $1)`
+	userOfFamily      = `(select user_id from families where id = $1)`
+	sqlHolder         = `select ` + userColumns + ` from users where pool_id = ` + poolOfFamily + ` and id = ` + userOfFamily
+	sqlGroupsOfHolder = `select ` + groupColumns + ` from user_groups where pool_id = ` + poolOfFamily + `
+		and name in (select group_name from group_members where pool_id = ` + poolOfFamily + ` and user_id = ` + userOfFamily + `) order by name`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
 		where id = $1 and generation = $2 and revoked_at = 0 and expires_at > $3`
 	sqlRevokeFamily   = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
@@ -44,6 +50,12 @@ func familyRow(f userpool.Family) []any {
 
 func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family, error) {
 	return one(ctx, t, scanFamily, sqlFamily, id)
+}
+
+func (t *tx) Holder(ctx context.Context, id userpool.FamilyID) (userpool.User, []userpool.Group, error) {
+	u, err := one(ctx, t, scanUser, sqlHolder, id)
+	groups, groupsErr := many(ctx, t, scanGroup, sqlGroupsOfHolder, id)
+	return u, groups, cmp.Or(err, groupsErr)
 }
 
 func (t *tx) RotateRefresh(ctx context.Context, id userpool.FamilyID, from uint32, now time.Time) (bool, error) {

@@ -76,6 +76,7 @@ func abandon(c *pgxpool.Conn, conn *pgConn, failed error) {
 // stored. A transaction that has not begun is sent first: of a connection that was
 // broken while it was idle nobody need be in doubt.
 func (c *pgConn) commit() (failed, err error) {
+	c.foreseen = nil
 	if !c.begun() {
 		if c.needsNoSnapshot() {
 			c.lead[0] = readCommitted.begin()

@@ -34,6 +34,12 @@ type pgConn struct {
 	// writes are statements whose answers nobody awaits. They go before the next
 	// statement, or before the commit, in the same message.
 	writes []write
+	// foreseen is what is going to be asked, and goes with the next statement, and what
+	// was.
+	foreseen []*foreseen
+	// whole says of a transaction that its next message is all of it; spent, that this
+	// was sent, and another would not be of the same snapshot.
+	whole, spent bool
 }
 
 // write is a statement that waits to be sent.
@@ -41,6 +47,7 @@ type write struct {
 	query string
 	args  []any
 	isNew bool // that its key is taken is userpool.ErrExists
+	scan  func(row) error
 }
 
 func newPgConn(ctx context.Context, c *pgx.Conn) *pgConn {
@@ -82,11 +89,8 @@ func (c *pgConn) verify() error {
 	if len(c.assumed) == 0 {
 		return nil
 	}
-	if lead := c.lead; !c.begun() {
-		c.lead = lead[len(lead)-1:]
-		defer func() { c.lead = lead }()
-	}
-	c.writes = nil
+	c.whole = !c.begun()
+	c.writes, c.foreseen = nil, nil
 	return c.flush()
 }
 
@@ -103,6 +107,10 @@ func (c *pgConn) later(query string, args ...any) error {
 // of userpool.ErrExists.
 func (c *pgConn) insertLater(query string, args ...any) error {
 	return c.keep(write{query: strings.TrimSuffix(query, onConflictDoNothing), args: args, isNew: true})
+}
+
+func (c *pgConn) askLater(query string, args []any, scan func(row) error) error {
+	return c.keep(write{query: query, args: args, scan: scan})
 }
 
 func (c *pgConn) keep(w write) error {
@@ -125,15 +133,20 @@ func (c *pgConn) exec(query string, args ...any) (int64, error) {
 }
 
 func (c *pgConn) query(query string, args []any, scan func(row) error) error {
-	return c.send(query, args, func(rows pgx.Rows) error {
-		defer rows.Close()
-		for rows.Next() {
-			if err := scan(rows); err != nil {
-				return err
-			}
+	if f := c.recall(query, args); f != nil && f.asked {
+		return f.tell(c.pg.TypeMap(), scan)
+	}
+	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(rows, scan) })
+}
+
+func scanAll(rows pgx.Rows, scan func(row) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
 		}
-		return rows.Err()
-	})
+	}
+	return rows.Err()
 }
 
 // errNoText is what whoever sent such a text is told; SQLite keeps it.
@@ -154,8 +167,11 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 	if err := mayKeep(args); err != nil {
 		return err
 	}
+	if c.spent || c.whole && (len(c.writes) > 0 || !strings.HasPrefix(query, "select ")) {
+		return errMistaken // what does not begin is not refused what it writes
+	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
-	if c.begun() && len(c.writes) == 0 && len(c.assumed) == 0 {
+	if c.begun() && len(c.writes) == 0 && len(c.assumed) == 0 && !c.foresees() {
 		rows, err := c.pg.Query(c.ctx, query, args...)
 		if err == nil {
 			err = read(rows)
@@ -180,8 +196,12 @@ func (c *pgConn) flush() error {
 // sendBehind sends what leads, what is to be checked, what waits, and what queue adds, in
 // one message. The answers to that are for read.
 func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
-	f := front{c.lead, c.assumed, c.writes}
+	f := front{c.lead, c.assumed, c.writes, c.unasked()}
 	c.lead, c.assumed, c.writes = nil, nil, nil
+	if c.whole {
+		c.lead, f.lead = f.lead, f.lead[len(f.lead)-1:] // it does not begin, and need not end
+		c.spent = true
+	}
 	b := &pgx.Batch{}
 	f.queue(b)
 	queue(b)
@@ -204,6 +224,7 @@ type front struct {
 	lead    []string
 	assumed []assumption // the first is checked by what leads, if anything does
 	writes  []write
+	asks    []*foreseen
 }
 
 func (f front) queue(b *pgx.Batch) {
@@ -224,6 +245,9 @@ func (f front) queue(b *pgx.Batch) {
 	}
 	for _, w := range f.writes {
 		b.Queue(w.query, w.args...)
+	}
+	for _, a := range f.asks {
+		b.Queue(a.query, a.args...)
 	}
 }
 
@@ -250,7 +274,7 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 		}
 	}
 	for _, w := range f.writes {
-		_, err := answers.Exec()
+		err := w.read(answers)
 		if w.isNew && sqlState(err) == "23505" {
 			return userpool.ErrExists
 		}
@@ -258,7 +282,24 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 			return err
 		}
 	}
+	for _, a := range f.asks {
+		if err := a.keep(answers); err != nil {
+			return err
+		}
+	}
 	return read(answers)
+}
+
+func (w write) read(answers pgx.BatchResults) error {
+	if w.scan == nil {
+		_, err := answers.Exec()
+		return err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, w.scan)
 }
 
 func (f front) readLead(answers pgx.BatchResults) error {
@@ -300,7 +341,7 @@ func (c *pgConn) close() error { return c.pg.Close(c.ctx) }
 // rollback ends a transaction that is open. An error means that the connection is
 // of no use any more.
 func (c *pgConn) rollback() error {
-	c.assumed, c.writes = nil, nil
+	c.assumed, c.writes, c.foreseen = nil, nil, nil
 	if !c.begun() {
 		return nil
 	}
@@ -312,12 +353,13 @@ func (c *pgConn) rollback() error {
 //
 // No timeout may cut off a COMMIT that waits for a standby: the server would say
 // yes to what it alone has. What waits for a lock, or sits in an open
-// transaction, has one. Plans do not depend on statistics, which a new database
+// transaction, has one. A message that begins no transaction has one snapshot. Plans do not depend on statistics, which a new database
 // lacks: every statement here has an index.
 const sessionSettings = `
 	select set_config(name, value, false) from (values
 		('statement_timeout', '0'), ('transaction_timeout', '0'), ('lock_timeout', '5s'),
 		('idle_in_transaction_session_timeout', '20s'), ('client_min_messages', 'warning'),
+		('default_transaction_isolation', 'repeatable read'),
 		('enable_seqscan', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'),
 		('standard_conforming_strings', 'on'), ('timezone', 'UTC')
 	) as wanted (name, value) where name in (select name from pg_settings);

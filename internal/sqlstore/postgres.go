@@ -194,16 +194,15 @@ func (db *postgres) view(ctx context.Context, assumes bool, fn func(userpool.Tx)
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(beginView)
-	t := &tx{conn: conn, caller: ctx, config: &db.config, fills: true}
-	if assumes {
-		t.assumes = conn
-	}
+	t := &tx{conn: conn, caller: ctx, config: &db.config, fills: true, remote: conn, assumes: assumes}
 	defer func() { release(c, conn.rollback()) }()
 	defer t.end()
 	err = t.outcome(fn(t))
 	failed := t.statement
 	switch {
 	case failed != nil:
+	case err == nil && len(conn.writes) > 0 && conn.whole:
+		failed = errMistaken
 	case err == nil && len(conn.writes) > 0:
 		failed = conn.flush() // the server refuses them
 	default:
@@ -324,10 +323,9 @@ func (db *postgres) attempt(ctx context.Context, leads []string, assumes bool, f
 	}
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(leads...)
-	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config, fills: db.isolation != readCommitted}
-	if assumes {
-		t.assumes = conn
-	}
+	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config, remote: conn, assumes: assumes}
+	t.steady = db.isolation != readCommitted
+	t.fills = t.steady
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)

@@ -37,11 +37,16 @@ func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
 }
 
 func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error) {
-	return one(ctx, t, scanSession, sqlSession, hash)
+	s, err := one(ctx, t, scanSession, sqlSession, hash)
+	if err == nil && s.UsedAt.IsZero() {
+		t.learn(fact{"sessions", hash, millis(s.ExpiresAt)})
+	}
+	return s, err
 }
 
 func (t *tx) ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error) {
-	return t.changed(ctx, sqlConsumeSession, hash, millis(now))
+	until, unused := t.knows("sessions", hash)
+	return t.surely(ctx, unused && millis(now) < until, sqlConsumeSession, hash, millis(now))
 }
 
 func (t *tx) DeleteSessions(ctx context.Context, pool userpool.PoolID, subject string) error {

@@ -119,6 +119,10 @@ func (c *liteConn) insertLater(query string, args ...any) error {
 	return err
 }
 
+func (c *liteConn) askLater(query string, args []any, scan func(row) error) error {
+	return c.query(query, args, scan)
+}
+
 func (c *liteConn) query(query string, args []any, scan func(row) error) error {
 	s, err := c.prepare(query)
 	if err != nil {

@@ -98,16 +98,23 @@ func (t *tx) TellText(ctx context.Context, id userpool.MessageID, s userpool.Tex
 	return changed, err
 }
 
-func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time) (userpool.Text, bool, error) {
+func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time, used func(userpool.Text)) error {
 	if !t.conn.engine().alone {
-		return maybe(ctx, t, scanText, sqlUseText, id, millis(at))
+		return t.askLater(ctx, sqlUseText, []any{id, millis(at)}, func(r row) error {
+			x, err := scanText(r)
+			if err == nil {
+				used(x)
+			}
+			return err
+		})
 	}
 	x, sent, err := maybe(ctx, t, scanText, sqlUsable, id)
 	if err != nil || !sent {
-		return userpool.Text{}, false, err
+		return err
 	}
 	x.UsedAt = time.UnixMilli(millis(at)).UTC()
-	return x, true, t.run(ctx, sqlMarkUsedText, x.ID, millis(at))
+	used(x)
+	return t.run(ctx, sqlMarkUsedText, x.ID, millis(at))
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {

@@ -102,12 +102,10 @@ func benchTexts(b *testing.B, store userpool.Store, sizeOfTexts, sizeOfDays stri
 		b.ReportMetric(perRow, "bytes/row")
 	})
 	run("UseText", func(u userpool.Tx, i int) error {
-		_, _, err := u.UseText(ctx, hour(i%rows).Challenge, now)
-		return err
+		return u.UseText(ctx, hour(i%rows).Challenge, now, func(userpool.Text) {})
 	})
 	run("UseText of a code without a text", func(u userpool.Tx, i int) error {
-		_, _, err := u.UseText(ctx, "none", now)
-		return err
+		return u.UseText(ctx, "none", now, func(userpool.Text) {})
 	})
 	run("TellText", func(u userpool.Tx, i int) error {
 		_, err := u.TellText(ctx, hour(i%rows).ID, userpool.TextDelivered, "", 1, 8_300, now)

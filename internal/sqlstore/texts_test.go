@@ -24,8 +24,7 @@ func TestPutText_WhileItsCodeIsUsed_MissesNoUse(t *testing.T) {
 		if _, err := tx.ConsumeChallenge(ctx, id, at); err != nil {
 			return err
 		}
-		_, _, err := tx.UseText(ctx, id, at)
-		return err
+		return tx.UseText(ctx, id, at, func(userpool.Text) {})
 	}
 	for name, c := range map[string]struct{ first, second func(userpool.Tx) error }{"the use commits first": {use, put}, "the text commits first": {put, use}} {
 		t.Run(name, func(t *testing.T) {
@@ -89,8 +88,8 @@ func TestPutText_WhileItsUseIsUnderWay_WaitsForItAndRunsOnce(t *testing.T) {
 		if used, err := tx.ConsumeChallenge(ctx, "code", at); err != nil || !used {
 			return cmp.Or(err, errors.New("the code is not to be used"))
 		}
-		if _, found, err := tx.UseText(ctx, "code", at); err != nil || found {
-			return cmp.Or(err, errors.New("there is a text already"))
+		if err := tx.UseText(ctx, "code", at, func(userpool.Text) { t.Error("there is a text already") }); err != nil {
+			return err
 		}
 		go func() {
 			put <- db.Update(ctx, func(tx userpool.Tx) error {

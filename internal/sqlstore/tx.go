@@ -31,9 +31,13 @@ type tx struct {
 	touched  map[string]bool // by this transaction already
 	crowded  bool            // what failed is a write of cells
 
-	config     *configCache
-	fills      bool          // what it reads may be put there
-	assumes    *pgConn       // which checks what it assumes; nil: it assumes nothing
+	config *configCache
+	fills  bool // what it reads may be put there
+
+	remote     *pgConn // nil: the engine is in this process
+	assumes    bool    // what others have read of a configuration, until it is checked
+	steady     bool    // what it has read stays so, or it fails
+	facts      []fact
 	configured bool          // it has changed what config holds
 	seen       []seenVersion // of pools
 }
@@ -96,6 +100,7 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 	if err := t.usable(ctx); err != nil {
 		return 0, err
 	}
+	t.wrote(query)
 	n, err := t.conn.exec(query, args...)
 	t.failed, t.statement = err, err
 	return n, err
@@ -104,10 +109,27 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 // run is exec for whoever does not care how many rows there were. On PostgreSQL the
 // statement waits for the next one, or for the commit; what it fails of is told then.
 func (t *tx) run(ctx context.Context, query string, args ...any) error {
+	t.wrote(query)
+	return t.leave(ctx, query, args...)
+}
+
+// leave is run for a statement that changes nothing of what a row says.
+func (t *tx) leave(ctx context.Context, query string, args ...any) error {
 	if err := t.usable(ctx); err != nil {
 		return err
 	}
 	err := t.conn.later(query, args...)
+	t.failed, t.statement = err, err
+	return err
+}
+
+// askLater is run for a statement that scan is called for the rows of.
+func (t *tx) askLater(ctx context.Context, query string, args []any, scan func(row) error) error {
+	if err := t.usable(ctx); err != nil {
+		return err
+	}
+	t.wrote(query)
+	err := t.conn.askLater(query, args, scan)
 	t.failed, t.statement = err, err
 	return err
 }
@@ -118,6 +140,7 @@ func (t *tx) insertNew(ctx context.Context, query string, args ...any) error {
 	if err := t.usable(ctx); err != nil {
 		return err
 	}
+	t.wrote(query)
 	t.failed = t.conn.insertLater(query, args...)
 	t.statement = t.failed
 	return t.failed
@@ -164,7 +187,7 @@ func (t *tx) touch(ctx context.Context, query string, key ...any) error {
 		t.touched = make(map[string]bool)
 	}
 	t.touched[row] = true
-	return t.run(ctx, query, key...)
+	return t.leave(ctx, query, key...)
 }
 
 // replace runs an update of one row by its key.
@@ -200,6 +223,7 @@ func many[T any](ctx context.Context, t *tx, scan func(row) (T, error), query st
 	if err := t.usable(ctx); err != nil {
 		return nil, err
 	}
+	t.wrote(query)
 	var all []T
 	err := t.conn.query(query, args, func(r row) error {
 		v, err := scan(r)

@@ -38,6 +38,32 @@ func (e *env) insertFamilies(all ...userpool.Family) {
 }
 
 var familyCases = []testCase{
+	{"Holder/is the family's user, with his groups", func(e *env) {
+		u := e.newUser("sub")
+		e.insertUser(u)
+		e.insertUser(e.newUser("other"))
+		e.insertFamilies(e.newFamily("f", "sub"), e.newFamily("of nobody", "gone"))
+		e.insertGroup(e.newGroup("a"))
+		e.insertGroup(e.newGroup("b"))
+		e.do(func(tx userpool.Tx) error {
+			_, err := tx.JoinGroup(e.ctx, userpool.Membership{PoolID: e.pool, Group: "b", User: "sub", AddedAt: e.now}, 10)
+			return err
+		})
+		e.do(func(tx userpool.Tx) error {
+			holder, groups, err := tx.Holder(e.ctx, "f")
+			equal(e, "the user", holder, e.user("sub"))
+			equal(e, "his groups", groups, []userpool.Group{e.newGroup("b")})
+			if err != nil {
+				return err
+			}
+			for _, id := range []userpool.FamilyID{"none", "of nobody"} {
+				if _, _, err := tx.Holder(e.ctx, id); !errors.Is(err, userpool.ErrNotFound) {
+					e.Errorf("the holder of %q: %v", id, err)
+				}
+			}
+			return nil
+		})
+	}},
 	{"Family/comes back as stored", func(e *env) {
 		f := e.newFamily("f", "sub")
 		f.Generation, f.RotatedAt, f.RevokedAt = math.MaxUint32, e.in(time.Minute), e.in(time.Hour)

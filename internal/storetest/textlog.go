@@ -56,19 +56,15 @@ func (e *env) tell(id userpool.MessageID, s userpool.TextStatus, code string, se
 
 func (e *env) useText(id userpool.ChallengeID, at time.Time) {
 	e.Helper()
-	type used struct {
-		text  userpool.Text
-		found bool
-	}
-	u := write(e, func(tx userpool.Tx) (u used, err error) {
-		u.text, u.found, err = tx.UseText(e.ctx, id, at)
-		return u, err
+	var used []userpool.Text
+	e.do(func(tx userpool.Tx) error {
+		used = nil
+		return tx.UseText(e.ctx, id, at, func(t userpool.Text) { used = append(used, t) })
 	})
-	if u.found {
-		equal(e, "the text that is said to be used", u.text, e.text(u.text.ID))
-		equal(e, "when", u.text.UsedAt, at.UTC().Truncate(time.Millisecond))
+	for _, t := range used {
+		equal(e, "the text that is said to be used", t, e.text(t.ID))
+		equal(e, "when", t.UsedAt, at.UTC().Truncate(time.Millisecond))
 	}
-
 }
 
 // used names the challenge's texts that have the time of its use.
@@ -238,8 +234,7 @@ var textLogCases = []testCase{
 				if _, err := tx.ConsumeChallenge(e.ctx, id, e.in(time.Minute)); err != nil {
 					return false, err
 				}
-				_, _, err := tx.UseText(e.ctx, id, e.in(time.Minute))
-				return true, err
+				return true, tx.UseText(e.ctx, id, e.in(time.Minute), func(userpool.Text) {})
 			})
 			equal(e, "used", e.used(id), []userpool.MessageID{x.ID})
 		}

@@ -133,12 +133,20 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 	if !ok {
 		return AuthResult{}, missing(key)
 	}
-	return s.take(ctx, rep.turn(), func(tx Tx) (step, *fault.Error, error) {
+	t := rep.turn()
+	t.ahead = func(tx Tx) { tx.Session(ctx, sessionKey(rep.request.Session)) }
+	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
 		session, err := s.stepSession(ctx, tx, rep)
 		if err != nil {
 			return step{}, nil, err
 		}
 		rep := rep.heldBy(session)
+		if !session.Decoy && !session.Pending {
+			tx.Ahead(ctx, func(tx Tx) { // of who gives the right answer
+				tx.User(ctx, session.PoolID, UserID(session.Subject))
+				tx.GroupsOf(ctx, session.PoolID, UserID(session.Subject))
+			})
+		}
 		ch, v, err := s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
 		if err != nil {
 			return step{}, nil, err

@@ -260,6 +260,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 			return Challenge{}, fmt.Errorf("leave slot: %w", err)
 		}
 	}
+	tx.Ahead(ctx, func(tx Tx) { s.stopped(ctx, tx, r, requester) })
 	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
 	if err != nil {
 		return Challenge{}, fmt.Errorf("open challenge: %w", err)
@@ -451,7 +452,7 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	if !used {
 		return errSessionUsed
 	}
-	if _, _, err := tx.UseText(ctx, ch.ID, at); err != nil {
+	if err := tx.UseText(ctx, ch.ID, at, func(Text) {}); err != nil { // which observers are told of
 		return err
 	}
 	if s.limitsOff {

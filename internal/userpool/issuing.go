@@ -23,26 +23,28 @@ type recipient struct {
 	keys   token.KeySet
 }
 
+// aheadOfRecipient is what is read to find whom the tokens of a family are for.
+func aheadOfRecipient(ctx context.Context, tx Tx, id FamilyID) {
+	tx.Family(ctx, id)
+	tx.Holder(ctx, id)
+}
+
 // loadRecipient reads the family's user and the rest, as they are now.
 func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (recipient, error) {
-	u, err := tx.User(ctx, f.PoolID, f.UserID)
-	if err != nil {
-		return recipient{}, notFound(err, errNoUser)
-	}
 	p, err := tx.Pool(ctx, f.PoolID)
 	if err != nil {
 		return recipient{}, fmt.Errorf("pool of user: %w", err)
 	}
-	return s.recipientOf(ctx, tx, p, u, f)
+	u, groups, err := tx.Holder(ctx, f.ID)
+	if err != nil {
+		return recipient{}, notFound(err, errNoUser)
+	}
+	return s.recipientOf(ctx, tx, p, u, groups, f)
 }
 
 // recipientOf reads what else goes into the tokens of a user.
-func (s *Service) recipientOf(ctx context.Context, tx Tx, p Pool, u User, f Family) (r recipient, err error) {
+func (s *Service) recipientOf(ctx context.Context, tx Tx, p Pool, u User, groups []Group, f Family) (r recipient, err error) {
 	r.pool, r.user, r.family = p, u, f
-	groups, err := tx.GroupsOf(ctx, f.PoolID, f.UserID)
-	if err != nil {
-		return recipient{}, fmt.Errorf("groups of user: %w", err)
-	}
 	r.groups = claimsOf(groups)
 	r.keys, err = s.keySet(ctx, tx, f.PoolID)
 	return r, err

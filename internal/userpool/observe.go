@@ -274,12 +274,11 @@ func (n *notedTexts) PutText(ctx context.Context, t Text) error {
 	return err
 }
 
-func (n *notedTexts) UseText(ctx context.Context, id ChallengeID, at time.Time) (Text, bool, error) {
-	t, found, err := n.Tx.UseText(ctx, id, at)
-	if found {
+func (n *notedTexts) UseText(ctx context.Context, id ChallengeID, at time.Time, used func(Text)) error {
+	return n.Tx.UseText(ctx, id, at, func(t Text) {
 		n.used = append(n.used, t)
-	}
-	return t, found, err
+		used(t)
+	})
 }
 
 // tellOfTexts tells the observers of the texts of a transaction that was committed.

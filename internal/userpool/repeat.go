@@ -68,9 +68,19 @@ func (c Caller) repeatKey() string {
 func once[T any](ctx context.Context, s *Service, c Caller, at time.Time,
 	usable func(Tx, T) (bool, error), fn func(Tx) (T, *fault.Error, error),
 ) (T, error) {
+	return onceAhead(ctx, s, c, at, nil, usable, fn)
+}
+
+// onceAhead is once for an fn of which is known what it reads first.
+func onceAhead[T any](ctx context.Context, s *Service, c Caller, at time.Time, ahead func(Tx),
+	usable func(Tx, T) (bool, error), fn func(Tx) (T, *fault.Error, error),
+) (T, error) {
 	key := c.repeatKey()
 	var answer kept[T]
 	err := s.store.Update(ctx, func(tx Tx) error {
+		if ahead != nil {
+			tx.Ahead(ctx, ahead)
+		}
 		if key != "" {
 			found, err := recall(ctx, s, tx, key, at, usable, &answer)
 			if err != nil {

@@ -201,6 +201,7 @@ func otpName(medium string) string {
 func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
 	t := st.turn()
 	t.caller = t.caller.guessable()
+	t.ahead = func(tx Tx) { s.aheadOfSubject(ctx, tx, st.pool, st.login, st.at) }
 	w := st.wording
 	if w == nil {
 		w = &wording{caller: t.caller}

@@ -52,6 +52,10 @@ type Tx interface {
 	textTx
 	hashTx
 	importTx
+	// Ahead says what the function is going to read next: read asks for that, and is
+	// told that there is nothing. A store that is a round trip away gets it together
+	// with what it is asked then. Nothing else comes of it.
+	Ahead(ctx context.Context, read func(Tx))
 	// Sweep deletes at most limit rows of each kind that are over at now
 	// (registrations, nonces, repeats, counters, sent messages; of the guard, cells
 	// whose At is 40 days ago, decisions after 90 days and numbers that have not
@@ -230,6 +234,8 @@ type challengeTx interface {
 type tokenTx interface {
 	InsertFamily(ctx context.Context, f Family) error
 	Family(ctx context.Context, id FamilyID) (Family, error)
+	// Holder is the user whose family it is, and his groups, as GroupsOf has them.
+	Holder(ctx context.Context, id FamilyID) (User, []Group, error)
 	// RotateRefresh moves the family from the generation to the next one if it
 	// still stands there, is not revoked and not expired at now; false if not.
 	RotateRefresh(ctx context.Context, id FamilyID, from uint32, now time.Time) (bool, error)

@@ -62,6 +62,7 @@ func (s *Service) findSubject(ctx context.Context, tx Tx, p Pool, l login, at ti
 		u.byID = true
 		return u, err
 	}
+	tx.Ahead(ctx, func(tx Tx) { s.aheadOfSubject(ctx, tx, p, l, at) })
 	u, err := findUser(ctx, tx, p.ID, l)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return subject{}, err
@@ -102,6 +103,16 @@ func (s *Service) findSubject(ctx context.Context, tx Tx, p Pool, l login, at ti
 		sub.id = s.standIn(p.ID, sub.name, retired)
 	}
 	return sub, nil
+}
+
+// aheadOfSubject is what findSubject reads of whoever is named.
+func (s *Service) aheadOfSubject(ctx context.Context, tx Tx, p Pool, l login, at time.Time) {
+	if l.id != "" || l.name == "" {
+		return
+	}
+	tx.UserByName(ctx, p.ID, l.name)
+	tx.Registrations(ctx, p.ID, l.name, at)
+	tx.Retired(ctx, p.ID, l.name)
 }
 
 // mainName is the name that a user is called by: his own, or where that is the

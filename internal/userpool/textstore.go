@@ -23,9 +23,9 @@ type textTx interface {
 	// are not zero are noted whatever the status is.
 	TellText(ctx context.Context, id MessageID, s TextStatus, code string, segments int, micros int64, at time.Time) (bool, error)
 	// UseText notes, in one statement, that the challenge's code was used, at the last
-	// of its texts that may have been sent, if none has it already. It returns that
-	// text; false if there is none.
-	UseText(ctx context.Context, id ChallengeID, at time.Time) (Text, bool, error)
+	// of its texts that may have been sent, if none has it already. Before the Update
+	// returns, used is told that text, if there is one.
+	UseText(ctx context.Context, id ChallengeID, at time.Time, used func(Text)) error
 	// TextsOf returns the challenge's texts, oldest first.
 	TextsOf(ctx context.Context, id ChallengeID) ([]Text, error)
 	// TextEvidence sums up the texts that providers took from the one time until

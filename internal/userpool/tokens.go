@@ -57,7 +57,11 @@ func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error
 		}
 	}
 	next := step{User: u.ID, Family: f.ID, NewDevice: made}
-	r, err := s.recipientOf(ctx, tx, t.pool, u, f)
+	groups, err := tx.GroupsOf(ctx, u.PoolID, u.ID)
+	if err != nil {
+		return step{}, fmt.Errorf("groups of user: %w", err)
+	}
+	r, err := s.recipientOf(ctx, tx, t.pool, u, groups, f)
 	next.recipient = &r
 	return next, err
 }
@@ -101,6 +105,7 @@ func (s *Service) signAfter(ctx context.Context, c Client, granted step, wanted 
 // recipient finds whom the tokens of a family are for, if it still gives any.
 func (s *Service) recipient(ctx context.Context, id FamilyID, at time.Time) (r recipient, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
+		tx.Ahead(ctx, func(tx Tx) { aheadOfRecipient(ctx, tx, id) })
 		f, err := tx.Family(ctx, id)
 		if err != nil {
 			return notFound(err, errInvalidRefresh)
@@ -303,6 +308,7 @@ func (s *Service) inGrace(c Client, f Family, t token.RefreshToken, at time.Time
 
 // refreshed finds whom tokens of the client's family are for.
 func (s *Service) refreshed(ctx context.Context, tx Tx, c Client, id FamilyID) (recipient, error) {
+	tx.Ahead(ctx, func(tx Tx) { aheadOfRecipient(ctx, tx, id) })
 	f, err := tx.Family(ctx, id)
 	if err != nil {
 		return recipient{}, notFound(err, errRevokedRefresh)
@@ -412,6 +418,12 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if client.PoolID != pool.ID || client.isAfter(claims.IssuedAt) {
 		return bearer{}, errInvalidAccess
 	}
+	tx.Ahead(ctx, func(tx Tx) {
+		tx.User(ctx, pool.ID, UserID(claims.Sub))
+		if claims.OriginJTI != "" {
+			tx.Family(ctx, FamilyID(claims.OriginJTI))
+		}
+	})
 	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))
 	if err != nil {
 		return bearer{}, notFound(err, errNoUser)

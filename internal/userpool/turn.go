@@ -18,6 +18,7 @@ type turn struct {
 	source   trigger.Source    // of PreTokenGeneration, if it ends in tokens
 	again    bool              // it is a repeat, whose outcome was kept
 	wording  *wording          // of the code that it sends, nil for none
+	ahead    func(Tx)          // what its transaction reads first, nil where it does not say
 }
 
 func (st start) turn() turn {
@@ -59,7 +60,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 // takeWorded is take for a step that may send a code.
 func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
 	next, err := worded(ctx, s, w, t.at, func(ctx context.Context) (step, error) {
-		return once(ctx, s, t.caller, t.at, noticed(&t.again, unused(ctx, t.at)), fn)
+		return onceAhead(ctx, s, t.caller, t.at, t.ahead, noticed(&t.again, unused(ctx, t.at)), fn)
 	})
 	if err != nil {
 		return AuthResult{}, err

@@ -1,0 +1,199 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// A round trip to a server costs both sides more than most statements do. Two things
+// spare some. What a transaction says that it is going to read goes with the statement
+// that it sends next. And an update whose outcome follows from what it has read, on its
+// snapshot, is not waited for: if another changes the row meanwhile, it fails.
+//
+// Both hold until the transaction writes in the same table.
+
+// foreseen is a statement that is going to be asked, and what came of it.
+type foreseen struct {
+	query  string
+	args   []any
+	asked  bool
+	fields []pgconn.FieldDescription
+	rows   [][][]byte
+}
+
+func (f *foreseen) is(query string, args []any) bool {
+	return f.query == query && slices.Equal(f.args, args)
+}
+
+// Ahead notes what read asks for. On SQLite there is nothing to be spared.
+//
+// A View that has asked nothing yet is taken to read nothing else. It is one message
+// then, which is a transaction by itself.
+func (t *tx) Ahead(ctx context.Context, read func(userpool.Tx)) {
+	if t.remote == nil || t.usable(ctx) != nil {
+		return
+	}
+	if t.assumes && !t.snapshot && !t.remote.begun() {
+		t.remote.whole = true
+	}
+	read(&tx{conn: foresight{t.remote}, caller: t.caller, config: &configCache{}})
+}
+
+// foresight is a connection on which nothing is found: it notes what is looked for.
+type foresight struct{ *pgConn }
+
+func (f foresight) query(query string, args []any, _ func(row) error) error {
+	if err := mayKeep(args); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(f.foreseen, func(other *foreseen) bool { return other.is(query, args) }) {
+		return nil
+	}
+	f.foreseen = append(f.foreseen, &foreseen{query: query, args: slices.Clone(args)})
+	return nil
+}
+
+var errNoReading = errors.New("what is said ahead must be reading")
+
+func (f foresight) exec(string, ...any) (int64, error)            { return 0, errNoReading }
+func (f foresight) later(string, ...any) error                    { return errNoReading }
+func (f foresight) insertLater(string, ...any) error              { return errNoReading }
+func (f foresight) askLater(string, []any, func(row) error) error { return errNoReading }
+func (f foresight) script(string) error                           { return errNoReading }
+
+// recall takes out what is foreseen of a statement; nil if nothing is.
+func (c *pgConn) recall(query string, args []any) *foreseen {
+	at := slices.IndexFunc(c.foreseen, func(f *foreseen) bool { return f.is(query, args) })
+	if at < 0 {
+		return nil
+	}
+	f := c.foreseen[at]
+	c.foreseen = slices.Delete(c.foreseen, at, at+1)
+	return f
+}
+
+// unasked are those that are still to be sent.
+func (c *pgConn) unasked() (all []*foreseen) {
+	for _, f := range c.foreseen {
+		if !f.asked {
+			f.asked = true
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// foresees says whether some are.
+func (c *pgConn) foresees() bool {
+	return slices.ContainsFunc(c.foreseen, func(f *foreseen) bool { return !f.asked })
+}
+
+// keep reads the answer.
+func (f *foreseen) keep(answers pgx.BatchResults) error {
+	rows, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	f.fields = slices.Clone(rows.FieldDescriptions())
+	for rows.Next() {
+		var values [][]byte
+		for _, v := range rows.RawValues() {
+			values = append(values, slices.Clone(v))
+		}
+		f.rows = append(f.rows, values)
+	}
+	return rows.Err()
+}
+
+// tell calls scan for each row.
+func (f *foreseen) tell(types *pgtype.Map, scan func(row) error) error {
+	for _, values := range f.rows {
+		if err := scan(keptRow{types, f.fields, values}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type keptRow struct {
+	types  *pgtype.Map
+	fields []pgconn.FieldDescription
+	values [][]byte
+}
+
+func (r keptRow) Scan(dest ...any) error { return pgx.ScanRow(r.types, r.fields, r.values, dest...) }
+
+// fact is something that a transaction knows of a row, by its key.
+type fact struct {
+	table string
+	key   any
+	value int64
+}
+
+// learn notes a fact, where what a transaction has read cannot change under it. ConsumeX
+// and the like then know how they end.
+func (t *tx) learn(f fact) {
+	if t.steady {
+		t.facts = append(t.facts, f)
+	}
+}
+
+// knows finds a fact.
+func (t *tx) knows(table string, key any) (value int64, yes bool) {
+	for _, f := range t.facts {
+		if f.table == table && f.key == key {
+			return f.value, true
+		}
+	}
+	return 0, false
+}
+
+// surely is changed where the outcome may be known before.
+func (t *tx) surely(ctx context.Context, known bool, query string, args ...any) (bool, error) {
+	if known {
+		err := t.run(ctx, query, args...)
+		return err == nil, err
+	}
+	return t.changed(ctx, query, args...)
+}
+
+// wrote forgets what a statement may have changed.
+func (t *tx) wrote(query string) {
+	if t.remote == nil || len(t.facts) == 0 && len(t.remote.foreseen) == 0 || strings.HasPrefix(query, "select ") {
+		return
+	}
+	table := written(query)
+	if table == "" {
+		t.facts, t.remote.foreseen = nil, nil
+		return
+	}
+	t.facts = slices.DeleteFunc(t.facts, func(f fact) bool { return f.table == table })
+	t.remote.foreseen = slices.DeleteFunc(t.remote.foreseen, func(f *foreseen) bool { return strings.Contains(f.query, table) })
+}
+
+// written is the table that a statement writes, "" for more than one: what goes with a row
+// that is deleted, and what a part of a transaction did that is taken back.
+func written(query string) string {
+	words := strings.SplitN(query, " ", 4)
+	switch {
+	case words[0] == "update":
+		return words[1]
+	case words[0] == "insert":
+		return words[2]
+	case words[0] == "delete" && !slices.Contains(parents, words[2]):
+		return words[2]
+	}
+	return ""
+}
+
+// parents are the tables whose rows take others with them.
+var parents = []string{"pools", "registrations", "import_jobs"}
