@@ -78,8 +78,12 @@ func (l *ledger) begin() error {
 	return nil
 }
 
-// end writes what has changed, before the commit.
+// end writes what has changed, before the commit. Where it was not used there is nothing
+// but what a transaction that failed has left.
 func (l *ledger) end() error {
+	if !l.begun {
+		return nil
+	}
 	l.begun = false
 	if err := l.store(); err != nil {
 		return err

@@ -212,3 +212,48 @@ func TestLedger_ABatchThatIsLost_SpendsNothing(t *testing.T) {
 		t.Errorf("after one that was lost there is %+v", s)
 	}
 }
+
+// What a transaction that failed had to write early is none of the next one's to write
+// again: another process may have written since.
+func TestLedger_AFailureAfterAnEarlyWrite_WritesNothingLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bellhop.db")
+	var processes [2]*DB
+	for i := range processes {
+		db, err := Open(t.Context(), path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		processes[i] = db
+	}
+	limit, now, errAfterwards := guard.Limit{Max: 9, Window: time.Hour}, time.Now(), errors.New("afterwards")
+	spend := func(tx userpool.Tx) error {
+		_, err := tx.Spend(t.Context(), "counter", limit, now)
+		return err
+	}
+	err := processes[0].Update(t.Context(), func(tx userpool.Tx) error {
+		if err := spend(tx); err != nil {
+			return err
+		}
+		if _, err := tx.Standings(t.Context(), guard.CellCountry, false, 1); err != nil { // which reads the tables
+			return err
+		}
+		return errAfterwards
+	})
+	if !errors.Is(err, errAfterwards) {
+		t.Fatal(err)
+	}
+	err = errors.Join(
+		processes[1].Update(t.Context(), spend),
+		processes[0].Update(t.Context(), func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), "key", "value") }),
+		processes[0].Update(t.Context(), func(tx userpool.Tx) error {
+			n, err := tx.Count(t.Context(), "counter", now)
+			if err == nil && n != 1 {
+				t.Errorf("%d spends are counted, want 1", n)
+			}
+			return err
+		}))
+	if err != nil {
+		t.Error(err)
+	}
+}
