@@ -141,12 +141,12 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 			return step{}, nil, err
 		}
 		rep := rep.heldBy(session)
-		if !session.Decoy && !session.Pending {
-			tx.Ahead(ctx, func(tx Tx) { // of who gives the right answer
-				tx.User(ctx, session.PoolID, UserID(session.Subject))
-				tx.GroupsOf(ctx, session.PoolID, UserID(session.Subject))
-			})
-		}
+		// Of who gives the right answer; and of nobody, since a wrong one must not tell
+		// by what it costs the store whether there is somebody.
+		tx.Ahead(ctx, func(tx Tx) {
+			tx.User(ctx, session.PoolID, UserID(session.Subject))
+			tx.GroupsOf(ctx, session.PoolID, UserID(session.Subject))
+		})
 		ch, v, err := s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
 		if err != nil {
 			return step{}, nil, err

@@ -1,6 +1,7 @@
 package userpool_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,6 +132,62 @@ func TestExistence_StrictWithAliases_NamesOfOnesOwnTellNothing(t *testing.T) {
 			if len(srp) != 36 || told != srp {
 				t.Errorf("%s is told %s, and %s by SRP", name, told, srp)
 			}
+		}
+	})
+}
+
+// saidAhead notes what transactions say that they are going to read.
+type saidAhead struct {
+	userpool.Store
+	said []string
+}
+
+type foretelling struct {
+	userpool.Tx
+	s *saidAhead
+}
+
+func (s *saidAhead) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	return s.Store.Update(ctx, func(tx userpool.Tx) error { return fn(foretelling{tx, s}) })
+}
+
+func (tx foretelling) Ahead(ctx context.Context, read func(userpool.Tx)) { read(reading{tx.Tx, tx.s}) }
+
+type reading struct {
+	userpool.Tx
+	s *saidAhead
+}
+
+func (r reading) User(ctx context.Context, pool userpool.PoolID, id userpool.UserID) (userpool.User, error) {
+	r.s.said = append(r.s.said, "user")
+	return r.Tx.User(ctx, pool, id)
+}
+
+func (r reading) GroupsOf(ctx context.Context, pool userpool.PoolID, id userpool.UserID) ([]userpool.Group, error) {
+	r.s.said = append(r.s.said, "groups")
+	return r.Tx.GroupsOf(ctx, pool, id)
+}
+
+// A wrong code costs the database the same, whether or not there is somebody.
+func TestExistence_WhatIsReadAheadOfAWrongCode_TellsNothing(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Minute)
+		store := &saidAhead{Store: w.store}
+		w.on(store)
+		var said [2]string
+		for i, number := range []string{asha, ravi} {
+			r := w.custom(stranger, number)
+			store.said = nil
+			_, err := w.s.RespondToAuthChallenge(w.ctx, userpool.AnswerRequest{
+				Caller: stranger, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+				Responses: map[string]string{"USERNAME": number, "ANSWER": "000000x"},
+			})
+			w.must(err)
+			said[i] = strings.Join(store.said, " ")
+		}
+		if said[0] != said[1] || said[0] == "" {
+			t.Errorf("known %q, unknown %q", said[0], said[1])
 		}
 	})
 }
