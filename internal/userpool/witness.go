@@ -269,6 +269,14 @@ func (w witness) Family(ctx context.Context, id FamilyID) (Family, error) {
 	return f, err
 }
 
+func (w witness) Holder(ctx context.Context, id FamilyID) (User, []Group, error) {
+	u, groups, err := w.Tx.Holder(ctx, id)
+	if err == nil {
+		w.saw(u)
+	}
+	return u, groups, err
+}
+
 // InsertFamily is the end of a sign-in.
 func (w witness) InsertFamily(ctx context.Context, f Family) error {
 	err := w.Tx.InsertFamily(ctx, f)
