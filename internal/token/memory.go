@@ -20,9 +20,14 @@ type Memory struct {
 	old   map[[sha256.Size]byte]*remembered // those before; dropped whole when the young are as many
 }
 
-// generation is how many tokens each of the two halves of a Memory holds at most: some
-// three megabytes.
-const generation = 4096
+const (
+	// generation is how many tokens each of the two halves of a Memory holds at most:
+	// some three megabytes.
+	generation = 4096
+	// longestKept is the longest token that is remembered, in bytes. One of many groups
+	// takes many times what others do; with this they take 16 megabytes at most.
+	longestKept = 2 << 10
+)
 
 type remembered struct {
 	claims wireClaims
@@ -81,7 +86,7 @@ func (p Presented) Verify(set KeySet, issuer string, now time.Time) (AccessClaim
 		return AccessClaims{}, err
 	}
 	claims, err := w.good(issuer, now)
-	if err == nil {
+	if err == nil && len(p.raw) <= longestKept {
 		p.memory.mu.Lock()
 		defer p.memory.mu.Unlock()
 		p.memory.put(p.hash, &remembered{claims: w, by: by})

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,22 @@ func TestMemory_RefusedTokens_AreNotRemembered(t *testing.T) {
 		if _, err := m.Look(raw).Verify(set, issuer, at); err == nil {
 			t.Fatal("good at a time that is not its own")
 		}
+	}
+	if n := m.Len(); n != 0 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+func TestMemory_ALongToken_IsGoodAndNotRemembered(t *testing.T) {
+	set := keySets()[token.ES256]
+	var m token.Memory
+	many := subject()
+	for n := range 100 {
+		many.Groups = append(many.Groups, fmt.Sprintf("a group of many people, the number of which is %d", n))
+	}
+	got, err := m.Look(issue(t, set, many, start).Access).Verify(set, issuer, start)
+	if err != nil || len(got.Groups) != len(many.Groups) {
+		t.Errorf("%d groups, %v", len(got.Groups), err)
 	}
 	if n := m.Len(); n != 0 {
 		t.Errorf("%d are remembered", n)

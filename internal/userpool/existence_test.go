@@ -151,7 +151,7 @@ func (s *saidAhead) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 	return s.Store.Update(ctx, func(tx userpool.Tx) error { return fn(foretelling{tx, s}) })
 }
 
-func (tx foretelling) Ahead(ctx context.Context, read func(userpool.Tx)) { read(reading{tx.Tx, tx.s}) }
+func (tx foretelling) Ahead(ctx context.Context, read func(userpool.Tx)) { read(reading(tx)) }
 
 type reading struct {
 	userpool.Tx
