@@ -172,10 +172,13 @@ func (s *sim) I3_TriesAreBounded() {
 // noteWrong counts an answer that was told to be wrong.
 func (s *sim) noteWrong(number, session string) {
 	s.mu.Lock()
-	id := s.ledger.asks[hashOf(session)]
+	id, known := s.ledger.asks[keyOf(session)]
 	s.ledger.wrongs[id]++
 	n := s.ledger.wrongs[id]
 	s.mu.Unlock()
+	if !known {
+		s.broke("I3", "an answer to nothing that was asked was told to be wrong")
+	}
 	if most := s.count(`select coalesce(max(max_tries), 5) from challenges where id = ?`, string(id)); n > most {
 		s.broke("I3", "%d answers to one challenge were told to be wrong", n)
 	}

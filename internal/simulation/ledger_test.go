@@ -10,7 +10,7 @@ import (
 type ledger struct {
 	texts    map[string]text                    // by id
 	made     map[userpool.ChallengeID]time.Time // when a code came to be
-	asks     map[string]userpool.ChallengeID    // what a Session asks for, by its hash
+	asks     map[string]userpool.ChallengeID    // what a Session asks for, by its key
 	consumed map[userpool.ChallengeID]int       // commits that used a code up
 	deeds    map[string]*deeds                  // by action
 	requests map[string]bool                    // that have an audit row

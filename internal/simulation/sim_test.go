@@ -570,10 +570,11 @@ func kindOf(err error) string {
 	return fault.KindOf(err).String()
 }
 
-// hashOf is what the store keeps of a Session.
-func hashOf(session string) string {
+// keyOf is what the store keeps of a Session: the time before its 52 secret letters, and
+// the hash of all.
+func keyOf(session string) string {
 	sum := sha256.Sum256([]byte(session))
-	return hex.EncodeToString(sum[:])
+	return session[:max(0, len(session)-52)] + hex.EncodeToString(sum[:])
 }
 
 // tail are the last lines of a trace.
