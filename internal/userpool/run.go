@@ -13,7 +13,10 @@ import (
 const (
 	keysEvery  = time.Hour
 	sweepEvery = time.Minute
-	sweepLimit = 500
+	// sweepLimit rows of a kind are swept at once, and then others write for a moment: a
+	// busy minute leaves tens of thousands.
+	sweepLimit = 100
+	sweepRest  = 10 * time.Millisecond
 	// rememberFor is how long a Session, a challenge or a family is kept after
 	// it expired, so that who comes late is told so.
 	rememberFor = time.Hour
@@ -132,5 +135,6 @@ func (s *Service) sweep(ctx context.Context) error {
 		if err != nil || n < sweepLimit {
 			return err
 		}
+		pause(ctx, sweepRest)
 	}
 }

@@ -255,6 +255,7 @@ func (s *Service) sweepTrail(ctx context.Context) error {
 		if err != nil || n < sweepLimit {
 			return err
 		}
+		pause(ctx, sweepRest)
 	}
 }
 
