@@ -150,6 +150,6 @@ func (p Plant) demand(f Flow, machine int) (ms float64) {
 // SignIn is a sign-in by texted code as docs/scaling.md measured it of one node on
 // PostgreSQL: what bellhop-bench model reckons with if it is told nothing else.
 var SignIn = Flow{
-	Node: 1.9, NodeAlone: 2.5, Signing: 0.45, Database: 2.3, DatabaseAlone: 2.3,
-	Commits: 2.3, RoundTrips: 26, Log: 9_900,
+	Node: 1.45, NodeAlone: 2.3, Signing: 0.42, Database: 1.4, DatabaseAlone: 1.45,
+	Commits: 2.2, RoundTrips: 8.4, Log: 8_600,
 }
