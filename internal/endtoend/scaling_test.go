@@ -227,7 +227,8 @@ func (r *rig) costs(workers, flows int) (one, many capacity.Flow) {
 	node, db := cpu(r.nodes[:1]), r.cluster.CPU(r)
 	<-time.After(idle) // what it takes to do nothing
 	r.plant.IdleNode = (cpu(r.nodes[:1]) - node).Seconds() * 1000 / idle.Seconds()
-	r.plant.IdleDatabase = (r.cluster.CPU(r) - db).Seconds() * 1000 / idle.Seconds()
+	// Of a server process that ends meanwhile some milliseconds are not counted any more.
+	r.plant.IdleDatabase = max(0, (r.cluster.CPU(r)-db).Seconds()*1000/idle.Seconds())
 
 	size := r.size()
 	many = r.flow(r.drive(1, workers, flows))
