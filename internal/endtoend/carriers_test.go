@@ -235,9 +235,7 @@ func (x *exchange) carrier(name string, d dialect, m mood) *carrier {
 		x.tb.Fatal(err)
 	}
 	c.address = l.Addr().String()
-	if err := l.Close(); err != nil {
-		x.tb.Fatal(err)
-	}
+	c.serve(l)
 	x.tb.Cleanup(func() { c.become(away) })
 	c.become(m)
 	return c
@@ -258,10 +256,14 @@ func (c *carrier) become(m mood) {
 		if err != nil {
 			c.x.tb.Fatal(err)
 		}
-		server := &http.Server{Handler: c}
-		c.server = server
-		go server.Serve(l) // until it is closed
+		c.serve(l)
 	}
+}
+
+func (c *carrier) serve(l net.Listener) {
+	server := &http.Server{Handler: c}
+	c.server = server
+	go server.Serve(l) // until it is closed
 }
 
 func (c *carrier) now() mood {
