@@ -119,7 +119,15 @@ func (p Party) one(what string, address, network []Limit) []Payment {
 
 // SpendStart counts one sign-up or sign-in that begins at the address.
 func SpendStart(ctx context.Context, c State, p Party, now time.Time) error {
-	return payAll(ctx, c, p.one("starts", addressStarts, networkStarts), now, 0)
+	pay := p.one("starts", addressStarts, networkStarts)
+	if len(pay) == 0 {
+		return nil
+	}
+	spent, err := c.Pay(ctx, pay, now)
+	if err != nil {
+		return fmt.Errorf("spend: %w", err)
+	}
+	return refusal(spent, 0, now)
 }
 
 // ReturnStart gives a start back: it ended in tokens, so an address with many
@@ -198,18 +206,6 @@ func RightTry(ctx context.Context, c State, p Party, now time.Time) error {
 		return err
 	}
 	return c.Clear(ctx, p.number("row", consecutive), p.number("slow", slowTries), p.number("slow", slowerTries))
-}
-
-// payAll pays what is all of it needed; the first so many are the number's.
-func payAll(ctx context.Context, c Purse, pay []Payment, now time.Time, ofNumber int) error {
-	if len(pay) == 0 {
-		return nil
-	}
-	spent, err := c.Pay(ctx, pay, now)
-	if err != nil {
-		return fmt.Errorf("spend: %w", err)
-	}
-	return refusal(spent, ofNumber, now)
 }
 
 // refusal is the first of the spends that had no room; the first so many are the number's.

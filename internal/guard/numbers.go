@@ -87,7 +87,8 @@ func (v *view) checkNumber(l numberLimit, count int, ok bool, reset time.Time) {
 	}
 }
 
-// returnNumber gives the text back: its code was used, or it surely was not sent.
-func returnNumber(r Receipt) []Payment {
+// ofNumber is what a text was counted as against its number, to be given back: its code
+// was used, or it surely was not sent.
+func ofNumber(r Receipt) []Payment {
 	return textOf(numberLimits(r.Party, r.Device, r.Known))
 }

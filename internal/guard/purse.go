@@ -91,7 +91,7 @@ func payments(budgets []budget, amount Money) []Payment {
 
 // refund gives back what the text was counted as, and an amount of money.
 func (e *Engine) refund(ctx context.Context, s State, r Receipt, amount Money, now time.Time) error {
-	back := append(returnNumber(r), payments(e.budgets(r.ask()), amount)...)
+	back := append(ofNumber(r), payments(e.budgets(r.ask()), amount)...)
 	return s.Refund(ctx, append(back, payments(e.textRates(r.ask()), 1)...), now)
 }
 

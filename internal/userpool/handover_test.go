@@ -45,6 +45,18 @@ func (s *silentStore) Update(ctx context.Context, fn func(userpool.Tx) error) er
 	return err
 }
 
+// sentOnce checks that the number has had one text more than before, and gets no other.
+func (w *world) sentOnce(number string, before int) {
+	w.t.Helper()
+	if n := w.texts(number) - before; n != 1 {
+		w.t.Errorf("%d texts at once, want 1", n)
+	}
+	w.pass(5 * time.Minute)
+	if n := w.texts(number) - before; n != 1 {
+		w.t.Errorf("%d texts in the end, want 1", n)
+	}
+}
+
 func TestHandover_CommitInDoubt_TheTextIsSentOnceAndAtOnce(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.member(home, asha, "")
@@ -61,13 +73,7 @@ func TestHandover_CommitInDoubt_TheTextIsSentOnceAndAtOnce(t *testing.T) {
 		if !errors.Is(err, errSilent) {
 			t.Fatalf("got %v", err)
 		}
-		if n := w.texts(asha) - before; n != 1 {
-			t.Errorf("%d texts at once, want 1", n)
-		}
-		w.pass(5 * time.Minute)
-		if n := w.texts(asha) - before; n != 1 {
-			t.Errorf("%d texts in the end, want 1", n)
-		}
+		w.sentOnce(asha, before)
 		end()
 		w.start()
 	})
@@ -154,13 +160,7 @@ func TestHandover_ATextWhileTheServerStarts_IsSentOnce(t *testing.T) {
 		w.must(err)
 		w.settle() // what is to be sent is sent, and not written down yet
 		close(store.may)
-		if n := w.texts(asha) - before; n != 1 {
-			t.Errorf("%d texts at once, want 1", n)
-		}
-		w.pass(5 * time.Minute)
-		if n := w.texts(asha) - before; n != 1 {
-			t.Errorf("%d texts in the end, want 1", n)
-		}
+		w.sentOnce(asha, before)
 		end()
 		w.start()
 	})
