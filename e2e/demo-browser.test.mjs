@@ -96,6 +96,7 @@ test('by the keyboard alone: sign up, change the name, sign out, sign in, reload
 
   await visitor.page.reload();
   await visitor.page.getByRole('heading', { name: 'Welcome, Asha Rao' }).waitFor();
+  await visitor.codeOf(number, 2); // the phone gets its texts back one by one
   assert.equal(await visitor.texts(number).count(), 2, 'a reload costs no text');
 });
 
@@ -207,6 +208,7 @@ describe('a reload', () => {
     await visitor.code.waitFor();
     await visitor.enterCode(code);
     await visitor.name.waitFor();
+    await visitor.codeOf(number, 2);
     assert.equal(await visitor.texts(number).count(), 2);
   });
 
