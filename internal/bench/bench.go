@@ -20,7 +20,8 @@ type Run struct {
 	Targets []Target `json:"targets,omitempty"`
 }
 
-// Machine is what the machine can do, each thing alone on one core, in milliseconds.
+// Machine is what the machine can do, each thing alone on one core unless it says
+// otherwise, in milliseconds.
 type Machine struct {
 	Processors int    `json:"processors"`
 	Model      string `json:"model"`
@@ -29,11 +30,15 @@ type Machine struct {
 	GoRSA      float64 `json:"go_rsa_2048_sign_ms"`
 	OpenSSLRSA float64 `json:"openssl_rsa_2048_sign_ms,omitempty"` // 0 where there is none
 	OpenSSL    string  `json:"openssl,omitempty"`
-	ECDSA      float64 `json:"go_ecdsa_p256_sign_ms"`
-	Ed25519    float64 `json:"go_ed25519_sign_ms"`
-	Append     float64 `json:"append_4k_fdatasync_p50_ms"`
-	AppendP99  float64 `json:"append_4k_fdatasync_p99_ms"`
-	AppendCPU  float64 `json:"append_4k_fdatasync_cpu_ms"`
+	// While every processor signs, as in a closed loop that has them all busy: they share
+	// caches, memory and often a clock, and each is slower than alone.
+	GoRSABusy      float64 `json:"go_rsa_2048_sign_all_processors_ms"`
+	OpenSSLRSABusy float64 `json:"openssl_rsa_2048_sign_all_processors_ms,omitempty"`
+	ECDSA          float64 `json:"go_ecdsa_p256_sign_ms"`
+	Ed25519        float64 `json:"go_ed25519_sign_ms"`
+	Append         float64 `json:"append_4k_fdatasync_p50_ms"`
+	AppendP99      float64 `json:"append_4k_fdatasync_p99_ms"`
+	AppendCPU      float64 `json:"append_4k_fdatasync_cpu_ms"`
 }
 
 // Site is what one installation took beside the flows.
@@ -79,8 +84,8 @@ type Cell struct {
 	Floor      float64  `json:"floor_cpu_ms"` // what the signatures and the durable writes cost by themselves
 }
 
-// Beyond is the server's CPU milliseconds beyond its signatures.
-func (c Cell) Beyond(sign float64) float64 { return c.Server - float64(c.Signatures)*sign }
+// Beyond is the server's CPU milliseconds of a cell beyond its signatures.
+func (r Run) Beyond(c Cell) float64 { return c.Server - float64(c.Signatures)*r.Sign(c) }
 
 // OverFloor is the CPU of server and database as a multiple of the floor, 0 where
 // there is no floor.
@@ -99,12 +104,18 @@ func (c Cell) Failed() (n int) {
 	return n
 }
 
-// Sign is what one of the server's RSA signatures costs, by what signs in it.
-func (r Run) Sign() float64 {
+// Sign is what one of the server's RSA signatures costs under the load of a cell, by
+// what signs in it: alone, or while every processor does the same if the load has them
+// all busy.
+func (r Run) Sign(c Cell) float64 {
+	alone, busy := r.Machine.GoRSA, r.Machine.GoRSABusy
 	if r.Signer == OpenSSL && r.Machine.OpenSSLRSA > 0 {
-		return r.Machine.OpenSSLRSA
+		alone, busy = r.Machine.OpenSSLRSA, r.Machine.OpenSSLRSABusy
 	}
-	return r.Machine.GoRSA
+	if c.Rate == 0 && c.Workers > r.Machine.Processors {
+		return busy
+	}
+	return alone
 }
 
 // What signs tokens.
@@ -129,7 +140,7 @@ func (r *Run) SetFloors() {
 		if c.Fsyncs != nil {
 			writes = *c.Fsyncs
 		}
-		c.Floor = float64(c.Signatures)*r.Sign() + writes*r.Machine.AppendCPU
+		c.Floor = float64(c.Signatures)*r.Sign(*c) + writes*r.Machine.AppendCPU
 	}
 }
 

@@ -37,7 +37,7 @@ text{fill:#e6edf3}.tick,.note{fill:#9198a1}
 // each cell, with what a flow costs and how long it takes.
 func (r Run) WriteChart(w io.Writer) error {
 	rows := r.charted()
-	c := chart{sign: r.Sign(), most: scale(rows), height: chartHead + chartRow*len(rows) + chartFoot}
+	c := chart{sign: r.Sign, most: scale(rows), height: chartHead + chartRow*len(rows) + chartFoot}
 	c.frame(len(rows))
 	for i, cell := range rows {
 		c.row(cell, chartHead+i*chartRow)
@@ -65,7 +65,7 @@ func (r Run) charted() []Cell {
 
 type chart struct {
 	b      bytes.Buffer
-	sign   float64
+	sign   func(Cell) float64
 	most   float64 // of CPU
 	height int
 }
@@ -132,7 +132,7 @@ func (c *chart) row(cell Cell, top int) {
 	y := float64(top) + chartRow/2
 	c.text("name", 12, y+4, "start", cell.name())
 	from := 0.0
-	signing := min(float64(cell.Signatures)*c.sign, cell.Server)
+	signing := min(float64(cell.Signatures)*c.sign(cell), cell.Server)
 	for _, part := range []struct {
 		class string
 		ms    float64

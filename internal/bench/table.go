@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,14 +21,15 @@ func (r Run) WriteJSON(w io.Writer) error {
 
 // WriteTable writes the run as people read it.
 func (r Run) WriteTable(w io.Writer) error {
-	if r.Sign() > 0 {
+	if r.measured() {
 		if err := r.Machine.write(w); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\nTokens are signed by %s: %s ms a signature.\n", signers[r.Signer], short(r.Sign()))
+		alone, busy := r.Sign(Cell{}), r.Sign(Cell{Workers: math.MaxInt})
+		fmt.Fprintf(w, "\nTokens are signed by %s: %s ms a signature, %s while every processor signs.\n", signers[r.Signer], short(alone), short(busy))
 	}
 	fmt.Fprintf(w, "Program: %s.\n\n", r.Program)
-	if err := writeCells(w, r.Cells, r.Sign()); err != nil {
+	if err := r.writeCells(w); err != nil {
 		return err
 	}
 	for _, c := range r.Cells {
@@ -42,35 +44,38 @@ func (r Run) WriteTable(w io.Writer) error {
 var signers = map[string]string{Go: "Go's crypto/rsa", OpenSSL: "OpenSSL's libcrypto"}
 
 func (m Machine) write(w io.Writer) error {
-	fmt.Fprintf(w, "Machine: %d processors, %s, %s. Each alone on one core, milliseconds of CPU:\n", m.Processors, m.Model, m.Go)
+	fmt.Fprintf(w, "Machine: %d processors, %s, %s. Each alone on one core (or on every processor at once), milliseconds of CPU:\n", m.Processors, m.Model, m.Go)
 	openssl := "not there"
 	if m.OpenSSLRSA > 0 {
-		openssl = short(m.OpenSSLRSA) + " by " + m.OpenSSL
+		openssl = fmt.Sprintf("%s (%s) by %s", short(m.OpenSSLRSA), short(m.OpenSSLRSABusy), m.OpenSSL)
 	}
-	_, err := fmt.Fprintf(w, "  RSA-2048 signature %s by Go, %s; ECDSA P-256 %s; Ed25519 %s\n  4 KiB appended and fdatasync: p50 %s, p99 %s; %s of CPU\n",
-		short(m.GoRSA), openssl, short(m.ECDSA), short(m.Ed25519), short(m.Append), short(m.AppendP99), short(m.AppendCPU))
+	_, err := fmt.Fprintf(w, "  RSA-2048 signature %s (%s) by Go, %s; ECDSA P-256 %s; Ed25519 %s\n  4 KiB appended and fdatasync: p50 %s, p99 %s; %s of CPU\n",
+		short(m.GoRSA), short(m.GoRSABusy), openssl, short(m.ECDSA), short(m.Ed25519), short(m.Append), short(m.AppendP99), short(m.AppendCPU))
 	return err
 }
 
-func writeCells(w io.Writer, cells []Cell, sign float64) error {
+// measured tells whether the machine was.
+func (r Run) measured() bool { return r.Machine.GoRSA > 0 }
+
+func (r Run) writeCells(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "database\tlimits\tflow\tload\tflows\tfailed\t/s\tp50\tp99\tp99.9\tserver\tbeyond\tdatabase\tx floor\tMiB\tpeak\tcommits\tfsyncs\tdriver\t\n")
 	fmt.Fprint(t, "\t\t\t\t\t\t\tms\tms\tms\tcpu-ms\tsigning\tcpu-ms\t\t\t\ta flow\ta flow\tcpu-ms\t\n")
-	for _, c := range cells {
+	for _, c := range r.Cells {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%s\t%s\t%s\t\n",
 			c.Database, c.Limits, c.Flow, c.Load(), c.Flows, c.Failed(), short(c.PerSecond), short(c.P50), short(c.P99), short(c.P999),
-			short(c.Server), beyond(c, sign), unlessZero(c.Store), unlessZero(c.OverFloor()), c.Memory, c.Peak,
+			short(c.Server), r.beyond(c), unlessZero(c.Store), unlessZero(c.OverFloor()), c.Memory, c.Peak,
 			counted(c.Commits), counted(c.Fsyncs), short(c.Driver))
 	}
 	return t.Flush()
 }
 
 // beyond is what is left beside the signatures, where their cost is known.
-func beyond(c Cell, sign float64) string {
-	if sign == 0 {
+func (r Run) beyond(c Cell) string {
+	if !r.measured() {
 		return "-"
 	}
-	return short(c.Beyond(sign))
+	return short(r.Beyond(c))
 }
 
 // Load is how the flow was driven: so many workers, or so many a second.

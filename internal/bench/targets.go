@@ -46,7 +46,7 @@ func (r *Run) SetTargets() {
 func (r *Run) targetsOf(database string) {
 	off := func(flow string, workers int) *Cell { return r.find(database, "off", flow, workers) }
 	if c := off("texted", targetWorkers); c != nil {
-		r.want(database+": texted sign-in, CPU beyond its signatures", c.Beyond(r.Sign()), textedBeyond, "ms")
+		r.want(database+": texted sign-in, CPU beyond its signatures", r.Beyond(*c), textedBeyond, "ms")
 		if r.Signer == OpenSSL {
 			r.want(database+": texted sign-in, CPU in all", c.Server, textedWhole, "ms")
 		}
@@ -62,7 +62,7 @@ func (r *Run) targetsOf(database string) {
 		r.want(database+": texted sign-in, commits of one worker", *one.Commits, textedCommits, "")
 	}
 	if c := off("refresh", targetWorkers); c != nil {
-		r.want(database+": refresh, CPU beyond its signatures", c.Beyond(r.Sign()), refreshBeyond, "ms")
+		r.want(database+": refresh, CPU beyond its signatures", r.Beyond(*c), refreshBeyond, "ms")
 	}
 	if c := off("get-user", targetWorkers); c != nil {
 		r.want(database+": GetUser by a token seen before, CPU", c.Server, getUserSeen, "ms")

@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package machine measures what this machine can do at most of the things that a
-// sign-in needs: signatures and durable writes, each alone on one core.
+// sign-in needs: signatures and durable writes, each alone on one core, and RSA
+// signatures on every processor at once too.
 package machine
 
 import (
@@ -58,10 +59,35 @@ func Measure(ctx context.Context, each time.Duration) (m bench.Machine, err erro
 			return m, err
 		}
 	}
-	if m.OpenSSLRSA, m.OpenSSL, err = openSSL(ctx, each); err != nil {
+	if m.GoRSABusy, err = everywhere(m.Processors, func() (float64, error) {
+		return cost(ctx, each, func() error { _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:]); return err })
+	}); err != nil {
+		return m, err
+	}
+	if err := openSSL(ctx, each, &m); err != nil {
 		return m, err
 	}
 	return m, appends(ctx, each, &m)
+}
+
+// everywhere is the mean of what so many at once measure.
+func everywhere(processors int, measure func() (float64, error)) (mean float64, err error) {
+	type result struct {
+		ms  float64
+		err error
+	}
+	results := make(chan result)
+	for range processors {
+		go func() {
+			ms, err := measure()
+			results <- result{ms, err}
+		}()
+	}
+	for range processors {
+		r := <-results
+		mean, err = mean+r.ms/float64(processors), errors.Join(err, r.err)
+	}
+	return mean, err
 }
 
 // cost is the CPU milliseconds of one call, the median of batches.
@@ -99,25 +125,32 @@ func thread() (time.Duration, error) {
 	return time.Duration(at.Nano()), err
 }
 
-// openSSL is what the system's OpenSSL needs for one RSA-2048 signature, by its own
-// program, and which it is; 0 where there is none.
-func openSSL(ctx context.Context, each time.Duration) (ms float64, version string, err error) {
+// openSSL measures what the system's OpenSSL needs for one RSA-2048 signature, by its
+// own program, and says which it is; nothing where there is none.
+func openSSL(ctx context.Context, each time.Duration, m *bench.Machine) error {
 	program, err := exec.LookPath("openssl")
 	if err != nil {
-		return 0, "", nil
+		return nil
 	}
 	name, err := exec.CommandContext(ctx, program, "version").Output()
 	if err != nil {
-		return 0, "", fmt.Errorf("openssl version: %w", err)
+		return fmt.Errorf("openssl version: %w", err)
 	}
-	seconds := max(1, int(each.Seconds()))
-	out, err := exec.CommandContext(ctx, program, "speed", "-mr", "-seconds", strconv.Itoa(seconds), "rsa2048").Output()
-	if err != nil {
-		return 0, "", fmt.Errorf("openssl speed: %w", err)
-	}
-	ms, err = parseSpeed(out)
 	words := strings.Fields(string(name))
-	return ms, strings.Join(words[:min(2, len(words))], " "), err
+	m.OpenSSL = strings.Join(words[:min(2, len(words))], " ")
+	speed := func() (float64, error) {
+		seconds := strconv.Itoa(max(1, int(each.Seconds())))
+		out, err := exec.CommandContext(ctx, program, "speed", "-mr", "-seconds", seconds, "rsa2048").Output()
+		if err != nil {
+			return 0, fmt.Errorf("openssl speed: %w", err)
+		}
+		return parseSpeed(out)
+	}
+	if m.OpenSSLRSA, err = speed(); err != nil {
+		return err
+	}
+	m.OpenSSLRSABusy, err = everywhere(m.Processors, speed)
+	return err
 }
 
 // parseSpeed finds the seconds of one signature in what openssl speed -mr prints:
