@@ -240,6 +240,14 @@ func (w *witness) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID,
 	return ok, err
 }
 
+func (w *witness) ConsumeAttempt(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {
+	ok, err := w.Tx.ConsumeAttempt(ctx, id, now)
+	if ok {
+		w.consumed = append(w.consumed, id)
+	}
+	return ok, err
+}
+
 func (w *witness) PutAudit(ctx context.Context, r userpool.AuditRow) error {
 	w.requests = append(w.requests, r.RequestID)
 	return w.Tx.PutAudit(ctx, r)

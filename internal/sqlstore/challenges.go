@@ -13,18 +13,16 @@ const (
 	challengeColumns = `id, pool_id, client_id, subject, purpose, requester, registration_id, contact, key_id,
 		digits, max_tries, tries, sends, created_at, expires_at, sent_at, used_at`
 
-	// The steps of OpenChallenge: whoever is dead leaves the slot, then one insert can
-	// win it, or else whoever has it is the one.
-	sqlCloseChallenge = `update challenges set closed = id
-		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''
-		and (used_at <> 0 or tries >= max_tries or expires_at <= $6)`
-	sqlLeaveSlot = `update challenges set closed = id
-		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''`
+	// The steps of OpenChallenge: one insert wins a slot that is free, and else whoever
+	// has it is the one, unless he is dead and leaves it. Who is used is in no slot.
+	sqlCloseChallenge = `update challenges set closed = id where id = $1 and closed = ''`
+	sqlLeaveSlot      = `update challenges set closed = id
+		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = '' and used_at = 0`
 	sqlInsertChallenge = `insert into challenges (` + challengeColumns + `, closed)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
 		on conflict do nothing`
 	sqlOpenChallenge = `select ` + challengeColumns + ` from challenges
-		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = ''`
+		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = '' and used_at = 0`
 
 	sqlChallenge        = `select ` + challengeColumns + ` from challenges where id = $1`
 	sqlSignUpChallenges = `select ` + challengeColumns + ` from challenges
@@ -46,11 +44,13 @@ const (
 		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries`
 	sqlCountTry = `update challenges set tries = tries + 1 where id = $1`
 
+	sqlConsumeAttempt = `update challenges set tries = tries + 1, used_at = $2
+		where id = $1 and used_at = 0 and expires_at > $2 and tries < max_tries`
 	sqlConsumeChallenge = `update challenges set used_at = $2 where id = $1 and used_at = 0`
 
 	sqlDeleteSubjectMessages = `delete from messages where challenge_id <> '' and challenge_id in (
-		select id from challenges where pool_id = $1 and subject = $2)`
-	sqlDeleteChallenges = `delete from challenges where pool_id = $1 and subject = $2`
+		select id from challenges where pool_id = $1 and subject = $2 and used_at = 0)`
+	sqlDeleteChallenges = `delete from challenges where pool_id = $1 and subject = $2 and used_at = 0`
 )
 
 func scanChallenge(r row) (c userpool.Challenge, err error) {
@@ -63,29 +63,32 @@ func scanChallenge(r row) (c userpool.Challenge, err error) {
 }
 
 func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.Time) (userpool.Challenge, bool, error) {
-	slot := []any{c.PoolID, c.Subject, c.ClientID, c.Purpose, c.Requester}
-	if err := t.run(ctx, sqlCloseChallenge, append(slot, millis(now))...); err != nil {
-		return userpool.Challenge{}, false, err
-	}
-	isNew, err := t.changed(ctx, sqlInsertChallenge, c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester,
-		c.Registration, c.To.Text(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
-		millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt))
-	if err != nil {
-		return userpool.Challenge{}, false, err
-	}
-	if isNew { // it conflicts with whoever changes its user or sign-up, or ends them
-		err := t.touch(ctx, sqlTouchUser, c.PoolID, c.Subject)
-		if c.Registration != "" {
-			err = t.touch(ctx, sqlTouchRegistration, c.Registration)
+	for {
+		isNew, err := t.changed(ctx, sqlInsertChallenge, c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester,
+			c.Registration, c.To.Text(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
+			millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt))
+		if err != nil {
+			return userpool.Challenge{}, false, err
 		}
-		t.learn(fact{"challenges", sendsOf(c.ID), int64(c.Sends)})
-		return c, err == nil, err
+		if isNew { // it conflicts with whoever changes its user or sign-up, or ends them
+			err := t.touch(ctx, sqlTouchUser, c.PoolID, c.Subject)
+			if c.Registration != "" {
+				err = t.touch(ctx, sqlTouchRegistration, c.Registration)
+			}
+			t.learn(fact{"challenges", sendsOf(c.ID), int64(c.Sends)})
+			return c, err == nil, err
+		}
+		live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, c.PoolID, c.Subject, c.ClientID, c.Purpose, c.Requester)
+		if errors.Is(err, userpool.ErrNotFound) {
+			err = userpool.ErrExists // the slot is free, so it is the id that is taken
+		}
+		if err != nil || live.Tries < live.MaxTries && now.Before(live.ExpiresAt) {
+			return live, false, err
+		}
+		if err := t.run(ctx, sqlCloseChallenge, live.ID); err != nil {
+			return userpool.Challenge{}, false, err
+		}
 	}
-	live, err := one(ctx, t, scanChallenge, sqlOpenChallenge, slot...)
-	if errors.Is(err, userpool.ErrNotFound) {
-		err = userpool.ErrExists // the slot is free, so it is the id that is taken
-	}
-	return live, false, err
 }
 
 // sendsOf is the key of what is known of a challenge's count of texts.
@@ -131,6 +134,24 @@ func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time
 	}
 	c.Tries++
 	return c, true, t.run(ctx, sqlCountTry, id)
+}
+
+// Answerable is a look alone. What is counted after it looks again.
+func (t *tx) Answerable(ctx context.Context, id userpool.ChallengeID, now time.Time) (userpool.Challenge, bool, error) {
+	c, open, err := maybe(ctx, t, scanChallenge, sqlClaimable, id, millis(now))
+	if open {
+		t.learn(fact{"challenges", answerable(id), millis(now)})
+	}
+	return c, open, err
+}
+
+// answerable is the key of what is known of a challenge's state: when it could be
+// answered.
+type answerable userpool.ChallengeID
+
+func (t *tx) ConsumeAttempt(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {
+	at, known := t.knows("challenges", answerable(id))
+	return t.surely(ctx, known && at == millis(now), sqlConsumeAttempt, id, millis(now))
 }
 
 func (t *tx) ConsumeChallenge(ctx context.Context, id userpool.ChallengeID, now time.Time) (bool, error) {

@@ -23,17 +23,13 @@ const (
 	sqlDeleteDevice  = `delete from devices where pool_id = $1 and device_key = $2 and user_id = $3`
 	sqlDeleteDevices = `delete from devices where pool_id = $1 and user_id = $2`
 
-	// Which devices of a user are there, the best first of those that are confirmed and
-	// of those that are not; see TrimDevices.
-	sqlDevicesByWorth = `select device_key, confirmed_at > 0 from devices where pool_id = $1 and user_id = $2
-		order by remembered desc, authenticated_at desc, device_key`
-
 	// Who has too many has one too many, or what a lower bound left.
-	sqlTrimDevices = `delete from devices where pool_id = $1 and user_id = $2 and (
-		device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
-			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)
-		or device_key in (select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0
-			order by authenticated_at desc, device_key limit 1000 offset $4))`
+	sqlTrimConfirmed = `delete from devices where pool_id = $1 and user_id = $2 and device_key in (
+		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
+			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)`
+	sqlTrimFresh = `delete from devices where pool_id = $1 and user_id = $2 and device_key in (
+		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0
+			order by authenticated_at desc, device_key limit 1000 offset $3)`
 )
 
 func scanDevice(r row) (d userpool.Device, err error) {
@@ -84,25 +80,13 @@ func (t *tx) DeleteDevices(ctx context.Context, pool userpool.PoolID, user userp
 	return t.run(ctx, sqlDeleteDevices, pool, user)
 }
 
-// TrimDevices is one statement, or where nobody else writes a look and seldom more than
-// one that deletes a row: it costs less than sorting for what there is to delete.
-func (t *tx) TrimDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, confirmed, unconfirmed int) error {
-	if !t.conn.engine().alone {
-		return t.run(ctx, sqlTrimDevices, pool, user, confirmed, unconfirmed)
+func (t *tx) TrimDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, confirmed bool, most int) error {
+	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
+		return err
 	}
-	type device struct {
-		key       string
-		confirmed bool
+	query := sqlTrimFresh
+	if confirmed {
+		query = sqlTrimConfirmed
 	}
-	devices, err := many(ctx, t, func(r row) (d device, err error) {
-		err = r.Scan(&d.key, &d.confirmed)
-		return d, err
-	}, sqlDevicesByWorth, pool, user)
-	room := map[bool]int{true: confirmed, false: unconfirmed}
-	for _, d := range devices {
-		if room[d.confirmed]--; room[d.confirmed] < 0 && err == nil {
-			err = t.run(ctx, sqlDeleteDevice, pool, d.key, user)
-		}
-	}
-	return err
+	return t.run(ctx, query, pool, user, most)
 }

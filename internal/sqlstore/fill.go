@@ -69,3 +69,43 @@ func batches[T any](ctx context.Context, t *tx, scan func(row) (T, error), query
 		}
 	}
 }
+
+// rekeyDevices puts the devices of a user together. SQLite keeps them in the order of
+// their key, so that a sign-in reads and writes one page of them; there a key is changed
+// by making the table anew.
+func rekeyDevices(_ context.Context, c conn) error {
+	if !c.engine().alone {
+		return c.script(`
+			alter table devices drop constraint devices_pkey;
+			drop index devices_by_user;
+			alter table devices add primary key (pool_id, user_id, device_key);` + indexDevicesByKey)
+	}
+	return c.script(`
+		create table devices_by_user_and_key (
+			pool_id          text    not null references pools (id) on delete cascade,
+			device_key       text    not null,
+			user_id          text    not null,
+			group_key        text    not null,
+			name             text    not null,
+			verifier         text    not null,
+			remembered       boolean not null,
+			address          text    not null,
+			created_at       bigint  not null,
+			modified_at      bigint  not null,
+			confirmed_at     bigint  not null,
+			authenticated_at bigint  not null,
+			primary key (pool_id, user_id, device_key)
+		) without rowid;
+		insert into devices_by_user_and_key (` + deviceColumnsOf9 + `)
+			select ` + deviceColumnsOf9 + ` from devices order by pool_id, user_id, device_key;
+		drop table devices;
+		alter table devices_by_user_and_key rename to devices;` + indexDevicesByKey)
+}
+
+const (
+	deviceColumnsOf9 = `pool_id, device_key, user_id, group_key, name, verifier, remembered, address,
+		created_at, modified_at, confirmed_at, authenticated_at`
+	// By which those that have something sealed are found one after the other.
+	indexDevicesByKey = `
+		create unique index devices_by_key on devices (pool_id, device_key) where confirmed_at > 0;`
+)

@@ -48,7 +48,7 @@ var loaded = []loadTable{
 	{"user_search", "pool_id, attribute, value, place, owner, registration_id", "pool_id, attribute, value, place, owner"},
 	{"group_members", "pool_id, group_name, user_id, added_at", "pool_id, group_name, user_id"},
 	{"families", familyColumns, "id"},
-	{"devices", deviceColumns, "pool_id, device_key"},
+	{"devices", deviceColumns, "pool_id, user_id, device_key"},
 }
 
 // loadRows are the rows of some people, by table.

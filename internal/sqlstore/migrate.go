@@ -33,6 +33,7 @@ type migration struct {
 var fills = map[int]func(ctx context.Context, c conn) error{
 	2: fillPlaces,
 	8: fillConfigVersions,
+	9: rekeyDevices,
 }
 
 // migrations returns the steps that this program knows, in order. A file is

@@ -45,10 +45,10 @@ const (
 		where password_hash <> '' and (pool_id, id) > ($1, $2) order by pool_id, id limit $3`
 	sqlReplaceHash   = `update users set password_hash = $1 where password_hash = $2 and id = $3 and pool_id = $4`
 	sqlSealedDevices = `select pool_id, device_key, device_key, verifier from devices
-		where verifier <> '' and (pool_id, device_key) > ($1, $2) order by pool_id, device_key limit $3`
+		where verifier <> '' and confirmed_at > 0 and (pool_id, device_key) > ($1, $2) order by pool_id, device_key limit $3`
 	sqlSealedImports = `select '', id, id, sealed from import_files where id > $1 order by id limit $2`
 	sqlReplaceImport = `update import_files set sealed = $1 where sealed = $2 and id = $3`
-	sqlReplaceDevice = `update devices set verifier = $1 where verifier = $2 and device_key = $3 and pool_id = $4`
+	sqlReplaceDevice = `update devices set verifier = $1 where verifier = $2 and confirmed_at > 0 and device_key = $3 and pool_id = $4`
 	sqlSealedTokens  = `select pool_id, user_id, user_id, secret from software_tokens
 		where secret <> '' and (pool_id, user_id) > ($1, $2) order by pool_id, user_id limit $3`
 	sqlReplaceToken        = `update software_tokens set secret = $1 where secret = $2 and user_id = $3 and pool_id = $4`

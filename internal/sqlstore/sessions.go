@@ -15,7 +15,8 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) on conflict do nothing`
 	sqlSession        = `select ` + sessionColumns + ` from sessions where hash = $1`
 	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at > $2`
-	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2`
+	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2
+		and (challenge_id = '' or proof <> '' or sealed <> '')`
 )
 
 func scanSession(r row) (s userpool.Session, err error) {

@@ -101,6 +101,7 @@ var mayScan = map[string]string{
 	"sqlLogs":             "at most two rows of each pool that has its events delivered",
 	"sqlRenewEveryConfig": "it is all pools that a migration gives a version",
 	"sqlEndChallenges":    restoreEndsAll, "sqlEndSessions": restoreEndsAll, "sqlEndRepeats": restoreEndsAll,
+	"sqlDeleteClientChallenges": clientEnds + shortLived, "sqlDeleteClientSessions": clientEnds + shortLived, "sqlDeleteClientMessages": clientEnds + shortLived,
 	"sqlEndMessages": restoreEndsAll, "sqlEndAllFamilies": restoreEndsAll, "sqlScoreNoMore": restoreEndsAll,
 }
 
@@ -110,11 +111,12 @@ var mayReadPool = map[string]string{
 	"sqlDeletePoolKeys": "they are few", "sqlKeys": "they are few", "sqlInsertGroup": "groups are few", "sqlInsertImport": "jobs are few",
 	"sqlLogsOfPool": "one or two", "sqlDeleteLogs": "one or two",
 	"sqlHashCosts": "costs are few, and the index has only who has a hash", "sqlNoteHashCost": "costs are few",
-	"sqlDeleteClientChallenges": clientEnds, "sqlDeleteClientFamilies": clientEnds, "sqlDeleteClientMessages": clientEnds,
-	"sqlDeleteClientRegistrations": clientEnds, "sqlDeleteClientSessions": clientEnds, "sqlEndClientFamilies": clientEnds,
+	"sqlDeleteClientFamilies": clientEnds, "sqlDeleteClientRegistrations": clientEnds, "sqlEndClientFamilies": clientEnds,
 }
 
 const clientEnds = "what was begun through a client ends with it, which is rare"
+
+const shortLived = ", and is a matter of minutes"
 
 const restoreEndsAll = "a restore ends them all"
 

@@ -22,7 +22,7 @@ const (
 		select name from counters where reset_at <= $1 limit $2)`
 
 	sqlSweepMessages = `delete from messages where id in (
-		select id from messages where expires_at <= $1 limit $2)`
+		select id from messages where next_at <= $1 and expires_at <= $1 limit $2)`
 	sqlSweepLocks = `delete from password_locks where (pool_id, subject) in (
 		select pool_id, subject from password_locks where failed_at <= $1 limit $2)`
 

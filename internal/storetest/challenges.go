@@ -231,6 +231,51 @@ var challengeCases = []testCase{
 		equal(e, "tries", len(numbers), tries)
 		equal(e, "numbers", oneToN(numbers), true)
 	}},
+	{"Answerable/finds what ClaimAttempt would count, and counts nothing", func(e *env) {
+		e.openChallenge(e.newChallenge("c", "sub"))
+		look := func(id userpool.ChallengeID, at time.Time) attempt {
+			return read(e, func(tx userpool.Tx) (a attempt, err error) {
+				a.c, a.ok, err = tx.Answerable(e.ctx, id, at)
+				return a, err
+			})
+		}
+		equal(e, "found", look("c", e.now), attempt{e.newChallenge("c", "sub"), true})
+		equal(e, "just before expiry", look("c", e.in(10*time.Minute-time.Millisecond)).ok, true)
+		equal(e, "at expiry", look("c", e.in(10*time.Minute)), attempt{})
+		equal(e, "none", look("none", e.now), attempt{})
+		equal(e, "tries", e.challenge("c").Tries, 0)
+		e.exhaust("c")
+		equal(e, "out of tries", look("c", e.now), attempt{})
+		e.openChallenge(e.newChallenge("used", "another"))
+		e.consume("used", e.now)
+		equal(e, "used", look("used", e.now), attempt{})
+	}},
+	{"ConsumeAttempt/counts the try, marks the challenge used and has one winner", func(e *env) {
+		e.openChallenge(e.newChallenge("c", "sub"))
+		raceOne(e, "ConsumeAttempt", func(tx userpool.Tx) (bool, error) {
+			if _, ok, err := tx.Answerable(e.ctx, "c", e.in(time.Second)); err != nil || !ok {
+				return false, err
+			}
+			return tx.ConsumeAttempt(e.ctx, "c", e.in(time.Second))
+		})
+		equal(e, "tries", e.challenge("c").Tries, 1)
+		equal(e, "used", e.challenge("c").UsedAt, e.in(time.Second))
+		equal(e, "the slot is free", e.open(e.newChallenge("next", "sub"), e.now).isNew, true)
+	}},
+	{"ConsumeAttempt/is refused at expiry, out of tries, after use, and for none", func(e *env) {
+		use := func(id userpool.ChallengeID, at time.Time) bool {
+			return write(e, func(tx userpool.Tx) (bool, error) { return tx.ConsumeAttempt(e.ctx, id, at) })
+		}
+		e.openChallenge(e.newChallenge("c", "sub"))
+		equal(e, "at expiry", use("c", e.in(10*time.Minute)), false)
+		equal(e, "in time", use("c", e.now), true)
+		equal(e, "after use", use("c", e.now), false)
+		e.openChallenge(e.newChallenge("tried", "sub"))
+		e.exhaust("tried")
+		equal(e, "out of tries", use("tried", e.now), false)
+		equal(e, "none", use("none", e.now), false)
+		equal(e, "tries", []int{e.challenge("c").Tries, e.challenge("tried").Tries}, []int{1, tries})
+	}},
 	{"ConsumeChallenge/has one winner and keeps the first time", func(e *env) {
 		e.openChallenge(e.newChallenge("c", "sub"))
 		raceOne(e, "ConsumeChallenge", func(tx userpool.Tx) (bool, error) { return tx.ConsumeChallenge(e.ctx, "c", e.in(time.Second)) })

@@ -62,7 +62,7 @@ var deviceCases = []testCase{
 		absent(e, "Device of another pool", func(tx userpool.Tx) (userpool.Device, error) {
 			return tx.Device(e.ctx, "us-east-1_Other", "sub", "full")
 		})
-		e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.InsertDevice(e.ctx, e.newDevice("full", "somebody else")) })
+		e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.InsertDevice(e.ctx, e.newDevice("full", "sub")) })
 		equal(e, "the first", e.device("sub", "full"), full)
 	}},
 	{"UpdateDevice/replaces all but key, group, owner, creation and confirmation", func(e *env) {
@@ -123,7 +123,9 @@ var deviceCases = []testCase{
 			other := e.newDevice(fmt.Sprint("other", i), "other")
 			e.insertDevices(d, fresh, other)
 		}
-		e.do(func(tx userpool.Tx) error { return tx.TrimDevices(e.ctx, e.pool, "sub", 4, 2) })
+		e.do(func(tx userpool.Tx) error { return tx.TrimDevices(e.ctx, e.pool, "sub", true, 4) })
+		e.device("sub", "fresh0")
+		e.do(func(tx userpool.Tx) error { return tx.TrimDevices(e.ctx, e.pool, "sub", false, 2) })
 		equal(e, "confirmed", e.deviceKeys("sub", "", 10), []string{"device0", "device1", "device4", "device5"})
 		for i := range 4 {
 			e.noDevice("sub", fmt.Sprint("fresh", i))

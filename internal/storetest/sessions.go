@@ -70,6 +70,24 @@ var sessionCases = []testCase{
 		}
 		e.session("c")
 	}},
+	{"DeleteSessions/leaves those that end with a challenge", func(e *env) {
+		for _, hash := range []string{"code", "code and proof", "code and function"} {
+			s := e.newSession(hash, "sub")
+			s.Challenge, s.Proof, s.Sealed = "c", "", ""
+			switch hash {
+			case "code and proof":
+				s.Proof = "password"
+			case "code and function":
+				s.Sealed = "state"
+			}
+			e.do(func(tx userpool.Tx) error { return tx.InsertSession(e.ctx, s) })
+		}
+		e.do(func(tx userpool.Tx) error { return tx.DeleteSessions(e.ctx, e.pool, "sub") })
+		e.session("code")
+		for _, hash := range []string{"code and proof", "code and function"} {
+			absent(e, hash, func(tx userpool.Tx) (userpool.Session, error) { return tx.Session(e.ctx, hash) })
+		}
+	}},
 	{"UseNonce/has one winner for each value", func(e *env) {
 		raceOne(e, "UseNonce", func(tx userpool.Tx) (bool, error) { return tx.UseNonce(e.ctx, "n", e.in(time.Minute)) })
 		equal(e, "another", write(e, func(tx userpool.Tx) (bool, error) { return tx.UseNonce(e.ctx, "N", e.in(time.Minute)) }), true)

@@ -37,6 +37,7 @@ var verbRaces = []string{
 	"ClaimStockKey/gives a key to one of many",
 	"ConfirmDevice/has one winner, of the user's own",
 	"ClaimImportJob/hands a job to one of many, until the lease ends",
+	"ConsumeAttempt/counts the try, marks the challenge used and has one winner",
 	"ConsumeChallenge/has one winner and keeps the first time",
 	"ConsumeSession/has one winner, who is seen to have used it",
 	"CountPasswordFailure/by many counts each",

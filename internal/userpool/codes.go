@@ -254,6 +254,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		Subject: r.subject, Purpose: r.purpose.of(r.to), Requester: requester,
 		Registration: r.registration, To: r.to, KeyID: s.ring.Current().ID(),
 		Digits: r.digits(), MaxTries: r.tries(), CreatedAt: r.at, ExpiresAt: s.after(r.at, codeTTL),
+		Sends: 1, SentAt: r.at, // if it is new, it is sent at once
 	}
 	if r.pool.Settings.exact() { // each request has a code of its own
 		if err := tx.LeaveSlot(ctx, fresh); err != nil {
@@ -265,12 +266,15 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	if err != nil {
 		return Challenge{}, fmt.Errorf("open challenge: %w", err)
 	}
-	if !isNew && !s.limitsOff && r.at.Before(c.SentAt.Add(guard.ResendGap(c.Sends))) {
-		return c, nil
-	}
-	marked, err := tx.MarkSent(ctx, c.ID, c.Sends, r.at)
-	if err != nil || !marked {
-		return c, err
+	if !isNew {
+		if !s.limitsOff && r.at.Before(c.SentAt.Add(guard.ResendGap(c.Sends))) {
+			return c, nil
+		}
+		marked, err := tx.MarkSent(ctx, c.ID, c.Sends, r.at)
+		if err != nil || !marked {
+			return c, err
+		}
+		c.Sends++
 	}
 	if _, test := s.testCode(r.to, r.at); test {
 		Note(ctx, "test_number", true)
@@ -299,7 +303,7 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 		ID: MessageID(newOrderedID(r.at)), PoolID: r.pool.ID, ClientID: r.client.ID,
 		Purpose: c.Purpose, Challenge: c.ID, KeyID: c.KeyID, Digits: c.Digits,
 		Template: words.text, Headline: words.headline, AppHost: words.host, To: c.To,
-		Country: s.countryOf(c.To), Known: known, Nth: c.Sends + 1, Requester: c.Requester, Decoy: r.decoy,
+		Country: s.countryOf(c.To), Known: known, Nth: c.Sends, Requester: c.Requester, Decoy: r.decoy,
 		Wording: words.wording, Language: words.language,
 		CreatedAt: r.at, ExpiresAt: c.ExpiresAt, NextAt: r.at,
 	}, r.pool, r.source, r.user, r.metadata())
@@ -373,11 +377,14 @@ const (
 // wrong, so the caller must commit; a spent budget is an error instead, and
 // must roll back. A decoy's answer is always wrong.
 func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string, c Caller, decoy bool, at time.Time) (Challenge, verdict, error) {
-	ch, ok, err := tx.ClaimAttempt(ctx, id, at)
+	ch, ok, err := tx.Answerable(ctx, id, at)
 	if err != nil {
-		return Challenge{}, dead, fmt.Errorf("claim attempt: %w", err)
+		return Challenge{}, dead, fmt.Errorf("find challenge: %w", err)
 	}
 	if !ok {
+		if _, err := tx.Challenge(ctx, id); err != nil {
+			return Challenge{}, dead, notFound(err, errSession) // ended, and its Session with it
+		}
 		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil
 	}
@@ -391,10 +398,21 @@ func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string,
 		return Challenge{}, dead, err
 	}
 	if !match || decoy {
+		_, ok, err = tx.ClaimAttempt(ctx, id, at)
+	} else {
+		ok, err = tx.ConsumeAttempt(ctx, id, at)
+	}
+	switch {
+	case err != nil:
+		return Challenge{}, dead, fmt.Errorf("claim attempt: %w", err)
+	case !ok: // somebody had the last try meanwhile
+		refuse(ctx, fault.ExpiredCode.String())
+		return Challenge{}, dead, nil
+	case !match || decoy:
 		refuse(ctx, fault.CodeMismatch.String())
 		return ch, wrong, nil
 	}
-	return ch, right, s.settle(ctx, tx, ch, party, at)
+	return ch, right, s.settled(ctx, tx, ch, party, at)
 }
 
 // spendStart counts a request that leaves something in the store, or that asks
@@ -452,6 +470,11 @@ func (s *Service) settle(ctx context.Context, tx Tx, ch Challenge, tried guard.P
 	if !used {
 		return errSessionUsed
 	}
+	return s.settled(ctx, tx, ch, tried, at)
+}
+
+// settled gives back what a code took that has been used up.
+func (s *Service) settled(ctx context.Context, tx Tx, ch Challenge, tried guard.Party, at time.Time) error {
 	if err := tx.UseText(ctx, ch.ID, at, func(Text) {}); err != nil { // which observers are told of
 		return err
 	}

@@ -108,12 +108,12 @@ func (s *Service) signInDevice(ctx context.Context, tx Tx, t turn, u User) (key 
 	}
 	made = &NewDevice{Key: newDeviceKey(u.PoolID), Group: s.deviceGroup(u.PoolID)}
 	Note(ctx, "device", "new")
-	err = tx.InsertDevice(ctx, Device{
-		PoolID: u.PoolID, UserID: u.ID, Key: made.Key, GroupKey: made.Group, Address: t.caller.addressText(),
-		CreatedAt: t.at, ModifiedAt: t.at, AuthenticatedAt: t.at,
-	})
+	err = tx.TrimDevices(ctx, u.PoolID, u.ID, false, maxUnconfirmed-1)
 	if err == nil {
-		err = tx.TrimDevices(ctx, u.PoolID, u.ID, maxDevices, maxUnconfirmed)
+		err = tx.InsertDevice(ctx, Device{
+			PoolID: u.PoolID, UserID: u.ID, Key: made.Key, GroupKey: made.Group, Address: t.caller.addressText(),
+			CreatedAt: t.at, ModifiedAt: t.at, AuthenticatedAt: t.at,
+		})
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("new device: %w", err)
@@ -210,7 +210,7 @@ func (s *Service) confirmDevice(ctx context.Context, tx Tx, d Device) error {
 	if !confirmed {
 		return errDeviceExists
 	}
-	return tx.TrimDevices(ctx, d.PoolID, d.UserID, maxDevices, maxUnconfirmed)
+	return tx.TrimDevices(ctx, d.PoolID, d.UserID, true, maxDevices)
 }
 
 // asksUsers says whether devices are remembered only when their users say so.

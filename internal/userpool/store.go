@@ -207,9 +207,15 @@ type challengeTx interface {
 	// ClaimAttempt counts a try if the challenge is unused, unexpired at now
 	// and has tries left; false if not.
 	ClaimAttempt(ctx context.Context, id ChallengeID, now time.Time) (Challenge, bool, error)
+	// Answerable finds the challenge if ClaimAttempt would count a try. The try is not
+	// counted: ConsumeAttempt or ClaimAttempt must follow in the same transaction, before
+	// anybody is told what the answer was worth.
+	Answerable(ctx context.Context, id ChallengeID, now time.Time) (Challenge, bool, error)
+	// ConsumeAttempt counts a try as ClaimAttempt does and marks the challenge used.
+	ConsumeAttempt(ctx context.Context, id ChallengeID, now time.Time) (bool, error)
 	// ConsumeChallenge marks it used; false if it was used already.
 	ConsumeChallenge(ctx context.Context, id ChallengeID, now time.Time) (bool, error)
-	// DeleteChallenges ends what is pending for the subject.
+	// DeleteChallenges ends what is pending for the subject. What is used is over.
 	DeleteChallenges(ctx context.Context, pool PoolID, subject string) error
 
 	InsertSession(ctx context.Context, s Session) error
@@ -217,7 +223,9 @@ type challengeTx interface {
 	Session(ctx context.Context, hash string) (Session, error)
 	// ConsumeSession marks it used if it is unused and unexpired at now.
 	ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error)
-	// DeleteSessions ends all sessions of the subject (user or registration).
+	// DeleteSessions ends the sessions of the subject (user or registration), but for
+	// those that wait for a challenge's code, have no Proof and nothing sealed:
+	// DeleteChallenges ends these, as no code serves them then.
 	DeleteSessions(ctx context.Context, pool PoolID, subject string) error
 
 	// UseNonce stores a value that may be used once before expires; false if
@@ -249,7 +257,7 @@ type tokenTx interface {
 }
 
 type deviceTx interface {
-	// InsertDevice stores a device. Its key is taken if any user of the pool has it.
+	// InsertDevice stores a device. Its key is taken if the user has it.
 	InsertDevice(ctx context.Context, d Device) error
 	// Device finds a device of that user's, confirmed or not.
 	Device(ctx context.Context, pool PoolID, user UserID, key string) (Device, error)
@@ -266,9 +274,9 @@ type deviceTx interface {
 	DeleteDevice(ctx context.Context, pool PoolID, user UserID, key string) (bool, error)
 	// DeleteDevices removes all of the user's.
 	DeleteDevices(ctx context.Context, pool PoolID, user UserID) error
-	// TrimDevices leaves the user at most so many confirmed devices and so many that
-	// are not: those remembered before the others, then those that signed in last.
-	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed, unconfirmed int) error
+	// TrimDevices leaves the user at most so many devices that are confirmed, or that are
+	// not: those remembered before the others, then those that signed in last.
+	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed bool, most int) error
 }
 
 type passkeyTx interface {
