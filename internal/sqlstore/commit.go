@@ -234,7 +234,7 @@ func (w *writer) together(batch []*member) error {
 		w.rollback()
 		return err
 	}
-	if _, err := w.conn.exec("commit"); err != nil {
+	if err := w.conn.commit(); err != nil {
 		w.rollback()
 		return err
 	}

@@ -117,12 +117,8 @@ func checkSurvived(t *testing.T, path string, keys []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustBeIntact(t, db)
 	err = db.View(t.Context(), func(u userpool.Tx) error {
-		var verdict string
-		err := u.(*tx).conn.query("pragma integrity_check", nil, func(r row) error { return r.Scan(&verdict) })
-		if err != nil || verdict != "ok" {
-			t.Errorf("integrity check: %q, %v", verdict, err)
-		}
 		for _, key := range keys {
 			s, err := u.Session(t.Context(), key)
 			if err != nil || s.UsedAt.IsZero() {
@@ -144,5 +140,16 @@ func checkSurvived(t *testing.T, path string, keys []string) {
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func mustBeIntact(t *testing.T, db *DB) {
+	t.Helper()
+	var verdict string
+	err := db.View(t.Context(), func(u userpool.Tx) error {
+		return u.(*tx).conn.query("pragma integrity_check", nil, func(r row) error { return r.Scan(&verdict) })
+	})
+	if err != nil || verdict != "ok" {
+		t.Errorf("integrity check: %q, %v", verdict, err)
 	}
 }

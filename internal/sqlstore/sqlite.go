@@ -79,6 +79,9 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 	} else {
 		err = migrate(ctx, c, migrations())
 	}
+	if err == nil {
+		err = c.gatherWrites()
+	}
 	if err != nil {
 		return errors.Join(explainOpen(err), c.close())
 	}

@@ -21,6 +21,8 @@ type liteConn struct {
 	tls   *libc.TLS
 	db    uintptr              // *sqlite3
 	stmts map[string]*liteStmt // by the text as it was written
+
+	gather *gather // nil but for the writer's
 }
 
 // newConn opens the file that dataSource names. One goroutine at a time uses the
@@ -185,6 +187,7 @@ func (c *liteConn) close() error {
 		s.finalize()
 	}
 	err := c.result(sqlite3.Xsqlite3_close_v2(c.tls, c.db))
+	c.gather.free(c.tls)
 	c.tls.Close()
 	*c = liteConn{}
 	return err
