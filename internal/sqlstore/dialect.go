@@ -27,6 +27,8 @@ type dialect struct {
 	turn  func(conn) error
 	// claim makes an empty database Bellhop's and refuses somebody else's.
 	claim func(conn) error
+	// noteVersion is told of a step that was made.
+	noteVersion func(c conn, version int64) error
 	// tables lists the names of the tables that are there.
 	tables string
 	// alone says that nobody else writes while a transaction does that begins as an
@@ -39,8 +41,10 @@ var sqliteDialect = dialect{
 	begin:  "begin immediate",
 	turn:   func(conn) error { return nil }, // begin has waited for it
 	claim:  claimFile,
-	tables: `select name from sqlite_master where type = 'table'`,
-	alone:  true,
+
+	noteVersion: noteVersion,
+	tables:      `select name from sqlite_master where type = 'table'`,
+	alone:       true,
 }
 
 // bindSQLite keeps a placeholder's number: a bare ? would swap arguments of a

@@ -111,12 +111,25 @@ func whole(c conn, steps []migration) error {
 // known makes sure, within a transaction, that the schema is the one that this
 // program was written for: a newer program may have migrated the database since
 // it was opened, and what the statements here would do then nobody knows.
+//
+// The file has the version in its first page too, which every transaction reads.
 func known(c conn) error {
-	version, err := number(c, sqlSchemaVersion)
+	version, err := number(c, fileVersion)
+	if err == nil && version != lastVersion {
+		version, err = number(c, sqlSchemaVersion)
+	}
 	if err == nil && version != lastVersion {
 		err = errNewerSchema
 	}
 	return err
+}
+
+// fileVersion is SQLite's alone.
+const fileVersion = "pragma user_version"
+
+// noteVersion puts the version of the schema into the first page of an SQLite file.
+func noteVersion(c conn, version int64) error {
+	return c.script(fmt.Sprintf("%s = %d", fileVersion, version))
 }
 
 var lastVersion = int64(len(migrations()))
@@ -142,7 +155,19 @@ func claimFile(c conn) error {
 			return err
 		}
 	}
-	return c.script(sqlMakeMigrations)
+	if err := c.script(sqlMakeMigrations); err != nil {
+		return err
+	}
+	// A Bellhop that did not note the version may have made the file.
+	noted, err := number(c, fileVersion)
+	if err != nil {
+		return err
+	}
+	version, err := number(c, sqlSchemaVersion)
+	if err != nil || version == noted || version > lastVersion {
+		return err
+	}
+	return noteVersion(c, version)
 }
 
 func step(ctx context.Context, c conn, m migration) error {
@@ -158,8 +183,10 @@ func step(ctx context.Context, c conn, m migration) error {
 			return err
 		}
 	}
-	_, err = c.exec(sqlNoteMigration, m.version, m.name, time.Now().UnixMilli())
-	return err
+	if _, err = c.exec(sqlNoteMigration, m.version, m.name, time.Now().UnixMilli()); err != nil {
+		return err
+	}
+	return c.engine().noteVersion(c, int64(m.version))
 }
 
 // inTx runs fn in a transaction, before there is a writer to do so.

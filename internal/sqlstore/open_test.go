@@ -239,6 +239,7 @@ func TestMigrate_AppliesEachStepOnce(t *testing.T) {
 		"select count(*) from first":             2,
 		"select count(*) from schema_migrations": 2,
 		sqlSchemaVersion:                         2,
+		fileVersion:                              2,
 	} {
 		if got, err := number(c, query); err != nil || got != want {
 			t.Errorf("%s: got %d, %v, want %d", query, got, err, want)
@@ -260,11 +261,54 @@ func TestMigrate_FailingStep_LeavesTheVersionBeforeIt(t *testing.T) {
 	}
 	for query, want := range map[string]int64{
 		sqlSchemaVersion: 1,
+		fileVersion:      1,
 		"select count(*) from sqlite_master where name = 'second'": 0,
 	} {
 		if got, err := number(c, query); err != nil || got != want {
 			t.Errorf("%s: got %d, %v", query, got, err)
 		}
+	}
+}
+
+// A server may go on for a moment after a newer one has changed the schema.
+func TestSQLite_WhoseSchemaIsNewerNow_SaysSo(t *testing.T) {
+	for _, noted := range []bool{true, false} { // the version, in the file's first page
+		path := filepath.Join(t.TempDir(), "bellhop.db")
+		db := reopen(t, path, Options{})
+		if !noted {
+			execSQL(t, path, fileVersion+" = 0")
+		}
+		if err := put(t, db, "before"); err != nil {
+			t.Fatal(err)
+		}
+		newer, err := newConn(t.Context(), dataSource(path), writerPragmas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer newer.close()
+		next := migration{version: int(lastVersion) + 1, name: "next", text: "create table next (id text)"}
+		if err := inTx(newer, func() error { return step(t.Context(), newer, next) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(t, db, "after"); !errors.Is(err, errNewerSchema) {
+			t.Errorf("noted %t: Update: %v", noted, err)
+		}
+		err = db.View(t.Context(), func(userpool.Tx) error { return nil })
+		if !errors.Is(err, errNewerSchema) {
+			t.Errorf("noted %t: View: %v", noted, err)
+		}
+	}
+}
+
+// What an older Bellhop has made has no version in its first page.
+func TestOpen_FileOfAnOlderBellhop_NotesItsVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bellhop.db")
+	reopen(t, path, Options{})
+	execSQL(t, path, fileVersion+" = 0")
+	db := reopen(t, path, Options{})
+	noted, err := number(db.file().writer.conn, fileVersion)
+	if err != nil || noted != lastVersion {
+		t.Errorf("got %d, %v", noted, err)
 	}
 }
 

@@ -18,7 +18,9 @@ var postgresDialect = dialect{
 	begin:  "begin isolation level read committed", // sees what was committed before its turn
 	turn:   migrationTurn,
 	claim:  claimSchema,
-	tables: `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
+
+	noteVersion: func(conn, int64) error { return nil },
+	tables:      `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
 }
 
 var textType = regexp.MustCompile(`(?m)^([^-\n]*?)\btext\b`)
