@@ -252,3 +252,8 @@ func (w *witness) PutAudit(ctx context.Context, r userpool.AuditRow) error {
 	w.requests = append(w.requests, r.RequestID)
 	return w.Tx.PutAudit(ctx, r)
 }
+
+func (w *witness) AddAudit(ctx context.Context, r userpool.AuditRow) error {
+	w.requests = append(w.requests, r.RequestID)
+	return w.Tx.AddAudit(ctx, r)
+}

@@ -56,9 +56,17 @@ func (t *tx) InsertAudit(ctx context.Context, r userpool.AuditRow) error {
 	return t.writeAudit(ctx, sqlInsertAudit, r)
 }
 
+func (t *tx) AddAudit(ctx context.Context, r userpool.AuditRow) error {
+	return t.insertNew(ctx, sqlInsertAudit, auditRow(r)...)
+}
+
 func (t *tx) writeAudit(ctx context.Context, query string, r userpool.AuditRow) error {
-	return t.run(ctx, query, r.ID, millis(r.At), r.Operation, r.ActorKind, r.Actor, r.PoolID, r.ClientID, r.UserID,
-		r.NameHash, r.Masked, r.Address, r.RequestID, r.Outcome, r.Reason, r.Detail, r.Device, r.Feedback)
+	return t.run(ctx, query, auditRow(r)...)
+}
+
+func auditRow(r userpool.AuditRow) []any {
+	return []any{r.ID, millis(r.At), r.Operation, r.ActorKind, r.Actor, r.PoolID, r.ClientID, r.UserID,
+		r.NameHash, r.Masked, r.Address, r.RequestID, r.Outcome, r.Reason, r.Detail, r.Device, r.Feedback}
 }
 
 func (t *tx) AuditRow(ctx context.Context, id userpool.AuditID) (userpool.AuditRow, error) {

@@ -65,6 +65,14 @@ var auditCases = []testCase{
 		e.do(func(tx userpool.Tx) error { return tx.InsertAudit(e.ctx, fresh) })
 		equal(e, "both", e.audit(userpool.AuditPage{}), []userpool.AuditRow{late, fresh})
 	}},
+	{"Audit/AddAudit stores what is new alone", func(e *env) {
+		row := e.newAuditRow("a")
+		e.do(func(tx userpool.Tx) error { return tx.AddAudit(e.ctx, row) })
+		second := row
+		second.Outcome = userpool.OutcomeFailed
+		e.try(userpool.ErrExists, func(tx userpool.Tx) error { return tx.AddAudit(e.ctx, second) })
+		equal(e, "rows", e.audit(userpool.AuditPage{}), []userpool.AuditRow{row})
+	}},
 	{"Audit/what is said of a row stays with it", func(e *env) {
 		row := e.newAuditRow("a")
 		e.putAudit(row, e.newAuditRow("b"))

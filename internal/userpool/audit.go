@@ -105,7 +105,8 @@ type entry struct {
 	// What was done, which a rollback undoes.
 	done done
 
-	committed bool    // a row is in the store
+	stored    bool    // a row may be in the store
+	committed bool    // one is
 	told      Outcome // by that row
 
 	forged   string       // the key of an address whose proof was none, "" for none

@@ -20,7 +20,8 @@ import (
 // What a device can prove is in devicesrp.go.
 
 // Bounds of what is kept of a user's devices. One that is not confirmed is a client
-// that does not keep keys, so nearly all of them are never seen again.
+// that does not keep keys, so nearly all of them are never seen again: one sign-in in
+// four, by chance, looks whether there are too many.
 const (
 	maxDevices     = 50
 	maxUnconfirmed = 10
@@ -108,7 +109,9 @@ func (s *Service) signInDevice(ctx context.Context, tx Tx, t turn, u User) (key 
 	}
 	made = &NewDevice{Key: newDeviceKey(u.PoolID), Group: s.deviceGroup(u.PoolID)}
 	Note(ctx, "device", "new")
-	err = tx.TrimDevices(ctx, u.PoolID, u.ID, false, maxUnconfirmed-1)
+	if made.Key[len(made.Key)-1] < '4' {
+		err = tx.TrimDevices(ctx, u.PoolID, u.ID, false, maxUnconfirmed-1)
+	}
 	if err == nil {
 		err = tx.InsertDevice(ctx, Device{
 			PoolID: u.PoolID, UserID: u.ID, Key: made.Key, GroupKey: made.Group, Address: t.caller.addressText(),

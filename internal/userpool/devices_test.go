@@ -236,7 +236,7 @@ func TestDevices_AreBounded_TheOldestThatNobodyConfirmedGoes(t *testing.T) {
 		}
 		w.pass(time.Minute)
 		first := w.newDevice(w.texted(home, asha))
-		for range 10 {
+		for range 100 { // that none of them looks has a chance of 3 in 10^13
 			w.pass(time.Minute)
 			w.newDevice(w.texted(home, asha))
 		}

@@ -364,6 +364,8 @@ type auditTx interface {
 	// PutAudit stores a row of the audit trail; an older one under the id is
 	// replaced, but for its feedback.
 	PutAudit(ctx context.Context, r AuditRow) error
+	// AddAudit is PutAudit of a row whose id is new; it fails if it is not.
+	AddAudit(ctx context.Context, r AuditRow) error
 	// InsertAudit stores a row unless its id is taken, which is no error.
 	InsertAudit(ctx context.Context, r AuditRow) error
 	AuditRow(ctx context.Context, id AuditID) (AuditRow, error)

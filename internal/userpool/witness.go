@@ -42,7 +42,8 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 		return w.Store.Update(ctx, fn)
 	}
 	defer e.timeStore(time.Now())
-	before, known := e.done, e.found
+	before, known, stored := e.done, e.found, e.stored
+	e.stored = true
 	var told Outcome
 	err := w.Store.Update(ctx, func(tx Tx) error {
 		e.done, e.found = before.clone(), known // an earlier run was for nothing
@@ -51,7 +52,10 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 		}
 		row := w.s.auditRow(e)
 		told = row.Outcome
-		return tx.PutAudit(ctx, row)
+		if stored {
+			return tx.PutAudit(ctx, row)
+		}
+		return tx.AddAudit(ctx, row)
 	})
 	if err != nil {
 		e.done = before
