@@ -24,6 +24,7 @@ const (
 		returning ` + messageColumns
 	sqlFreeMessages    = `update messages set next_at = $1 where next_at > $1 and next_at <= $2 and not parked`
 	sqlDeleteMessage   = `delete from messages where id = $1`
+	pgDeleteMessages   = `delete from messages where id = any($1::text[])`
 	sqlPostponeMessage = `update messages set next_at = $2, unsent = unsent + $3 where id = $1`
 	sqlParkMessage     = `update messages set next_at = $2, parked = true where id = $1`
 	// What became of its tries so far is known.
@@ -63,8 +64,16 @@ func (t *tx) FreeMessages(ctx context.Context, now, until time.Time) error {
 	return t.run(ctx, sqlFreeMessages, millis(now), millis(until))
 }
 
-func (t *tx) DeleteMessage(ctx context.Context, id userpool.MessageID) error {
-	return t.run(ctx, sqlDeleteMessage, id)
+func (t *tx) DeleteMessage(ctx context.Context, ids ...userpool.MessageID) error {
+	if !t.conn.engine().alone && len(ids) > 1 {
+		return t.run(ctx, pgDeleteMessages, column(ids, func(id userpool.MessageID) string { return string(id) }))
+	}
+	for _, id := range ids {
+		if err := t.run(ctx, sqlDeleteMessage, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next time.Time, unsent bool) error {

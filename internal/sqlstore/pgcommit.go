@@ -119,7 +119,10 @@ func isFatal(err error) bool {
 // withoutSnapshot are statements that are right at read committed too, in the order in
 // which one transaction has them: each waits for whoever writes its row, and goes on from
 // what he has left, where on a snapshot it would fail.
-var withoutSnapshot = map[string]bool{sqlTouchUnused: true, sqlPutText: true, sqlDeleteMessage: true}
+var withoutSnapshot = map[string]bool{
+	sqlTouchUnused: true, sqlPutText: true, sqlDeleteMessage: true,
+	pgTouchUnused: true, pgPutTexts: true, pgDeleteMessages: true,
+}
 
 // needsNoSnapshot says so of a transaction that has read nothing.
 func (c *pgConn) needsNoSnapshot() bool {

@@ -155,12 +155,17 @@ var errNoText = fault.New(fault.InvalidParameter, "A text must not contain the c
 // mayKeep refuses the texts that a server refuses, before it spoils a transaction.
 func mayKeep(args []any) error {
 	for _, arg := range args {
-		if v := reflect.ValueOf(arg); v.Kind() == reflect.String && (strings.ContainsRune(v.String(), 0) || !utf8.ValidString(v.String())) {
+		if texts, ok := arg.([]string); ok && slices.ContainsFunc(texts, isNoText) {
+			return errNoText
+		}
+		if v := reflect.ValueOf(arg); v.Kind() == reflect.String && isNoText(v.String()) {
 			return errNoText
 		}
 	}
 	return nil
 }
+
+func isNoText(s string) bool { return strings.ContainsRune(s, 0) || !utf8.ValidString(s) }
 
 // send runs a statement, after what leads it and what waits, and reads what comes.
 func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error {

@@ -98,3 +98,31 @@ func explainPage(c *pgConn, args string, plan *strings.Builder) error {
 	}
 	return rows.Err()
 }
+
+// TestPutText_PostgresPlans has the planner of a database that nobody has counted the rows
+// of find each code's rows by its key, and never look through all rows for several codes.
+func TestPutText_PostgresPlans(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	openURL(t, url, repeatableRead)
+	c := beside(t, url)
+	if err := c.script(sessionSettings); err != nil {
+		t.Fatal(err)
+	}
+	for query, args := range map[string]int{pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1} {
+		var plan strings.Builder
+		err := c.script("prepare page as " + query)
+		if err == nil {
+			err = explainPage(c, strings.TrimSuffix(strings.Repeat("null, ", args), ", "), &plan)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		if err := c.script("deallocate page"); err != nil {
+			t.Fatal(err)
+		}
+		scans := strings.Count(plan.String(), "Index Scan") + strings.Count(plan.String(), "Seq Scan")
+		if found := strings.Count(plan.String(), "Index Cond"); scans == 0 || found != scans {
+			t.Errorf("%s: %d of %d scans look for something:\n%s", query, found, scans, &plan)
+		}
+	}
+}

@@ -17,17 +17,33 @@ const (
 	mayBeSent = `status in ('maybe', 'sent', 'failed', 'delivered')`
 
 	sqlTouchUnused = `update challenges set closed = closed where id = $1 and used_at = 0`
-	sqlPutText     = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-			$12, $13, $14, $15, $16, $17, $18, $19,
-			(select coalesce(max(used_at), 0) from (
-					select used_at from challenges where id = $5 union all
-					select used_at from guard_log where challenge_id <> '' and challenge_id = $5) as known
-				where $14 in ('maybe', 'sent', 'failed', 'delivered')
-				and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $5 and texts.used_at <> 0)))
+	onTextThere    = `
 		on conflict (id) do update set provider = excluded.provider, ref = excluded.ref, segments = excluded.segments,
 			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
 			sent_at = excluded.sent_at
 			where texts.status = 'maybe'`
+	sqlPutText = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+			$12, $13, $14, $15, $16, $17, $18, $19,
+			case when $14 in ('maybe', 'sent', 'failed', 'delivered')
+				and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $5 and texts.used_at <> 0)
+			then coalesce((select used_at from challenges where id = $5),
+				(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = $5), 0) else 0 end)` + onTextThere
+
+	// The same of several texts, on PostgreSQL, which would hash what an exists looks for
+	// in all rows for them.
+	pgTouchUnused = `update challenges set closed = closed where id = any($1::text[]) and used_at = 0`
+	pgPutTexts    = `insert into texts (` + textColumns + `)
+		select t.id, t.pool_id, t.client_id, t.purpose, t.challenge, t.country, t.known, t.provider, t.ref, t.wording, t.language,
+			t.segments, t.micros, t.status, t.code, t.attempts, t.queued_at, t.sent_at, t.told_at,
+			case when t.status in ('maybe', 'sent', 'failed', 'delivered')
+				and (select max(used_at) from texts where challenge_id <> '' and challenge_id = t.challenge and used_at <> 0) is null
+			then coalesce((select used_at from challenges where challenges.id = t.challenge),
+				(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = t.challenge), 0) else 0 end
+		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[],
+			$10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::bigint[],
+			$18::bigint[], $19::bigint[]) as t (id, pool_id, client_id, purpose, challenge, country, known, provider, ref,
+			wording, language, segments, micros, status, code, attempts, queued_at, sent_at, told_at)` + onTextThere
+
 	sqlText      = `select ` + textColumns + ` from texts where id = $1`
 	sqlTextByRef = `select ` + textColumns + ` from texts where ref <> '' and provider = $1 and ref = $2
 		order by sent_at desc, id desc limit 1`
@@ -68,18 +84,83 @@ func scanText(r row) (t userpool.Text, err error) {
 	return t, err
 }
 
-// PutText reads whether the code was used, which whoever uses it writes at the
-// challenge before he looks for texts: of the two one sees the other. One that is used
-// stays so, and need not be touched. A challenge that went with its sign-up has left its
-// use in the decision log.
-func (t *tx) PutText(ctx context.Context, x userpool.Text) error {
-	if x.Challenge != "" {
-		if err := t.touch(ctx, sqlTouchUnused, x.Challenge); err != nil {
+// PutText reads whether the codes were used, which whoever uses one writes at the
+// challenge before he looks for texts: of the two one sees the other. A challenge that is
+// used stays so, and need not be touched. One that went with its sign-up has left its use
+// in the decision log.
+func (t *tx) PutText(ctx context.Context, texts ...userpool.Text) error {
+	for len(texts) > 0 {
+		n := 1
+		if !t.conn.engine().alone {
+			n = apart(texts)
+		}
+		if err := t.putTexts(ctx, texts[:n]); err != nil {
+			return err
+		}
+		texts = texts[n:]
+	}
+	return nil
+}
+
+// apart is how many of the texts one statement may store: none of them needs to see what
+// is stored of another of its code, or under its id.
+func apart(texts []userpool.Text) int {
+	ids, codes := make(map[userpool.MessageID]bool), make(map[userpool.ChallengeID]bool)
+	for i, x := range texts {
+		if ids[x.ID] || codes[x.Challenge] {
+			return i
+		}
+		ids[x.ID], codes[x.Challenge] = true, x.Challenge != ""
+	}
+	return len(texts)
+}
+
+func (t *tx) putTexts(ctx context.Context, texts []userpool.Text) error {
+	if len(texts) == 1 {
+		x := texts[0]
+		if x.Challenge != "" {
+			if err := t.touch(ctx, sqlTouchUnused, x.Challenge); err != nil {
+				return err
+			}
+		}
+		return t.run(ctx, sqlPutText, x.ID, x.PoolID, x.ClientID, x.Purpose, x.Challenge, x.Country, x.Known, x.Provider, x.Ref,
+			x.Wording, x.Language, x.Segments, x.Micros, x.Status, x.Code, x.Attempts, millis(x.QueuedAt), millis(x.SentAt), millis(x.ToldAt))
+	}
+	challenges := column(texts, func(x userpool.Text) string { return string(x.Challenge) })
+	if t.snapshot {
+		if err := t.leave(ctx, pgTouchUnused, challenges); err != nil {
 			return err
 		}
 	}
-	return t.run(ctx, sqlPutText, x.ID, x.PoolID, x.ClientID, x.Purpose, x.Challenge, x.Country, x.Known, x.Provider, x.Ref,
-		x.Wording, x.Language, x.Segments, x.Micros, x.Status, x.Code, x.Attempts, millis(x.QueuedAt), millis(x.SentAt), millis(x.ToldAt))
+	return t.run(ctx, pgPutTexts,
+		column(texts, func(x userpool.Text) string { return string(x.ID) }),
+		column(texts, func(x userpool.Text) string { return string(x.PoolID) }),
+		column(texts, func(x userpool.Text) string { return string(x.ClientID) }),
+		column(texts, func(x userpool.Text) string { return string(x.Purpose) }),
+		challenges,
+		column(texts, func(x userpool.Text) string { return x.Country }),
+		column(texts, func(x userpool.Text) bool { return x.Known }),
+		column(texts, func(x userpool.Text) string { return x.Provider }),
+		column(texts, func(x userpool.Text) string { return x.Ref }),
+		column(texts, func(x userpool.Text) string { return x.Wording }),
+		column(texts, func(x userpool.Text) string { return x.Language }),
+		column(texts, func(x userpool.Text) int64 { return int64(x.Segments) }),
+		column(texts, func(x userpool.Text) int64 { return x.Micros }),
+		column(texts, func(x userpool.Text) string { return string(x.Status) }),
+		column(texts, func(x userpool.Text) string { return x.Code }),
+		column(texts, func(x userpool.Text) int64 { return int64(x.Attempts) }),
+		column(texts, func(x userpool.Text) int64 { return millis(x.QueuedAt) }),
+		column(texts, func(x userpool.Text) int64 { return millis(x.SentAt) }),
+		column(texts, func(x userpool.Text) int64 { return millis(x.ToldAt) }))
+}
+
+// column is one column of rows, as an array.
+func column[T, V any](rows []T, of func(T) V) []V {
+	all := make([]V, len(rows))
+	for i, r := range rows {
+		all[i] = of(r)
+	}
+	return all
 }
 
 func (t *tx) Text(ctx context.Context, id userpool.MessageID) (userpool.Text, bool, error) {

@@ -17,16 +17,20 @@ func TestPutText_WhileItsCodeIsUsed_MissesNoUse(t *testing.T) {
 	at := time.UnixMilli(1_800_000_000_000).UTC()
 	ctx := t.Context()
 	const id = userpool.ChallengeID("code")
-	put := func(tx userpool.Tx) error {
-		return tx.PutText(ctx, userpool.Text{ID: "text", Challenge: id, Status: userpool.TextSent, QueuedAt: at, SentAt: at})
-	}
+	text := userpool.Text{ID: "text", Challenge: id, Status: userpool.TextSent, QueuedAt: at, SentAt: at}
+	beside := userpool.Text{ID: "beside", Challenge: "another", Status: userpool.TextSent, QueuedAt: at, SentAt: at}
+	put := func(tx userpool.Tx) error { return tx.PutText(ctx, text) }
+	putBoth := func(tx userpool.Tx) error { return tx.PutText(ctx, beside, text) }
 	use := func(tx userpool.Tx) error {
 		if _, err := tx.ConsumeChallenge(ctx, id, at); err != nil {
 			return err
 		}
 		return tx.UseText(ctx, id, at, func(userpool.Text) {})
 	}
-	for name, c := range map[string]struct{ first, second func(userpool.Tx) error }{"the use commits first": {use, put}, "the text commits first": {put, use}} {
+	for name, c := range map[string]struct{ first, second func(userpool.Tx) error }{
+		"the use commits first": {use, put}, "the text commits first": {put, use},
+		"the use commits before two texts": {use, putBoth}, "two texts commit first": {putBoth, use},
+	} {
 		t.Run(name, func(t *testing.T) {
 			db := nodes(t, 1)[0]
 			change := func(fn func(userpool.Tx) error) {
@@ -69,6 +73,11 @@ func TestPutText_WhileItsCodeIsUsed_MissesNoUse(t *testing.T) {
 // A text that is written down while the use of its code is under way waits for that, and
 // has it, at the first go.
 func TestPutText_WhileItsUseIsUnderWay_WaitsForItAndRunsOnce(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { putWhileUsed(t) })
+	t.Run("beside another", func(t *testing.T) { putWhileUsed(t, userpool.Text{ID: "beside", Status: userpool.TextSent}) })
+}
+
+func putWhileUsed(t *testing.T, others ...userpool.Text) {
 	at := time.UnixMilli(1_800_000_000_000).UTC()
 	ctx := t.Context()
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
@@ -94,7 +103,8 @@ func TestPutText_WhileItsUseIsUnderWay_WaitsForItAndRunsOnce(t *testing.T) {
 		go func() {
 			put <- db.Update(ctx, func(tx userpool.Tx) error {
 				runs++
-				return tx.PutText(ctx, userpool.Text{ID: "text", Challenge: "code", Status: userpool.TextSent, QueuedAt: at, SentAt: at})
+				text := userpool.Text{ID: "text", Challenge: "code", Status: userpool.TextSent, QueuedAt: at, SentAt: at}
+				return tx.PutText(ctx, append(others, text)...)
 			})
 		}()
 		for patience := time.Now().Add(time.Minute); time.Now().Before(patience); {

@@ -179,8 +179,11 @@ const (
 // too, the second fails and runs again, and sees the first. A row that is not
 // there is not touched, and one that this transaction has touched is its own already.
 func (t *tx) touch(ctx context.Context, query string, key ...any) error {
+	if !t.snapshot {
+		return nil
+	}
 	row := fmt.Sprint(append([]any{query}, key...)...)
-	if !t.snapshot || t.touched[row] {
+	if t.touched[row] {
 		return nil
 	}
 	if t.touched == nil {

@@ -159,6 +159,12 @@ var outboxCases = []testCase{
 		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
 		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m1") })
 		equal(e, "one", e.nextAt(), e.in(5*time.Second))
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx) })
+		equal(e, "none ended", e.nextAt(), e.in(5*time.Second))
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m0") })
+		e.put(5*time.Second, 2*time.Second)
+		e.do(func(tx userpool.Tx) error { return tx.DeleteMessage(e.ctx, "m0", "m1") })
+		equal(e, "all ended", e.nextAt(), time.Time{})
 	}},
 	{"OutboxDepth/counts what is there, claimed and postponed too", func(e *env) {
 		depth := func() userpool.OutboxDepth {

@@ -18,14 +18,7 @@ func (e *env) newText(id userpool.MessageID) userpool.Text {
 
 func (e *env) insertTexts(all ...userpool.Text) {
 	e.Helper()
-	e.do(func(tx userpool.Tx) error {
-		for _, t := range all {
-			if err := tx.PutText(e.ctx, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	e.do(func(tx userpool.Tx) error { return tx.PutText(e.ctx, all...) })
 }
 
 func (e *env) text(id userpool.MessageID) userpool.Text {

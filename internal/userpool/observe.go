@@ -266,10 +266,10 @@ type notedTexts struct {
 	put, used []Text
 }
 
-func (n *notedTexts) PutText(ctx context.Context, t Text) error {
-	err := n.Tx.PutText(ctx, t)
+func (n *notedTexts) PutText(ctx context.Context, texts ...Text) error {
+	err := n.Tx.PutText(ctx, texts...)
 	if err == nil {
-		n.put = append(n.put, t)
+		n.put = append(n.put, texts...)
 	}
 	return err
 }

@@ -349,12 +349,24 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 		s.logResult(r)
 	}
 	err := s.store.Update(ctx, func(tx Tx) error {
+		var texts []Text
+		var ended []MessageID
 		for _, r := range batch {
+			_, again := r.again(at)
+			if r.writes(again) {
+				texts = append(texts, s.lineOf(r, at))
+			}
+			if !r.stays(at) {
+				ended = append(ended, r.message.ID)
+			}
 			if err := s.recordOne(ctx, tx, r, at); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := tx.PutText(ctx, texts...); err != nil {
+			return err
+		}
+		return tx.DeleteMessage(ctx, ended...)
 	})
 	if err != nil {
 		s.log.Error("outbox: record results", "messages", len(batch), "error", err)
@@ -376,7 +388,7 @@ func (r sent) parks() bool {
 	return r.err == nil && r.receipt.MayFail && r.id == r.message.ID && r.message.Challenge != ""
 }
 
-// recordOne ends a message, or sets its next try. A text that surely was not
+// recordOne sets the message's next try, if it has one. A text that surely was not
 // sent is given back to the budgets that paid for it.
 func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) error {
 	m := r.message
@@ -386,13 +398,7 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 	if err := s.chargeLong(ctx, tx, r, at); err != nil {
 		return err
 	}
-	next, again := r.again(at)
-	if r.writes(again) {
-		if err := tx.PutText(ctx, s.lineOf(r, at)); err != nil {
-			return err
-		}
-	}
-	switch {
+	switch next, again := r.again(at); {
 	case again:
 		return tx.PostponeMessage(ctx, m.ID, next, sms.OutcomeOf(r.err) == sms.NotYet)
 	case r.parks():
@@ -404,11 +410,9 @@ func (s *Service) recordOne(ctx context.Context, tx Tx, r sent, at time.Time) er
 		}
 	}
 	if r.err != nil || r.expired {
-		if err := s.noteUndelivered(ctx, tx, m, r.receipt.Provider, r.failure(), at); err != nil {
-			return err
-		}
+		return s.noteUndelivered(ctx, tx, m, r.receipt.Provider, r.failure(), at)
 	}
-	return tx.DeleteMessage(ctx, m.ID)
+	return nil
 }
 
 // again says whether the message is to be tried again, and when. A text with a code is

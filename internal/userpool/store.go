@@ -342,8 +342,8 @@ type outboxTx interface {
 	// FreeMessages makes due now what is due until then and not parked, since whoever
 	// claimed it has gone.
 	FreeMessages(ctx context.Context, now, until time.Time) error
-	// DeleteMessage removes a message that was handed over, dropped or expired.
-	DeleteMessage(ctx context.Context, id MessageID) error
+	// DeleteMessage removes messages that were handed over, dropped or expired.
+	DeleteMessage(ctx context.Context, ids ...MessageID) error
 	// PostponeMessage sets when the message is due again, and counts a try that surely
 	// sent nothing.
 	PostponeMessage(ctx context.Context, id MessageID, next time.Time, unsent bool) error

@@ -10,11 +10,11 @@ import (
 // textTx keeps what became of texts, each for a while and then as sums of its day,
 // and which numbers want none. It outlives the pools that it is of.
 type textTx interface {
-	// PutText stores a text. One whose id is there already is replaced if it may have
+	// PutText stores texts. One whose id is there already is replaced if it may have
 	// been sent, and left as it is if more is known of it; its UsedAt stays. Its
 	// UsedAt is what the store knows of its challenge, unless another text has that
 	// already: a code can be used before anybody writes that it was sent.
-	PutText(ctx context.Context, t Text) error
+	PutText(ctx context.Context, texts ...Text) error
 	Text(ctx context.Context, id MessageID) (Text, bool, error)
 	// TextByRef finds a text by the provider's id of it, the last of several.
 	TextByRef(ctx context.Context, provider, ref string) (Text, bool, error)
