@@ -99,16 +99,19 @@ func explainPage(c *pgConn, args string, plan *strings.Builder) error {
 	return rows.Err()
 }
 
-// TestPutText_PostgresPlans has the planner of a database that nobody has counted the rows
-// of find each code's rows by its key, and never look through all rows for several codes.
-func TestPutText_PostgresPlans(t *testing.T) {
+// TestChallenges_PostgresPlans has the planner of a database that nobody has counted the
+// rows of find a challenge, and what is of it, by a key, and never read a whole index for it.
+func TestChallenges_PostgresPlans(t *testing.T) {
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	openURL(t, url, repeatableRead)
 	c := beside(t, url)
 	if err := c.script(sessionSettings); err != nil {
 		t.Fatal(err)
 	}
-	for query, args := range map[string]int{pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1} {
+	for query, args := range map[string]int{
+		pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1, sqlTouchUnused: 1, sqlPutText: 19, sqlDeleteMessage: 1, sqlUseText: 2,
+		sqlSignUpChallenges: 3, sqlUnmarkSent: 1, sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeChallenge: 2,
+	} {
 		var plan strings.Builder
 		err := c.script("prepare page as " + query)
 		if err == nil {

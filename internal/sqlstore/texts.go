@@ -16,7 +16,7 @@ const (
 
 	mayBeSent = `status in ('maybe', 'sent', 'failed', 'delivered')`
 
-	sqlTouchUnused = `update challenges set closed = closed where id = $1 and used_at = 0`
+	sqlTouchUnused = `update challenges set closed = closed where id = $1 and used_at < 1`
 	onTextThere    = `
 		on conflict (id) do update set provider = excluded.provider, ref = excluded.ref, segments = excluded.segments,
 			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
@@ -31,7 +31,7 @@ const (
 
 	// The same of several texts, on PostgreSQL, which would hash what an exists looks for
 	// in all rows for them.
-	pgTouchUnused = `update challenges set closed = closed where id = any($1::text[]) and used_at = 0`
+	pgTouchUnused = `update challenges set closed = closed where id = any($1::text[]) and used_at < 1`
 	pgPutTexts    = `insert into texts (` + textColumns + `)
 		select t.id, t.pool_id, t.client_id, t.purpose, t.challenge, t.country, t.known, t.provider, t.ref, t.wording, t.language,
 			t.segments, t.micros, t.status, t.code, t.attempts, t.queued_at, t.sent_at, t.told_at,
