@@ -24,6 +24,8 @@ type writer struct {
 	conn   *liteConn
 	ledger *ledger
 	config *configCache
+	file   *fileStates
+	at     *fileState // that the transaction began on; nil once a member may have changed a configuration
 	batch  int
 	done   chan struct{} // closed when the goroutine has ended
 
@@ -47,11 +49,12 @@ type member struct {
 
 var errExited = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
 
-func newWriter(c *liteConn, config *configCache, batch, queue int) *writer {
+func newWriter(c *liteConn, config *configCache, file *fileStates, batch, queue int) *writer {
 	w := &writer{
 		conn:   c,
 		ledger: newLedger(c),
 		config: config,
+		file:   file,
 		batch:  batch,
 		done:   make(chan struct{}),
 		queue:  make(chan *member, queue),
@@ -238,6 +241,7 @@ func (w *writer) together(batch []*member) error {
 		w.rollback()
 		return err
 	}
+	w.file.moved(w.conn.head(), w.at)
 	return nil
 }
 
@@ -245,10 +249,15 @@ func (w *writer) begin() error {
 	if _, err := w.conn.exec("begin immediate"); err != nil {
 		return err
 	}
+	head := w.conn.head()
+	if w.at = w.file.on(head); w.at != nil {
+		return nil
+	}
 	if err := known(w.conn); err != nil {
 		w.rollback()
 		return err
 	}
+	w.at = w.file.found(head)
 	return nil
 }
 
@@ -277,7 +286,11 @@ func (w *writer) attempt(m *member, shared bool) error {
 			return err
 		}
 	}
-	m.err = call(&tx{conn: w.conn, ledger: w.ledger, caller: m.ctx, config: w.config}, m.fn)
+	t := &tx{conn: w.conn, ledger: w.ledger, caller: m.ctx, config: w.config, file: w.at}
+	m.err = call(t, m.fn)
+	if t.configured { // also where it is taken back, in part or in whole
+		w.at = nil
+	}
 	if m.err == nil {
 		// Who stops waiting while his function runs has nothing stored.
 		m.err = m.ctx.Err()

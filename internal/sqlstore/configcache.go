@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -26,6 +27,9 @@ import (
 // checked with the next statement that it sends. Where it has, it is run again, and
 // asks (see assumption).
 //
+// On SQLite a version is not even asked for while the file tells that nobody has changed
+// any (see fileStates).
+//
 // Only transactions that read what is committed, and all of it on one snapshot, put into
 // it: Views, and on PostgreSQL Updates.
 type configCache struct {
@@ -45,6 +49,7 @@ type decodedRow[V any] struct {
 	pool    userpool.PoolID
 	version int64
 	value   V
+	known   atomic.Uint64 // the configuration of a fileState that it is of, 0 if of none that is known
 }
 
 // cachedMost bounds each of a cache's three parts: some ten megabytes in all, where
@@ -82,11 +87,12 @@ func cached[K comparable, V any](ctx context.Context, t *tx, rows *decodedRows[K
 		return read()
 	}
 	if row := rows.get(key); row != nil {
-		same, err := t.hasConfig(ctx, row.pool, row.version)
+		same, err := t.hasConfig(ctx, row.pool, row.version, row.known.Load())
 		if err != nil {
 			return none, err
 		}
 		if same {
+			t.file.confirm(&row.known)
 			return row.value, nil
 		}
 	}
@@ -100,7 +106,9 @@ func cached[K comparable, V any](ctx context.Context, t *tx, rows *decodedRows[K
 		return none, err
 	}
 	if found {
-		rows.put(key, &decodedRow[V]{pool, version, value})
+		row := &decodedRow[V]{pool: pool, version: version, value: value}
+		t.file.confirm(&row.known)
+		rows.put(key, row)
 	}
 	return value, nil
 }
@@ -122,8 +130,13 @@ const (
 	sqlRenewEveryConfig = `update pools set config_version = $1`
 )
 
-// hasConfig says whether a pool's configuration has the version, or takes it for so.
-func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64) (bool, error) {
+// hasConfig says whether a pool's configuration has the version, or takes it for so:
+// for one, where the version is of the configuration that its file has.
+func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64, known uint64) (bool, error) {
+	if t.file != nil && t.file.config == known {
+		t.takeConfig(pool, version)
+		return true, t.usable(ctx)
+	}
 	if t.assumes && !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
 		t.seen = append(t.seen, seenVersion{pool, version})
 		t.remote.assume(pool, version)
@@ -131,6 +144,13 @@ func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64)
 	}
 	now, found, err := t.configVersion(ctx, pool)
 	return found && now == version, err
+}
+
+// takeConfig notes a version that is taken for the present one.
+func (t *tx) takeConfig(pool userpool.PoolID, version int64) {
+	if !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
+		t.seen = append(t.seen, seenVersion{pool, version})
+	}
 }
 
 // configVersion reads a pool's version once in a transaction.

@@ -66,7 +66,7 @@ func TestSQL_EveryStatementPrepares(t *testing.T) {
 	}
 	err := db.View(t.Context(), func(u userpool.Tx) error {
 		for name, text := range texts {
-			if _, err := u.(*tx).conn.(*liteConn).prepare(text); err != nil {
+			if _, err := u.(*tx).conn.(*lateView).prepare(text); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

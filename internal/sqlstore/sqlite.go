@@ -20,6 +20,7 @@ type sqliteFile struct {
 	readers chan *liteConn // idle ones; Close takes them all
 	closing chan struct{}  // closed when reads are refused
 	config  configCache
+	file    fileStates
 	lock    *fileLock // nil unless Options.Exclusive
 
 	closed   chan struct{} // closed when Close has done its work
@@ -92,7 +93,8 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 		}
 		db.readers <- r
 	}
-	db.writer = newWriter(c, &db.config, o.Batch, o.Queue)
+	db.file.heads = c.heads()
+	db.writer = newWriter(c, &db.config, &db.file, o.Batch, o.Queue)
 	return nil
 }
 
@@ -120,16 +122,31 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 		return err
 	}
 	defer func() { db.readers <- c }()
-	if _, err := c.exec("begin"); err != nil {
-		return err
+	err = db.view(ctx, c, db.file.still(), fn)
+	if errors.Is(err, errConfigMoved) {
+		err = db.view(ctx, c, nil, fn)
 	}
-	defer c.exec("rollback") // nothing was written; an error shows at the next begin
-	if err := known(c); err != nil {
-		return err
-	}
-	t := &tx{conn: c, caller: ctx, config: &db.config, fills: true}
+	return err
+}
+
+// view is View on a connection. Where the state at is not nil, it is taken for the one
+// that the file is in, until something is asked.
+func (db *sqliteFile) view(ctx context.Context, c *liteConn, at *fileState, fn func(userpool.Tx) error) error {
+	v := &lateView{liteConn: c, states: &db.file, before: db.file.now.Load()}
+	defer v.end()
+	t := &tx{conn: v, caller: ctx, config: &db.config, fills: true, file: at}
+	v.tx = t
 	defer t.end()
-	return t.outcome(fn(t))
+	if at == nil {
+		if err := v.start(); err != nil {
+			return err
+		}
+	}
+	err := t.outcome(fn(t))
+	if t.failed == errConfigMoved { // whatever fn made of it
+		return errConfigMoved
+	}
+	return err
 }
 
 func (db *sqliteFile) reader(ctx context.Context) (*liteConn, error) {

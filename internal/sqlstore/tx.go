@@ -32,7 +32,8 @@ type tx struct {
 	crowded  bool            // what failed is a write of cells
 
 	config *configCache
-	fills  bool // what it reads may be put there
+	fills  bool       // what it reads may be put there
+	file   *fileState // that it is on, or is taken to be on until it has asked something; nil if that is not known
 
 	remote     *pgConn // nil: the engine is in this process
 	assumes    bool    // what others have read of a configuration, until it is checked
