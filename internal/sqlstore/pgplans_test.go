@@ -111,6 +111,7 @@ func TestChallenges_PostgresPlans(t *testing.T) {
 	for query, args := range map[string]int{
 		pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1, sqlTouchUnused: 1, sqlPutText: 19, sqlDeleteMessage: 1, sqlUseText: 2,
 		sqlSignUpChallenges: 3, sqlUnmarkSent: 1, sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeChallenge: 2,
+		sqlDevices: 4, sqlTrimConfirmed: 3, sqlTrimFresh: 3, sqlReplaceDevice: 4, sqlSession: 1, sqlDeleteSessions: 2,
 	} {
 		var plan strings.Builder
 		err := c.script("prepare page as " + query)
