@@ -25,7 +25,8 @@ import (
 //
 // On PostgreSQL a transaction takes it that the version has not changed, and has that
 // checked with the next statement that it sends. Where it has, it is run again, and
-// asks (see assumption).
+// asks (see assumption). A View that is the first of an operation, and wants nothing else,
+// leaves the check to what the operation asks next (see recite).
 //
 // On SQLite a version is not even asked for while the file tells that nobody has changed
 // any (see fileStates).
@@ -113,12 +114,6 @@ func cached[K comparable, V any](ctx context.Context, t *tx, rows *decodedRows[K
 	return value, nil
 }
 
-// seenVersion is what a transaction has read of a pool.
-type seenVersion struct {
-	pool    userpool.PoolID
-	version int64
-}
-
 const (
 	sqlConfigVersion = `select config_version from pools where id = $1`
 
@@ -137,8 +132,8 @@ func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64,
 		t.takeConfig(pool, version)
 		return true, t.usable(ctx)
 	}
-	if t.assumes && !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
-		t.seen = append(t.seen, seenVersion{pool, version})
+	if t.assumes && !slices.ContainsFunc(t.seen, func(s userpool.ConfigVersion) bool { return s.Pool == pool }) {
+		t.seen = append(t.seen, userpool.ConfigVersion{Pool: pool, Version: version})
 		t.remote.assume(pool, version)
 		return true, t.usable(ctx)
 	}
@@ -148,21 +143,21 @@ func (t *tx) hasConfig(ctx context.Context, pool userpool.PoolID, version int64,
 
 // takeConfig notes a version that is taken for the present one.
 func (t *tx) takeConfig(pool userpool.PoolID, version int64) {
-	if !slices.ContainsFunc(t.seen, func(s seenVersion) bool { return s.pool == pool }) {
-		t.seen = append(t.seen, seenVersion{pool, version})
+	if !slices.ContainsFunc(t.seen, func(s userpool.ConfigVersion) bool { return s.Pool == pool }) {
+		t.seen = append(t.seen, userpool.ConfigVersion{Pool: pool, Version: version})
 	}
 }
 
 // configVersion reads a pool's version once in a transaction.
 func (t *tx) configVersion(ctx context.Context, pool userpool.PoolID) (version int64, found bool, err error) {
 	for _, s := range t.seen {
-		if s.pool == pool {
-			return s.version, true, t.usable(ctx)
+		if s.Pool == pool {
+			return s.Version, true, t.usable(ctx)
 		}
 	}
 	version, found, err = maybe(ctx, t, value[int64], sqlConfigVersion, pool)
 	if found {
-		t.seen = append(t.seen, seenVersion{pool, version})
+		t.seen = append(t.seen, userpool.ConfigVersion{Pool: pool, Version: version})
 	}
 	return version, found, err
 }

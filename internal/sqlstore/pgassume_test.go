@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"net/url"
 	"testing"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
@@ -13,8 +14,8 @@ import (
 // decided again: nothing of it is stored, and nobody is told of it.
 func TestAssumption_ThatIsWrong_DecidesNothing(t *testing.T) {
 	ctx := t.Context()
-	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
-	db, other := openURL(t, url, repeatableRead), openURL(t, url, repeatableRead)
+	address := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, other := openURL(t, address, repeatableRead), openURL(t, address, repeatableRead)
 	pool := userpool.Pool{ID: "us-east-1_One", Name: "old", Settings: userpool.DefaultPoolSettings()}
 	if err := other.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
 		t.Fatal(err)
@@ -86,5 +87,133 @@ func TestAssumption_ThatIsWrong_DecidesNothing(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What an operation decides by a View that has asked nobody is decided again too, where
+// another server has changed the configuration: nothing of it is stored, or told, or
+// done elsewhere.
+func TestReliance_ThatIsWrong_DecidesNothing(t *testing.T) {
+	ctx := t.Context()
+	address := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, other := openURL(t, address, repeatableRead), openURL(t, address, repeatableRead)
+	pool := userpool.Pool{ID: "us-east-1_One", Name: "old", Settings: userpool.DefaultPoolSettings()}
+	if err := other.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
+		t.Fatal(err)
+	}
+	errNamed := errors.New("the name of the pool decides it")
+	read := func(tx userpool.Tx) error {
+		_, err := tx.Meta(ctx, "named")
+		return err
+	}
+	for name, then := range map[string]func(ctx context.Context, named string) error{
+		"answers": func(context.Context, string) error { return nil },
+		"refuses": func(context.Context, string) error { return errNamed },
+		"writes": func(ctx context.Context, named string) error {
+			return db.Update(ctx, func(tx userpool.Tx) error { return tx.PutMeta(ctx, "named", named) })
+		},
+		"reads and writes": func(ctx context.Context, named string) error {
+			return db.Update(ctx, func(tx userpool.Tx) error { return errors.Join(read(tx), tx.PutMeta(ctx, "named", named)) })
+		},
+		"reads the pool and writes": func(ctx context.Context, named string) error {
+			return db.Update(ctx, func(tx userpool.Tx) error {
+				_, err := tx.Pool(ctx, pool.ID)
+				return errors.Join(err, tx.PutMeta(ctx, "named", named))
+			})
+		},
+		"looks and writes": func(ctx context.Context, named string) error {
+			return errors.Join(db.View(ctx, read),
+				db.Update(ctx, func(tx userpool.Tx) error { return tx.PutMeta(ctx, "named", named) }))
+		},
+		"goes on after an error": func(ctx context.Context, named string) error {
+			_ = db.View(ctx, read)
+			return db.Update(ctx, func(tx userpool.Tx) error { return tx.PutMeta(ctx, "named", named) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool.Name += "er"
+			err := errors.Join(
+				db.View(ctx, func(tx userpool.Tx) error { // which keeps it
+					_, err := tx.Pool(ctx, pool.ID)
+					return err
+				}),
+				other.Update(ctx, func(tx userpool.Tx) error {
+					return errors.Join(tx.UpdatePool(ctx, pool), tx.PutMeta(ctx, "named", "nothing"))
+				}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var saw []string
+			named, err := userpool.Relying(ctx, db, func(ctx context.Context) (named string, err error) {
+				err = db.View(ctx, func(tx userpool.Tx) error {
+					p, err := tx.Pool(ctx, pool.ID)
+					named = p.Name
+					return err
+				})
+				if err != nil {
+					return "", err
+				}
+				saw = append(saw, named)
+				return named, then(ctx, named)
+			})
+			if err != nil && !errors.Is(err, errNamed) || named != pool.Name || len(saw) != 2 || saw[0] == pool.Name {
+				t.Errorf("it saw %q and ended in %q, %v; the name is %q", saw, named, err, pool.Name)
+			}
+			err = db.View(ctx, func(tx userpool.Tx) error {
+				stored, err := tx.Meta(ctx, "named")
+				if stored != "nothing" && stored != pool.Name {
+					t.Errorf("%q is stored, and the name is %q", stored, pool.Name)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A View that needs nothing but what is kept costs an operation no round trip of its own.
+func TestReliance_SparesARoundTrip(t *testing.T) {
+	ctx := t.Context()
+	cluster := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, cluster)
+	u, err := url.Parse(pgtest.NewSchema(t, cluster.NewDatabase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	through, err := url.Parse(pgtest.DSN("", proxy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = through.Host
+	db := openURL(t, u.String(), repeatableRead)
+	pool := userpool.Pool{ID: "us-east-1_One", Name: "one", Settings: userpool.DefaultPoolSettings()}
+	if err := db.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
+		t.Fatal(err)
+	}
+	operation := func(ctx context.Context) (bool, error) {
+		err := db.View(ctx, func(tx userpool.Tx) error {
+			_, err := tx.Pool(ctx, pool.ID)
+			return err
+		})
+		return true, errors.Join(err, db.Update(ctx, func(tx userpool.Tx) error {
+			_, err := tx.Meta(ctx, "named")
+			return errors.Join(err, tx.PutMeta(ctx, "named", "x"))
+		}))
+	}
+	trips := func(run func() (bool, error)) int64 {
+		_, before := proxy.Counts()
+		if _, err := run(); err != nil {
+			t.Fatal(err)
+		}
+		_, after := proxy.Counts()
+		return after - before
+	}
+	asking := func() (bool, error) { return operation(ctx) }
+	trips(asking) // which prepares
+	trips(asking)
+	if asks, relies := trips(asking), trips(func() (bool, error) { return userpool.Relying(ctx, db, operation) }); relies != asks-1 {
+		t.Errorf("it takes %d round trips, and %d where it relies", asks, relies)
 	}
 }

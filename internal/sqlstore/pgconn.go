@@ -31,6 +31,9 @@ type pgConn struct {
 	lead []string
 	// assumed waits to be checked, before the next statement or the commit.
 	assumed []assumption
+	// relies is told how the check of what is assumed ended that the operation relies on;
+	// nil for nothing.
+	relies *userpool.Reliance
 	// writes are statements whose answers nobody awaits. They go before the next
 	// statement, or before the commit, in the same message.
 	writes []write
@@ -66,13 +69,32 @@ func (c *pgConn) begun() bool { return c.lead == nil }
 // pool still has the version that it had when others read it. The check costs no round
 // trip of its own. Where it fails, so does the transaction, of errMistaken, whatever it
 // has decided; then it is run again and assumes nothing.
-type assumption seenVersion
+type assumption = userpool.ConfigVersion
 
 func (c *pgConn) assume(pool userpool.PoolID, version int64) {
-	c.assumed = append(c.assumed, assumption{pool, version})
+	c.assumed = append(c.assumed, assumption{Pool: pool, Version: version})
 }
 
 var errMistaken = errors.New("a transaction has assumed what is not so")
+
+// rely has what the operation relies on checked with what the transaction assumes.
+func (t *tx) rely(on []userpool.ConfigVersion, r *userpool.Reliance) {
+	if len(on) > 0 {
+		t.remote.assumed, t.remote.relies = slices.Clone(on), r
+		t.seen = slices.Clone(on)
+	}
+}
+
+// told notes how a message ended that has checked what is relied on.
+func (c *pgConn) told(err error) {
+	if c.relies != nil && (err == nil || errors.Is(err, errMistaken)) {
+		c.relies.Checked(err == nil)
+		c.relies = nil
+	}
+}
+
+// errNowhere is what a connection to nothing answers to whatever it is asked.
+var errNowhere = errors.New("there is no connection")
 
 const (
 	// sqlVersions are those of the schema and of a pool's configuration.
@@ -172,6 +194,9 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 	if err := mayKeep(args); err != nil {
 		return err
 	}
+	if c.pg == nil {
+		return errNowhere
+	}
 	if c.spent || c.whole && (len(c.writes) > 0 || !strings.HasPrefix(query, "select ")) {
 		return errMistaken // what does not begin is not refused what it writes
 	}
@@ -211,6 +236,7 @@ func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) 
 	f.queue(b)
 	queue(b)
 	err := f.readAnswers(c.pg.SendBatch(c.ctx, b), read)
+	c.told(err)
 	if len(f.lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
 	}
@@ -241,12 +267,12 @@ func (f front) queue(b *pgx.Batch) {
 		if len(assumed) == 0 {
 			b.Queue(f.lead[last])
 		} else {
-			b.Queue(sqlVersions, assumed[0].pool)
+			b.Queue(sqlVersions, assumed[0].Pool)
 			assumed = assumed[1:]
 		}
 	}
 	for _, a := range assumed {
-		b.Queue(sqlCheckConfig, a.pool, a.version)
+		b.Queue(sqlCheckConfig, a.Pool, a.Version)
 	}
 	for _, w := range f.writes {
 		b.Queue(w.query, w.args...)
@@ -322,7 +348,7 @@ func (f front) readLead(answers pgx.BatchResults) error {
 	switch {
 	case schema != lastVersion:
 		return errNewerSchema
-	case len(f.assumed) > 0 && (config == nil || *config != f.assumed[0].version):
+	case len(f.assumed) > 0 && (config == nil || *config != f.assumed[0].Version):
 		return errMistaken
 	}
 	return nil

@@ -177,11 +177,28 @@ func (db *postgres) View(ctx context.Context, fn func(userpool.Tx) error) error 
 		return err
 	}
 	defer db.leave()
+	r := userpool.RelianceOf(ctx)
+	if r.Begin() {
+		if on, known, err := db.recite(ctx, fn); known {
+			r.Rely(on...)
+			return err
+		}
+	}
 	again, err := db.view(ctx, true, fn)
-	if again == mistaken {
+	if again == mistaken && !r.Mistaken() {
 		_, err = db.view(ctx, false, fn)
 	}
 	return err
+}
+
+// recite runs fn of a View without asking the server. If it wants nothing but what is
+// kept of a configuration, its outcome is known, if that is the same still.
+func (db *postgres) recite(ctx context.Context, fn func(userpool.Tx) error) (on []userpool.ConfigVersion, known bool, err error) {
+	nowhere := newPgConn(ctx, nil)
+	t := &tx{conn: nowhere, caller: ctx, config: &db.config, remote: nowhere, assumes: true}
+	defer t.end()
+	err = t.outcome(fn(t))
+	return nowhere.assumed, t.statement == nil && len(nowhere.writes) == 0, err
 }
 
 // view runs fn once.
@@ -193,6 +210,8 @@ func (db *postgres) view(ctx context.Context, assumes bool, fn func(userpool.Tx)
 	conn := newPgConn(ctx, c.Conn())
 	conn.begin(beginView)
 	t := &tx{conn: conn, caller: ctx, config: &db.config, fills: true, remote: conn, assumes: assumes}
+	r := userpool.RelianceOf(ctx)
+	t.rely(r.On(), r)
 	defer func() { release(c, conn.rollback()) }()
 	defer t.end()
 	err = t.outcome(fn(t))
@@ -243,6 +262,9 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 		case never:
 			return err
 		case mistaken:
+			if userpool.RelianceOf(ctx).Mistaken() {
+				return err // what called for this transaction was mistaken before it
+			}
 			assumes = false
 		case reconnected:
 			if broken++; broken > reconnects {
@@ -324,6 +346,8 @@ func (db *postgres) attempt(ctx context.Context, leads []string, assumes bool, f
 	t := &tx{conn: conn, caller: ctx, ahead: &aheadTx{all: db.ahead}, snapshot: true, config: &db.config, remote: conn, assumes: assumes}
 	t.steady = db.isolation != readCommitted
 	t.fills = t.steady
+	r := userpool.RelianceOf(ctx)
+	t.rely(r.On(), r)
 	returned := false
 	defer func() {
 		if !returned { // a function ended its goroutine (a test's FailNow does)

@@ -39,8 +39,8 @@ type tx struct {
 	assumes    bool    // what others have read of a configuration, until it is checked
 	steady     bool    // what it has read stays so, or it fails
 	facts      []fact
-	configured bool          // it has changed what config holds
-	seen       []seenVersion // of pools
+	configured bool // it has changed what config holds
+	seen       []userpool.ConfigVersion
 }
 
 var _ userpool.Tx = (*tx)(nil)

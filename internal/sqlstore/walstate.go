@@ -214,11 +214,11 @@ func (v *lateView) place(err error) error {
 		return nil
 	}
 	for _, s := range v.tx.seen {
-		now, err := number(v.liteConn, sqlConfigVersion, s.pool)
+		now, err := number(v.liteConn, sqlConfigVersion, s.Pool)
 		if err != nil {
 			return err
 		}
-		if now != s.version {
+		if now != s.Version {
 			return errConfigMoved
 		}
 	}

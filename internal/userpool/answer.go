@@ -40,6 +40,10 @@ var (
 // one transaction, and two racing right answers have one winner. With a pool in
 // the request it is AdminRespondToAuthChallenge.
 func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (AuthResult, error) {
+	return Relying(ctx, s.store, func(ctx context.Context) (AuthResult, error) { return s.respond(ctx, r) })
+}
+
+func (s *Service) respond(ctx context.Context, r AnswerRequest) (AuthResult, error) {
 	at := s.now()
 	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, keysToo(ctx))
 	if err != nil {

@@ -52,9 +52,18 @@ const (
 // InitiateAuth begins a sign-in, or exchanges a refresh token. With a pool in
 // the request it is AdminInitiateAuth, for a backend that was asked by somebody.
 func (s *Service) InitiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
+	if r.refreshes() { // which reads by its first View
+		return s.initiateAuth(ctx, r)
+	}
+	return Relying(ctx, s.store, func(ctx context.Context) (AuthResult, error) { return s.initiateAuth(ctx, r) })
+}
+
+func (r AuthRequest) refreshes() bool { return r.Flow == flowRefresh || r.Flow == flowRefreshOlder }
+
+func (s *Service) initiateAuth(ctx context.Context, r AuthRequest) (AuthResult, error) {
 	at := s.now()
 	var t presented
-	refreshes := r.Flow == flowRefresh || r.Flow == flowRefreshOlder
+	refreshes := r.refreshes()
 	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, func(tx Tx, c Client) (err error) {
 		if refreshes && c.refreshesByFlow() {
 			t, err = s.show(ctx, tx, c, r.Parameters["REFRESH_TOKEN"])

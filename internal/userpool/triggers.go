@@ -128,6 +128,9 @@ type occasion struct {
 // what the function filled in. It must not be called in a transaction. Its errors
 // are worded as Cognito's.
 func ask[Q, A any](ctx context.Context, s *Service, o occasion, source trigger.Source, request Q, sent A) (A, error) {
+	if err := settle(ctx, s.store); err != nil {
+		return sent, err
+	}
 	name := source.Trigger()
 	arn := o.pool.Settings.Triggers.Functions[name]
 	event, err := eventOf(o, source, request, sent)
