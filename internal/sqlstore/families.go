@@ -14,17 +14,10 @@ const (
 
 	sqlInsertFamily = `insert into families (` + familyColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`
-	sqlFamily    = `select ` + familyColumns + ` from families where id = $1`
-	poolOfFamily = `(select pool_id from families where id = $1)`
-	userOfFamily = `(select user_id from families where id = $1)`
-	// familyColumns, userColumns, and whether he is in any group.
-	sqlHolder = `select f.id, f.pool_id, f.client_id, f.user_id, f.generation, f.auth_time, f.created_at, f.expires_at,
-			f.rotated_at, f.revoked_at, f.device_key,
-			u.pool_id, u.id, u.username, u.names, u.status, u.enabled, u.attributes, u.verifier, u.created_at,
-			u.modified_at, u.password_at, u.signed_in_at, u.signed_out_at, u.unproved, u.srp_identity, u.pending,
-			u.password_history, u.active_at, u.password_hash, u.mfa,
-			exists (select 1 from group_members as m where m.pool_id = f.pool_id and m.user_id = f.user_id)
-		from families as f join users as u on u.pool_id = f.pool_id and u.id = f.user_id where f.id = $1`
+	sqlFamily         = `select ` + familyColumns + ` from families where id = $1`
+	poolOfFamily      = `(select pool_id from families where id = $1)`
+	userOfFamily      = `(select user_id from families where id = $1)`
+	sqlHolder         = `select ` + userColumns + ` from users where pool_id = ` + poolOfFamily + ` and id = ` + userOfFamily
 	sqlGroupsOfHolder = `select ` + groupColumns + ` from user_groups where pool_id = ` + poolOfFamily + `
 		and name in (select group_name from group_members where pool_id = ` + poolOfFamily + ` and user_id = ` + userOfFamily + `) order by name`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
@@ -37,26 +30,9 @@ const (
 )
 
 func scanFamily(r row) (f userpool.Family, err error) {
-	err = r.Scan(intoFamily(&f)...)
+	err = r.Scan(&f.ID, &f.PoolID, &f.ClientID, &f.UserID, &f.Generation, moment{&f.AuthTime},
+		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt}, &f.DeviceKey)
 	return f, err
-}
-
-// intoFamily are the places of familyColumns.
-func intoFamily(f *userpool.Family) []any {
-	return []any{&f.ID, &f.PoolID, &f.ClientID, &f.UserID, &f.Generation, moment{&f.AuthTime},
-		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt}, &f.DeviceKey}
-}
-
-// holder is a row of sqlHolder.
-type holder struct {
-	family  userpool.Family
-	user    userpool.User
-	grouped bool
-}
-
-func scanHolder(r row) (h holder, err error) {
-	err = r.Scan(append(append(intoFamily(&h.family), intoUser(&h.user)...), &h.grouped)...)
-	return h, err
 }
 
 // InsertFamily conflicts with whoever changes the user or ends his families.
@@ -76,21 +52,10 @@ func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family,
 	return one(ctx, t, scanFamily, sqlFamily, id)
 }
 
-func (t *tx) Owner(ctx context.Context, id userpool.FamilyID) (userpool.Family, userpool.User, error) {
-	h, err := one(ctx, t, scanHolder, sqlHolder, id)
-	return h.family, h.user, err
-}
-
-// Holder asks for the groups of whoever has any. On PostgreSQL that would be another
-// round trip, so there they are asked for with the rest.
-func (t *tx) Holder(ctx context.Context, id userpool.FamilyID) (f userpool.Family, u userpool.User, groups []userpool.Group, err error) {
-	h, err := one(ctx, t, scanHolder, sqlHolder, id)
-	if t.remote != nil || h.grouped {
-		var groupsErr error
-		groups, groupsErr = many(ctx, t, scanGroup, sqlGroupsOfHolder, id)
-		err = cmp.Or(err, groupsErr)
-	}
-	return h.family, h.user, groups, err
+func (t *tx) Holder(ctx context.Context, id userpool.FamilyID) (userpool.User, []userpool.Group, error) {
+	u, err := one(ctx, t, scanUser, sqlHolder, id)
+	groups, groupsErr := many(ctx, t, scanGroup, sqlGroupsOfHolder, id)
+	return u, groups, cmp.Or(err, groupsErr)
 }
 
 func (t *tx) RotateRefresh(ctx context.Context, id userpool.FamilyID, from uint32, now time.Time) (bool, error) {

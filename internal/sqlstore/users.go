@@ -46,17 +46,12 @@ const (
 )
 
 func scanUser(r row) (u userpool.User, err error) {
-	err = r.Scan(intoUser(&u)...)
-	return u, err
-}
-
-// intoUser are the places of userColumns.
-func intoUser(u *userpool.User) []any {
-	return []any{&u.PoolID, &u.ID, &u.Username, decoded{&u.Names}, &u.Status, &u.Enabled,
+	err = r.Scan(&u.PoolID, &u.ID, &u.Username, decoded{&u.Names}, &u.Status, &u.Enabled,
 		decoded{&u.Attributes}, &u.Verifier, moment{&u.CreatedAt}, moment{&u.ModifiedAt},
 		moment{&u.PasswordAt}, moment{&u.SignedInAt}, moment{&u.SignedOutAt}, &u.Unproved,
 		&u.SRPIdentity, decoded{&u.Pending}, decoded{&u.PasswordHistory}, moment{&u.ActiveAt},
-		&u.PasswordHash, decoded{&u.MFA}}
+		&u.PasswordHash, decoded{&u.MFA})
+	return u, err
 }
 
 // userRow is a user's row: userColumns, and the place.

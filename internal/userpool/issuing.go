@@ -23,17 +23,21 @@ type recipient struct {
 	keys   token.KeySet
 }
 
-// loadRecipient reads the user of a family and the rest, as they are now: ErrNotFound
-// without that family, or without its user.
-func (s *Service) loadRecipient(ctx context.Context, tx Tx, id FamilyID) (recipient, error) {
-	tx.Ahead(ctx, func(tx Tx) { tx.Holder(ctx, id) })
-	f, u, groups, err := tx.Holder(ctx, id)
-	if err != nil {
-		return recipient{}, err
-	}
+// aheadOfRecipient is what is read to find whom the tokens of a family are for.
+func aheadOfRecipient(ctx context.Context, tx Tx, id FamilyID) {
+	tx.Family(ctx, id)
+	tx.Holder(ctx, id)
+}
+
+// loadRecipient reads the family's user and the rest, as they are now.
+func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (recipient, error) {
 	p, err := tx.Pool(ctx, f.PoolID)
 	if err != nil {
 		return recipient{}, fmt.Errorf("pool of user: %w", err)
+	}
+	u, groups, err := tx.Holder(ctx, f.ID)
+	if err != nil {
+		return recipient{}, notFound(err, errNoUser)
 	}
 	return s.recipientOf(ctx, tx, p, u, groups, f)
 }

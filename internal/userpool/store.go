@@ -242,10 +242,8 @@ type challengeTx interface {
 type tokenTx interface {
 	InsertFamily(ctx context.Context, f Family) error
 	Family(ctx context.Context, id FamilyID) (Family, error)
-	// Owner is a family and the user whose it is; ErrNotFound without either. Holder
-	// also has his groups, as GroupsOf has them.
-	Owner(ctx context.Context, id FamilyID) (Family, User, error)
-	Holder(ctx context.Context, id FamilyID) (Family, User, []Group, error)
+	// Holder is the user whose family it is, and his groups, as GroupsOf has them.
+	Holder(ctx context.Context, id FamilyID) (User, []Group, error)
 	// RotateRefresh moves the family from the generation to the next one if it
 	// still stands there, is not revoked and not expired at now; false if not.
 	RotateRefresh(ctx context.Context, id FamilyID, from uint32, now time.Time) (bool, error)

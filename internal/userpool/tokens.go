@@ -105,8 +105,13 @@ func (s *Service) signAfter(ctx context.Context, c Client, granted step, wanted 
 // recipient finds whom the tokens of a family are for, if it still gives any.
 func (s *Service) recipient(ctx context.Context, id FamilyID, at time.Time) (r recipient, err error) {
 	err = s.store.View(ctx, func(tx Tx) error {
-		r, err = s.loadRecipient(ctx, tx, id)
-		return notFound(err, errInvalidRefresh)
+		tx.Ahead(ctx, func(tx Tx) { aheadOfRecipient(ctx, tx, id) })
+		f, err := tx.Family(ctx, id)
+		if err != nil {
+			return notFound(err, errInvalidRefresh)
+		}
+		r, err = s.loadRecipient(ctx, tx, f)
+		return err
 	})
 	if err != nil {
 		return recipient{}, err
@@ -303,14 +308,15 @@ func (s *Service) inGrace(c Client, f Family, t token.RefreshToken, at time.Time
 
 // refreshed finds whom tokens of the client's family are for.
 func (s *Service) refreshed(ctx context.Context, tx Tx, c Client, id FamilyID) (recipient, error) {
-	r, err := s.loadRecipient(ctx, tx, id)
+	tx.Ahead(ctx, func(tx Tx) { aheadOfRecipient(ctx, tx, id) })
+	f, err := tx.Family(ctx, id)
 	if err != nil {
 		return recipient{}, notFound(err, errRevokedRefresh)
 	}
-	if f := r.family; f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
+	if f.ClientID != c.ID || f.PoolID != c.PoolID || c.isAfter(f.CreatedAt) {
 		return recipient{}, errInvalidRefresh
 	}
-	return r, nil
+	return s.loadRecipient(ctx, tx, f)
 }
 
 // rotate moves the family on, or gives the same successor again within the
@@ -412,54 +418,41 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if client.PoolID != pool.ID || client.isAfter(claims.IssuedAt) {
 		return bearer{}, errInvalidAccess
 	}
-	u, err := s.stillGood(ctx, tx, pool.ID, claims)
+	tx.Ahead(ctx, func(tx Tx) {
+		tx.User(ctx, pool.ID, UserID(claims.Sub))
+		if claims.OriginJTI != "" {
+			tx.Family(ctx, FamilyID(claims.OriginJTI))
+		}
+	})
+	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))
 	if err != nil {
+		return bearer{}, notFound(err, errNoUser)
+	}
+	if err := s.stillGood(ctx, tx, claims, u); err != nil {
 		return bearer{}, err
 	}
 	return bearer{client: client, pool: pool, user: u, signedInAt: claims.AuthTime}, nil
 }
 
-// stillGood finds the user of an access token that is as it was issued, unless something
-// has ended it since.
-func (s *Service) stillGood(ctx context.Context, tx Tx, pool PoolID, claims token.AccessClaims) (User, error) {
-	u, family, err := userOf(ctx, tx, pool, claims)
-	if err != nil {
-		return User{}, err
-	}
+func (s *Service) stillGood(ctx context.Context, tx Tx, claims token.AccessClaims, u User) error {
 	if !u.Enabled {
-		return User{}, errDisabled
+		return errDisabled
 	}
 	out := u.SignedOutAt.Truncate(time.Second) // tokens know whole seconds
 	if claims.OriginJTI == "" {
 		if !u.SignedOutAt.IsZero() && !claims.IssuedAt.After(out) {
-			return User{}, errRevokedAccess
+			return errRevokedAccess
 		}
-		return u, nil
+		return nil
 	}
-	if claims.IssuedAt.Before(out) || family == nil || !family.RevokedAt.IsZero() {
-		return User{}, errRevokedAccess
+	if claims.IssuedAt.Before(out) {
+		return errRevokedAccess
 	}
-	return u, nil
-}
-
-// userOf finds the user of an access token, and the family that it is of, nil if there
-// is none. Both are nearly always there, and one statement reads them.
-func userOf(ctx context.Context, tx Tx, pool PoolID, claims token.AccessClaims) (User, *Family, error) {
-	id := UserID(claims.Sub)
-	if of := FamilyID(claims.OriginJTI); of != "" {
-		tx.Ahead(ctx, func(tx Tx) { tx.Owner(ctx, of) })
-		f, u, err := tx.Owner(ctx, of)
-		switch {
-		case err == nil && u.PoolID == pool && u.ID == id:
-			return u, &f, nil
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return User{}, nil, err
-		}
-	} else {
-		tx.Ahead(ctx, func(tx Tx) { tx.User(ctx, pool, id) })
+	f, err := tx.Family(ctx, FamilyID(claims.OriginJTI))
+	if errors.Is(err, ErrNotFound) || (err == nil && !f.RevokedAt.IsZero()) {
+		return errRevokedAccess
 	}
-	u, err := tx.User(ctx, pool, id)
-	return u, nil, notFound(err, errNoUser)
+	return err
 }
 
 // poolOf reads the pool's id from a token's issuer, before anything of it is

@@ -273,22 +273,12 @@ func (w witness) Family(ctx context.Context, id FamilyID) (Family, error) {
 	return f, err
 }
 
-func (w witness) Owner(ctx context.Context, id FamilyID) (Family, User, error) {
-	f, u, err := w.Tx.Owner(ctx, id)
+func (w witness) Holder(ctx context.Context, id FamilyID) (User, []Group, error) {
+	u, groups, err := w.Tx.Holder(ctx, id)
 	if err == nil {
-		w.e.bearer = true
 		w.saw(u)
 	}
-	return f, u, err
-}
-
-func (w witness) Holder(ctx context.Context, id FamilyID) (Family, User, []Group, error) {
-	f, u, groups, err := w.Tx.Holder(ctx, id)
-	if err == nil {
-		w.e.bearer = true
-		w.saw(u)
-	}
-	return f, u, groups, err
+	return u, groups, err
 }
 
 // InsertFamily is the end of a sign-in.
