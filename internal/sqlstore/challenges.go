@@ -19,8 +19,7 @@ const (
 	sqlLeaveSlot      = `update challenges set closed = id
 		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = '' and used_at = 0`
 	sqlInsertChallenge = `insert into challenges (` + challengeColumns + `, closed)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '')
-		on conflict do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, '') on conflict do nothing`
 	sqlOpenChallenge = `select ` + challengeColumns + ` from challenges
 		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = '' and used_at = 0`
 
@@ -65,10 +64,16 @@ func scanChallenge(r row) (c userpool.Challenge, err error) {
 }
 
 func (t *tx) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.Time) (userpool.Challenge, bool, error) {
+	row := []any{
+		c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester, c.Registration, c.To.Text(),
+		c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
+		millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt),
+	}
 	for {
-		isNew, err := t.changed(ctx, sqlInsertChallenge, c.ID, c.PoolID, c.ClientID, c.Subject, c.Purpose, c.Requester,
-			c.Registration, c.To.Text(), c.KeyID, c.Digits, c.MaxTries, c.Tries, c.Sends,
-			millis(c.CreatedAt), millis(c.ExpiresAt), millis(c.SentAt), millis(c.UsedAt))
+		isNew, err := t.assumedNew(ctx, sqlInsertChallenge, row...)
+		if err == nil && !isNew {
+			isNew, err = t.changed(ctx, sqlInsertChallenge, row...)
+		}
 		if err != nil {
 			return userpool.Challenge{}, false, err
 		}
@@ -140,11 +145,13 @@ func (t *tx) ClaimAttempt(ctx context.Context, id userpool.ChallengeID, now time
 
 // Answerable is a look alone. What is counted after it looks again.
 func (t *tx) Answerable(ctx context.Context, id userpool.ChallengeID, now time.Time) (userpool.Challenge, bool, error) {
-	c, open, err := maybe(ctx, t, scanChallenge, sqlClaimable, id, millis(now))
-	if open {
-		t.learn(fact{"challenges", answerable(id), millis(now)})
+	c, found, err := maybe(ctx, t, scanChallenge, sqlChallenge, id)
+	open := found && c.UsedAt.IsZero() && now.Before(c.ExpiresAt) && c.Tries < c.MaxTries
+	if !open {
+		return userpool.Challenge{}, false, err
 	}
-	return c, open, err
+	t.learn(fact{"challenges", answerable(id), millis(now)})
+	return c, true, nil
 }
 
 // answerable is the key of what is known of a challenge's state: when it could be

@@ -18,7 +18,8 @@ import (
 // that it sends next. And an update whose outcome follows from what it has read, on its
 // snapshot, is not waited for: if another changes the row meanwhile, it fails.
 //
-// Both hold until the transaction writes in the same table.
+// Both hold until the transaction writes in the same table. And what is inserted is taken to
+// be new where it mostly is (assumedNew).
 
 // foreseen is a statement that is going to be asked, and what came of it.
 type foreseen struct {
@@ -58,6 +59,11 @@ func (f foresight) query(query string, args []any, _ func(row) error) error {
 		return nil
 	}
 	f.foreseen = append(f.foreseen, &foreseen{query: query, args: slices.Clone(args)})
+	if query == sqlSession { // who reads it ahead goes on to these, whose keys are in it
+		for _, too := range []string{sqlUserOfSession, sqlGroupsOfSession, sqlChallengeOfSession} {
+			f.foreseen = append(f.foreseen, &foreseen{query: too, args: slices.Clone(args)})
+		}
+	}
 	return nil
 }
 
@@ -78,6 +84,15 @@ func (c *pgConn) recall(query string, args []any) *foreseen {
 	f := c.foreseen[at]
 	c.foreseen = slices.Delete(c.foreseen, at, at+1)
 	return f
+}
+
+// knownAs says that what was asked of a key is the answer to another statement.
+func (c *pgConn) knownAs(asked string, key any, query string, args ...any) {
+	for _, f := range c.foreseen {
+		if f.asked && f.is(asked, []any{key}) {
+			f.query, f.args = query, args
+		}
+	}
 }
 
 // unasked are those that are still to be sent.

@@ -221,3 +221,48 @@ func TestKnownOutcome_HasOneWinner(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A challenge is taken to be new, and costs no round trip. Where one lives already the
+// transaction runs again and finds it, and nothing of its first run is stored.
+func TestOpenChallenge_IsTakenToBeNew(t *testing.T) {
+	at := time.UnixMilli(1_800_000_000_000).UTC()
+	ctx := t.Context()
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	if err := db.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, userpool.Pool{ID: "pool"}) }); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		isNew bool
+		runs  int
+	}{{true, 1}, {false, 2}} {
+		var live userpool.Challenge
+		var isNew bool
+		runs := 0
+		err := db.Update(ctx, func(u userpool.Tx) (err error) {
+			runs++
+			if _, err := u.Meta(ctx, "run"); err != nil && !errors.Is(err, userpool.ErrNotFound) {
+				return err
+			}
+			if err := u.PutMeta(ctx, fmt.Sprint("run ", runs, " of ", i), "stored"); err != nil {
+				return err
+			}
+			c := userpool.Challenge{
+				ID: userpool.ChallengeID(fmt.Sprint("code ", i)), PoolID: "pool", Subject: "s", MaxTries: 3,
+				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+			}
+			live, isNew, err = u.OpenChallenge(ctx, c, at)
+			if waits := len(u.(*tx).remote.writes) > 0; waits != (runs == 1) {
+				t.Errorf("run %d waits for its insert: %v", runs, !waits)
+			}
+			return err
+		})
+		if err != nil || isNew != want.isNew || runs != want.runs || live.ID != "code 0" {
+			t.Errorf("%q is new: %v, after %d runs: %v", live.ID, isNew, runs, err)
+		}
+		for run := 1; run <= runs; run++ {
+			if stored := hasKey(t, db, fmt.Sprint("run ", run, " of ", i)); stored != (run == runs) {
+				t.Errorf("run %d of %d is stored: %v", run, runs, stored)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -176,18 +177,7 @@ func TestReliance_ThatIsWrong_DecidesNothing(t *testing.T) {
 // A View that needs nothing but what is kept costs an operation no round trip of its own.
 func TestReliance_SparesARoundTrip(t *testing.T) {
 	ctx := t.Context()
-	cluster := pgtest.Shared(t)
-	proxy := pgtest.NewProxy(t, cluster)
-	u, err := url.Parse(pgtest.NewSchema(t, cluster.NewDatabase(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	through, err := url.Parse(pgtest.DSN("", proxy))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Host = through.Host
-	db := openURL(t, u.String(), repeatableRead)
+	db, proxy := openThrough(t)
 	pool := userpool.Pool{ID: "us-east-1_One", Name: "one", Settings: userpool.DefaultPoolSettings()}
 	if err := db.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
 		t.Fatal(err)
@@ -216,4 +206,84 @@ func TestReliance_SparesARoundTrip(t *testing.T) {
 	if asks, relies := trips(asking), trips(func() (bool, error) { return userpool.Relying(ctx, db, operation) }); relies != asks-1 {
 		t.Errorf("it takes %d round trips, and %d where it relies", asks, relies)
 	}
+}
+
+// openThrough opens a database by way of a proxy.
+func openThrough(t *testing.T) (*postgres, *pgtest.Proxy) {
+	cluster := pgtest.Shared(t)
+	proxy := pgtest.NewProxy(t, cluster)
+	address, err := url.Parse(pgtest.NewSchema(t, cluster.NewDatabase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	through, err := url.Parse(pgtest.DSN("", proxy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.Host = through.Host
+	return openURL(t, address.String(), repeatableRead), proxy
+}
+
+// Who reads a Session ahead gets its challenge, its user and his groups with it.
+func TestAhead_OfASession_IsOneRoundTrip(t *testing.T) {
+	ctx, at := t.Context(), time.UnixMilli(1_800_000_000_000).UTC()
+	db, proxy := openThrough(t)
+	user := userpool.User{PoolID: "pool", ID: "user", Username: "asha", Status: userpool.StatusConfirmed, Enabled: true, CreatedAt: at}
+	for _, fn := range []func(userpool.Tx) error{
+		func(tx userpool.Tx) error { return tx.InsertPool(ctx, userpool.Pool{ID: "pool"}) },
+		func(tx userpool.Tx) error { return tx.InsertUser(ctx, user) },
+		func(tx userpool.Tx) error {
+			_, err := tx.InsertGroup(ctx, userpool.Group{PoolID: "pool", Name: "group"}, 9)
+			return err
+		},
+		func(tx userpool.Tx) error {
+			_, err := tx.JoinGroup(ctx, userpool.Membership{PoolID: "pool", Group: "group", User: "user", AddedAt: at}, 9)
+			return err
+		},
+		func(tx userpool.Tx) error {
+			_, _, err := tx.OpenChallenge(ctx, userpool.Challenge{ID: "code", PoolID: "pool", Subject: "user", MaxTries: 3, ExpiresAt: at.Add(time.Hour)}, at)
+			return err
+		},
+		func(tx userpool.Tx) error {
+			return tx.InsertSession(ctx, userpool.Session{Hash: "h", PoolID: "pool", Subject: "user", Challenge: "code", ExpiresAt: at.Add(time.Hour)})
+		},
+	} {
+		if err := db.Update(ctx, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the first prepares
+		var before, after int64
+		err := db.Update(ctx, func(tx userpool.Tx) error {
+			_, before = proxy.Counts()
+			tx.Ahead(ctx, func(tx userpool.Tx) { tx.Session(ctx, "h") })
+			s, err := tx.Session(ctx, "h")
+			if err != nil {
+				return err
+			}
+			u, err := tx.User(ctx, s.PoolID, userpool.UserID(s.Subject))
+			if err != nil || u.Username != "asha" {
+				t.Errorf("the user is %q: %v", u.Username, err)
+			}
+			groups, err := tx.GroupsOf(ctx, s.PoolID, userpool.UserID(s.Subject))
+			if err != nil || len(groups) != 1 || groups[0].Name != "group" {
+				t.Errorf("the groups are %v: %v", groups, err)
+			}
+			c, open, err := tx.Answerable(ctx, s.Challenge, at)
+			if err != nil || !open || c.ID != "code" {
+				t.Errorf("%q may be answered: %v: %v", c.ID, open, err)
+			}
+			_, after = proxy.Counts()
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after-before != 1 {
+			t.Logf("%d round trips", after-before)
+			continue
+		}
+		return
+	}
+	t.Error("what belongs to a Session takes round trips of its own")
 }

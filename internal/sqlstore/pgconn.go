@@ -49,7 +49,7 @@ type pgConn struct {
 type write struct {
 	query string
 	args  []any
-	isNew bool // that its key is taken is userpool.ErrExists
+	taken error // what it is that its key is taken
 	scan  func(row) error
 }
 
@@ -128,7 +128,21 @@ func (c *pgConn) later(query string, args ...any) error {
 // insertLater is later for an insert of a key that is new, or the transaction fails
 // of userpool.ErrExists.
 func (c *pgConn) insertLater(query string, args ...any) error {
-	return c.keep(write{query: strings.TrimSuffix(query, onConflictDoNothing), args: args, isNew: true})
+	return c.keepNew(query, args, userpool.ErrExists)
+}
+
+// assumeNew is insertLater for a key that is taken to be new: where it is not, the
+// transaction has assumed what is not so.
+func (c *pgConn) assumeNew(query string, args ...any) error {
+	return c.keepNew(query, args, errMistaken)
+}
+
+func (c *pgConn) keepNew(query string, args []any, taken error) error {
+	plain, ok := strings.CutSuffix(query, onConflictDoNothing)
+	if !ok {
+		return errors.New("this insert would do nothing, or something else, where its key is taken: " + query)
+	}
+	return c.keep(write{query: plain, args: args, taken: taken})
 }
 
 func (c *pgConn) askLater(query string, args []any, scan func(row) error) error {
@@ -306,8 +320,8 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 	}
 	for _, w := range f.writes {
 		err := w.read(answers)
-		if w.isNew && sqlState(err) == "23505" {
-			return userpool.ErrExists
+		if w.taken != nil && sqlState(err) == "23505" {
+			return w.taken
 		}
 		if err != nil {
 			return err

@@ -13,7 +13,14 @@ const (
 
 	sqlInsertSession = `insert into sessions (` + sessionColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) on conflict do nothing`
-	sqlSession        = `select ` + sessionColumns + ` from sessions where hash = $1`
+	sqlSession = `select ` + sessionColumns + ` from sessions where hash = $1`
+	// What is asked of a Session's holder, by the Session: see foresight.
+	holderOfSession    = `(select pool_id, subject from sessions where hash = $1)`
+	sqlUserOfSession   = `select ` + userColumns + ` from users where (pool_id, id) = ` + holderOfSession
+	sqlGroupsOfSession = `select ` + groupColumns + ` from user_groups where pool_id = (select pool_id from sessions where hash = $1)
+		and name in (select group_name from group_members where (pool_id, user_id) = ` + holderOfSession + `) order by name`
+	sqlChallengeOfSession = `select ` + challengeColumns + ` from challenges
+		where id = (select challenge_id from sessions where hash = $1)`
 	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at > $2`
 	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2
 		and (challenge_id = '' or proof <> '' or sealed <> '')`
@@ -39,6 +46,11 @@ func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
 
 func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error) {
 	s, err := one(ctx, t, scanSession, sqlSession, hash)
+	if err == nil && t.remote != nil {
+		t.remote.knownAs(sqlUserOfSession, hash, sqlUser, s.PoolID, userpool.UserID(s.Subject))
+		t.remote.knownAs(sqlGroupsOfSession, hash, sqlGroupsOf, s.PoolID, userpool.UserID(s.Subject))
+		t.remote.knownAs(sqlChallengeOfSession, hash, sqlChallenge, s.Challenge)
+	}
 	if err == nil && s.UsedAt.IsZero() {
 		t.learn(fact{"sessions", hash, millis(s.ExpiresAt)})
 	}

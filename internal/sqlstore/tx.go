@@ -162,6 +162,21 @@ func (t *tx) insert(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
+// assumedNew is insert for a key that mostly is new, where the transaction may assume it
+// and is run again if it is not. Elsewhere it says no.
+func (t *tx) assumedNew(ctx context.Context, query string, args ...any) (bool, error) {
+	if t.remote == nil || !t.assumes || !t.steady {
+		return false, nil
+	}
+	if err := t.usable(ctx); err != nil {
+		return false, err
+	}
+	t.wrote(query)
+	t.failed = t.remote.assumeNew(query, args...)
+	t.statement = t.failed
+	return t.failed == nil, t.failed
+}
+
 // The rows that decisions rest on, written as they are.
 const (
 	sqlTouchPool         = `update pools set name = name where id = $1`

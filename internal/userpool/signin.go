@@ -30,6 +30,7 @@ type start struct {
 	pool    Pool
 	login   login
 	wording *wording // of the code that it sends, nil for none
+	texts   bool     // it sends one to whoever it is that the login names
 	guessed bool     // its password has counted as a wrong one of nobody's: see migrate
 	at      time.Time
 	// metadata is the ClientMetadata of an answer; InitiateAuth's reaches no
@@ -184,6 +185,7 @@ func (s *Service) startCode(ctx context.Context, st start, purpose Purpose, medi
 		}
 	}
 	st.wording = &wording{caller: st.request.Caller.guessable()} // ClientMetadata reaches no message here
+	st.texts = true
 	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
 		switch {
 		case u.waits && !st.client.Settings.PreventExistence:
@@ -210,7 +212,12 @@ func otpName(medium string) string {
 func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
 	t := st.turn()
 	t.caller = t.caller.guessable()
-	t.ahead = func(tx Tx) { s.aheadOfSubject(ctx, tx, st.pool, st.login, st.at) }
+	t.ahead = func(tx Tx) {
+		s.aheadOfSubject(ctx, tx, st.pool, st.login, st.at)
+		if st.texts && !st.login.contact.Number.IsZero() {
+			s.stopped(ctx, tx, codeRequest{to: st.login.contact, caller: t.caller}, t.caller.requester())
+		}
+	}
 	w := st.wording
 	if w == nil {
 		w = &wording{caller: t.caller}
