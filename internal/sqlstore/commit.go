@@ -26,6 +26,7 @@ type writer struct {
 	config *configCache
 	file   *fileStates
 	at     *fileState // that the transaction began on; nil once a member may have changed a configuration
+	folder *folder
 	batch  int
 	done   chan struct{} // closed when the goroutine has ended
 
@@ -49,12 +50,13 @@ type member struct {
 
 var errExited = fault.Wrap(fault.Internal, errors.New("the function of an Update ended its goroutine"), "")
 
-func newWriter(c *liteConn, config *configCache, file *fileStates, batch, queue int) *writer {
+func newWriter(c *liteConn, f *folder, config *configCache, file *fileStates, batch, queue int) *writer {
 	w := &writer{
 		conn:   c,
 		ledger: newLedger(c),
 		config: config,
 		file:   file,
+		folder: f,
 		batch:  batch,
 		done:   make(chan struct{}),
 		queue:  make(chan *member, queue),
@@ -242,6 +244,9 @@ func (w *writer) together(batch []*member) error {
 		return err
 	}
 	w.file.moved(w.conn.head(), w.at)
+	if g := w.conn.gather; g != nil {
+		w.folder.note(g.size)
+	}
 	return nil
 }
 

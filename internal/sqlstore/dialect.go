@@ -67,15 +67,23 @@ var writerPragmas = []string{
 	// The pages that sign-ins write again and again are copied into the file once in
 	// so many (16 MB of the log, which a start after a crash reads), and are not read
 	// again for each.
-	"pragma wal_autocheckpoint = 4000",
+	fmt.Sprint("pragma wal_autocheckpoint = ", autoCheckpoint),
 	"pragma cache_size = -8192",
 }
+
+const autoCheckpoint = 4000 // pages
 
 var readerPragmas = []string{
 	"pragma busy_timeout = 5000",
 	"pragma query_only = on",
 	"pragma trusted_schema = off",
 	"pragma temp_store = memory",
+}
+
+// folderPragmas set up the connection that copies the log into the file.
+var folderPragmas = []string{
+	"pragma synchronous = full",
+	"pragma cache_size = -64",
 }
 
 // dataSource names the file as a URI, so that no character of its path is taken

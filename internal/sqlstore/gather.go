@@ -31,6 +31,7 @@ type gather struct {
 	at   int64   // where what is held back belongs
 	held int32   // bytes
 	room uintptr // of gatherBytes
+	size int64   // of the log as the last commit left it; 0 before the first
 }
 
 // gatherBytes is the most that SQLite itself writes at once; it costs far more than the
@@ -104,6 +105,7 @@ func gatherWrite(tls *libc.TLS, file, data uintptr, n int32, at int64) int32 {
 	}
 	copy(memory(g.room+uintptr(g.held), int(n)), memory(data, int(n)))
 	g.held += n
+	g.size = at + int64(n)
 	return sqlite3.SQLITE_OK
 }
 

@@ -33,8 +33,6 @@ func writeBeneath(tls *libc.TLS, file, data uintptr, n int32, at int64) int32 {
 	return beneath(tls, file, data, n, at)
 }
 
-const frameBytes = 24 + 4096
-
 func TestCommit_ReachesTheLogInOneWrite(t *testing.T) {
 	db := openTemp(t, Options{})
 	if err := put(t, db, "before"); err != nil { // which begins the log

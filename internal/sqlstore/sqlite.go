@@ -94,7 +94,11 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 		db.readers <- r
 	}
 	db.file.heads = c.heads()
-	db.writer = newWriter(c, &db.config, &db.file, o.Batch, o.Queue)
+	f, err := newConn(ctx, source, folderPragmas)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	db.writer = newWriter(c, newFolder(f), &db.config, &db.file, o.Batch, o.Queue)
 	return nil
 }
 
@@ -190,6 +194,7 @@ func (db *sqliteFile) close() error {
 	for range cap(db.readers) {
 		errs = append(errs, (<-db.readers).close())
 	}
+	errs = append(errs, db.writer.folder.close())
 	// Another process may read the log just now; it is folded in later then.
 	_, err := db.writer.conn.exec("pragma wal_checkpoint(truncate)")
 	errs = append(errs, err, db.writer.conn.close(), db.lock.unlock())
