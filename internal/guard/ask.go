@@ -256,6 +256,7 @@ type State interface {
 	Book
 	Purse
 	Counters
+	Trusting
 }
 
 // Book keeps cells.

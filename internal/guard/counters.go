@@ -42,3 +42,24 @@ type Counters interface {
 	// Clear forgets the counters.
 	Clear(ctx context.Context, keys ...string) error
 }
+
+// Trusting is what a State may pay without asking whether there is room. It goes by it
+// that there is; if there is not, it finds out by the commit, and the transaction runs
+// again and may not trust.
+type Trusting interface {
+	// PayTrusting pays all, or says that it may not. What is paid so is exact, whatever
+	// the limit says, and can be refunded in the same transaction.
+	PayTrusting(ctx context.Context, payments []Payment, now time.Time) (bool, error)
+	// ClearTrusting forgets a counter that was paid so, and goes by it that there is
+	// nothing to be forgotten. Of every other it says no.
+	ClearTrusting(key string) bool
+}
+
+// Asking is for a State that trusts nobody.
+type Asking struct{}
+
+// PayTrusting pays nothing.
+func (Asking) PayTrusting(context.Context, []Payment, time.Time) (bool, error) { return false, nil }
+
+// ClearTrusting forgets nothing.
+func (Asking) ClearTrusting(string) bool { return false }

@@ -51,6 +51,12 @@ func textOf(limits []numberLimit, whose string) []Payment {
 	return all
 }
 
+// AheadOfText reads the counters that a text to the party counts in, whether the number
+// is known or not.
+func AheadOfText(ctx context.Context, s State, p Party, device string, now time.Time) {
+	s.Pay(ctx, textOf(numberLimits(p, device, false)), now)
+}
+
 // spendNumber counts the text against its number, or its device with that number.
 func (v *view) spendNumber(ctx context.Context, s State) error {
 	limits, whose := numberLimits(v.ask.Party, v.ask.Device, v.ask.Known)

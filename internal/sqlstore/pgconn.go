@@ -40,6 +40,8 @@ type pgConn struct {
 	// foreseen is what is going to be asked, and goes with the next statement, and what
 	// was.
 	foreseen []*foreseen
+	// counters are the arguments by which some are looked up so.
+	counters []any
 	// whole says of a transaction that its next message is all of it; spent, that this
 	// was sent, and another would not be of the same snapshot.
 	whole, spent bool
@@ -322,6 +324,9 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 		err := w.read(answers)
 		if w.taken != nil && sqlState(err) == "23505" {
 			return w.taken
+		}
+		if sqlState(err) == divisionByNought { // see trust
+			return errMistaken
 		}
 		if err != nil {
 			return err

@@ -359,6 +359,10 @@ func (db *postgres) attempt(ctx context.Context, leads []string, assumes bool, f
 	err = call(t, fn)
 	returned = true
 	failed := t.statement // what a statement failed of, whatever fn made of that
+	if err == nil {
+		failed = t.storeTrusts()
+		err = failed
+	}
 	if failed == nil && (err != nil || conn.isUntouched()) {
 		if failed = conn.verify(); failed != nil {
 			err = failed

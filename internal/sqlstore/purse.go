@@ -33,6 +33,9 @@ func (t *tx) Pay(ctx context.Context, payments []guard.Payment, now time.Time) (
 	if t.ledger != nil {
 		return t.payInLedger(ctx, payments, now)
 	}
+	if f, ahead := t.conn.(foresight); ahead {
+		return make([]guard.Spent, len(payments)), t.lookAhead(f, payments, now)
+	}
 	done := map[string]guard.Spent{}
 	var exact, refused []guard.Payment
 	for _, p := range merged(payments) {
@@ -48,6 +51,12 @@ func (t *tx) Pay(ctx context.Context, payments []guard.Payment, now time.Time) (
 		default:
 			exact = append(exact, p)
 		}
+	}
+	if t.foresaw(exact, now) {
+		if err := t.payForeseen(ctx, exact, now, done); err != nil {
+			return nil, err
+		}
+		exact = nil
 	}
 	for part := range slices.Chunk(exact, batchMost) {
 		if err := t.pay(ctx, part, now, done); err != nil {
@@ -117,11 +126,7 @@ func (t *tx) pay(ctx context.Context, payments []guard.Payment, now time.Time, d
 }
 
 func (t *tx) lookUp(ctx context.Context, payments []guard.Payment, now time.Time, done map[string]guard.Spent) error {
-	args := []any{millis(now)}
-	for _, p := range payments {
-		args = append(args, p.Key)
-	}
-	found, err := many(ctx, t, scanNamedSpent, batchCounters.text(len(payments)), args...)
+	found, err := many(ctx, t, scanNamedSpent, batchCounters.text(len(payments)), countersArgs(payments, now)...)
 	for _, s := range found {
 		done[s.name] = s.Spent
 	}
@@ -146,7 +151,9 @@ func (t *tx) Refund(ctx context.Context, payments []guard.Payment, now time.Time
 			t.ahead.refund(p.Key, p.Amount, now)
 			continue
 		}
-		exact = append(exact, p)
+		if p.Amount = t.takeBack(p.Key, p.Amount); p.Amount > 0 {
+			exact = append(exact, p)
+		}
 	}
 	for part := range slices.Chunk(exact, batchMost) {
 		args := []any{millis(now)}

@@ -39,6 +39,7 @@ type tx struct {
 	assumes    bool    // what others have read of a configuration, until it is checked
 	steady     bool    // what it has read stays so, or it fails
 	facts      []fact
+	trusts     []*trust
 	configured bool // it has changed what config holds
 	seen       []userpool.ConfigVersion
 }

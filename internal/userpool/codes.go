@@ -261,7 +261,10 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 			return Challenge{}, fmt.Errorf("leave slot: %w", err)
 		}
 	}
-	tx.Ahead(ctx, func(tx Tx) { s.stopped(ctx, tx, r, requester) })
+	tx.Ahead(ctx, func(tx Tx) {
+		s.stopped(ctx, tx, r, requester)
+		s.aheadOfPermit(ctx, tx, r, requester)
+	})
 	c, isNew, err := tx.OpenChallenge(ctx, fresh, r.at)
 	if err != nil {
 		return Challenge{}, fmt.Errorf("open challenge: %w", err)

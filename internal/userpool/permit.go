@@ -27,6 +27,19 @@ func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge)
 	return s.permitText(ctx, tx, r, s.party(r.to, c.Requester), string(c.ID))
 }
 
+// aheadOfPermit reads what permit is going to read of the number and its device.
+func (s *Service) aheadOfPermit(ctx context.Context, tx Tx, r codeRequest, requester string) {
+	if s.limitsOff {
+		return
+	}
+	p, device := s.party(r.to, requester), ""
+	if requester != r.caller.requester() && r.byOwner() {
+		device = p.Address
+	}
+	tx.KnownNumber(ctx, p.Number, r.at.Add(-knownFor))
+	guard.AheadOfText(ctx, tx, p, device, r.at)
+}
+
 // permitText is permit for a text that counts against the party. Its line of the
 // decision log is found by the challenge.
 func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) (known bool, err error) {

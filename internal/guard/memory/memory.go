@@ -32,6 +32,8 @@ const (
 // State is the engine's memory. What is done since the last Keep or Undo is one
 // transaction. It is not safe for use by several goroutines.
 type State struct {
+	guard.Asking
+
 	settled  func(guard.Key, guard.Cell, int64) bool
 	prefixes *table[guard.Key, guard.Cell]
 	// Addresses are apart: who has millions of them must not be able to make the

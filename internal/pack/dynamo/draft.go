@@ -21,6 +21,8 @@ type place struct{ pk, sk string }
 // asked for and nobody has read yet. That is taken to be empty, so that one run of
 // fn finds out nearly all that the next one needs.
 type draft struct {
+	guard.Asking
+
 	now     time.Time
 	read    map[place]item // nil where there is no item
 	unread  map[place]bool
