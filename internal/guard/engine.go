@@ -97,6 +97,14 @@ func (r Receipt) ask() Ask {
 	}
 }
 
+// Receipt is what a text for the ask is debited to, as far as the ask tells.
+func (a Ask) Receipt() Receipt {
+	return Receipt{
+		Party: a.Party, Route: a.Route, Address: a.Address, Network: a.Network, Pool: a.Pool, Client: a.Client,
+		Price: a.Price, Known: a.Known, Device: a.Device, Stepped: a.Stepped,
+	}
+}
+
 // trusted asks are for numbers that signed in before, or come from devices that
 // did: what strangers do is not held against them.
 func (a Ask) trusted() bool { return a.Known || a.Device != "" }
@@ -107,12 +115,8 @@ func (r Receipt) trusted() bool { return r.ask().trusted() }
 func (v *view) decision() Decision {
 	d := Decision{Verdict: v.verdict(), Levels: v.levels}
 	if d.Verdict == Send {
-		a := v.ask
-		d.Receipt = Receipt{
-			Party: a.Party, Route: a.Route, Address: a.Address, Network: a.Network, Pool: a.Pool, Client: a.Client,
-			Price: a.Price, Known: a.Known, Device: a.Device, Stepped: a.Stepped, SentAt: v.now,
-			Windows: !a.trusted() && !a.Silent, Earned: v.earned,
-		}
+		d.Receipt = v.ask.Receipt()
+		d.Receipt.SentAt, d.Receipt.Windows, d.Receipt.Earned = v.now, !v.ask.trusted() && !v.ask.Silent, v.earned
 		return d
 	}
 	d.Rule, d.Of, d.Until = v.against.rule, v.against.of, v.against.until

@@ -306,6 +306,16 @@ var guardCases = []testCase{
 		equal(e, "of one that is there", e.decisions(userpool.DecisionPage{}), []guard.Entry{entry, bare})
 		e.do(func(tx userpool.Tx) error { return tx.InsertDecisions(e.ctx, nil) })
 	}},
+	{"InsertDecisions/keeps a receipt of its ask and one that is not", func(e *env) {
+		ofAsk, sent := e.newEntry("a"), e.newEntry("b")
+		ofAsk.Receipt = ofAsk.Ask.Receipt()
+		sent.Receipt = sent.Ask.Receipt()
+		sent.Receipt.SentAt, sent.Receipt.Windows = e.now, true
+		other := sent
+		other.ID, other.Receipt.Stepped = "c", !sent.Ask.Stepped
+		e.insertDecisions(ofAsk, sent, other)
+		equal(e, "lines", e.decisions(userpool.DecisionPage{}), []guard.Entry{ofAsk, sent, other})
+	}},
 	{"InsertDecisions/keeps a level that has no bound", func(e *env) {
 		entry := e.newEntry("a")
 		entry.Levels = []guard.Level{{Have: math.NaN(), Need: math.Inf(1), Limit: math.Inf(-1)}}
