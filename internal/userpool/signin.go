@@ -215,7 +215,9 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 	t.ahead = func(tx Tx) {
 		s.aheadOfSubject(ctx, tx, st.pool, st.login, st.at)
 		if st.texts && !st.login.contact.Number.IsZero() {
-			s.stopped(ctx, tx, codeRequest{to: st.login.contact, caller: t.caller}, t.caller.requester())
+			text := codeRequest{to: st.login.contact, caller: t.caller, at: st.at}
+			s.stopped(ctx, tx, text, t.caller.requester())
+			s.aheadOfPermit(ctx, tx, text, t.caller.requester())
 		}
 	}
 	w := st.wording
