@@ -66,7 +66,7 @@ func parse(args []string, stdout io.Writer) (o options, rest []string, err error
 	f.StringVar(&o.bellhop, "bellhop", "", "the `PROGRAM` to measure (default: the one of this folder is built)")
 	f.BoolVar(&o.quick, "quick", false, "the most telling loads only, in less than a minute")
 	f.StringVar(&databases, "database", "sqlite,postgres", "the `DATABASES`: sqlite, postgres")
-	f.StringVar(&limits, "limits", "", "off, enforce, or both: whether limits that count requests and money are in force (default off with any flag that says what to measure)")
+	f.StringVar(&limits, "limits", "", "off, enforce, or off,enforce: whether limits that count requests and money are in force (default off with any flag that says what to measure)")
 	f.StringVar(&flows, "flow", "", "the `FLOWS`: "+strings.Join(flowNames(), ", "))
 	f.StringVar(&workers, "workers", "", "closed loops of so many `WORKERS`")
 	f.StringVar(&rates, "rate", "", "open loops at so many flows a second (`RATES`)")

@@ -59,8 +59,12 @@ func New(cfg Config, numbers Numbers) *Crowd {
 // Move has people go to where the server is now.
 func (c *Crowd) Move(address string) { c.address = address }
 
-// atOnce is how many people are made at once.
-const atOnce = 8
+// How many people are made at once. Where limits are in force a new installation has some
+// sixteen texts for strangers of a country whose codes are not used yet.
+const (
+	atOnce       = 8
+	atOnceSpread = 2
+)
 
 // tokensEach is how many access tokens somebody has for flows that use one up.
 const tokensEach = 32
@@ -74,7 +78,11 @@ func (c *Crowd) Gather(ctx context.Context, f Flow, people int, users Users) err
 	c.free = make(chan *person, people*each)
 	all, ctx := errgroup.WithContext(ctx)
 	var made atomic.Int64
-	for range atOnce {
+	workers := atOnce
+	if c.spread {
+		workers = atOnceSpread
+	}
+	for range workers {
 		all.Go(func() error {
 			to := &conn{address: c.address}
 			defer to.close()
