@@ -18,7 +18,7 @@ import (
 // moment or with a commit of which nobody is told, lets less through and never more.
 
 const (
-	creditEvery = 20 * time.Millisecond // at least, so that under load one pays for many
+	creditAfter = 20 * time.Millisecond // from the first that waits
 	creditBatch = 128                   // of one transaction
 	creditQueue = 4096                  // that may wait; the next are credited by their own transaction
 )
@@ -76,10 +76,10 @@ func (s *Service) runCredits(ctx context.Context) error {
 			}
 			return nil
 		case first := <-s.credits.queue:
-			s.creditAll(ctx, append([]usedCode{first}, s.credits.waiting()...))
 			if len(s.credits.queue) < creditBatch {
-				pause(ctx, creditEvery)
+				pause(ctx, creditAfter)
 			}
+			s.creditAll(ctx, append([]usedCode{first}, s.credits.waiting()...))
 		}
 	}
 }
