@@ -133,7 +133,7 @@ func sing(t *testing.T, s *site, c *canary) {
 	must(err)
 	c.secret("SignUp Session", aws.ToString(up.Session))
 	code := c.code(ctx, t, s, number, 1)
-	_, err = sdk.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: &s.client, Username: &number, ConfirmationCode: aws.String("00" + code[2:])})
+	_, err = sdk.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: &s.client, Username: &number, ConfirmationCode: aws.String(wrongCode(code, 1))})
 	wrong(err)
 	done, err := sdk.ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: &s.client, Username: &number, ConfirmationCode: &code})
 	must(err)

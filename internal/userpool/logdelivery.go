@@ -274,10 +274,35 @@ func (s *Service) deliverBatch(ctx context.Context, d LogDelivery) (LogDelivery,
 	defer cancel()
 	moved := false
 	err = s.store.Update(ctx, func(tx Tx) (err error) {
-		moved, err = tx.MoveLogDelivery(ctx, d.Cursor, to)
+		if moved, err = tx.MoveLogDelivery(ctx, d.Cursor, to); err != nil || moved || to.Cursor == d.Cursor {
+			return err
+		}
+		moved, err = moveTaken(ctx, tx, to)
 		return err
 	})
 	return to, more && moved, err
+}
+
+// moveTaken moves a cursor that the retention has moved meanwhile (see loseLogs), if not
+// beyond what its destination has taken: that would be delivered again.
+func moveTaken(ctx context.Context, tx Tx, to LogDelivery) (moved bool, err error) {
+	d, err := presentLogDelivery(ctx, tx, to)
+	if err != nil || d.ARN != to.ARN || d.Cursor >= to.Cursor {
+		return false, err
+	}
+	to.Lost = d.Lost
+	return tx.MoveLogDelivery(ctx, d.Cursor, to)
+}
+
+// presentLogDelivery is a configuration as it is now, a zero one if there is none any more.
+func presentLogDelivery(ctx context.Context, tx Tx, of LogDelivery) (none LogDelivery, err error) {
+	all, err := tx.LogDeliveries(ctx, of.PoolID)
+	for _, d := range all {
+		if d.Source == of.Source {
+			return d, err
+		}
+	}
+	return none, err
 }
 
 // handOverLogs hands a batch over, and tells the operator when a destination stops
@@ -407,11 +432,15 @@ func (s *Service) loseLogs(ctx context.Context, below AuditID) error {
 				return err
 			}
 		}
-		from := d.Cursor
-		d.Cursor, d.Lost = below, d.Lost+lost
 		moved := false
-		err := s.store.Update(ctx, func(tx Tx) (err error) {
-			moved, err = tx.MoveLogDelivery(ctx, from, d)
+		err := s.store.Update(ctx, func(tx Tx) error {
+			moved = false
+			now, err := presentLogDelivery(ctx, tx, d) // somebody may deliver it meanwhile: when it is due is his
+			if err != nil || now.Cursor != d.Cursor {
+				return err
+			}
+			now.Cursor, now.Lost = below, now.Lost+lost
+			moved, err = tx.MoveLogDelivery(ctx, d.Cursor, now)
 			return err
 		})
 		if err != nil {

@@ -288,6 +288,24 @@ func TestLogDelivery_SweptBeforeDelivery_IsCounted(t *testing.T) {
 	})
 }
 
+// What a destination is taking while the retention passes by is not delivered again.
+func TestLogDelivery_SweptMeanwhile_ArrivesOnce(t *testing.T) {
+	t.Parallel()
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		w.sendsLogs(userpool.LogAuthEvents, activities)
+		k := &sink{}
+		_, stop := w.logServer(k, 10*time.Minute)
+		defer stop()
+		k.set(func(k *sink) { k.delay = 9 * time.Second })
+		for range 12 { // after a silence that is longer than the retention, which comes by each minute, at other seconds
+			w.pass(12*time.Minute + 5*time.Second)
+			w.strangers(1)
+			w.pass(time.Minute)
+		}
+		everyOnce(t, k, 12, 1)
+	})
+}
+
 func TestLogDelivery_Nowhere_IsKeptAndTold(t *testing.T) {
 	t.Parallel()
 	inWorld(t, options{}, func(w *world) {
