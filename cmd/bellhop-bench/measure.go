@@ -251,8 +251,17 @@ func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f c
 		return nil, err
 	}
 	group := crowd.New(crowd.Config{Address: site.Address, Pool: site.Pool, Client: site.Client, Desk: m.desk, Spread: s.enforce}, &m.numbers)
-	return group, group.Gather(ctx, f, max(atOnce, m.o.people), users)
+	people := max(atOnce, m.o.people)
+	if s.enforce {
+		people = max(people, peopleEach*atOnce)
+	}
+	return group, group.Gather(ctx, f, people, users)
 }
+
+// peopleEach is how many people there are for each worker where limits are in force. A
+// number has five texts an hour, of which used codes are given back a moment later: on
+// PostgreSQL under full load within a second. Nobody signs in so often in that.
+const peopleEach = 12
 
 // cellOf is the figures of what became of a load.
 func cellOf(out *crowd.Outcome, spent plant.Spent) bench.Cell {
