@@ -11,26 +11,51 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
+// errNamed is a refusal that the name of the pool has decided.
+var errNamed = errors.New("the name of the pool decides it")
+
+// twoServers share a database that has one pool, which the second has made.
+func twoServers(t *testing.T) (db, other *postgres, pool userpool.Pool) {
+	t.Helper()
+	address := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, other = openURL(t, address, repeatableRead), openURL(t, address, repeatableRead)
+	pool = userpool.Pool{ID: "us-east-1_One", Name: "old", Settings: userpool.DefaultPoolSettings()}
+	if err := other.Update(t.Context(), func(tx userpool.Tx) error { return tx.InsertPool(t.Context(), pool) }); err != nil {
+		t.Fatal(err)
+	}
+	return db, other, pool
+}
+
+// lookAtNamed reads something that no configuration holds.
+func lookAtNamed(ctx context.Context, tx userpool.Tx) error {
+	_, err := tx.Meta(ctx, "named")
+	return err
+}
+
+// named is the name by which something was decided that is stored.
+func named(t *testing.T, db *postgres) (stored string) {
+	t.Helper()
+	err := db.View(t.Context(), func(tx userpool.Tx) (err error) {
+		stored, err = tx.Meta(t.Context(), "named")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return stored
+}
+
 // What a transaction decides by a configuration that another server has changed is
 // decided again: nothing of it is stored, and nobody is told of it.
 func TestAssumption_ThatIsWrong_DecidesNothing(t *testing.T) {
 	ctx := t.Context()
-	address := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
-	db, other := openURL(t, address, repeatableRead), openURL(t, address, repeatableRead)
-	pool := userpool.Pool{ID: "us-east-1_One", Name: "old", Settings: userpool.DefaultPoolSettings()}
-	if err := other.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
-		t.Fatal(err)
-	}
-	errNamed := errors.New("the name of the pool decides it")
+	db, other, pool := twoServers(t)
 	find := func(tx userpool.Tx) error {
 		_, err := tx.Pool(ctx, pool.ID)
 		return err
 	}
 	keep := func(tx userpool.Tx, p userpool.Pool) error { return tx.PutMeta(ctx, "named", p.Name) }
-	look := func(tx userpool.Tx) error {
-		_, err := tx.Meta(ctx, "named")
-		return err
-	}
+	look := func(tx userpool.Tx) error { return lookAtNamed(ctx, tx) }
 	for name, c := range map[string]struct {
 		run    func(context.Context, func(userpool.Tx) error) error
 		before func(userpool.Tx) error
@@ -77,15 +102,8 @@ func TestAssumption_ThatIsWrong_DecidesNothing(t *testing.T) {
 			if !c.writes {
 				return
 			}
-			err = db.View(ctx, func(tx userpool.Tx) error {
-				named, err := tx.Meta(ctx, "named")
-				if named != pool.Name {
-					t.Errorf("%q is stored, and the name is %q", named, pool.Name)
-				}
-				return err
-			})
-			if err != nil {
-				t.Error(err)
+			if stored := named(t, db); stored != pool.Name {
+				t.Errorf("%q is stored, and the name is %q", stored, pool.Name)
 			}
 		})
 	}
@@ -96,17 +114,8 @@ func TestAssumption_ThatIsWrong_DecidesNothing(t *testing.T) {
 // done elsewhere.
 func TestReliance_ThatIsWrong_DecidesNothing(t *testing.T) {
 	ctx := t.Context()
-	address := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
-	db, other := openURL(t, address, repeatableRead), openURL(t, address, repeatableRead)
-	pool := userpool.Pool{ID: "us-east-1_One", Name: "old", Settings: userpool.DefaultPoolSettings()}
-	if err := other.Update(ctx, func(tx userpool.Tx) error { return tx.InsertPool(ctx, pool) }); err != nil {
-		t.Fatal(err)
-	}
-	errNamed := errors.New("the name of the pool decides it")
-	read := func(tx userpool.Tx) error {
-		_, err := tx.Meta(ctx, "named")
-		return err
-	}
+	db, other, pool := twoServers(t)
+	read := func(tx userpool.Tx) error { return lookAtNamed(ctx, tx) }
 	for name, then := range map[string]func(ctx context.Context, named string) error{
 		"answers": func(context.Context, string) error { return nil },
 		"refuses": func(context.Context, string) error { return errNamed },
@@ -145,30 +154,23 @@ func TestReliance_ThatIsWrong_DecidesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			var saw []string
-			named, err := userpool.Relying(ctx, db, func(ctx context.Context) (named string, err error) {
+			answer, err := userpool.Relying(ctx, db, func(ctx context.Context) (name string, err error) {
 				err = db.View(ctx, func(tx userpool.Tx) error {
 					p, err := tx.Pool(ctx, pool.ID)
-					named = p.Name
+					name = p.Name
 					return err
 				})
 				if err != nil {
 					return "", err
 				}
-				saw = append(saw, named)
-				return named, then(ctx, named)
+				saw = append(saw, name)
+				return name, then(ctx, name)
 			})
-			if err != nil && !errors.Is(err, errNamed) || named != pool.Name || len(saw) != 2 || saw[0] == pool.Name {
-				t.Errorf("it saw %q and ended in %q, %v; the name is %q", saw, named, err, pool.Name)
+			if err != nil && !errors.Is(err, errNamed) || answer != pool.Name || len(saw) != 2 || saw[0] == pool.Name {
+				t.Errorf("it saw %q and ended in %q, %v; the name is %q", saw, answer, err, pool.Name)
 			}
-			err = db.View(ctx, func(tx userpool.Tx) error {
-				stored, err := tx.Meta(ctx, "named")
-				if stored != "nothing" && stored != pool.Name {
-					t.Errorf("%q is stored, and the name is %q", stored, pool.Name)
-				}
-				return err
-			})
-			if err != nil {
-				t.Error(err)
+			if stored := named(t, db); stored != "nothing" && stored != pool.Name {
+				t.Errorf("%q is stored, and the name is %q", stored, pool.Name)
 			}
 		})
 	}

@@ -79,25 +79,6 @@ func (c *pgConn) assume(pool userpool.PoolID, version int64) {
 
 var errMistaken = errors.New("a transaction has assumed what is not so")
 
-// rely has what the operation relies on checked with what the transaction assumes.
-func (t *tx) rely(on []userpool.ConfigVersion, r *userpool.Reliance) {
-	if len(on) > 0 {
-		t.remote.assumed, t.remote.relies = slices.Clone(on), r
-		t.seen = slices.Clone(on)
-	}
-}
-
-// told notes how a message ended that has checked what is relied on.
-func (c *pgConn) told(err error) {
-	if c.relies != nil && (err == nil || errors.Is(err, errMistaken)) {
-		c.relies.Checked(err == nil)
-		c.relies = nil
-	}
-}
-
-// errNowhere is what a connection to nothing answers to whatever it is asked.
-var errNowhere = errors.New("there is no connection")
-
 const (
 	// sqlVersions are those of the schema and of a pool's configuration.
 	sqlVersions = `select (` + sqlSchemaVersion + `), (` + sqlConfigVersion + `)`
