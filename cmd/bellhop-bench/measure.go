@@ -223,7 +223,7 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 	if err != nil {
 		return c, err
 	}
-	if err := site.ForgetPeak(); err != nil {
+	if err := errors.Join(site.Settle(), site.ForgetPeak()); err != nil {
 		return c, err
 	}
 	var spent [2]plant.Spent

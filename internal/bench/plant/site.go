@@ -114,6 +114,17 @@ func (s *Site) openCluster(ctx context.Context) (err error) {
 	return err
 }
 
+// Settle has the database count its rows, as autovacuum does within a minute of a table's
+// first ones (postgresql.org, "The Autovacuum Daemon"): what is measured is a database that
+// has been there for longer.
+func (s *Site) Settle() error {
+	if s.cluster == nil {
+		return nil
+	}
+	_, err := s.cluster.Query(database, "analyze")
+	return err
+}
+
 // run runs a command of the program to its end and returns what it printed.
 func (s *Site) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.cfg.Binary, args...)
