@@ -44,3 +44,48 @@ func TestTouch_IsOnceInATransactionUnlessItIsTakenBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What another has deleted since a transaction's snapshot, and the transaction makes
+// again, it sees twice. It runs again then, and is not told of that.
+func TestUpdate_ThatMakesAgainWhatAnotherDeletesMeanwhile_RunsAgain(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	db, other := openURL(t, url, repeatableRead), openURL(t, url, repeatableRead)
+	ctx := t.Context()
+	from, to, client := configPools[0], configPools[1], configClients[0]
+	err := db.Update(ctx, func(u userpool.Tx) error {
+		return errors.Join(
+			u.InsertPool(ctx, userpool.Pool{ID: from, Settings: userpool.DefaultPoolSettings()}),
+			u.InsertPool(ctx, userpool.Pool{ID: to, Settings: userpool.DefaultPoolSettings()}),
+			u.InsertClient(ctx, userpool.Client{ID: client, PoolID: from}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	err = db.Update(ctx, func(u userpool.Tx) error {
+		if err := sameAsRows(ctx, u); err != nil { // the snapshot begins
+			return err
+		}
+		if runs++; runs == 1 {
+			if err := other.Update(ctx, func(u userpool.Tx) error { return u.DeleteClient(ctx, from, client) }); err != nil {
+				return err
+			}
+		}
+		err := u.InsertClient(ctx, userpool.Client{ID: client, PoolID: to})
+		if err != nil {
+			return err
+		}
+		return u.UpdateClient(ctx, userpool.Client{ID: client, PoolID: to, Name: "second"})
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("after %d runs: %v", runs, err)
+	}
+	var c userpool.Client
+	err = db.View(ctx, func(u userpool.Tx) (err error) {
+		c, err = u.Client(ctx, client)
+		return err
+	})
+	if err != nil || c.PoolID != to || c.Name != "second" {
+		t.Errorf("the client is %+v, %v", c, err)
+	}
+}
