@@ -47,7 +47,7 @@ func (x *sends) close() {
 	close(x.results)
 }
 
-// reserve takes room, if there is some.
+// reserve takes room, if there is some. The context is that of the sends in either case.
 func (x *sends) reserve() (context.Context, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -59,7 +59,7 @@ func (x *sends) reserve() (context.Context, bool) {
 		x.all.Add(1)
 		return x.ctx, true
 	default:
-		return nil, false
+		return x.ctx, false
 	}
 }
 
@@ -104,11 +104,13 @@ type handover struct {
 
 func (h *handover) InsertMessage(ctx context.Context, m Message) error {
 	sending, ok := h.s.sends.reserve()
+	if sending != nil {
+		h.ctx = sending
+	}
 	if !ok {
 		h.queued = true
 		return h.Tx.InsertMessage(ctx, m)
 	}
-	h.ctx = sending
 	m.NextAt, m.Attempts = h.s.now().Add(outboxLease), m.Attempts+1 // its request may have begun long ago
 	h.taken = append(h.taken, m)
 	return h.Tx.InsertMessage(ctx, m)
@@ -140,9 +142,10 @@ func (h *handover) isLate() bool {
 }
 
 // inDoubt is for a transaction of which its caller, who has gone, is not told whether it
-// is stored. What it claimed, if it is there, is to be claimed again at once.
+// is stored. What it claimed, if it is there, is to be claimed again at once, and what it
+// left in the outbox is looked for: on one server's store, when it is there.
 func (h *handover) inDoubt() {
-	if len(h.taken) == 0 {
+	if len(h.taken) == 0 && !h.queued || h.ctx == nil {
 		return
 	}
 	go func() {

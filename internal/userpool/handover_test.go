@@ -3,6 +3,7 @@ package userpool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -241,4 +242,36 @@ func TestHandover_LateRequest_TheTextIsSentOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A text for which there was no room waits in the outbox, and is looked for there also
+// when nobody was told that it is stored.
+func TestHandover_NoRoomAndCommitInDoubt_TheTextIsSentWithTheNextRoom(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		const slow = 8 * time.Second
+		p := &provider{slow: slow, count: make(map[string]int)}
+		store := &silentStore{Store: w.store}
+		w.stop()
+		s, err := userpool.Open(w.ctx, userpool.Config{
+			Store: store, Ring: w.ring, Sender: p, Region: "us-east-1", PublicURL: "http://localhost:9400", LimitsOff: true,
+		})
+		w.must(err)
+		w.s = s
+		w.start()
+		w.settle()
+		const room = 32
+		for n := range room {
+			w.signUp(home, fmt.Sprintf("+9198000001%02d", n), "")
+		}
+		store.silent.Store(true)
+		if _, err := w.trySignUp(home, asha, ""); !errors.Is(err, errSilent) {
+			t.Fatalf("got %v", err)
+		}
+		w.pass(2*slow + time.Second)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.count) != room+1 {
+			t.Errorf("%d texts, want %d", len(p.count), room+1)
+		}
+	})
 }
