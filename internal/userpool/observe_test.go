@@ -323,3 +323,42 @@ func TestObserver_FailuresOfTheStore_AreSortedAndRefusalsAreNone(t *testing.T) {
 		}
 	})
 }
+
+// mistakenOnce is a store that finds once that an operation relies on what is not so.
+type mistakenOnce struct {
+	userpool.Store
+	found bool
+}
+
+var errRelied = errors.New("it is not so")
+
+func (s *mistakenOnce) View(ctx context.Context, fn func(userpool.Tx) error) error {
+	if r := userpool.RelianceOf(ctx); r.Begin() && !s.found {
+		s.found = true
+		r.Checked(false)
+		return errRelied
+	}
+	return s.Store.View(ctx, fn)
+}
+
+// A call that runs again, because it relied on what another server has changed, is no
+// failure of the store.
+func TestObserver_CallThatReliedOnWhatIsNotSo_IsNoFailure(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		w.pass(time.Minute)
+		o, store := &onlooker{}, &mistakenOnce{Store: w.store}
+		w.watchedBy(o, store, w.phone)
+		w.settle()
+		o.stored = nil
+		w.custom(home, asha)
+		if !store.found || len(o.stored) < 2 {
+			t.Fatalf("told %+v", o.stored)
+		}
+		for _, how := range o.stored {
+			if how.Failure != "" {
+				t.Errorf("told %+v", how)
+			}
+		}
+	})
+}
