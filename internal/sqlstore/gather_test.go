@@ -134,3 +134,46 @@ func TestCommit_DiskIsFull_StoresNothingAndGoesOnLater(t *testing.T) {
 	}
 	mustBeIntact(t, db)
 }
+
+// What is written and not synced is not stored: nobody is told so, nor sees it, and the
+// next commit is in its place.
+func TestCommit_SyncFails_StoresNothingAndGoesOnLater(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "bellhop.db")
+	db := reopen(t, path, Options{})
+	if err := put(t, db, "before"); err != nil { // which begins the log
+		t.Fatal(err)
+	}
+	g := db.file().writer.conn.gather
+	own := g.below.FxSync
+	t.Cleanup(func() { g.below.FxSync = own })
+	for _, pages := range []int{1, 8, 100} {
+		value := strings.Repeat(fmt.Sprint(pages), pages*4096)
+		large := func(tx userpool.Tx) error { return tx.PutMeta(t.Context(), "much", value) }
+		g.below.FxSync = callback(failSync)
+		if err := db.Update(t.Context(), large); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%d pages: %v", pages, err)
+		}
+		if meta(t, db, "much") == value {
+			t.Errorf("%d pages: stored, though the disk did not take them", pages)
+		}
+		g.below.FxSync = own
+		small := fmt.Sprint("small ", pages)
+		if err := put(t, db, small); err != nil {
+			t.Errorf("%d pages, when the disk is well again: %v", pages, err)
+		}
+		crashed := filepath.Join(dir, fmt.Sprint("crashed ", pages))
+		for _, end := range []string{"", "-wal"} {
+			if err := copyFile(path+end, crashed+end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := reopen(t, crashed, Options{})
+		mustBeIntact(t, again)
+		if meta(t, again, small) == "" || meta(t, again, "much") == value {
+			t.Errorf("%d pages: after a crash what was stored is lost, or what was not is there", pages)
+		}
+	}
+}
+
+func failSync(*libc.TLS, uintptr, int32) int32 { return sqlite3.SQLITE_IOERR_FSYNC }
