@@ -18,7 +18,8 @@ const (
 	sweepLimit = 100
 	sweepRest  = 10 * time.Millisecond
 	// rememberFor is how long a Session, a challenge or a family is kept after
-	// it expired, so that who comes late is told so.
+	// it expired, so that who comes late is told so, and that it is known whose a text was
+	// of which its provider says late that it failed.
 	rememberFor = time.Hour
 )
 
