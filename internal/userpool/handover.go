@@ -138,7 +138,7 @@ func (h *handover) committed() {
 // isLate says whether the transaction took so long that the lease may be over before the
 // send is.
 func (h *handover) isLate() bool {
-	return len(h.taken) > 0 && !h.s.now().Add(sendTimeout).Before(h.taken[0].NextAt)
+	return len(h.taken) > 0 && h.s.leaseEnds(h.taken[0])
 }
 
 // inDoubt is for a transaction of which its caller, who has gone, is not told whether it

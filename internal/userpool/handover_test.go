@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -272,6 +273,69 @@ func TestHandover_NoRoomAndCommitInDoubt_TheTextIsSentWithTheNextRoom(t *testing
 		defer p.mu.Unlock()
 		if len(p.count) != room+1 {
 			t.Errorf("%d texts, want %d", len(p.count), room+1)
+		}
+	})
+}
+
+// heldStore has Updates of a context that says so return late.
+type heldStore struct{ userpool.Store }
+
+type heldKey struct{}
+
+func (s heldStore) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	err := s.Store.Update(ctx, fn)
+	if late, ok := ctx.Value(heldKey{}).(time.Duration); ok {
+		time.Sleep(late)
+	}
+	return err
+}
+
+// Transactions that hang have all the room. A message that was claimed before waits for
+// them, and when its lease is over it is another server's.
+func TestOutbox_RoomComesAfterTheLease_TheTextIsSentOnce(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		p := &provider{count: make(map[string]int)}
+		open := func(store userpool.Store) *userpool.Service {
+			s, err := userpool.Open(w.ctx, userpool.Config{
+				Store: store, Ring: w.ring, Sender: p, Region: "us-east-1", PublicURL: "http://localhost:9400", LimitsOff: true, Shared: true,
+			})
+			w.must(err)
+			return s
+		}
+		w.stop()
+		w.s = open(heldStore{w.store})
+		w.start()
+		w.settle()
+		held := context.WithValue(w.ctx, heldKey{}, 45*time.Second)
+		var hang sync.WaitGroup
+		for n := range 32 {
+			hang.Go(func() {
+				_, err := w.s.SignUp(held, userpool.SignUpRequest{Caller: home, ClientID: w.client, Username: fmt.Sprintf("+9198000001%02d", n)})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		w.settle()
+		_, err := open(w.store).SignUp(w.ctx, userpool.SignUpRequest{Caller: home, ClientID: w.client, Username: asha}) // which sends nothing itself
+		w.must(err)
+		w.pass(6 * time.Second) // now it is claimed
+		ctx, cancel := context.WithCancel(w.ctx)
+		defer cancel()
+		other := open(w.store)
+		hang.Go(func() { w.must(other.Run(ctx)) })
+		w.pass(5 * time.Minute)
+		cancel()
+		hang.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for id, n := range p.count {
+			if n > 1 {
+				t.Errorf("the text %s was sent %d times", id, n)
+			}
+		}
+		if len(p.count) != 33 {
+			t.Errorf("%d texts, want 33", len(p.count))
 		}
 	})
 }

@@ -77,6 +77,10 @@ func (s *Service) runOutbox(ctx context.Context) error {
 		}
 		for _, m := range batch {
 			s.sends.room <- struct{}{}
+			if s.leaseEnds(m) { // transactions have had the room; it is to be claimed again
+				<-s.sends.room
+				continue
+			}
 			s.sends.all.Go(func() {
 				defer func() { <-s.sends.room }()
 				s.sends.results <- s.send(sending, m)
@@ -109,6 +113,9 @@ func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	case <-timer.C:
 	}
 }
+
+// leaseEnds says whether the lease of a claimed message may be over before it is sent.
+func (s *Service) leaseEnds(m Message) bool { return !s.now().Add(sendTimeout).Before(m.NextAt) }
 
 // freeMessages is for a server that starts and has the store for itself: what is claimed
 // then was claimed by one that died over it. Its own claims come after that.
