@@ -109,3 +109,19 @@ const (
 	indexDevicesByKey = `
 		create unique index devices_by_key on devices (pool_id, device_key) where confirmed_at > 0;`
 )
+
+// detachHotRows takes the foreign keys from the tables that every sign-in inserts into. On
+// PostgreSQL each costs the insert a statement that locks the pool's row, which all
+// sign-ins share; DeletePool deletes the rows. SQLite looks for the pool in no time, and
+// would have to make the tables anew.
+func detachHotRows(_ context.Context, c conn) error {
+	if c.engine().alone {
+		return nil
+	}
+	return c.script(`
+		alter table sessions   drop constraint sessions_pool_id_fkey;
+		alter table challenges drop constraint challenges_pool_id_fkey;
+		alter table messages   drop constraint messages_pool_id_fkey;
+		alter table families   drop constraint families_pool_id_fkey;
+		alter table devices    drop constraint devices_pool_id_fkey`)
+}

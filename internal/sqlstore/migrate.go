@@ -31,9 +31,10 @@ type migration struct {
 // fills are what steps do besides their text, by version: what SQL alone cannot
 // compute. Each runs after the text, in the same transaction.
 var fills = map[int]func(ctx context.Context, c conn) error{
-	2: fillPlaces,
-	8: fillConfigVersions,
-	9: rekeyDevices,
+	2:  fillPlaces,
+	8:  fillConfigVersions,
+	9:  rekeyDevices,
+	10: detachHotRows,
 }
 
 // migrations returns the steps that this program knows, in order. A file is

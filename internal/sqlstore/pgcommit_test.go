@@ -129,21 +129,20 @@ func TestCommit_OfWhichAPoolerTakesLeave_IsInDoubt(t *testing.T) {
 func TestCommit_BehindAWriteThatIsRefused_IsNotCalledInDoubt(t *testing.T) {
 	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
 	db := openURL(t, url+"&pool_max_conns=3", repeatableRead)
-	m := userpool.Message{ID: "m", PoolID: "nobody's"}
 	for range 4 {
 		ran := 0
-		err := db.Update(t.Context(), func(tx userpool.Tx) error {
+		err := db.Update(t.Context(), func(u userpool.Tx) error {
 			ran++
-			if _, err := tx.Meta(t.Context(), "key"); err != nil {
+			if _, err := u.Meta(t.Context(), "key"); err != nil {
 				return err
 			}
-			if err := tx.PutMeta(t.Context(), "key", "stored"); err != nil {
+			if err := u.PutMeta(t.Context(), "key", "stored"); err != nil {
 				return err
 			}
-			return tx.InsertMessage(t.Context(), m)
+			return u.(*tx).run(t.Context(), sqlInsertClient, "c", "nobody's", "", "", "{}", 0, 0)
 		})
 		if !fault.Is(err, fault.ResourceNotFound) || errors.Is(err, errInDoubt) || ran != 1 {
-			t.Errorf("a message of no pool, in %d runs: %v", ran, err)
+			t.Errorf("a client of no pool, in %d runs: %v", ran, err)
 		}
 		if hasKey(t, db, "key") {
 			t.Error("what was written before it is stored")

@@ -34,7 +34,13 @@ const (
 	sqlUpdatePool = `update pools set name = $2, settings = $3, modified_at = $4, config_version = $5 where id = $1`
 	sqlDeletePool = `delete from pools where id = $1`
 
-	sqlDeletePoolKeys = `delete from signing_keys where pool_id = $1`
+	// What no foreign key takes along, on PostgreSQL.
+	sqlDeletePoolKeys       = `delete from signing_keys where pool_id = $1`
+	sqlDeletePoolSessions   = `delete from sessions where pool_id = $1`
+	sqlDeletePoolChallenges = `delete from challenges where pool_id = $1`
+	sqlDeletePoolMessages   = `delete from messages where pool_id = $1`
+	sqlDeletePoolFamilies   = `delete from families where pool_id = $1`
+	sqlDeletePoolDevices    = `delete from devices where pool_id = $1`
 )
 
 func scanPool(r row) (p userpool.Pool, err error) {
@@ -64,17 +70,26 @@ func (t *tx) UpdatePool(ctx context.Context, p userpool.Pool) error {
 	return t.replace(ctx, sqlUpdatePool, p.ID, p.Name, text(p.Settings), millis(p.ModifiedAt), newConfigVersion())
 }
 
-// DeletePool leaves most of the work to the foreign keys; a key has none, since
-// one in stock has no pool.
+// DeletePool leaves much of the work to the foreign keys. What has none is deleted in the
+// order in which a sign-in writes: sessions, challenges, users, and so on.
+//
+// No family and no device is left behind by a sign-in beside it: who inserts one writes its
+// user, so that of the two one fails and runs again. What may be left are the challenge, the
+// Session and the text of somebody who does not exist, which nothing finds without the
+// pool, and which expire.
 func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
 	if id == "" {
 		return nil // the stock of keys is no pool's
 	}
 	t.configured = true
-	if err := t.run(ctx, sqlDeletePoolKeys, id); err != nil {
-		return err
-	}
-	return t.run(ctx, sqlDeletePool, id)
+	return cmp.Or( // after a failed statement the rest is refused
+		t.run(ctx, sqlDeletePoolKeys, id),
+		t.run(ctx, sqlDeletePoolSessions, id),
+		t.run(ctx, sqlDeletePoolChallenges, id),
+		t.run(ctx, sqlDeletePoolMessages, id),
+		t.run(ctx, sqlDeletePool, id),
+		t.run(ctx, sqlDeletePoolFamilies, id),
+		t.run(ctx, sqlDeletePoolDevices, id))
 }
 
 const (

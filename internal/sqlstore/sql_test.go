@@ -102,6 +102,7 @@ var mayScan = map[string]string{
 	"sqlRenewEveryConfig": "it is all pools that a migration gives a version",
 	"sqlEndChallenges":    restoreEndsAll, "sqlEndSessions": restoreEndsAll, "sqlEndRepeats": restoreEndsAll,
 	"sqlDeleteClientChallenges": clientEnds + shortLived, "sqlDeleteClientSessions": clientEnds + shortLived, "sqlDeleteClientMessages": clientEnds + shortLived,
+	"sqlDeletePoolChallenges": poolEnds + shortLived, "sqlDeletePoolSessions": poolEnds + shortLived, "sqlDeletePoolMessages": poolEnds + shortLived,
 	"sqlEndMessages": restoreEndsAll, "sqlEndAllFamilies": restoreEndsAll, "sqlScoreNoMore": restoreEndsAll,
 }
 
@@ -112,9 +113,12 @@ var mayReadPool = map[string]string{
 	"sqlLogsOfPool": "one or two", "sqlDeleteLogs": "one or two",
 	"sqlHashCosts": "costs are few, and the index has only who has a hash", "sqlNoteHashCost": "costs are few",
 	"sqlDeleteClientFamilies": clientEnds, "sqlDeleteClientRegistrations": clientEnds, "sqlEndClientFamilies": clientEnds,
+	"sqlDeletePoolFamilies": poolEnds, "sqlDeletePoolDevices": poolEnds,
 }
 
 const clientEnds = "what was begun through a client ends with it, which is rare"
+
+const poolEnds = "what is of a pool ends with it, which is rare"
 
 const shortLived = ", and is a matter of minutes"
 

@@ -1,0 +1,2 @@
+-- What every sign-in inserts refers to its pool by no foreign key on PostgreSQL; see
+-- detachHotRows.
