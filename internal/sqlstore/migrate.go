@@ -31,11 +31,14 @@ type migration struct {
 // fills are what steps do besides their text, by version: what SQL alone cannot
 // compute. Each runs after the text, in the same transaction.
 var fills = map[int]func(ctx context.Context, c conn) error{
-	2:  fillPlaces,
-	8:  fillConfigVersions,
-	9:  rekeyDevices,
-	10: detachHotRows,
+	2:                  fillPlaces,
+	firstConfigVersion: fillConfigVersions,
+	9:                  rekeyDevices,
+	10:                 detachHotRows,
 }
+
+// firstConfigVersion is the schema that has versions of configurations first.
+const firstConfigVersion = 8
 
 // migrations returns the steps that this program knows, in order. A file is
 // named NNNN_words.sql; a wrong name or a gap is a mistake of the build.

@@ -27,7 +27,8 @@ type pgConn struct {
 	pg  *pgx.Conn
 	// lead is what goes before the next statement, in the same message: the
 	// opening of the transaction costs no round trip of its own. The last of it
-	// reads the version of the schema.
+	// reads the version of the schema. Where a pool's is assumed, which a newer schema
+	// has changed too, that is read instead.
 	lead []string
 	// assumed waits to be checked, before the next statement or the commit.
 	assumed []assumption
@@ -80,8 +81,6 @@ func (c *pgConn) assume(pool userpool.PoolID, version int64) {
 var errMistaken = errors.New("a transaction has assumed what is not so")
 
 const (
-	// sqlVersions are those of the schema and of a pool's configuration.
-	sqlVersions = `select (` + sqlSchemaVersion + `), (` + sqlConfigVersion + `)`
 	// sqlCheckConfig fails where the version is another, so that what comes behind it in
 	// the same message is not carried out.
 	sqlCheckConfig   = `select 1 / count(*) from pools where id = $1 and config_version = $2`
@@ -264,7 +263,7 @@ func (f front) queue(b *pgx.Batch) {
 		if len(assumed) == 0 {
 			b.Queue(f.lead[last])
 		} else {
-			b.Queue(sqlVersions, assumed[0].Pool)
+			b.Queue(sqlConfigVersion, assumed[0].Pool)
 			assumed = assumed[1:]
 		}
 	}
@@ -339,19 +338,15 @@ func (f front) readLead(answers pgx.BatchResults) error {
 			return err
 		}
 	}
-	var schema int64
-	var config *int64
-	to := []any{&schema, &config}
-	if err := answers.QueryRow().Scan(to[:1+min(1, len(f.assumed))]...); err != nil {
-		return err
-	}
+	var version int64
+	err := answers.QueryRow().Scan(&version)
 	switch {
-	case schema != lastVersion:
+	case len(f.assumed) == 0 && err == nil && version != lastVersion:
 		return errNewerSchema
-	case len(f.assumed) > 0 && (config == nil || *config != f.assumed[0].Version):
+	case len(f.assumed) > 0 && (errors.Is(err, pgx.ErrNoRows) || err == nil && version != f.assumed[0].Version):
 		return errMistaken
 	}
-	return nil
+	return err
 }
 
 func (c *pgConn) script(text string) error {

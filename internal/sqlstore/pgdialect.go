@@ -19,7 +19,7 @@ var postgresDialect = dialect{
 	turn:   migrationTurn,
 	claim:  claimSchema,
 
-	noteVersion: func(conn, int64) error { return nil },
+	noteVersion: tellServers,
 	tables:      `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
 }
 
@@ -46,6 +46,23 @@ const (
 
 func migrationTurn(c conn) error {
 	_, err := number(c, pgMigrationTurn, migrationLock)
+	return err
+}
+
+const pgNoOtherPools = "lock table pools in share row exclusive mode"
+
+// tellServers has every server that is of an older schema notice a step: it asks for no
+// more than the version of a pool's configuration, and for that of the schema where the
+// former has changed. Whoever makes or changes a pool just now comes before the step, or
+// after its commit.
+func tellServers(c conn, version int64) error {
+	if version <= firstConfigVersion { // no server knows one
+		return nil
+	}
+	if _, err := c.exec(pgNoOtherPools); err != nil {
+		return err
+	}
+	_, err := c.exec(sqlRenewEveryConfig, newConfigVersion())
 	return err
 }
 
