@@ -15,18 +15,7 @@ import (
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/bench"
-	"github.com/bellhop-auth/bellhop/internal/bench/crowd"
-	"github.com/bellhop-auth/bellhop/internal/bench/plant"
 )
-
-// comparison is one flow under one load, by two programs.
-type comparison struct {
-	Database string        `json:"database"`
-	Flow     string        `json:"flow"`
-	Load     string        `json:"load"`
-	Failed   int           `json:"failed"`
-	Ratios   []bench.Ratio `json:"ratios"`
-}
 
 // What a round takes if nothing was said. Many short rounds in turns tell more than
 // two long ones: what else the machine does meets both.
@@ -35,14 +24,18 @@ const (
 	roundWarmUp = 300 * time.Millisecond
 )
 
-// compare measures two programs in turns.
+// compare measures two programs in turns, or one without limits and with them.
 func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, rest, err := parse(args, stdout)
 	if err != nil {
 		return err
 	}
-	if len(rest) != 2 {
-		return usageError("compare takes two programs or commits, the old and the new; bellhop-bench --help tells more")
+	if !o.set["limits"] {
+		o.limits = []string{limitsOff}
+	}
+	one := len(rest) == 1 && o.bothLimits()
+	if len(rest) != 2 && !one {
+		return usageError("compare takes two programs or commits, the old and the new, or one with --limits off,enforce; bellhop-bench --help tells more")
 	}
 	if !o.set["for"] {
 		o.window = roundFor
@@ -50,31 +43,29 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	if !o.set["warm-up"] {
 		o.warmUp = roundWarmUp
 	}
-	if !o.set["limits"] {
-		o.limits = []string{limitsOff}
-	}
 	o.set["flow"] = true // even if it was not: the texted sign-in
 	dir, err := os.MkdirTemp("", "bellhop-bench-built-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	var programs [2]string
+	programs := make([]string, len(rest))
 	for i, name := range rest {
 		if programs[i], err = programOf(ctx, name, filepath.Join(dir, fmt.Sprint(i)), stderr); err != nil {
 			return err
 		}
 	}
 	m := &measurement{o: o, say: stderr}
-	if m.desk, err = crowd.NewDesk(); err != nil {
-		return err
-	}
-	defer m.desk.Close()
-	var all []comparison
-	for _, s := range o.plan() {
-		done, err := m.stageInTurns(ctx, s, programs, stdout)
+	var all []bench.Comparison
+	for _, c := range o.contests(programs) {
+		done, err := m.contest(ctx, c, o.pairs)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.database, err)
+			return fmt.Errorf("%s: %w", c[0].database, err)
+		}
+		for _, d := range done {
+			if err := d.Write(stdout); err != nil {
+				return err
+			}
 		}
 		all = append(all, done...)
 	}
@@ -82,7 +73,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 }
 
 // settle writes the JSON, and fails where a flow has.
-func settle(o options, all []comparison) error {
+func settle(o options, all []bench.Comparison) error {
 	if o.json != "" {
 		err := toFile(o.json, func(w io.Writer) error {
 			e := json.NewEncoder(w)
@@ -93,6 +84,11 @@ func settle(o options, all []comparison) error {
 			return err
 		}
 	}
+	return failuresOf(all)
+}
+
+// failuresOf says that flows have failed.
+func failuresOf(all []bench.Comparison) error {
 	for _, c := range all {
 		if c.Failed > 0 {
 			return errFailures
@@ -142,38 +138,79 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// stageInTurns measures the steps of a stage by two programs, each with a database of
-// its own that the other does not touch.
-func (m *measurement) stageInTurns(ctx context.Context, s stage, programs [2]string, stdout io.Writer) (all []comparison, err error) {
-	var sites [2]*plant.Site
-	for i, program := range programs {
-		if sites[i], err = m.open(ctx, program, s); err != nil {
+// side is one of two that are measured in turns.
+type side struct {
+	stage
+	name    string
+	program string
+}
+
+// contests are the pairs of sides that a command line asks for: two programs under the
+// same limits, or one without limits and with them, by the same people.
+func (o options) contests(programs []string) (all [][2]side) {
+	stages := o.plan()
+	if len(programs) == 2 {
+		for _, s := range stages {
+			all = append(all, [2]side{{s, "old", programs[0]}, {s, "new", programs[1]}})
+		}
+		return all
+	}
+	for i := 0; i < len(stages); i += 2 { // of a database off, and enforced
+		all = append(all, withAndWithout(stages[i], programs[0]))
+	}
+	return all
+}
+
+// withAndWithout is a program without limits and with them.
+func withAndWithout(s stage, program string) (c [2]side) {
+	for i, limits := range []string{limitsOff, limitsEnforce} {
+		s.enforce, s.many = limits == limitsEnforce, true
+		c[i] = side{s, limits, program}
+	}
+	return c
+}
+
+// contest measures the steps of a stage by two sides, each with a database of its own
+// that the other does not touch.
+func (m *measurement) contest(ctx context.Context, c [2]side, pairs int) (all []bench.Comparison, err error) {
+	var sites [2]*place
+	for i, s := range c {
+		if sites[i], err = m.open(ctx, s.program, s.stage); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, sites[i].Close()) }()
 	}
-	for _, st := range s.steps {
-		c, err := m.inTurns(ctx, sites, s, st)
+	for _, st := range c[0].steps {
+		d, err := m.inTurns(ctx, sites, st, pairs)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", st.flow.Name, err)
 		}
-		title := fmt.Sprintf("%s, limits %s, %s at %s: %d pairs of %v, CPU in ms a flow", s.database, limitsOf(s.enforce), st.flow.Name, c.Load, m.o.pairs, st.window)
-		if err := bench.WriteRatios(stdout, title, c.Ratios); err != nil {
-			return nil, err
+		d.Sides = [2]string{c[0].name, c[1].name}
+		if c[0].enforce == c[1].enforce {
+			d.Limits = limitsOf(c[0].enforce)
 		}
-		all = append(all, c)
+		all = append(all, d)
 	}
 	return all, nil
 }
 
-// inTurns measures one step by pairs of rounds: old and new, new and old, and so on.
-func (m *measurement) inTurns(ctx context.Context, sites [2]*plant.Site, s stage, st step) (c comparison, err error) {
-	c = comparison{Database: s.database, Flow: st.flow.Name}
+// added measures what enforcing limits adds.
+func (m *measurement) added(ctx context.Context, s stage) error {
+	fmt.Fprintf(m.say, "%s: what enforcing limits adds\n", s.database)
+	done, err := m.contest(ctx, withAndWithout(s, m.o.bellhop), addedPairs)
+	m.result.Added = append(m.result.Added, done...)
+	return err
+}
+
+// inTurns measures one step by pairs of rounds: one and the other, the other and the one,
+// and so on.
+func (m *measurement) inTurns(ctx context.Context, sites [2]*place, st step, pairs int) (c bench.Comparison, err error) {
+	c = bench.Comparison{Database: sites[0].stage.database, Flow: st.flow.Name, Seconds: st.window.Seconds()}
 	var cells [2][]bench.Cell
-	for pair := range m.o.pairs {
+	for pair := range pairs {
 		for turn := range 2 {
 			which := (pair + turn) % 2
-			got, err := m.step(ctx, sites[which], s, st)
+			got, err := m.step(ctx, sites[which], st)
 			if err != nil {
 				return c, err
 			}
@@ -190,7 +227,7 @@ func (m *measurement) inTurns(ctx context.Context, sites [2]*plant.Site, s stage
 		more bool
 		of   func(bench.Cell) float64
 	}{
-		{"server CPU", false, func(c bench.Cell) float64 { return c.Server }},
+		{bench.ServerCPU, false, func(c bench.Cell) float64 { return c.Server }},
 		{"database CPU", false, func(c bench.Cell) float64 { return c.Store }},
 		{"flows a second", true, func(c bench.Cell) float64 { return c.PerSecond }},
 		{"p50, ms", false, func(c bench.Cell) float64 { return c.P50 }},

@@ -16,7 +16,7 @@ const countedFor = 500 * time.Millisecond
 
 // countAll counts what the closed loops of the cells commit, on a server that does
 // nothing else: one that is observed is slower.
-func (m *measurement) countAll(ctx context.Context, site *plant.Site, cells []bench.Cell) error {
+func (m *measurement) countAll(ctx context.Context, site *place, cells []bench.Cell) error {
 	for i := range cells {
 		c := &cells[i]
 		flow, err := crowd.Find(c.Flow)
@@ -33,8 +33,8 @@ func (m *measurement) countAll(ctx context.Context, site *plant.Site, cells []be
 	return nil
 }
 
-func (m *measurement) countCell(ctx context.Context, site *plant.Site, flow crowd.Flow, c *bench.Cell) error {
-	group, err := m.gather(ctx, site, stage{database: c.Database}, flow, c.Workers)
+func (m *measurement) countCell(ctx context.Context, site *place, flow crowd.Flow, c *bench.Cell) error {
+	group, err := m.gather(ctx, site, flow, c.Workers)
 	if err != nil {
 		return err
 	}

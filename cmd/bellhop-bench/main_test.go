@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -179,7 +180,7 @@ func TestCompare_AProgramWithItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []comparison
+	var all []bench.Comparison
 	if err := json.Unmarshal(text, &all); err != nil || len(all) != 2 {
 		t.Fatalf("there are %d comparisons: %v", len(all), err)
 	}
@@ -194,6 +195,46 @@ func TestCompare_AProgramWithItself(t *testing.T) {
 		if want := []string{"server CPU", "flows a second", "p50, ms", "p99, ms", "peak memory, MiB"}; !slices.Equal(names, want) {
 			t.Errorf("%s compares %q, not %q", c.Flow, names, want)
 		}
+	}
+}
+
+// What enforcing adds is measured by one program, and by people who are alike on both
+// sides: as many, with the same numbers, from addresses of their own.
+func TestCompare_OneProgramWithoutLimitsAndWithThem(t *testing.T) {
+	nothingStays(t)
+	out := filepath.Join(t.TempDir(), "out.json")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{
+		"compare", "--limits", "off,enforce", "--database", "sqlite", "--workers", "2", "--pairs", "2", "--people", "4", "--for", "200ms", "--warm-up", "20ms", "--json", out, program,
+	}, &stdout, &stderr)
+	if code != exitOK || !strings.Contains(stdout.String(), "limits off and enforce, texted at 2") || !strings.Contains(stdout.String(), "enforce/off") {
+		t.Fatalf("exit code %d\n%s\n%s", code, &stdout, &stderr)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []bench.Comparison
+	if err := json.Unmarshal(text, &all); err != nil || len(all) != 1 {
+		t.Fatalf("there are %d comparisons: %v", len(all), err)
+	}
+	if c := all[0]; c.Sides != [2]string{limitsOff, limitsEnforce} || c.Limits != "" || c.Of(bench.ServerCPU) == nil {
+		t.Errorf("compared were %+v", c)
+	}
+}
+
+func TestWithAndWithout_DifferInTheLimitsAlone(t *testing.T) {
+	c := withAndWithout(stage{database: "sqlite"}, program)
+	if c[0].enforce || !c[1].enforce || !c[0].many || !c[1].many {
+		t.Errorf("the sides are %+v", c)
+	}
+	c[1].enforce, c[1].name = c[0].enforce, c[0].name
+	if !reflect.DeepEqual(c[0], c[1]) {
+		t.Errorf("the sides differ: %+v", c)
+	}
+	var places [2]place
+	if one, other := places[0].numbers.Next(), places[1].numbers.Next(); one != other {
+		t.Errorf("their first people are %s and %s", one, other)
 	}
 }
 
@@ -281,6 +322,8 @@ func TestRun_WhatCannotBeMeant_IsRefused(t *testing.T) {
 		{"--no-such", "no-such"},
 		{"more", `"more" is too much`},
 		{"compare one", "compare takes two programs"},
+		{"compare --limits enforce one", "compare takes two programs"},
+		{"compare --limits off,enforce one two three", "compare takes two programs"},
 		{"compare no-such-thing nor-this", `"no-such-thing" is neither a file nor a commit`},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -295,7 +338,7 @@ func TestHelp_NamesEveryFlagAndFlow(t *testing.T) {
 	if code := run(t.Context(), []string{"--help"}, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
 		t.Errorf("exit code %d, %q", code, stderr.String())
 	}
-	for _, word := range append(flowNames(), "--bellhop PROGRAM", "--quick ", "--workers WORKERS", "--rate RATES", "--json FILE", "--svg FILE", "--pairs PAIRS", "compare [flags] OLD NEW") {
+	for _, word := range append(flowNames(), "--bellhop PROGRAM", "--quick ", "--workers WORKERS", "--rate RATES", "--json FILE", "--svg FILE", "--pairs PAIRS", "compare [flags] OLD NEW", "compare --limits off,enforce [flags] PROGRAM") {
 		if !strings.Contains(stdout.String(), word) {
 			t.Errorf("--help does not tell of %q:\n%s", word, &stdout)
 		}

@@ -22,11 +22,9 @@ import (
 
 // measurement is one run of the program.
 type measurement struct {
-	o       options
-	desk    *crowd.Desk
-	numbers plant.Numbers
-	say     io.Writer // what is being done, for whoever watches
-	result  bench.Run
+	o      options
+	say    io.Writer // what is being done, for whoever watches
+	result bench.Run
 }
 
 // errFailures says that not all went well; what is in the table.
@@ -48,10 +46,6 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		}
 	}
 	m := &measurement{o: o, say: stderr}
-	if m.desk, err = crowd.NewDesk(); err != nil {
-		return err
-	}
-	defer m.desk.Close()
 	if err := m.all(ctx); err != nil {
 		return err
 	}
@@ -78,6 +72,11 @@ func (m *measurement) all(ctx context.Context) error {
 	}
 	for _, s := range m.o.plan() {
 		if err := m.stage(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.database, err)
+		}
+	}
+	for _, s := range m.o.added() {
+		if err := m.added(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.database, err)
 		}
 	}
@@ -127,7 +126,7 @@ func (m *measurement) stage(ctx context.Context, s stage) (err error) {
 	m.signer(site)
 	first := len(m.result.Cells)
 	for _, st := range s.steps {
-		c, err := m.step(ctx, site, s, st)
+		c, err := m.step(ctx, site, st)
 		if err != nil {
 			return fmt.Errorf("%s: %w", st.flow.Name, err)
 		}
@@ -145,16 +144,37 @@ func (m *measurement) stage(ctx context.Context, s stage) (err error) {
 	return m.countAll(ctx, site, m.result.Cells[first:])
 }
 
+// place is an installation and those who sign in to it. The first people of each have
+// the same numbers as those of every other.
+type place struct {
+	*plant.Site
+	stage   stage
+	desk    *crowd.Desk
+	numbers plant.Numbers
+}
+
 // open starts an installation.
-func (m *measurement) open(ctx context.Context, program string, s stage) (*plant.Site, error) {
-	site, err := plant.New(ctx, plant.Config{Binary: program, Database: s.database, Enforce: s.enforce, Texts: m.desk.URL()})
+func (m *measurement) open(ctx context.Context, program string, s stage) (*place, error) {
+	desk, err := crowd.NewDesk()
 	if err != nil {
 		return nil, err
 	}
-	if err := site.Start(ctx); err != nil {
-		return nil, errors.Join(err, site.Close())
+	site, err := plant.New(ctx, plant.Config{Binary: program, Database: s.database, Enforce: s.enforce, Texts: desk.URL()})
+	if err != nil {
+		desk.Close()
+		return nil, err
 	}
-	return site, nil
+	p := &place{Site: site, stage: s, desk: desk}
+	if err := site.Start(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Close ends the installation, and takes no more of its texts.
+func (p *place) Close() error {
+	defer p.desk.Close()
+	return p.Site.Close()
 }
 
 // settled is how long after its start a server is idle: it has given back what the start
@@ -163,7 +183,7 @@ const settled = 3 * time.Second
 
 // facts are what the installation takes beside the flows. The server is started
 // again for them, on data that is there.
-func (m *measurement) facts(ctx context.Context, site *plant.Site, database string) (f bench.Site, err error) {
+func (m *measurement) facts(ctx context.Context, site *place, database string) (f bench.Site, err error) {
 	if m.o.chosen() {
 		return f, nil
 	}
@@ -195,7 +215,7 @@ func (m *measurement) facts(ctx context.Context, site *plant.Site, database stri
 }
 
 // signer finds out what signs tokens in the program.
-func (m *measurement) signer(site *plant.Site) {
+func (m *measurement) signer(site *place) {
 	switch {
 	case m.o.signer != "":
 		m.result.Signer = m.o.signer
@@ -207,7 +227,8 @@ func (m *measurement) signer(site *plant.Site) {
 }
 
 // step measures one flow under one load.
-func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st step) (c bench.Cell, err error) {
+func (m *measurement) step(ctx context.Context, site *place, st step) (c bench.Cell, err error) {
+	s := site.stage
 	if st.share > 0 {
 		st.rate = math.Round(st.share * m.result.Peak(s.database))
 	}
@@ -219,7 +240,7 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 	if st.flow.Once {
 		load.WarmUp, atOnce = min(load.WarmUp, warmUpOfOnce), 0 // each of them has many turns
 	}
-	group, err := m.gather(ctx, site, s, st.flow, atOnce)
+	group, err := m.gather(ctx, site, st.flow, atOnce)
 	if err != nil {
 		return c, err
 	}
@@ -245,14 +266,14 @@ func (m *measurement) step(ctx context.Context, site *plant.Site, s stage, st st
 const warmUpOfOnce = 30 * time.Millisecond
 
 // gather makes people ready for a flow that so many do at once.
-func (m *measurement) gather(ctx context.Context, site *plant.Site, s stage, f crowd.Flow, atOnce int) (*crowd.Crowd, error) {
+func (m *measurement) gather(ctx context.Context, site *place, f crowd.Flow, atOnce int) (*crowd.Crowd, error) {
 	users, err := site.Users()
 	if err != nil {
 		return nil, err
 	}
-	group := crowd.New(crowd.Config{Address: site.Address, Pool: site.Pool, Client: site.Client, Desk: m.desk, Spread: s.enforce}, &m.numbers)
+	group := crowd.New(crowd.Config{Address: site.Address, Pool: site.Pool, Client: site.Client, Desk: site.desk, Spread: site.stage.many}, &site.numbers)
 	people := max(atOnce, m.o.people)
-	if s.enforce {
+	if site.stage.many {
 		people = max(people, peopleEach*atOnce)
 	}
 	return group, group.Gather(ctx, f, people, users)
@@ -295,7 +316,7 @@ func (m *measurement) report(stdout io.Writer) error {
 			return errFailures
 		}
 	}
-	return nil
+	return failuresOf(m.result.Added)
 }
 
 func toFile(path string, write func(io.Writer) error) error {

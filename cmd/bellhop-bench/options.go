@@ -40,6 +40,8 @@ const usage = `bellhop-bench: measure what a bellhop costs
 
   bellhop-bench [flags]                        measure one program
   bellhop-bench compare [flags] OLD NEW        measure two in turns, and say by how much they differ
+  bellhop-bench compare --limits off,enforce [flags] PROGRAM
+                                               measure one without limits and with them, in turns
   bellhop-bench model [flags]                  foretell what several nodes would do; model --help tells more
 
 It starts bellhop on a database of its own in a temporary folder, on the loopback, and
@@ -50,7 +52,7 @@ to begin. It prints how many flows ended a second, how long they took, and the C
 memory of the server and of its database, beside what this machine needs for a signature
 and a durable write. A flow that fails is counted and shown, and the exit code is 1 then.
 
-OLD and NEW are programs, or commits of the repository in this folder, which are built
+OLD, NEW and PROGRAM are programs, or commits of the repository in this folder, which are built
 in a temporary folder.
 
 Without a flag that says what to measure it measures everything, which takes some ten

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"slices"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/bench"
 	"github.com/bellhop-auth/bellhop/internal/bench/crowd"
 )
 
@@ -22,6 +24,7 @@ type step struct {
 type stage struct {
 	database string
 	enforce  bool
+	many     bool // people enough for limits in force, from addresses of their own
 	steps    []step
 }
 
@@ -34,14 +37,14 @@ var (
 	fullWorkers  = []int{1, 8, 32, 64}
 	fullShares   = []float64{0.25, 0.5, 0.75, 0.9}
 	quickShares  = []float64{0.5}
-	limitWorkers = []int{8, 32}
+	limitWorkers = []int{8}
 )
 
 // plan is what the command line asks for.
 func (o options) plan() (all []stage) {
 	for _, database := range o.databases {
 		for _, limits := range o.limits {
-			s := stage{database: database, enforce: limits == limitsEnforce}
+			s := stage{database: database, enforce: limits == limitsEnforce, many: limits == limitsEnforce}
 			switch {
 			case o.chosen():
 				s.steps = o.asked()
@@ -54,6 +57,31 @@ func (o options) plan() (all []stage) {
 		}
 	}
 	return all
+}
+
+// Of what enforcing limits adds by default: as many pairs as a median wants.
+const (
+	addedPairs  = 8
+	addedFor    = time.Second
+	addedWarmUp = roundWarmUp
+)
+
+// added is by what is measured what enforcing limits adds, where it was not said what
+// to measure.
+func (o options) added() (all []stage) {
+	if o.chosen() || !o.bothLimits() {
+		return nil
+	}
+	texted, _ := crowd.Find("texted")
+	for _, database := range o.databases {
+		all = append(all, stage{database: database, steps: []step{{flow: texted, workers: bench.TargetWorkers, window: addedFor, warmUp: addedWarmUp}}})
+	}
+	return all
+}
+
+// bothLimits says that limits are to be off, and enforced.
+func (o options) bothLimits() bool {
+	return len(o.limits) == 2 && slices.Contains(o.limits, limitsOff) && slices.Contains(o.limits, limitsEnforce)
 }
 
 // asked is every flow that was named, under every load that was.

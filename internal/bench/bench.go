@@ -11,13 +11,14 @@ import (
 
 // Run is all that one run of the program measured.
 type Run struct {
-	Program string   `json:"program"` // what the measured program says it is
-	Made    string   `json:"made"`    // when, UTC
-	Signer  string   `json:"signer"`  // what signs tokens in it
-	Machine Machine  `json:"machine"`
-	Sites   []Site   `json:"sites"`
-	Cells   []Cell   `json:"cells"`
-	Targets []Target `json:"targets,omitempty"`
+	Program string       `json:"program"` // what the measured program says it is
+	Made    string       `json:"made"`    // when, UTC
+	Signer  string       `json:"signer"`  // what signs tokens in it
+	Machine Machine      `json:"machine"`
+	Sites   []Site       `json:"sites"`
+	Cells   []Cell       `json:"cells"`
+	Added   []Comparison `json:"enforcing_adds,omitempty"` // limits off and in force, in turns
+	Targets []Target     `json:"targets,omitempty"`
 }
 
 // Machine is what the machine can do, each thing alone on one core unless it says

@@ -53,7 +53,7 @@ func (r Run) WriteChart(w io.Writer) error {
 func (r Run) charted() []Cell {
 	var rows []Cell
 	for _, c := range r.Cells {
-		if c.Rate == 0 && c.Workers == targetWorkers || c.Flow == "texted" && c.Limits == "off" {
+		if c.Rate == 0 && c.Workers == TargetWorkers || c.Flow == "texted" && c.Limits == "off" {
 			rows = append(rows, c)
 		}
 	}

@@ -72,12 +72,46 @@ func (r Ratio) Verdict() string {
 	}
 }
 
-// WriteRatios writes ratios as people read them.
-func WriteRatios(w io.Writer, title string, all []Ratio) error {
-	fmt.Fprintln(w, title)
+// Comparison is one flow under one load, measured by two sides in turns: two programs, or
+// one without limits and with them.
+type Comparison struct {
+	Database string    `json:"database"`
+	Limits   string    `json:"limits,omitempty"` // of both sides; "" where they differ in that
+	Flow     string    `json:"flow"`
+	Load     string    `json:"load"`
+	Seconds  float64   `json:"seconds"` // of a round
+	Sides    [2]string `json:"sides"`
+	Failed   int       `json:"failed"`
+	Ratios   []Ratio   `json:"ratios"`
+}
+
+// Of finds the ratio of a figure, nil where it was not measured.
+func (c Comparison) Of(name string) *Ratio {
+	for i, r := range c.Ratios {
+		if r.Name == name {
+			return &c.Ratios[i]
+		}
+	}
+	return nil
+}
+
+// ServerCPU is the name of the figure that tells most.
+const ServerCPU = "server CPU"
+
+// Write writes the ratios as people read them.
+func (c Comparison) Write(w io.Writer) error {
+	limits := c.Limits
+	if limits == "" {
+		limits = c.Sides[0] + " and " + c.Sides[1]
+	}
+	pairs := 0
+	for _, r := range c.Ratios {
+		pairs = r.Pairs
+	}
+	fmt.Fprintf(w, "%s, limits %s, %s at %s: %d pairs of %gs, CPU in ms a flow\n", c.Database, limits, c.Flow, c.Load, pairs, c.Seconds)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "figure\told\tnew\tnew/old\t95 % interval\tleast and most\t\n")
-	for _, r := range all {
+	fmt.Fprintf(t, "figure\t%[1]s\t%[2]s\t%[2]s/%[1]s\t95 %% interval\tleast and most\t\n", c.Sides[0], c.Sides[1])
+	for _, r := range c.Ratios {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t%.3f to %.3f\t%.3f to %.3f\t%s\n", r.Name, short(r.Old), short(r.New), r.Median, r.Low, r.High, r.Least, r.Most, r.Verdict())
 	}
 	return t.Flush()

@@ -35,6 +35,12 @@ func (r Run) WriteTable(w io.Writer) error {
 	for _, c := range r.Cells {
 		writeTroubles(w, c)
 	}
+	for _, c := range r.Added {
+		fmt.Fprint(w, "\nWhat enforcing limits adds: ")
+		if err := c.Write(w); err != nil {
+			return err
+		}
+	}
 	if err := writeSites(w, r.Sites); err != nil {
 		return err
 	}
