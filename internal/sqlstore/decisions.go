@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -51,56 +52,6 @@ var (
 	batchUsedFor = newBatch(selectDecisions+` challenge_id <> '' and verdict = 2 and used_at > 0 and challenge_id in (`, `{1}`, `) order by id`, 0, 1)
 )
 
-// decisionDetail is what of a line is looked up by nothing.
-type decisionDetail struct {
-	Operation string        `json:",omitempty"`
-	Purpose   string        `json:",omitempty"`
-	Ask       guard.Ask     `json:",omitzero"`
-	Rule      guard.Rule    `json:",omitempty"`
-	Of        string        `json:",omitempty"`
-	Until     time.Time     `json:",omitzero"`
-	Levels    []guard.Level `json:",omitempty"`
-	Receipt   guard.Receipt `json:",omitzero"` // where it is not the ask's, see sent
-	StepUp    string        `json:",omitempty"`
-	Sent      *sent         `json:",omitempty"`
-}
-
-// sent is what a receipt has beside the ask: the rest would be there twice, and with that
-// the row is more than a server keeps in one piece.
-type sent struct {
-	Windows bool `json:",omitempty"`
-	Earned  bool `json:",omitempty"`
-	Matured bool `json:",omitempty"`
-	At      time.Time
-}
-
-// receipt is what was sent for the ask.
-func (s sent) receipt(a guard.Ask) guard.Receipt {
-	r := a.Receipt()
-	r.Windows, r.Earned, r.Matured, r.SentAt = s.Windows, s.Earned, s.Matured, s.At
-	return r
-}
-
-func detailOf(e guard.Entry) decisionDetail {
-	e.Receipt.SentAt = kept(e.Receipt.SentAt)
-	own := &sent{e.Receipt.Windows, e.Receipt.Earned, e.Receipt.Matured, e.Receipt.SentAt}
-	switch e.Receipt {
-	case guard.Receipt{}:
-		own = nil
-	case own.receipt(e.Ask):
-		e.Receipt = guard.Receipt{}
-	default:
-		own = nil
-	}
-	e.Ask.Party.Number = "" // it has a column
-	d := decisionDetail{e.Operation, e.Purpose, e.Ask, e.Rule, e.Of, kept(e.Until), slices.Clone(e.Levels), e.Receipt, e.StepUp, own}
-	for i := range d.Levels {
-		l := &d.Levels[i]
-		l.Have, l.Need, l.Limit = finite(l.Have), finite(l.Need), finite(l.Limit)
-	}
-	return d
-}
-
 // kept is a time as the store keeps times.
 func kept(at time.Time) time.Time {
 	if at.IsZero() {
@@ -123,13 +74,14 @@ func scanDecision(r row) (e guard.Entry, err error) {
 	var d decisionDetail
 	err = r.Scan(&e.ID, moment{&e.At}, &number, &e.RequestID, &e.Challenge, &verdict, moment{&e.UsedAt}, &e.Unsent,
 		&e.Matured, decoded{&d})
-	e.Operation, e.Purpose, e.Ask, e.Rule, e.Of = d.Operation, d.Purpose, d.Ask, d.Rule, d.Of
-	e.Until, e.Levels, e.Receipt, e.StepUp = d.Until, d.Levels, d.Receipt, d.StepUp
-	e.Verdict, e.Ask.Party.Number = guard.Verdict(verdict), number
-	if d.Sent != nil {
-		e.Receipt = d.Sent.receipt(e.Ask)
+	if err != nil {
+		return e, err
 	}
-	return e, err
+	e.Verdict = guard.Verdict(verdict)
+	if err := d.fill(&e, number); err != nil {
+		return e, fmt.Errorf("decision %s: %w", e.ID, err)
+	}
+	return e, nil
 }
 
 func (t *tx) InsertDecisions(ctx context.Context, lines []guard.Entry) error {
