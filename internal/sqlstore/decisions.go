@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
@@ -32,7 +33,7 @@ const (
 	sqlSentFor = selectDecisions + ` challenge_id <> '' and challenge_id = $1
 		and verdict = 2 and used_at = 0 and unsent = false order by id`
 	sqlMarkUsed = `update guard_log set used_at = $2 where challenge_id <> '' and challenge_id = $1
-		and verdict = 2 and used_at = 0 and unsent = false`
+		and verdict = 2 and used_at = 0 and unsent = false returning ` + decisionColumns
 	sqlMarkUnsent = `update guard_log set unsent = true where id = $1 and verdict = 2 and used_at = 0 and unsent = false`
 
 	unscored = `verdict = 2 and unsent = false and matured = false`
@@ -49,7 +50,18 @@ const (
 var (
 	batchInsertDecisions = newBatch(`insert into guard_log (`+decisionColumns+`) values `,
 		`({1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10})`, ` on conflict do nothing`, 0, 10)
-	batchUsedFor = newBatch(selectDecisions+` challenge_id <> '' and verdict = 2 and used_at > 0 and challenge_id in (`, `{1}`, `) order by id`, 0, 1)
+	// Not from a list of values: PostgreSQL would read the whole log for that.
+	batchMarkUsed = func() (b batch) {
+		var cases, ids strings.Builder
+		for n := range b {
+			fmt.Fprintf(&cases, " when $%d then cast($%d as bigint)", 2*n+1, 2*n+2)
+			fmt.Fprintf(&ids, ", $%d", 2*n+1)
+			b[n] = `update guard_log set used_at = case challenge_id` + cases.String() + ` end
+				where challenge_id <> '' and challenge_id in (` + ids.String()[2:] + `) and verdict = 2 and used_at = 0 and unsent = false
+				returning ` + decisionColumns
+		}
+		return b
+	}()
 )
 
 // kept is a time as the store keeps times.
@@ -123,17 +135,21 @@ func (t *tx) SentFor(ctx context.Context, id userpool.ChallengeID) ([]guard.Entr
 	return many(ctx, t, scanDecision, sqlSentFor, id)
 }
 
-func (t *tx) MarkUsed(ctx context.Context, id userpool.ChallengeID, at time.Time) error {
-	return t.run(ctx, sqlMarkUsed, id, millis(at))
-}
-
-func (t *tx) UsedFor(ctx context.Context, ids []userpool.ChallengeID) (all []guard.Entry, err error) {
-	for part := range slices.Chunk(ids, batchMost) {
-		args := make([]any, len(part))
-		for i, id := range part {
-			args[i] = id
+func (t *tx) MarkUsed(ctx context.Context, codes []userpool.UsedCode) (all []guard.Entry, err error) {
+	defer func() { sortDecisions(all) }()
+	if len(codes) == 1 { // SQLite would make a table of one row
+		return many(ctx, t, scanDecision, sqlMarkUsed, codes[0].Challenge, millis(codes[0].At))
+	}
+	// The first of those that are there twice.
+	codes = slices.Clone(codes)
+	slices.SortStableFunc(codes, func(a, b userpool.UsedCode) int { return cmp.Compare(a.Challenge, b.Challenge) })
+	codes = slices.CompactFunc(codes, func(a, b userpool.UsedCode) bool { return a.Challenge == b.Challenge })
+	for part := range slices.Chunk(codes, batchMost) {
+		args := make([]any, 0, 2*len(part))
+		for _, c := range part {
+			args = append(args, c.Challenge, millis(c.At))
 		}
-		lines, err := many(ctx, t, scanDecision, batchUsedFor.text(len(part)), args...)
+		lines, err := many(ctx, t, scanDecision, batchMarkUsed.text(len(part)), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -148,8 +164,11 @@ func (t *tx) MarkUnsent(ctx context.Context, id string) (bool, error) {
 
 func (t *tx) ClaimMatured(ctx context.Context, sentBefore time.Time, limit int) ([]guard.Entry, error) {
 	all, err := many(ctx, t, scanDecision, sqlClaimMatured, millis(sentBefore), limit)
-	slices.SortFunc(all, func(a, b guard.Entry) int { // RETURNING promises no order
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
-	})
+	sortDecisions(all)
 	return all, err
+}
+
+// sortDecisions sorts lines from the oldest on: RETURNING promises no order.
+func sortDecisions(all []guard.Entry) {
+	slices.SortFunc(all, func(a, b guard.Entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 }

@@ -141,9 +141,13 @@ func (e *env) sentFor(id userpool.ChallengeID) string {
 	return idsOf(read(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.SentFor(e.ctx, id) }))
 }
 
-func (e *env) usedFor(ids ...userpool.ChallengeID) string {
+func (e *env) markUsed(at time.Time, ids ...userpool.ChallengeID) []guard.Entry {
 	e.Helper()
-	return idsOf(read(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.UsedFor(e.ctx, ids) }))
+	codes := make([]userpool.UsedCode, len(ids))
+	for i, id := range ids {
+		codes[i] = userpool.UsedCode{Challenge: id, At: at}
+	}
+	return write(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.MarkUsed(e.ctx, codes) })
 }
 
 func (e *env) known(key string, since time.Time) bool {
@@ -362,21 +366,45 @@ var guardCases = []testCase{
 		equal(e, "unsent, of a refusal", unsent("e"), false)
 		equal(e, "unsent, of none", unsent("none"), false)
 		equal(e, "without one", e.sentFor("one"), "[a c]")
-		use := func(at time.Time, id userpool.ChallengeID) {
-			e.do(func(tx userpool.Tx) error { return tx.MarkUsed(e.ctx, id, at) })
-		}
-		equal(e, "used, before", e.usedFor("one", "two"), "[]")
-		use(e.in(time.Second), "one")
-		use(e.in(time.Minute), "one")
-		use(e.now, "")
-		use(e.now, "none")
-		equal(e, "used", e.usedFor("two", "one", "none", ""), "[a c]")
+		a.UsedAt, c.UsedAt, b.Unsent = e.in(time.Second), e.in(time.Second), true
+		equal(e, "used", e.markUsed(e.in(time.Second), "one"), []guard.Entry{a, c})
+		equal(e, "used again", idsOf(e.markUsed(e.in(time.Minute), "one")), "[]")
+		equal(e, "of nobody", idsOf(e.markUsed(e.now)), "[]")
+		equal(e, "of no challenge, and of none", idsOf(e.markUsed(e.now, "", "none")), "[]")
 		equal(e, "when they are used", e.sentFor("one"), "[]")
 		equal(e, "unsent, of a used one", unsent("a"), false)
 		equal(e, "of the other", e.sentFor("two"), "[d]")
 		equal(e, "of no challenge", e.sentFor(""), "[]")
-		a.UsedAt, b.Unsent = e.in(time.Second), true
 		equal(e, "lines", e.decisions(userpool.DecisionPage{Below: "c"}), []guard.Entry{a, b})
+	}},
+	{"MarkUsed/of several challenges marks what each has, at its time", func(e *env) {
+		var lines []guard.Entry
+		var codes []userpool.UsedCode
+		for i := range 40 { // more than one statement takes
+			line := e.newEntry(fmt.Sprintf("%02d", i))
+			line.Challenge = fmt.Sprint("challenge", i)
+			lines = append(lines, line)
+			codes = append(codes, userpool.UsedCode{Challenge: userpool.ChallengeID(line.Challenge), At: e.in(time.Duration(i) * time.Second)})
+		}
+		e.insertDecisions(append(lines, e.newEntry("40"))...)
+		codes = append(codes, userpool.UsedCode{Challenge: codes[0].Challenge, At: e.in(time.Hour)}) // the first time stays
+		for i := range lines {
+			lines[i].UsedAt = codes[i].At
+		}
+		used := func() []guard.Entry {
+			return write(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.MarkUsed(e.ctx, codes) })
+		}
+		equal(e, "used", used(), lines)
+		equal(e, "used again", idsOf(used()), "[]")
+		equal(e, "lines", e.decisions(userpool.DecisionPage{Below: "40"}), lines)
+	}},
+	{"MarkUsed/has one winner", func(e *env) {
+		e.insertDecisions(e.newEntry("a"))
+		code := userpool.UsedCode{Challenge: userpool.ChallengeID(e.newEntry("a").Challenge), At: e.now}
+		raceOne(e, "MarkUsed", func(tx userpool.Tx) (bool, error) {
+			lines, err := tx.MarkUsed(e.ctx, []userpool.UsedCode{code})
+			return len(lines) > 0, err
+		})
 	}},
 	{"MarkUnsent/has one winner", func(e *env) {
 		e.insertDecisions(e.newEntry("a"))
@@ -445,10 +473,10 @@ var guardCases = []testCase{
 			_, payErr := tx.Pay(e.ctx, []guard.Payment{{Key: "key", Limit: guard.Limit{Max: 9, Window: time.Hour}, Amount: 4}}, e.now)
 			_, unsentErr := tx.MarkUnsent(e.ctx, "b")
 			_, claimErr := tx.ClaimMatured(e.ctx, e.now, 10)
-			return errors.Join(payErr, unsentErr, claimErr,
+			_, usedErr := tx.MarkUsed(e.ctx, []userpool.UsedCode{{Challenge: userpool.ChallengeID(e.newEntry("a").Challenge), At: e.now}})
+			return errors.Join(payErr, unsentErr, claimErr, usedErr,
 				tx.PutCells(e.ctx, []guard.Key{prefixKey}, []guard.Cell{full[guard.Cell]()}),
 				tx.InsertDecisions(e.ctx, []guard.Entry{e.newEntry("c")}),
-				tx.MarkUsed(e.ctx, userpool.ChallengeID(e.newEntry("a").Challenge), e.now),
 				tx.TouchNumber(e.ctx, "number", e.now, e.now),
 				mine)
 		})

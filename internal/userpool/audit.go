@@ -133,7 +133,7 @@ type done struct {
 	queued  []Purpose
 	answers []Answer
 	guarded []Guarded
-	used    []usedCode // to be credited when it is committed
+	used    []UsedCode // to be credited when it is committed
 	forgets bool       // the user is deleted, and with him his masked name
 }
 

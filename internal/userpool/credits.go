@@ -12,10 +12,11 @@ import (
 
 // What a used code earns goes to cells that many share: a country's, a carrier's
 // address's. Where several servers have one store, answers that wrote them would wait for
-// one another, and all but one of them run again. So an answer notes in its transaction
-// that its texts are used, and a moment later one transaction of this server credits
-// those of all. A credit that comes late, or is lost with a server that is killed in that
-// moment or with a commit of which nobody is told, lets less through and never more.
+// one another, and all but one of them run again. So a moment after the answers one
+// transaction of this server credits the texts of all, and notes in their lines that they
+// are used: whose line was not noted yet is credited, so nothing is twice. A credit that
+// comes late, or is lost with a server that is killed in that moment, lets less through and
+// never more.
 
 const (
 	creditAfter = 20 * time.Millisecond // from the first that waits
@@ -23,23 +24,17 @@ const (
 	creditQueue = 4096                  // that may wait; the next are credited by their own transaction
 )
 
-// usedCode is a challenge whose code was given.
-type usedCode struct {
-	challenge ChallengeID
-	at        time.Time
-}
-
 // credits are the used codes whose texts are to be credited.
 type credits struct {
 	open  atomic.Bool // somebody takes them from the queue
-	queue chan usedCode
+	queue chan UsedCode
 }
 
 // takes says that one more may be credited later.
 func (c *credits) takes() bool { return c.open.Load() && len(c.queue) < creditQueue }
 
 // put hands codes over whose transactions are committed. It never waits.
-func (c *credits) put(codes []usedCode) {
+func (c *credits) put(codes []UsedCode) {
 	for _, code := range codes {
 		select {
 		case c.queue <- code:
@@ -49,7 +44,7 @@ func (c *credits) put(codes []usedCode) {
 }
 
 // waiting takes at most a batch of what waits.
-func (c *credits) waiting() (batch []usedCode) {
+func (c *credits) waiting() (batch []UsedCode) {
 	for len(batch) < creditBatch {
 		select {
 		case code := <-c.queue:
@@ -79,28 +74,23 @@ func (s *Service) runCredits(ctx context.Context) error {
 			if len(s.credits.queue) < creditBatch {
 				pause(ctx, creditAfter)
 			}
-			s.creditAll(ctx, append([]usedCode{first}, s.credits.waiting()...))
+			s.creditAll(ctx, append([]UsedCode{first}, s.credits.waiting()...))
 		}
 	}
 }
 
 // creditAll credits a batch, even when ctx has ended, but soon then. While the store is
-// too busy it tries again, unless it may be stored: to credit twice would let more through.
-func (s *Service) creditAll(ctx context.Context, batch []usedCode) {
+// too busy, or does not say whether it is stored, it tries again.
+func (s *Service) creditAll(ctx context.Context, batch []UsedCode) {
 	longer, cancel := outlasting(ctx, finishWithin)
 	defer cancel()
 	for {
 		stopping := ctx.Err() != nil
-		done := false
-		err := s.store.Update(longer, func(tx Tx) error {
-			err := s.creditIn(longer, tx, batch)
-			done = err == nil
-			return err
-		})
+		err := s.store.Update(longer, func(tx Tx) error { return s.creditIn(longer, tx, batch, s.now()) })
 		if err == nil {
 			return
 		}
-		if done || stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
+		if stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			s.log.Error("guard: used codes are not credited", "codes", len(batch), "error", err)
 			return
 		}
@@ -108,25 +98,12 @@ func (s *Service) creditAll(ctx context.Context, batch []usedCode) {
 	}
 }
 
-func (s *Service) creditIn(ctx context.Context, tx Tx, batch []usedCode) error {
-	ids := make([]ChallengeID, len(batch))
-	for i, code := range batch {
-		ids[i] = code.challenge
-	}
-	used, err := tx.UsedFor(ctx, ids)
-	if err != nil {
+// creditIn marks the texts of the codes as used, and tells the guard of those that were
+// not.
+func (s *Service) creditIn(ctx context.Context, tx Tx, codes []UsedCode, at time.Time) error {
+	lines, err := tx.MarkUsed(ctx, codes)
+	if err != nil || len(lines) == 0 {
 		return err
-	}
-	for i := range used { // what was scored between the answer and now was scored as used
-		used[i].Matured = used[i].Matured && !used[i].UsedAt.Before(used[i].At.Add(guard.MatureAfter))
-	}
-	return s.creditTexts(ctx, tx, used, s.now())
-}
-
-// creditTexts tells the guard that the codes of texts were used.
-func (s *Service) creditTexts(ctx context.Context, tx Tx, lines []guard.Entry, at time.Time) error {
-	if len(lines) == 0 {
-		return nil
 	}
 	texts := make([]guard.Receipt, len(lines))
 	for i, l := range lines {

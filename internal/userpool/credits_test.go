@@ -101,10 +101,10 @@ func TestCredits_OfManyAtOnce_AreOneTransaction(t *testing.T) {
 		if n := store.n.Load() - wrote; n != 0 {
 			t.Errorf("%d answers wrote cells", n)
 		}
+		w.pass(time.Second)
 		if n := usedCodes() - used; n != people {
 			t.Errorf("%d codes are noted as used, of %d", n, people)
 		}
-		w.pass(time.Second)
 		if n := store.n.Load() - wrote; n != 1 {
 			t.Errorf("%d transactions wrote cells for %d answers", n, people)
 		}
@@ -117,8 +117,8 @@ func TestCredits_OfManyAtOnce_AreOneTransaction(t *testing.T) {
 	})
 }
 
-// A credit of which nobody knows whether it is stored is not given again: it would let
-// more through than was earned.
+// A credit of which nobody knows whether it is stored is not given again where it is: it
+// would let more through than was earned.
 func TestCredits_CommitInDoubt_AreNotGivenTwice(t *testing.T) {
 	inWorld(t, options{guard: shipped()}, func(w *world) {
 		w.member(home, asha, "")

@@ -23,10 +23,10 @@ type guardTx interface {
 	// SentFor returns the lines of the challenge's texts whose codes are not used
 	// and which were not found unsent, oldest first.
 	SentFor(ctx context.Context, id ChallengeID) ([]guard.Entry, error)
-	// MarkUsed notes when the codes of those texts were used; the first time stays.
-	MarkUsed(ctx context.Context, id ChallengeID, at time.Time) error
-	// UsedFor returns the lines of the challenges' texts whose codes are used.
-	UsedFor(ctx context.Context, ids []ChallengeID) ([]guard.Entry, error)
+	// MarkUsed notes when the codes of the challenges' texts were used and returns the
+	// lines that it has changed, as they now stand: each goes to one caller, and its first
+	// time stays.
+	MarkUsed(ctx context.Context, codes []UsedCode) ([]guard.Entry, error)
 	// MarkUnsent notes that a text surely was not sent. It is false if that was
 	// known, its code is used, or there is no such line.
 	MarkUnsent(ctx context.Context, id string) (bool, error)
@@ -41,6 +41,12 @@ type guardTx interface {
 	// TouchNumber notes a sign-in of the number, in one statement, unless one at
 	// or after before is noted already.
 	TouchNumber(ctx context.Context, numberKey string, at, before time.Time) error
+}
+
+// UsedCode is a challenge whose code was given.
+type UsedCode struct {
+	Challenge ChallengeID
+	At        time.Time
 }
 
 // KeyedCell is a cell with its key.

@@ -154,21 +154,15 @@ func (s *Service) sources(c Caller) (address, network guard.Key) {
 		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, c.network()))
 }
 
-// credit notes that the code of the challenge was used, and tells the guard, now or
-// soon.
+// credit notes in the decision log that the code of the challenge was used, and tells the
+// guard, now or soon.
 func (s *Service) credit(ctx context.Context, tx Tx, challenge ChallengeID, at time.Time) error {
+	code := UsedCode{challenge, at}
 	if call := entryOf(ctx); call != nil && s.credits.takes() {
-		call.done.used = append(call.done.used, usedCode{challenge, at})
-		return tx.MarkUsed(ctx, challenge, at)
+		call.done.used = append(call.done.used, code)
+		return nil
 	}
-	sent, err := tx.SentFor(ctx, challenge)
-	if err != nil || len(sent) == 0 {
-		return err
-	}
-	if err := s.creditTexts(ctx, tx, sent, at); err != nil {
-		return err
-	}
-	return tx.MarkUsed(ctx, challenge, at)
+	return s.creditIn(ctx, tx, []UsedCode{code}, at)
 }
 
 // giveBack tells the guard that the last text of the challenge surely was not sent.

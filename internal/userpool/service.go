@@ -163,7 +163,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		srp: make(chan struct{}, srpParallel), hashes: make(chan struct{}, hashParallel()), imports: make(chan struct{}, 1), early: make(chan early, maxEarly), helpText: c.HelpText, keys: make(map[string]*token.Key), underWay: make(map[string]*underWay),
 		triggers: c.Triggers, encrypter: c.Encrypter, aside: c.Aside,
 		auditRetention: c.AuditRetention, logs: c.Logs, trail: trail{late: make(chan lateRow, lateQueue)},
-		credits:   credits{queue: make(chan usedCode, creditQueue)},
+		credits:   credits{queue: make(chan UsedCode, creditQueue)},
 		observers: c.Observers, shared: c.Shared, guard: c.Guard,
 	}
 	if s.rsa == nil {
