@@ -48,7 +48,8 @@ type Counters interface {
 // again and may not trust.
 type Trusting interface {
 	// PayTrusting pays all, or says that it may not. What is paid so is exact, whatever
-	// the limit says, and can be refunded in the same transaction.
+	// the limit says, and can be refunded in the same transaction. Whoever pays of one of
+	// them pays of all, so the last stands for the others where all is given back.
 	PayTrusting(ctx context.Context, payments []Payment, now time.Time) (bool, error)
 	// ClearTrusting forgets a counter that was paid so, and goes by it that there is
 	// nothing to be forgotten. Of every other it says no.

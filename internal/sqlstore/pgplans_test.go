@@ -109,7 +109,7 @@ func TestChallenges_PostgresPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	for query, args := range map[string]int{
-		batchRefund.text(batchMost): 1 + 2*batchMost, batchMarkUsed.text(batchMost): 2 * batchMost, sqlMarkUsed: 2,
+		batchRefund.text(batchMost): 1 + 2*batchMost, batchMarkUsed.text(batchMost): 2 * batchMost, batchLead.text(3): 5 + 2*3, sqlMarkUsed: 2,
 		pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1, sqlTouchUnused: 1, sqlPutText: 19, sqlDeleteMessage: 1, sqlUseText: 2,
 		sqlSignUpChallenges: 3, sqlUnmarkSent: 1, sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeChallenge: 2,
 		sqlDevices: 4, sqlTrimConfirmed: 3, sqlTrimFresh: 3, sqlReplaceDevice: 4, sqlSession: 1, sqlDeleteSessions: 2,

@@ -49,7 +49,7 @@ func statements(t *testing.T) map[string]string {
 	}
 	for name, b := range map[string]*batch{
 		"batchCells": &batchCells, "batchPutCells": &batchPutCells, "batchPay": &batchPay, "batchCounters": &batchCounters,
-		"batchRefund": &batchRefund, "batchInsertDecisions": &batchInsertDecisions, "batchClear": &batchClear, "batchTrust": &batchTrust, "batchMarkUsed": &batchMarkUsed,
+		"batchRefund": &batchRefund, "batchInsertDecisions": &batchInsertDecisions, "batchClear": &batchClear, "batchTrust": &batchTrust, "batchLead": &batchLead, "batchMarkUsed": &batchMarkUsed,
 	} {
 		for _, rows := range []int{1, 2, batchMost} {
 			texts[name+strconv.Itoa(rows)] = b.text(rows)

@@ -15,20 +15,28 @@ import (
 //
 // A counter of which all is given back is written too, as it is. Of two transactions that
 // pay of one counter the second fails then and runs again: of many answers that race, no
-// more are looked at than the limit allows.
+// more are looked at than the limit allows. Of several that are always paid together it is
+// enough to write one: the others are looked at in the same statement.
 type trust struct {
 	guard.Payment     // what is paid by now
 	most          int // what was paid at once
 	now           time.Time
+	leader        string // the counter that is written for it, if it is not itself
 }
 
-var batchTrust = newBatch(`insert into counters (name, spent, reset_at, most) values `, `({1}, {2}, {3}, {4})`,
-	` on conflict (name) do update set
+const onTrusted = ` on conflict (name) do update set
 		spent    = case when counters.reset_at <= $1 then excluded.spent
 			when counters.spent <= excluded.most then counters.spent + excluded.spent
 			else counters.spent / 0 end,
 		reset_at = case when counters.reset_at <= $1 or counters.spent = 0 and excluded.spent > 0 then excluded.reset_at else counters.reset_at end,
-		held     = case when counters.reset_at <= $1 then 0 else counters.held end`, 1, 4)
+		held     = case when counters.reset_at <= $1 then 0 else counters.held end`
+
+var (
+	batchTrust = newBatch(`insert into counters (name, spent, reset_at, most) values `, `({1}, {2}, {3}, {4})`, onTrusted, 1, 4)
+	batchLead  = newBatch(`insert into counters (name, spent, reset_at, most) values ($2, $3, $4, cast($5 as bigint) / (
+			select case when count(*) = 0 then 1 else 0 end from (values `, `(cast({1} as text), cast({2} as bigint))`, `) as others
+			join counters as c on c.name = others.column1 where c.reset_at > $1 and c.spent > others.column2))`+onTrusted, 5, 2)
+)
 
 // mayTrust says whether a transaction that is mistaken fails, and is told so.
 func (t *tx) mayTrust() bool { return t.remote != nil && t.assumes && t.steady }
@@ -45,6 +53,9 @@ func (t *tx) PayTrusting(ctx context.Context, payments []guard.Payment, now time
 	}
 	for _, p := range payments {
 		t.trust(p, now)
+		if leader := payments[len(payments)-1].Key; p.Key != leader {
+			t.trusted(p.Key).leader = leader
+		}
 	}
 	return true, nil
 }
@@ -93,17 +104,55 @@ func (t *tx) takeBack(key string, amount int) int {
 // transactions never wait for each other crosswise.
 func (t *tx) storeTrusts() error {
 	slices.SortFunc(t.trusts, func(a, b *trust) int { return strings.Compare(a.Key, b.Key) })
-	for part := range slices.Chunk(t.trusts, batchMost) {
+	led := make(map[string][]*trust)
+	for _, c := range t.trusts {
+		if c.Amount == 0 && c.leader != "" && len(led[c.leader]) < batchMost {
+			led[c.leader] = append(led[c.leader], c)
+		}
+	}
+	var alone []*trust
+	for _, c := range t.trusts {
+		switch others := led[c.Key]; {
+		case slices.Contains(led[c.leader], c):
+		case len(others) == 0:
+			alone = append(alone, c)
+		default:
+			if err := t.storeAlone(alone); err != nil {
+				return err
+			}
+			alone = nil
+			if err := t.storeLeader(c, others); err != nil {
+				return err
+			}
+		}
+	}
+	return t.storeAlone(alone)
+}
+
+func (t *tx) storeAlone(trusts []*trust) error {
+	for part := range slices.Chunk(trusts, batchMost) {
 		args := make([]any, 1, 1+4*len(part))
 		args[0] = millis(part[0].now)
 		for _, c := range part {
-			args = append(args, c.Key, c.Amount, millis(c.now.Add(c.Limit.Window)), c.Limit.Max-c.most)
+			args = append(args, c.args()...)
 		}
 		if err := t.conn.later(batchTrust.text(len(part)), args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *tx) storeLeader(c *trust, others []*trust) error {
+	args := append([]any{millis(c.now)}, c.args()...)
+	for _, o := range others {
+		args = append(args, o.Key, o.Limit.Max-o.most)
+	}
+	return t.conn.later(batchLead.text(len(others)), args...)
+}
+
+func (c *trust) args() []any {
+	return []any{c.Key, c.Amount, millis(c.now.Add(c.Limit.Window)), c.Limit.Max - c.most}
 }
 
 // What a transaction is going to pay is looked up ahead: then it is decided by that, and

@@ -138,6 +138,49 @@ func TestTrust_AWindow_OpensWithTheFirstThatStays(t *testing.T) {
 	}
 }
 
+// A counter that another stands for is looked at all the same.
+func TestTrust_WhatAnotherStandsFor_IsLookedAt(t *testing.T) {
+	db, now := nodes(t, 1)[0], time.Now()
+	limit := guard.Limit{Max: 2, Window: time.Hour}
+	bill := []guard.Payment{{Key: "a", Limit: limit, Amount: 1}, {Key: "b", Limit: limit, Amount: 1}, {Key: "lead", Limit: limit, Amount: 1}}
+	for n, want := range []int{1, 1, 2, 2} { // runs
+		runs := 0
+		err := db.Update(t.Context(), func(tx userpool.Tx) error {
+			runs++
+			ok, err := tx.PayTrusting(t.Context(), bill, now)
+			switch {
+			case err != nil:
+				return err
+			case !ok:
+				return errTakenBack
+			}
+			if err := tx.Refund(t.Context(), bill[:2], now); err != nil {
+				return err
+			}
+			tx.ClearTrusting("lead")
+			return nil
+		})
+		if (want == 1) != (err == nil) || err != nil && !errors.Is(err, errTakenBack) || runs != want {
+			t.Errorf("with %d spent it ran %d times: %v", n, runs, err)
+		}
+		if err := db.Update(t.Context(), func(tx userpool.Tx) error {
+			_, err := tx.Pay(t.Context(), bill[1:2], now) // the leader is not
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := now.Add(time.Hour) // a window that is over is none
+	if err := db.Update(t.Context(), func(tx userpool.Tx) error {
+		if ok, err := tx.PayTrusting(t.Context(), bill, later); !ok || err != nil {
+			return errors.Join(err, errTakenBack)
+		}
+		return tx.Refund(t.Context(), bill, later)
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is paid of counters that were looked up ahead is decided by them, and nobody comes
 // between.
 func TestPay_OfWhatWasLookedUpAhead_IsExact(t *testing.T) {
