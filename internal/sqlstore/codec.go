@@ -80,5 +80,17 @@ func (d decoded) Scan(src any) error {
 	if s == "" {
 		return nil
 	}
+	switch to := d.to.(type) {
+	case *[]string:
+		if all, ok := plainList(s); ok {
+			*to = all
+			return nil
+		}
+	case *map[string]string:
+		if all, ok := plainDict(s); ok {
+			*to = all
+			return nil
+		}
+	}
 	return json.Unmarshal([]byte(s), d.to)
 }
