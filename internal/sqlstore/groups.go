@@ -33,8 +33,9 @@ const (
 	// SQLite, left to itself, looks for them among all members of the pool's groups.
 	sqlLeaveGroups = `delete from group_members where (pool_id, group_name, user_id) in (
 		select pool_id, group_name, user_id from group_members where pool_id = $1 and user_id = $2)`
-	sqlGroupsOf = `select ` + groupColumns + ` from user_groups where pool_id = $1
-		and name in (select group_name from group_members where pool_id = $1 and user_id = $2) order by name`
+	// SQLite joins in this order, and makes no table of what an in selects.
+	sqlGroupsOf = `select ` + groupColumns + ` from (select group_name from group_members where pool_id = $1 and user_id = $2) his
+		cross join user_groups where pool_id = $1 and name = group_name order by group_name`
 	// PostgreSQL goes by how many members groups have on the whole. It must not look for
 	// a few of them among all users, which are read one by one, nor among the members of
 	// all groups, as it would by the index of users if the group were said to be one.

@@ -22,9 +22,10 @@ const (
 			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
 			sent_at = excluded.sent_at
 			where texts.status = 'maybe'`
+	// SQLite makes a table of what an in lists, at each run.
 	sqlPutText = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 			$12, $13, $14, $15, $16, $17, $18, $19,
-			case when $14 in ('maybe', 'sent', 'failed', 'delivered')
+			case when ($14 = 'maybe' or $14 = 'sent' or $14 = 'failed' or $14 = 'delivered')
 				and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $5 and texts.used_at <> 0)
 			then coalesce((select used_at from challenges where id = $5),
 				(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = $5), 0) else 0 end)` + onTextThere
@@ -47,7 +48,7 @@ const (
 	sqlText      = `select ` + textColumns + ` from texts where id = $1`
 	sqlTextByRef = `select ` + textColumns + ` from texts where ref <> '' and provider = $1 and ref = $2
 		order by sent_at desc, id desc limit 1`
-	sqlTextsOf = `select ` + textColumns + ` from texts where challenge_id <> '' and challenge_id = $1 order by sent_at, id`
+	sqlTextsOf = `select ` + textColumns + ` from texts where challenge_id <> '' and challenge_id = $1`
 
 	// In the order of userpool's statuses.
 	statusRank = ` when 'expired' then 1 when 'unsent' then 2 when 'dry_run' then 3 when 'maybe' then 4
@@ -63,10 +64,6 @@ const (
 		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
 		returning ` + textColumns
 
-	// The same where nobody else writes; see sqlClaimable.
-	sqlUsable = `select ` + textColumns + ` from texts where challenge_id <> '' and challenge_id = $1 and ` + mayBeSent + `
-		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
-		order by sent_at desc, id desc limit 1`
 	sqlMarkUsedText = `update texts set used_at = $2 where id = $1`
 
 	sqlTextEvidence = `select provider, country, known, count(*),
@@ -189,17 +186,24 @@ func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time,
 			return err
 		})
 	}
-	x, sent, err := maybe(ctx, t, scanText, sqlUsable, id)
-	if err != nil || !sent {
+	all, err := t.TextsOf(ctx, id)
+	if err != nil || slices.ContainsFunc(all, func(x userpool.Text) bool { return !x.UsedAt.IsZero() }) {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(x userpool.Text) bool { return !x.Status.MayBeSent() })
+	if len(all) == 0 {
+		return nil
+	}
+	x := all[len(all)-1]
 	x.UsedAt = time.UnixMilli(millis(at)).UTC()
 	used(x)
 	return t.run(ctx, sqlMarkUsedText, x.ID, millis(at))
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {
-	return many(ctx, t, scanText, sqlTextsOf, id)
+	all, err := many(ctx, t, scanText, sqlTextsOf, id)
+	slices.SortFunc(all, func(a, b userpool.Text) int { return cmp.Or(a.SentAt.Compare(b.SentAt), cmp.Compare(a.ID, b.ID)) })
+	return all, err
 }
 
 func (t *tx) TextEvidence(ctx context.Context, from, to time.Time) ([]sms.Evidence, error) {

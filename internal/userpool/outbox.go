@@ -235,7 +235,7 @@ func (s *Service) plan(ctx context.Context, m Message) (plan, error) {
 		return p, err
 	}
 	for _, t := range texts {
-		if t.Provider != "" && t.Status.mayBeSent() {
+		if t.Provider != "" && t.Status.MayBeSent() {
 			p.tried = append(p.tried, t.Provider)
 		}
 		switch {
@@ -259,10 +259,6 @@ func textsOf(ctx context.Context, tx Tx, m Message) ([]Text, error) {
 		return nil, err
 	}
 	return []Text{t}, nil
-}
-
-func (s TextStatus) mayBeSent() bool {
-	return s == TextMaybe || s == TextSent || s == TextFailed || s == TextDelivered
 }
 
 func (s *Service) handOver(ctx context.Context, m Message, plan plan) sent {

@@ -16,6 +16,11 @@ const (
 	TextDelivered TextStatus = "delivered" // the provider says that it did
 )
 
+// MayBeSent says whether a provider has taken the text, for all that is known.
+func (s TextStatus) MayBeSent() bool {
+	return s == TextMaybe || s == TextSent || s == TextFailed || s == TextDelivered
+}
+
 // Text is what became of a text, from when it left the outbox. It holds no number and
 // no words.
 type Text struct {
