@@ -45,6 +45,7 @@ func (s *Service) RespondToAuthChallenge(ctx context.Context, r AnswerRequest) (
 
 func (s *Service) respond(ctx context.Context, r AnswerRequest) (AuthResult, error) {
 	at := s.now()
+	r.Caller.begun = sessionTime(r.Session)
 	c, p, err := s.loadClientIn(ctx, r.PoolID, r.ClientID, keysToo(ctx))
 	if err != nil {
 		return AuthResult{}, err

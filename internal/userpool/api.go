@@ -27,6 +27,7 @@ type Caller struct {
 	// without their "bellhop:". No function of a pool is given any of it.
 	Told map[string]string
 
+	begun   string        // the time of the Session that the request answers, as that has it
 	client  ClientID      // of the request, if that may carry a proof; "" for those that cannot
 	proof   *stepup.Proof // more proof that the request carries; nil for none
 	proved  string        // the way of the proof that this transaction has taken, "" for none

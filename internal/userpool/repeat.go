@@ -47,7 +47,8 @@ func (c Caller) guessable() Caller {
 
 // repeatKey names a user action: the SDK's invocation where it says so, else an
 // identical request from the same address block. Without a body hash there is
-// no repeat.
+// no repeat. It begins with the time of the Session that is answered, for the reason
+// that a Session's own key does.
 func (c Caller) repeatKey() string {
 	if c.Body == "" {
 		return ""
@@ -57,7 +58,7 @@ func (c Caller) repeatKey() string {
 		who = "address " + c.requester()
 	}
 	sum := sha256.Sum256([]byte(who + "\n" + c.Body))
-	return hex.EncodeToString(sum[:])
+	return c.begun + hex.EncodeToString(sum[:])
 }
 
 // once runs fn in an Update and keeps its answer, so that a repeat of the same

@@ -1,7 +1,9 @@
 package userpool_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -238,5 +240,43 @@ func TestRepeat_RefusedForTheBudget_IsNotCounted(t *testing.T) {
 		}
 		w.pass(10 * time.Minute)
 		w.signUp(home, asha, "") // refusals have not moved the window
+	})
+}
+
+// keptKeys notes under which keys answers are kept.
+type keptKeys struct {
+	userpool.Store
+	keys []string
+}
+
+type keyNoting struct {
+	userpool.Tx
+	s *keptKeys
+}
+
+func (s *keptKeys) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	return s.Store.Update(ctx, func(tx userpool.Tx) error { return fn(keyNoting{tx, s}) })
+}
+
+func (tx keyNoting) PutRepeat(ctx context.Context, key, answer string, expires time.Time) error {
+	tx.s.keys = append(tx.s.keys, key)
+	return tx.Tx.PutRepeat(ctx, key, answer, expires)
+}
+
+// What is kept of sign-ins of one time comes to lie together in the store.
+func TestRepeat_KeysOfAnswersToSessions_AreInTheOrderOfTime(t *testing.T) {
+	inWorld(t, options{}, func(w *world) {
+		w.member(home, asha, "")
+		store := &keptKeys{Store: w.store}
+		w.on(store)
+		for i := range 12 {
+			w.pass(time.Minute)
+			r := w.custom(home, asha)
+			_, err := w.answer(tried(home, "", fmt.Sprint("RespondToAuthChallenge ", i)), "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", w.code(asha))
+			w.must(err)
+		}
+		if len(store.keys) != 12 || !slices.IsSorted(store.keys) {
+			t.Errorf("%d answers were kept, under %q", len(store.keys), store.keys)
+		}
 	})
 }

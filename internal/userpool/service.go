@@ -331,12 +331,15 @@ func newSessionHandle(at time.Time) string {
 
 // sessionKey is what the store keeps of a Session: its time as it is, and the hash of
 // all. A Session of before there was a time in it has none, nor has what is no Session.
-func sessionKey(session string) string {
+func sessionKey(session string) string { return sessionTime(session) + hashHandle(session) }
+
+// sessionTime is the time in a Session, "" if there is none.
+func sessionTime(session string) string {
 	made := session[:max(0, min(len(session)-handleLength, maxSessionTime))]
 	if strings.Trim(made, timeDigits) != "" {
-		made = ""
+		return ""
 	}
-	return made + hashHandle(session)
+	return made
 }
 
 // timeDigits are those of the time in a Session.
