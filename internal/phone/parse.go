@@ -116,7 +116,7 @@ func look(e164 string) (p parsed, err error) {
 			err = errPanic
 		}
 	}()
-	n, err := phonenumbers.Parse(e164, "")
+	n, err := readNumber(e164)
 	if err != nil {
 		return parsed{}, err
 	}
