@@ -131,6 +131,16 @@ func newLogger(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
+// newServersLogger is newLogger for one that has a line for each request. Lines wait for
+// each other for a moment, unless somebody looks on; flush writes those that still do.
+func newServersLogger(w io.Writer) (log *slog.Logger, flush func()) {
+	if isTerminal(w) {
+		return newLogger(w, slog.LevelInfo), func() {}
+	}
+	l := &lines{w: w}
+	return newLogger(l, slog.LevelInfo), l.Flush
+}
+
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

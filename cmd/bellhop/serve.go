@@ -28,7 +28,8 @@ func serve(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(in.stderr, slog.LevelInfo)
+	log, flush := newServersLogger(in.stderr)
+	defer flush() // last of all, when nobody logs any more
 	// The door first: a bad certificate or a taken port makes no database.
 	d, err := openDoor(cfg)
 	if err != nil {

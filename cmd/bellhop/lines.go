@@ -1,0 +1,67 @@
+package main
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+// lines is a log's writer that writes at most once in restOfLog: what comes in between
+// is written together, at most so much later. A busy server writes some lines for each
+// of thousands of requests a second, and each write is a system call and wakes whoever
+// reads the log.
+type lines struct {
+	w io.Writer
+
+	mu      sync.Mutex // guards those below, and orders what is written
+	waiting []byte     // whole lines
+	resting bool       // something was written a moment ago; a timer ends that
+}
+
+const (
+	restOfLog   = 5 * time.Millisecond
+	mostWaiting = 64 << 10 // bytes, which are written without waiting on
+)
+
+// Write writes a line, or keeps it for a moment. What goes wrong with a line that was
+// kept nobody is told, as slog tells nobody.
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.resting {
+		l.resting = true
+		time.AfterFunc(restOfLog, l.rested)
+		return l.w.Write(line)
+	}
+	l.waiting = append(l.waiting, line...)
+	if len(l.waiting) >= mostWaiting {
+		l.write()
+	}
+	return len(line), nil
+}
+
+// rested writes what came while there was rest, and begins another if there was any.
+func (l *lines) rested() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resting = len(l.waiting) > 0
+	if l.resting {
+		l.write()
+		time.AfterFunc(restOfLog, l.rested)
+	}
+}
+
+// Flush writes what is waiting.
+func (l *lines) Flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write()
+}
+
+// write is called with the mutex held.
+func (l *lines) write() {
+	if len(l.waiting) > 0 {
+		_, _ = l.w.Write(l.waiting)
+		l.waiting = l.waiting[:0]
+	}
+}
