@@ -47,7 +47,7 @@ func asleepToo(now func() (awake, wall time.Duration), boot func() time.Duration
 		mu.Lock()
 		defer mu.Unlock()
 		a, w := now()
-		if passed := a - awake; !asked || passed >= often || (w - wall - passed).Abs() >= slept {
+		if passed := a - awake; !asked || passed >= often || (w-wall-passed).Abs() >= slept {
 			said = boot()
 			a, w = now()
 			asked, awake, wall = true, a, w

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -160,7 +159,7 @@ func checkContentType(r *http.Request) error {
 // its own and no SerializationException: it may be sound JSON, and no client
 // tries again on 413.
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
+	body, err := web.Body(r)
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, refusal(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException",
 			fmt.Sprintf("The body of a request may have %d bytes.", tooLarge.Limit))

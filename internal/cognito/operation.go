@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -149,13 +148,20 @@ func identifier(v reflect.Value, name string) string {
 	return *s
 }
 
-// invocation is what SDKs put into amz-sdk-invocation-id: a UUID.
-var invocation = regexp.MustCompile(`^[0-9A-Za-z-]{16,64}$`)
+// invocationHeader is amz-sdk-invocation-id, in which SDKs put a UUID.
+const invocationHeader = "Amz-Sdk-Invocation-Id"
+
+// invocation is what stands there.
+var invocation = whole(`[0-9A-Za-z-]+`)
+
+func isInvocation(id string) bool {
+	return len(id) >= 16 && len(id) <= 64 && invocation.matches(id)
+}
 
 // callerOf says who sends the request, and what a repeat of it would share.
 func callerOf(r *http.Request, event *web.Event, name string, body []byte) userpool.Caller {
 	c := userpool.Caller{Address: event.Remote}
-	if id := r.Header.Get("amz-sdk-invocation-id"); invocation.MatchString(id) {
+	if id := r.Header.Get(invocationHeader); isInvocation(id) {
 		c.Invocation = id
 	}
 	sum := sha256.New()

@@ -15,6 +15,9 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	if !ok {
 		return netip.Addr{}
 	}
+	if !contains(trusted, client) {
+		return client
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && contains(trusted, client); i-- {
 		hop, ok := parseAddr(strings.TrimSpace(hops[i]))

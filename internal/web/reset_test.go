@@ -91,7 +91,9 @@ func TestServer_RapidReset_RunsFewAndAGoodClientIsServed(t *testing.T) {
 	if ran.Load() > 4 || most.Load() > 4 {
 		t.Errorf("of %d requests that were taken back %d ran, %d at once, in 4 places", floods*5000, ran.Load(), most.Load())
 	}
-	release <- struct{}{} // one of those ends
+	if inside.Load() > 0 { // on a busy machine all were taken back before they were begun
+		release <- struct{}{} // one of those ends
+	}
 	res, err := srv.Client().Get(srv.URL)
 	if err != nil {
 		t.Fatal(err)

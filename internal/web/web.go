@@ -99,7 +99,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
 	r = r.WithContext(h.arrived(withEvent(r.Context(), event), r))
 	out := &response{ResponseWriter: w}
-	out.Header().Set("x-amzn-RequestId", event.RequestID)
+	out.Header()["X-Amzn-Requestid"] = []string{event.RequestID}
 
 	refused := false
 	defer out.work.end() // whatever happens
@@ -205,7 +205,7 @@ func (h *handler) readAhead(w http.ResponseWriter, r *http.Request) (data []byte
 		return nil, forget, nil
 	}
 	body := http.MaxBytesReader(w, r.Body, h.cfg.MaxBody)
-	data, end := io.ReadAll(io.LimitReader(body, smallBody))
+	data, end := readSmall(body, r.ContentLength)
 	if end == nil && len(data) == smallBody {
 		select {
 		case h.large <- struct{}{}:
@@ -220,21 +220,60 @@ func (h *handler) readAhead(w http.ResponseWriter, r *http.Request) (data []byte
 	if end == nil {
 		end = io.EOF
 	}
-	r.Body = &arrived{data: bytes.NewReader(data), end: end}
+	r.Body = &arrived{data: data, end: end}
 	return data, forget, nil
+}
+
+// readSmall reads smallBody bytes, or all where there are fewer: length as is stated,
+// which may be wrong, -1 for unknown.
+func readSmall(body io.Reader, length int64) ([]byte, error) {
+	room := int64(bytes.MinRead)
+	if length >= 0 {
+		room = min(length, smallBody) + 1 // in which the end is found without more
+	}
+	data := make([]byte, 0, room)
+	for {
+		n, err := body.Read(data[len(data):min(cap(data), smallBody)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF:
+			return data, nil
+		case err != nil, len(data) == smallBody:
+			return data, err
+		case len(data) == cap(data):
+			data = slices.Grow(data, len(data))
+		}
+	}
 }
 
 // arrived is a body that was read already.
 type arrived struct {
-	data *bytes.Reader
-	end  error // io.EOF, or why there is no more
+	data []byte // that nobody has read yet
+	end  error  // io.EOF, or why there is no more
 }
 
 func (a *arrived) Read(p []byte) (int, error) {
-	if a.data.Len() == 0 {
+	if len(a.data) == 0 {
 		return 0, a.end
 	}
-	return a.data.Read(p)
+	n := copy(p, a.data)
+	a.data = a.data[n:]
+	return n, nil
+}
+
+// Body reads the rest of a request's body. What has been read ahead is not copied, so
+// it must not be changed.
+func Body(r *http.Request) ([]byte, error) {
+	a, ok := r.Body.(*arrived)
+	if !ok {
+		return io.ReadAll(r.Body)
+	}
+	data := a.data
+	a.data = nil
+	if a.end != io.EOF {
+		return data, a.end
+	}
+	return data, nil
 }
 
 func (a *arrived) Close() error { return nil }
