@@ -96,6 +96,7 @@ func serve(ctx context.Context, in invocation) error {
 	handler := web.Health(h.ready, face)
 	announce := func() {
 		log.Info("listening on "+d.bound, "public_url", d.publicURL)
+		flush() // whoever waits for the server finds what it has to say of its settings
 		fmt.Fprintf(in.stdout, "listening on %s\n", d.bound)
 	}
 	return h.run(ctx, d, handler, announce)

@@ -96,7 +96,8 @@ type entry struct {
 	call Call
 	name string // the sign-in name as the request gave it, "" for none
 
-	read spelling // of the name that was last read; see spell
+	read     spelling // of the name that was last read; see spell
+	isNumber string   // a name that is its user's number, as he was read; see saw
 
 	crowd bool // it is about many users, none of whom is named
 
@@ -337,7 +338,11 @@ func spell(name string) spelling {
 
 // spell reads a name once a call: to read a number takes longer than to write it.
 func (e *entry) spell(name string) spelling {
-	if e.read.name != name {
+	switch {
+	case e.read.name == name:
+	case e.isNumber == name:
+		e.read = spelling{name, phone.FromCanonical(name)}
+	default:
 		e.read = spell(name)
 	}
 	return e.read

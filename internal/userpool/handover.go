@@ -18,6 +18,7 @@ type sends struct {
 	room    chan struct{} // one for each send under way, or about to be
 	all     sync.WaitGroup
 	results chan sent
+	next    chan func() // sends, for whoever has ended his last
 
 	mu  sync.Mutex      // guards ctx, and all's Add against its Wait
 	ctx context.Context // of the sends; nil while the outbox does not run
@@ -27,7 +28,7 @@ func newSends() *sends { return &sends{room: make(chan struct{}, outboxWorkers)}
 
 // begin makes room for results, of which there are some until close.
 func (x *sends) begin() <-chan sent {
-	x.results = make(chan sent, outboxBatch)
+	x.results, x.next = make(chan sent, outboxBatch), make(chan func())
 	return x.results
 }
 
@@ -45,6 +46,22 @@ func (x *sends) close() {
 	x.mu.Unlock()
 	x.all.Wait()
 	close(x.results)
+	close(x.next)
+}
+
+// start has somebody send who waits for it, or else one more. A goroutine made anew for
+// each text would have its stack copied in the middle of it: to post takes a deep one.
+func (x *sends) start(send func()) {
+	select {
+	case x.next <- send:
+	default:
+		next := x.next
+		go func() {
+			for ; send != nil; send = <-next {
+				send()
+			}
+		}()
+	}
 }
 
 // reserve takes room, if there is some. The context is that of the sends in either case.
@@ -125,10 +142,10 @@ func (h *handover) dropped() {
 
 func (h *handover) committed() {
 	for _, m := range h.taken {
-		go func() {
+		h.s.sends.start(func() {
 			defer h.s.sends.release()
 			h.s.sends.results <- h.s.send(h.ctx, m)
-		}()
+		})
 	}
 	if h.queued {
 		h.s.wake()

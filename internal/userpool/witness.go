@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/bellhop-auth/bellhop/internal/phone"
 )
 
 // watched is the store as the Service uses it. A transaction of a call that has
@@ -108,8 +106,8 @@ func (w witness) sawUser(id UserID, name string) {
 func (w witness) saw(u User) {
 	name := mainName(u)
 	w.sawUser(u.ID, name)
-	if name != "" && w.e.read.name == "" && w.e.usersName == name && name == u.Attributes[AttrPhone] {
-		w.e.read = spelling{name, phone.FromCanonical(name)}
+	if w.e.usersName == name && name == u.Attributes[AttrPhone] {
+		w.e.isNumber = name
 	}
 }
 
