@@ -20,7 +20,7 @@ type lines struct {
 
 const (
 	restOfLog   = 5 * time.Millisecond
-	mostWaiting = 64 << 10 // bytes, which are written without waiting on
+	mostWaiting = 4 << 10 // bytes: what a pipe takes in one piece (PIPE_BUF, pipe(7)), whoever else writes to it
 )
 
 // Write writes a line, or keeps it for a moment. What goes wrong with a line that was
@@ -33,10 +33,10 @@ func (l *lines) Write(line []byte) (int, error) {
 		time.AfterFunc(restOfLog, l.rested)
 		return l.w.Write(line)
 	}
-	l.waiting = append(l.waiting, line...)
-	if len(l.waiting) >= mostWaiting {
+	if len(l.waiting)+len(line) > mostWaiting {
 		l.write()
 	}
+	l.waiting = append(l.waiting, line...)
 	return len(line), nil
 }
 

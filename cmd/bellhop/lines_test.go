@@ -4,17 +4,29 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // writes are what was written, each write by itself.
-type writes []string
+type writes struct {
+	mu  sync.Mutex
+	all []string
+}
 
 func (w *writes) Write(p []byte) (int, error) {
-	*w = append(*w, string(p))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, string(p))
 	return len(p), nil
+}
+
+func (w *writes) list() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.all)
 }
 
 func TestLines_OneAloneIsWrittenAtOnce_ManyTogetherAMomentLater(t *testing.T) {
@@ -24,8 +36,8 @@ func TestLines_OneAloneIsWrittenAtOnce_ManyTogetherAMomentLater(t *testing.T) {
 		check := func(step string, want ...string) {
 			t.Helper()
 			synctest.Wait()
-			if !slices.Equal(to, want) {
-				t.Fatalf("%s: %q, want %q", step, to, want)
+			if got := to.list(); !slices.Equal(got, want) {
+				t.Fatalf("%s: %q, want %q", step, got, want)
 			}
 		}
 		fmt.Fprintln(l, "a")
@@ -56,12 +68,12 @@ func TestLines_WhatIsLongDoesNotWait(t *testing.T) {
 				t.Fatal(n, err)
 			}
 		}
-		if len(to) < 5 {
-			t.Errorf("of 20 long lines all wait: %d writes", len(to))
+		if n := len(to.list()); n < 5 {
+			t.Errorf("of 20 long lines all wait: %d writes", n)
 		}
 		time.Sleep(restOfLog)
 		synctest.Wait()
-		if got := strings.Join(to, ""); got != strings.Repeat(long, 20) {
+		if got := strings.Join(to.list(), ""); got != strings.Repeat(long, 20) {
 			t.Errorf("%d bytes were written, want %d", len(got), 20*len(long))
 		}
 	})

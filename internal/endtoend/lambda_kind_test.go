@@ -1,7 +1,9 @@
 package endtoend
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -82,15 +84,32 @@ type door struct {
 
 func newDoor(tb testing.TB) *door {
 	d := &door{to: make(chan *url.URL, 1)}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	d.Server = httptest.NewServer(relay(func() *url.URL {
 		to := <-d.to
 		d.to <- to
-		r.SetURL(to)
-		r.Out.Host = r.In.Host // which is signed
-	}}
-	d.Server = httptest.NewServer(proxy)
+		return to
+	}))
 	tb.Cleanup(d.Close)
 	return d
+}
+
+// relay passes requests on to a server. It reads a body first: a ReverseProxy that still
+// looks for more of it when the answer comes is told that it is closed, gives the
+// connection up for that, and cuts the answer off.
+func relay(to func() *url.URL) http.Handler {
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to())
+		r.Out.Host = r.In.Host // which is signed
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 // open says where the server is.
