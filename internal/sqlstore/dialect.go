@@ -27,6 +27,8 @@ type dialect struct {
 	turn  func(conn) error
 	// claim makes an empty database Bellhop's and refuses somebody else's.
 	claim func(conn) error
+	// prepare locks what a step has to have before all else.
+	prepare func(c conn, version int64) error
 	// noteVersion is told of a step that was made.
 	noteVersion func(c conn, version int64) error
 	// tables lists the names of the tables that are there.
@@ -42,6 +44,7 @@ var sqliteDialect = dialect{
 	turn:   func(conn) error { return nil }, // begin has waited for it
 	claim:  claimFile,
 
+	prepare:     func(conn, int64) error { return nil }, // it has the file
 	noteVersion: noteVersion,
 	tables:      `select name from sqlite_master where type = 'table'`,
 	alone:       true,

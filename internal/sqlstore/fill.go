@@ -114,6 +114,8 @@ const (
 // PostgreSQL each costs the insert a statement that locks the pool's row, which all
 // sign-ins share; DeletePool deletes the rows. SQLite looks for the pool in no time, and
 // would have to make the tables anew.
+//
+// The tables are in the order in which a sweep writes them.
 func detachHotRows(_ context.Context, c conn) error {
 	if c.engine().alone {
 		return nil
@@ -121,7 +123,7 @@ func detachHotRows(_ context.Context, c conn) error {
 	return c.script(`
 		alter table sessions   drop constraint sessions_pool_id_fkey;
 		alter table challenges drop constraint challenges_pool_id_fkey;
-		alter table messages   drop constraint messages_pool_id_fkey;
 		alter table families   drop constraint families_pool_id_fkey;
+		alter table messages   drop constraint messages_pool_id_fkey;
 		alter table devices    drop constraint devices_pool_id_fkey`)
 }

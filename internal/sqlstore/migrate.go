@@ -34,11 +34,13 @@ var fills = map[int]func(ctx context.Context, c conn) error{
 	2:                  fillPlaces,
 	firstConfigVersion: fillConfigVersions,
 	9:                  rekeyDevices,
-	10:                 detachHotRows,
+	detachedVersion:    detachHotRows,
 }
 
-// firstConfigVersion is the schema that has versions of configurations first.
-const firstConfigVersion = 8
+const (
+	firstConfigVersion = 8  // the first schema that has versions of configurations
+	detachedVersion    = 10 // the first one whose hot rows refer to no pool
+)
 
 // migrations returns the steps that this program knows, in order. A file is
 // named NNNN_words.sql; a wrong name or a gap is a mistake of the build.
@@ -70,7 +72,8 @@ const (
 )
 
 // migrate brings the schema from whatever version it has to the last of steps,
-// each step in a transaction of its own. Two processes may do so at once.
+// each step in a transaction of its own. Two processes may do so at once, and on
+// PostgreSQL servers of an older schema may still run.
 func migrate(ctx context.Context, c conn, steps []migration) error {
 	err := inTx(c, func() error {
 		if err := c.engine().claim(c); err != nil {
@@ -85,7 +88,7 @@ func migrate(ctx context.Context, c conn, steps []migration) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := inTx(c, func() error { return step(ctx, c, m) }); err != nil {
+		if err := insist(ctx, func() error { return inTx(c, func() error { return step(ctx, c, m) }) }); err != nil {
 			return fmt.Errorf("migration %04d_%s: %w", m.version, m.name, err)
 		}
 	}
@@ -97,6 +100,19 @@ func migrate(ctx context.Context, c conn, steps []migration) error {
 		return err
 	}
 	return whole(c, steps)
+}
+
+// insist runs a transaction again, as often as an Update, that conflicts with others.
+func insist(ctx context.Context, transaction func() error) error {
+	for try := 1; ; try++ {
+		err := transaction()
+		if !isConflict(err) || try == tries {
+			return err
+		}
+		if err := backOff(ctx, try); err != nil {
+			return err
+		}
+	}
 }
 
 // whole makes sure that the tables of the schema's version are there: a copy that
@@ -177,6 +193,9 @@ func claimFile(c conn) error {
 func step(ctx context.Context, c conn, m migration) error {
 	version, err := number(c, sqlSchemaVersion)
 	if err != nil || version >= int64(m.version) {
+		return err
+	}
+	if err := c.engine().prepare(c, int64(m.version)); err != nil {
 		return err
 	}
 	if err := c.script(c.engine().schema(m.text)); err != nil {

@@ -19,6 +19,7 @@ var postgresDialect = dialect{
 	turn:   migrationTurn,
 	claim:  claimSchema,
 
+	prepare:     holdPools,
 	noteVersion: tellServers,
 	tables:      `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')`,
 }
@@ -49,18 +50,36 @@ func migrationTurn(c conn) error {
 	return err
 }
 
-const pgNoOtherPools = "lock table pools in share row exclusive mode"
+const (
+	pgNoOtherPools = "lock table pools in share row exclusive mode"
+	pgPoolsAlone   = "lock table pools in access exclusive mode"
+)
+
+// holdPools takes its turn where the servers take theirs: a transaction of theirs reads
+// pools first and writes other tables after that, so that a step which locked these first
+// would wait for it, and it for the step. What it takes is the most that the step asks of
+// pools, for who asks for more later meets those who wait for it meanwhile.
+//
+// To take a foreign key away is to lock the table that it refers to, against readers too.
+func holdPools(c conn, version int64) error {
+	lock := pgNoOtherPools
+	switch {
+	case version <= firstConfigVersion: // the text of that one locks pools first
+		return nil
+	case version == detachedVersion:
+		lock = pgPoolsAlone
+	}
+	_, err := c.exec(lock)
+	return err
+}
 
 // tellServers has every server that is of an older schema notice a step: it asks for no
 // more than the version of a pool's configuration, and for that of the schema where the
-// former has changed. Whoever makes or changes a pool just now comes before the step, or
-// after its commit.
+// former has changed. Whoever makes or changes a pool just now has come before the step, or
+// comes after its commit: holdPools sees to that.
 func tellServers(c conn, version int64) error {
 	if version <= firstConfigVersion { // no server knows one
 		return nil
-	}
-	if _, err := c.exec(pgNoOtherPools); err != nil {
-		return err
 	}
 	_, err := c.exec(sqlRenewEveryConfig, newConfigVersion())
 	return err
@@ -124,13 +143,17 @@ func sqlState(err error) string {
 }
 
 // isConflict says whether a transaction must be run again for what others did
-// meanwhile. One that makes again what another has deleted since its snapshot sees both
-// rows of the key (at repeatable read by design: postgr.es/m/708274.1638118266@sss.pgh.pa.us);
-// a statement that takes it for one row fails of that (21000).
+// meanwhile.
 func isConflict(err error) bool {
 	code := sqlState(err)
-	return code == "40001" || code == "40P01" || code == "21000"
+	return code == "40001" || code == "40P01"
 }
+
+// isDoubled says whether a statement failed of several rows where it takes them for one.
+// A transaction that makes again what another has deleted since its snapshot sees both
+// rows of the key (at repeatable read by design: postgr.es/m/708274.1638118266@sss.pgh.pa.us),
+// and need only run again; but a mistake in a statement fails of the same.
+func isDoubled(err error) bool { return sqlState(err) == "21000" }
 
 func isReadOnly(err error) bool { return sqlState(err) == "25006" }
 

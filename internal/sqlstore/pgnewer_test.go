@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -65,11 +64,8 @@ func TestPostgres_StepMeetsAPoolThatIsBeingMade_WaitsForIt(t *testing.T) {
 	}
 	stepped := make(chan error, 1)
 	go func() { stepped <- inTx(newer, func() error { return step(ctx, newer, nextStep) }) }()
-	for waiting := int64(0); waiting == 0 && len(stepped) == 0; time.Sleep(time.Millisecond) {
-		var err error
-		if waiting, err = number(onlooker, pgWhoWaits); err != nil {
-			t.Fatal(err)
-		}
+	if err := awaitLockWait(onlooker, stepped); err != nil {
+		t.Fatal(err)
 	}
 	_, err := maker.exec("commit")
 	if err := errors.Join(err, <-stepped); err != nil {

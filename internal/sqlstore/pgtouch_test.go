@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/pgtest"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -87,5 +88,20 @@ func TestUpdate_ThatMakesAgainWhatAnotherDeletesMeanwhile_RunsAgain(t *testing.T
 	})
 	if err != nil || c.PoolID != to || c.Name != "second" {
 		t.Errorf("the client is %+v, %v", c, err)
+	}
+}
+
+// A statement that gives several rows where one is wanted, whatever others do, is a
+// mistake. It is told as what it is, not as a busy database.
+func TestUpdate_WhoseStatementGivesSeveralRowsForOne_IsAnInternalError(t *testing.T) {
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	runs := 0
+	err := db.Update(t.Context(), func(u userpool.Tx) error {
+		runs++
+		return u.(*tx).run(t.Context(), `insert into meta (name, value) values ('twice', '1'), ('twice', '2')
+			on conflict (name) do update set value = excluded.value`)
+	})
+	if !fault.Is(err, fault.Internal) || sqlState(err) != "21000" || runs != 2 {
+		t.Errorf("after %d runs: %v", runs, err)
 	}
 }

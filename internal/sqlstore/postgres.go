@@ -193,7 +193,7 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err := db.awaitPlace(ctx); err != nil {
 		return err
 	}
-	broken, assumes, leads := 0, true, []string{db.isolation.begin()}
+	broken, hasDoubled, assumes, leads := 0, false, true, []string{db.isolation.begin()}
 	for try := 1; ; try++ {
 		again, err := db.attempt(ctx, leads, assumes, fn)
 		switch again {
@@ -208,6 +208,11 @@ func (db *postgres) Update(ctx context.Context, fn func(userpool.Tx) error) erro
 			if broken++; broken > reconnects {
 				return err
 			}
+		case doubled:
+			if hasDoubled {
+				return err // nobody else's doing
+			}
+			hasDoubled = true
 		case conflicted, crowded:
 			if try >= crowdedTries || try >= tries && again != crowded {
 				return fault.Wrap(fault.Unavailable, err, "The database is busy.").After(time.Second)
@@ -259,6 +264,7 @@ const (
 	never again = iota
 	conflicted
 	crowded // conflicted over cells
+	doubled // by another, or by a mistake
 	reconnected
 	mistaken // it assumed what is not so
 )
@@ -345,6 +351,8 @@ func whether(ctx context.Context, failed error) again {
 		return mistaken
 	case isConflict(failed):
 		return conflicted
+	case isDoubled(failed):
+		return doubled
 	case isReadOnly(failed) || errors.Is(failed, errBroken):
 		return reconnected
 	}
