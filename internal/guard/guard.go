@@ -195,7 +195,8 @@ func SpendTry(ctx context.Context, c State, p Party, now time.Time) error {
 
 // trustTry counts an answer of a number that is trusted not to have had many wrong ones.
 // The row stands for the other counters: each answer that is counted at all counts there,
-// and one that ends the row had room in all.
+// and one that ends the row had room in the hour and the day; with a full month it is one
+// in six hours.
 // Where the address has, it is all looked at: the number's limits come first.
 func (p Party) trustTry(ctx context.Context, c State, now time.Time) (done bool, err error) {
 	row := consecutive
