@@ -86,6 +86,45 @@ func TestTrust_ARightAnswerThatRaces_IsCountedBeforeItIsGivenBack(t *testing.T) 
 	}
 }
 
+// The row that others begin and end meanwhile is as it was found; what they add to it is
+// seen all the same.
+func TestTrust_ARightAnswerRacesWithOneThatEndsTheRow_TheLimitHolds(t *testing.T) {
+	for _, c := range []struct {
+		before, after int // wrong ones of the other server, and a right one between
+		refused       bool
+		runs          int
+	}{
+		{1, 9, true, 2},
+		{5, 5, true, 2},
+		{1, 8, false, 3},
+		{9, 0, false, 1},
+	} {
+		all, now := nodes(t, 2), time.Now()
+		answer := func(n int, right bool) {
+			for range n {
+				if err := tryOnce(t.Context(), all[1], right, now, none); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		runs := 0
+		err := tryOnce(t.Context(), all[0], true, now, func() {
+			if runs++; runs > 1 {
+				return
+			}
+			answer(c.before, false)
+			answer(1, true)
+			answer(c.after, false)
+		})
+		if refused := fault.Is(err, fault.LimitExceeded); refused != c.refused || !refused && err != nil || runs != c.runs {
+			t.Errorf("%d wrong, a right, %d wrong: it ended in %v after %d runs", c.before, c.after, err, runs)
+		}
+		if n := counter(t, all[0], "number/tries/1h0m0s", now); n != c.before+c.after {
+			t.Errorf("%d wrong, a right, %d wrong: %d are counted", c.before, c.after, n)
+		}
+	}
+}
+
 // What an answer that is right gives back and ends is what it does without trust.
 func TestTrust_ARightAnswer_GivesBackItsOwnAndEndsTheRow(t *testing.T) {
 	db, now := nodes(t, 1)[0], time.Now()
