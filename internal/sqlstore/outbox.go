@@ -26,6 +26,7 @@ const (
 	sqlDeleteMessage   = `delete from messages where id = $1`
 	pgDeleteMessages   = `delete from messages where id = any($1::text[])`
 	sqlPostponeMessage = `update messages set next_at = $2, unsent = unsent + $3 where id = $1`
+	sqlUnclaimMessage  = `update messages set next_at = $3, attempts = attempts - 1 where id = $1 and next_at = $2`
 	sqlParkMessage     = `update messages set next_at = $2, parked = true where id = $1`
 	// What became of its tries so far is known.
 	sqlWakeMessage   = `update messages set next_at = $2, parked = false, unsent = attempts where id = $1 and parked`
@@ -82,6 +83,10 @@ func (t *tx) PostponeMessage(ctx context.Context, id userpool.MessageID, next ti
 		more = 1
 	}
 	return t.run(ctx, sqlPostponeMessage, id, millis(next), more)
+}
+
+func (t *tx) UnclaimMessage(ctx context.Context, id userpool.MessageID, leaseUntil, next time.Time) error {
+	return t.run(ctx, sqlUnclaimMessage, id, millis(leaseUntil), millis(next))
 }
 
 func (t *tx) ParkMessage(ctx context.Context, id userpool.MessageID, until time.Time) error {

@@ -127,6 +127,31 @@ var outboxCases = []testCase{
 			e.Errorf("claimed %+v, want 4 attempts of which 2 surely sent nothing", all)
 		}
 	}},
+	{"UnclaimMessage/gives back the last claim, and no other", func(e *env) {
+		e.put(0)
+		unclaim := func(leaseUntil time.Time) {
+			e.do(func(tx userpool.Tx) error { return tx.UnclaimMessage(e.ctx, "m0", leaseUntil, e.now) })
+		}
+		claim := func(now, leaseUntil time.Time) (all []userpool.Message) {
+			e.do(func(tx userpool.Tx) (err error) {
+				all, err = tx.ClaimMessages(e.ctx, now, leaseUntil, 10)
+				return err
+			})
+			return all
+		}
+		first, second := e.in(time.Minute), e.in(2*time.Minute)
+		claim(e.now, first)
+		unclaim(second)
+		equal(e, "no such claim", len(claim(e.now, second)), 0)
+		unclaim(first)
+		all := claim(e.now, first)
+		if len(all) != 1 || all[0].Attempts != 1 || all[0].Unsent != 0 {
+			e.Errorf("claimed %+v, want its first attempt", all)
+		}
+		claim(first, second)
+		unclaim(first)
+		equal(e, "another's claim", len(claim(first, second)), 0)
+	}},
 	{"WakeMessage/makes one due that is parked, once", func(e *env) {
 		wake := func(id userpool.MessageID) (woken bool) {
 			e.do(func(tx userpool.Tx) (err error) { woken, err = tx.WakeMessage(e.ctx, id, e.now); return err })

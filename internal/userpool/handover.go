@@ -3,6 +3,7 @@ package userpool
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // A message that a transaction puts in the outbox is claimed by it, where this server
@@ -86,6 +87,39 @@ func (x *sends) release() {
 	x.all.Done()
 }
 
+// roomFor waits for room to send a claimed message, as long as its lease allows.
+func (s *Service) roomFor(m Message) bool {
+	late := time.NewTimer(m.NextAt.Sub(s.now()) - sendTimeout)
+	defer late.Stop()
+	select {
+	case s.sends.room <- struct{}{}:
+	case <-late.C:
+		return false
+	}
+	if s.leaseEnds(m) {
+		<-s.sends.room
+		return false
+	}
+	return true
+}
+
+// unclaim gives messages back that were claimed and not sent, to be claimed again at
+// once: by a claim that is only let run out they may have been sent, for all that whoever
+// sends them next can tell.
+func (s *Service) unclaim(ctx context.Context, claimed []Message) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		for _, m := range claimed {
+			if err := tx.UnclaimMessage(ctx, m.ID, m.NextAt, m.CreatedAt); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// leaseEnds says whether the lease of a claimed message may be over before it is sent.
+func (s *Service) leaseEnds(m Message) bool { return !s.now().Add(sendTimeout).Before(m.NextAt) }
+
 // update runs an Update and sends what it put in the outbox.
 func (s *Service) update(ctx context.Context, run func(context.Context, func(Tx) error) error, fn func(Tx) error) error {
 	h := handover{s: s}
@@ -99,13 +133,10 @@ func (s *Service) update(ctx context.Context, run func(context.Context, func(Tx)
 	switch {
 	case own != nil:
 		h.dropped()
-	case h.isLate(): // another server may have claimed it, or be about to
-		h.dropped()
-		s.wake()
-	case err == nil:
+	case err == nil && !h.isLate():
 		h.committed()
 	default:
-		h.inDoubt()
+		h.giveBack()
 	}
 	return err
 }
@@ -153,29 +184,22 @@ func (h *handover) committed() {
 }
 
 // isLate says whether the transaction took so long that the lease may be over before the
-// send is.
+// send is: another server may have claimed the message, or be about to.
 func (h *handover) isLate() bool {
 	return len(h.taken) > 0 && h.s.leaseEnds(h.taken[0])
 }
 
-// inDoubt is for a transaction of which its caller, who has gone, is not told whether it
-// is stored. What it claimed, if it is there, is to be claimed again at once, and what it
-// left in the outbox is looked for: on one server's store, when it is there.
-func (h *handover) inDoubt() {
+// giveBack is for a transaction that is late, or of which its caller, who has gone, is not
+// told whether it is stored. What it claimed, if it is there, is to be claimed again at
+// once, and what it left in the outbox is looked for: on one server's store, when it is
+// there.
+func (h *handover) giveBack() {
 	if len(h.taken) == 0 && !h.queued || h.ctx == nil {
 		return
 	}
 	go func() {
 		defer h.dropped()
-		err := h.s.store.Update(h.ctx, func(tx Tx) error {
-			for _, m := range h.taken {
-				if err := tx.PostponeMessage(h.ctx, m.ID, m.CreatedAt, true); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := h.s.unclaim(h.ctx, h.taken); err != nil {
 			h.s.log.Warn("outbox: messages wait for their lease to be over", "messages", len(h.taken), "error", err)
 		}
 		h.s.wake()

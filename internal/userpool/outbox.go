@@ -75,11 +75,12 @@ func (s *Service) runOutbox(ctx context.Context) error {
 			pause(ctx, claimAgain) // whatever wakes it: a store in trouble is not asked at once
 			continue
 		}
-		for _, m := range batch {
-			s.sends.room <- struct{}{}
-			if s.leaseEnds(m) { // transactions have had the room; it is to be claimed again
-				<-s.sends.room
-				continue
+		for i, m := range batch {
+			if !s.roomFor(m) { // transactions have it; those behind have the same lease
+				if err := s.unclaim(sending, batch[i:]); err != nil {
+					s.log.Warn("outbox: messages wait for their lease to be over", "messages", len(batch)-i, "error", err)
+				}
+				break
 			}
 			s.sends.all.Go(func() {
 				defer func() { <-s.sends.room }()
@@ -113,9 +114,6 @@ func (s *Service) awaitMessages(ctx context.Context, next time.Time) {
 	case <-timer.C:
 	}
 }
-
-// leaseEnds says whether the lease of a claimed message may be over before it is sent.
-func (s *Service) leaseEnds(m Message) bool { return !s.now().Add(sendTimeout).Before(m.NextAt) }
 
 // freeMessages is for a server that starts and has the store for itself: what is claimed
 // then was claimed by one that died over it. Its own claims come after that.

@@ -347,6 +347,10 @@ type outboxTx interface {
 	// PostponeMessage sets when the message is due again, and counts a try that surely
 	// sent nothing.
 	PostponeMessage(ctx context.Context, id MessageID, next time.Time, unsent bool) error
+	// UnclaimMessage gives back the claim whose lease ends at leaseUntil, by which nothing
+	// was sent: the message is due at next, and the try does not count. A claim that is not
+	// the last one stays, for another may be sending by then.
+	UnclaimMessage(ctx context.Context, id MessageID, leaseUntil, next time.Time) error
 	// ParkMessage keeps a message that was sent until then, when it is due as others
 	// are, and still parked.
 	ParkMessage(ctx context.Context, id MessageID, until time.Time) error
