@@ -192,14 +192,14 @@ func (h *handover) isLate() bool {
 // giveBack is for a transaction that is late, or of which its caller, who has gone, is not
 // told whether it is stored. What it claimed, if it is there, is to be claimed again at
 // once, and what it left in the outbox is looked for: on one server's store, when it is
-// there.
+// there. Where nothing is claimed it writes nothing, and nobody waits for it.
 func (h *handover) giveBack() {
 	if len(h.taken) == 0 && !h.queued || h.ctx == nil {
 		return
 	}
 	go func() {
 		defer h.dropped()
-		if err := h.s.unclaim(h.ctx, h.taken); err != nil {
+		if err := h.s.unclaim(h.ctx, h.taken); err != nil && len(h.taken) > 0 {
 			h.s.log.Warn("outbox: messages wait for their lease to be over", "messages", len(h.taken), "error", err)
 		}
 		h.s.wake()
