@@ -33,7 +33,10 @@ const (
 	sqlSentFor = selectDecisions + ` challenge_id <> '' and challenge_id = $1
 		and verdict = 2 and used_at = 0 and unsent = false order by id`
 	sqlMarkUsed = `update guard_log set used_at = $2 where challenge_id <> '' and challenge_id = $1
-		and verdict = 2 and used_at = 0 and unsent = false returning ` + decisionColumns
+		and verdict = 2 and used_at = 0 and unsent = false and ` + notOpen + ` returning ` + decisionColumns
+	// A pool's own challenge is no row. What is no join is looked up by its key, whatever
+	// the planner knows of the tables.
+	notOpen       = `coalesce((select c.used_at from challenges c where c.id = guard_log.challenge_id), 1) > 0`
 	sqlMarkUnsent = `update guard_log set unsent = true where id = $1 and verdict = 2 and used_at = 0 and unsent = false`
 
 	unscored = `verdict = 2 and unsent = false and matured = false`
@@ -58,7 +61,7 @@ var (
 			fmt.Fprintf(&ids, ", $%d", 2*n+1)
 			b[n] = `update guard_log set used_at = case challenge_id` + cases.String() + ` end
 				where challenge_id <> '' and challenge_id in (` + ids.String()[2:] + `) and verdict = 2 and used_at = 0 and unsent = false
-				returning ` + decisionColumns
+				and ` + notOpen + ` returning ` + decisionColumns
 		}
 		return b
 	}()

@@ -398,6 +398,25 @@ var guardCases = []testCase{
 		equal(e, "used again", idsOf(used()), "[]")
 		equal(e, "lines", e.decisions(userpool.DecisionPage{Below: "40"}), lines)
 	}},
+	{"MarkUsed/leaves a challenge that is not used", func(e *env) {
+		var codes []userpool.UsedCode
+		for _, id := range []string{"a", "b"} {
+			line := e.newEntry(id)
+			line.Challenge = id
+			e.insertDecisions(line)
+			e.openChallenge(e.newChallenge(userpool.ChallengeID(id), id))
+			codes = append(codes, userpool.UsedCode{Challenge: userpool.ChallengeID(id), At: e.now})
+		}
+		used := func() string {
+			return idsOf(write(e, func(tx userpool.Tx) ([]guard.Entry, error) { return tx.MarkUsed(e.ctx, codes) }))
+		}
+		equal(e, "of neither", used(), "[]")
+		equal(e, "of one, alone", idsOf(e.markUsed(e.now, "a")), "[]")
+		e.consume("b", e.now)
+		equal(e, "of the other", used(), "[b]")
+		e.consume("a", e.now)
+		equal(e, "when it is used, alone", idsOf(e.markUsed(e.now, "a")), "[a]")
+	}},
 	{"MarkUsed/has one winner", func(e *env) {
 		e.insertDecisions(e.newEntry("a"))
 		code := userpool.UsedCode{Challenge: userpool.ChallengeID(e.newEntry("a").Challenge), At: e.now}

@@ -14,9 +14,11 @@ import (
 // address's. Where several servers have one store, answers that wrote them would wait for
 // one another, and all but one of them run again. So a moment after the answers one
 // transaction of this server credits the texts of all, and notes in their lines that they
-// are used: whose line was not noted yet is credited, so nothing is twice. A credit that
-// comes late, or is lost with a server that is killed in that moment, lets less through and
-// never more.
+// are used: whose line was not noted yet is credited, so nothing is twice, and whose
+// challenge is there and not used is left as it is, so an answer of which nobody is told
+// whether it is stored is credited if it is. A credit that comes late lets less through and
+// never more, and so does one that is lost, with a server that is killed in that moment,
+// with a commit that comes later than that or for a full queue: its line stays unmarked.
 
 const (
 	creditAfter = 20 * time.Millisecond // from the first that waits
@@ -33,7 +35,7 @@ type credits struct {
 // takes says that one more may be credited later.
 func (c *credits) takes() bool { return c.open.Load() && len(c.queue) < creditQueue }
 
-// put hands codes over whose transactions are committed. It never waits.
+// put hands codes over whose transactions are committed, or may be. It never waits.
 func (c *credits) put(codes []UsedCode) {
 	for _, code := range codes {
 		select {

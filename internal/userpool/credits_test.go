@@ -2,6 +2,7 @@ package userpool_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -148,4 +149,74 @@ func TestCredits_CommitInDoubt_AreNotGivenTwice(t *testing.T) {
 		end()
 		w.start()
 	})
+}
+
+// doubtfulStore does not say whether the next Update is stored, and stores it or not.
+type doubtfulStore struct {
+	userpool.Store
+	doubt, stores atomic.Bool
+}
+
+func (s *doubtfulStore) Update(ctx context.Context, fn func(userpool.Tx) error) error {
+	doubt := s.doubt.Swap(false)
+	err := s.Store.Update(ctx, func(tx userpool.Tx) error {
+		if err := fn(tx); err != nil || !doubt || s.stores.Load() {
+			return err
+		}
+		return errSilent
+	})
+	if doubt && err == nil {
+		return errSilent
+	}
+	return err
+}
+
+// An answer of which nobody is told whether it is stored is credited if it is.
+func TestCredits_AnswerInDoubt_IsCreditedIfItIsStored(t *testing.T) {
+	for _, stores := range []bool{true, false} {
+		inWorld(t, options{guard: shipped()}, func(w *world) {
+			w.member(home, asha, "")
+			w.pass(time.Hour)
+			w.stop()
+			cells := &cellWrites{Store: w.store}
+			store := &doubtfulStore{Store: cells}
+			store.stores.Store(stores)
+			s, end := w.instead(store, true)
+			w.settle()
+			r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+				Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+			})
+			w.must(err)
+			w.settle()
+			wrote := cells.n.Load()
+			credited := func() bool {
+				w.pass(time.Second)
+				return cells.n.Load() > wrote
+			}
+			answer := func(id string) error {
+				call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: id})
+				_, err := s.RespondToAuthChallenge(call, userpool.AnswerRequest{
+					Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+					Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
+				})
+				s.End(call, err)
+				return err
+			}
+			store.doubt.Store(true)
+			if err := answer("1"); !errors.Is(err, errSilent) {
+				t.Fatalf("got %v", err)
+			}
+			if got := credited(); got != stores {
+				t.Errorf("an answer is stored: %t, and credited: %t", stores, got)
+			}
+			if !stores {
+				w.must(answer("2"))
+				if !credited() {
+					t.Error("its repetition is not credited")
+				}
+			}
+			end()
+			w.start()
+		})
+	}
 }

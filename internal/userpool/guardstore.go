@@ -25,7 +25,7 @@ type guardTx interface {
 	SentFor(ctx context.Context, id ChallengeID) ([]guard.Entry, error)
 	// MarkUsed notes when the codes of the challenges' texts were used and returns the
 	// lines that it has changed, as they now stand: each goes to one caller, and its first
-	// time stays.
+	// time stays. A challenge that is there and not used has none.
 	MarkUsed(ctx context.Context, codes []UsedCode) ([]guard.Entry, error)
 	// MarkUnsent notes that a text surely was not sent. It is false if that was
 	// known, its code is used, or there is no such line.

@@ -43,10 +43,11 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 	before, known, stored := e.done, e.found, e.stored
 	e.stored = true
 	var told Outcome
+	var own error
 	err := w.Store.Update(ctx, func(tx Tx) error {
 		e.done, e.found = before.clone(), known // an earlier run was for nothing
-		if err := fn(witness{tx, e}); err != nil {
-			return err
+		if own = fn(witness{tx, e}); own != nil {
+			return own
 		}
 		row := w.s.auditRow(e)
 		told = row.Outcome
@@ -55,11 +56,13 @@ func (w watched) update(ctx context.Context, fn func(Tx) error) error {
 		}
 		return tx.AddAudit(ctx, row)
 	})
+	if own == nil { // also where nobody knows whether it is stored
+		w.s.credits.put(e.done.used[len(before.used):])
+	}
 	if err != nil {
 		e.done = before
 		return err
 	}
-	w.s.credits.put(e.done.used[len(before.used):])
 	e.committed, e.told = true, told
 	return nil
 }
