@@ -128,20 +128,11 @@ func TestCredits_CommitInDoubt_AreNotGivenTwice(t *testing.T) {
 		store := &cellWrites{Store: w.store}
 		s, end := w.instead(store, true)
 		w.settle()
-		r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
-			Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
-		})
-		w.must(err)
+		session := begunBy(w, s)
 		w.settle()
 		wrote := store.n.Load()
 		store.doubt.Store(true)
-		call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: "1"})
-		_, err = s.RespondToAuthChallenge(call, userpool.AnswerRequest{
-			Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
-			Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
-		})
-		s.End(call, err)
-		w.must(err)
+		w.must(answeredBy(w, s, session, "1"))
 		w.pass(10 * time.Second)
 		if n := store.n.Load() - wrote; n != 1 {
 			t.Errorf("a code is credited by %d transactions that are stored", n)
@@ -183,25 +174,14 @@ func TestCredits_AnswerInDoubt_IsCreditedIfItIsStored(t *testing.T) {
 			store.stores.Store(stores)
 			s, end := w.instead(store, true)
 			w.settle()
-			r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
-				Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
-			})
-			w.must(err)
+			session := begunBy(w, s)
 			w.settle()
 			wrote := cells.n.Load()
 			credited := func() bool {
 				w.pass(time.Second)
 				return cells.n.Load() > wrote
 			}
-			answer := func(id string) error {
-				call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: id})
-				_, err := s.RespondToAuthChallenge(call, userpool.AnswerRequest{
-					Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
-					Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
-				})
-				s.End(call, err)
-				return err
-			}
+			answer := func(id string) error { return answeredBy(w, s, session, id) }
 			store.doubt.Store(true)
 			if err := answer("1"); !errors.Is(err, errSilent) {
 				t.Fatalf("got %v", err)
@@ -219,4 +199,24 @@ func TestCredits_AnswerInDoubt_IsCreditedIfItIsStored(t *testing.T) {
 			w.start()
 		})
 	}
+}
+
+// begunBy has a service begin a sign-in of Asha's, and returns its Session.
+func begunBy(w *world, s *userpool.Service) string {
+	r, err := s.InitiateAuth(w.ctx, userpool.AuthRequest{
+		Caller: home, ClientID: w.client, Flow: "CUSTOM_AUTH", Parameters: map[string]string{"USERNAME": asha},
+	})
+	w.must(err)
+	return r.Session
+}
+
+// answeredBy gives a service the last code for a sign-in of Asha's.
+func answeredBy(w *world, s *userpool.Service, session, requestID string) error {
+	call := s.Begin(w.ctx, userpool.Call{Operation: "RespondToAuthChallenge", RequestID: requestID})
+	_, err := s.RespondToAuthChallenge(call, userpool.AnswerRequest{
+		Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: session,
+		Responses: map[string]string{"USERNAME": asha, "ANSWER": w.code(asha)},
+	})
+	s.End(call, err)
+	return err
 }
