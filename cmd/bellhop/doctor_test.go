@@ -92,7 +92,7 @@ func TestDoctor_HealthyServer_HasNoFailureAndTellsNoSecret(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, output)
 	}
 	for check, what := range map[string]string{
-		"configuration": "fit together", "database": "schema version 10", "master key": "opens the database", "writing": "a durable write",
+		"configuration": "fit together", "database": "schema version 11", "master key": "opens the database", "writing": "a durable write",
 		"signing keys": "each of 1 pools has both", "admin key": "1 in the database", "public URL": "as tokens name it", "texts": "answers", "e-mail": "no pool needs one",
 		"signer": "signed by OpenSSL 3.",
 	} {

@@ -10,10 +10,10 @@ import (
 
 const (
 	familyColumns = `id, pool_id, client_id, user_id, generation, auth_time, created_at, expires_at,
-		rotated_at, revoked_at, device_key`
+		rotated_at, revoked_at, device_key, sign_outs`
 
 	sqlInsertFamily = `insert into families (` + familyColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`
 	sqlFamily         = `select ` + familyColumns + ` from families where id = $1`
 	poolOfFamily      = `(select pool_id from families where id = $1)`
 	userOfFamily      = `(select user_id from families where id = $1)`
@@ -22,20 +22,17 @@ const (
 		and name in (select group_name from group_members where pool_id = ` + poolOfFamily + ` and user_id = ` + userOfFamily + `) order by name`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
 		where id = $1 and generation = $2 and revoked_at = 0 and expires_at > $3`
-	sqlRevokeFamily   = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
-	sqlRevokeFamilies = `update families set revoked_at = $3
-		where pool_id = $1 and user_id = $2 and revoked_at = 0`
-	sqlDeleteFamilies = `delete from families where pool_id = $1 and user_id = $2`
-	sqlLastFamilyEnd  = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0`
+	sqlRevokeFamily  = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
+	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0`
 )
 
 func scanFamily(r row) (f userpool.Family, err error) {
 	err = r.Scan(&f.ID, &f.PoolID, &f.ClientID, &f.UserID, &f.Generation, moment{&f.AuthTime},
-		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt}, &f.DeviceKey)
+		moment{&f.CreatedAt}, moment{&f.ExpiresAt}, moment{&f.RotatedAt}, moment{&f.RevokedAt}, &f.DeviceKey, &f.SignOuts)
 	return f, err
 }
 
-// InsertFamily conflicts with whoever changes the user or ends his families.
+// InsertFamily conflicts with whoever changes the user, and so with who ends his families.
 func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
 	if err := t.touch(ctx, sqlTouchUser, f.PoolID, f.UserID); err != nil {
 		return err
@@ -45,7 +42,7 @@ func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
 
 func familyRow(f userpool.Family) []any {
 	return []any{string(f.ID), string(f.PoolID), string(f.ClientID), string(f.UserID), int64(f.Generation), millis(f.AuthTime),
-		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt), f.DeviceKey}
+		millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.RotatedAt), millis(f.RevokedAt), f.DeviceKey, f.SignOuts}
 }
 
 func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family, error) {
@@ -65,17 +62,6 @@ func (t *tx) RotateRefresh(ctx context.Context, id userpool.FamilyID, from uint3
 // RevokeFamily keeps the time of the first revocation.
 func (t *tx) RevokeFamily(ctx context.Context, id userpool.FamilyID, now time.Time) error {
 	return t.run(ctx, sqlRevokeFamily, id, millis(now))
-}
-
-func (t *tx) RevokeFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID, now time.Time) error {
-	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
-		return err
-	}
-	return t.run(ctx, sqlRevokeFamilies, pool, user, millis(now))
-}
-
-func (t *tx) deleteFamilies(ctx context.Context, pool userpool.PoolID, user userpool.UserID) error {
-	return t.run(ctx, sqlDeleteFamilies, pool, user)
 }
 
 func (t *tx) LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error) {

@@ -14,11 +14,11 @@ import (
 const (
 	userColumns = `pool_id, id, username, names, status, enabled, attributes, verifier, created_at,
 		modified_at, password_at, signed_in_at, signed_out_at, unproved, srp_identity, pending, password_history, active_at,
-		password_hash, mfa`
+		password_hash, mfa, sign_outs`
 
 	// An id that was somebody's is nobody else's.
 	sqlInsertUser = `insert into users (` + userColumns + `, place)
-		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
 		where not exists (select 1 from retired_users where pool_id = $1 and user_id = $2)
 		on conflict do nothing`
 	sqlUser       = `select ` + userColumns + ` from users where pool_id = $1 and id = $2`
@@ -27,7 +27,7 @@ const (
 	sqlUpdateUser = `update users set names = $3, status = $4, enabled = $5, attributes = $6, verifier = $7,
 		modified_at = $8, password_at = $9, signed_in_at = $10, signed_out_at = $11, unproved = $12,
 		srp_identity = $13, pending = $14, password_history = $15, active_at = $16,
-		password_hash = $17, mfa = $18
+		password_hash = $17, mfa = $18, sign_outs = $19
 		where pool_id = $1 and id = $2`
 	sqlDeleteUser = `delete from users where pool_id = $1 and id = $2`
 
@@ -50,7 +50,7 @@ func scanUser(r row) (u userpool.User, err error) {
 		decoded{&u.Attributes}, &u.Verifier, moment{&u.CreatedAt}, moment{&u.ModifiedAt},
 		moment{&u.PasswordAt}, moment{&u.SignedInAt}, moment{&u.SignedOutAt}, &u.Unproved,
 		&u.SRPIdentity, decoded{&u.Pending}, decoded{&u.PasswordHistory}, moment{&u.ActiveAt},
-		&u.PasswordHash, decoded{&u.MFA})
+		&u.PasswordHash, decoded{&u.MFA}, &u.SignOuts)
 	return u, err
 }
 
@@ -60,7 +60,7 @@ func userRow(u userpool.User, place string) []any {
 		dict(u.Attributes), u.Verifier, millis(u.CreatedAt), millis(u.ModifiedAt), millis(u.PasswordAt),
 		millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
 		u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
-		u.PasswordHash, unlessZero(u.MFA), place}
+		u.PasswordHash, unlessZero(u.MFA), u.SignOuts, place}
 }
 
 // foundBy lists what UserByName finds the user by. A user name that is the id
@@ -139,7 +139,7 @@ func (t *tx) UpdateUser(ctx context.Context, u userpool.User) error {
 			dict(u.Attributes), u.Verifier, millis(u.ModifiedAt), millis(u.PasswordAt),
 			millis(u.SignedInAt), millis(u.SignedOutAt), u.Unproved,
 			u.SRPIdentity, dict(u.Pending), list(u.PasswordHistory), millis(u.ActiveAt),
-			u.PasswordHash, unlessZero(u.MFA))
+			u.PasswordHash, unlessZero(u.MFA), u.SignOuts)
 	})
 }
 
@@ -164,7 +164,6 @@ func (t *tx) DeleteUser(ctx context.Context, pool userpool.PoolID, id userpool.U
 		t.run(ctx, sqlLeaveGroups, pool, id),
 		t.DeleteSessions(ctx, pool, string(id)),
 		t.DeleteChallenges(ctx, pool, string(id)),
-		t.deleteFamilies(ctx, pool, id),
 		t.DeleteDevices(ctx, pool, id),
 		t.DeletePasskeys(ctx, pool, id),
 		t.DeleteSoftwareToken(ctx, pool, id),

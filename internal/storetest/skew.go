@@ -46,14 +46,29 @@ var endings = []ending{
 	{
 		"families",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
-			return tx.InsertFamily(e.ctx, e.newFamily(userpool.FamilyID(id), sub))
+			u, err := tx.User(e.ctx, e.pool, sub)
+			if err != nil {
+				return err
+			}
+			f := e.newFamily(userpool.FamilyID(id), sub)
+			f.SignOuts = u.SignOuts
+			return tx.InsertFamily(e.ctx, f)
 		},
 		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
-			return tx.RevokeFamilies(e.ctx, e.pool, sub, e.now)
+			u, err := tx.User(e.ctx, e.pool, sub)
+			if err != nil {
+				return err
+			}
+			u.SignOuts++
+			return tx.UpdateUser(e.ctx, u)
 		},
 		func(e *env, tx userpool.Tx, id string) bool {
 			f, err := tx.Family(e.ctx, userpool.FamilyID(id))
-			return err == nil && f.RevokedAt.IsZero()
+			if err != nil {
+				return false
+			}
+			u, err := tx.User(e.ctx, e.pool, f.UserID)
+			return err == nil && f.SignOuts == u.SignOuts
 		},
 	},
 	{
@@ -119,6 +134,9 @@ var skewCases = func() (all []testCase) {
 					}
 					if i%4 == 0 {
 						if err := c.end(e, tx, sub); err != nil {
+							return false, err
+						}
+						if u, err = tx.User(e.ctx, e.pool, sub); err != nil {
 							return false, err
 						}
 						u.Enabled = false

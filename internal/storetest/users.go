@@ -171,7 +171,7 @@ var userCases = []testCase{
 		gone, kept := e.furnish(e.pool), e.furnish(e.pool)
 		e.do(func(tx userpool.Tx) error { return tx.DeleteUser(e.ctx, e.pool, userpool.UserID(gone.id)) })
 		equal(e, "left of the user", gone.left(e),
-			[]string{"pool", "client", "key", "retired", "registration", "group", "search", "message"})
+			[]string{"pool", "client", "key", "retired", "registration", "family", "group", "search", "message"})
 		equal(e, "left of the other", len(kept.left(e)), furnishings)
 	}},
 	{"InsertUser and UpdateUser/take nobody else's id for a name, though it is gone", func(e *env) {

@@ -427,10 +427,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 		}
 		if u.Unproved { // the administrator's password is nothing of the stranger's
 			u = u.bare(u.mainContact(t.pool))
-			u.SignedOutAt = at
-			if err := tx.RevokeFamilies(ctx, pool, u.ID, at); err != nil {
-				return fmt.Errorf("end families: %w", err)
-			}
+			u.endAll(at)
 			if err := forgetOwned(ctx, tx, u); err != nil {
 				return err
 			}
@@ -464,7 +461,8 @@ func (s *Service) AdminDisableUser(ctx context.Context, pool PoolID, username st
 	at := s.now()
 	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
 		u.Enabled, u.ModifiedAt = false, at
-		return signOut(ctx, tx, u, at)
+		_, err := signOut(ctx, tx, u, at)
+		return err
 	})
 }
 

@@ -285,14 +285,13 @@ func (u User) firstProof(p Pool, to Contact) bool {
 func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, at time.Time) (User, error) {
 	was := u
 	if u.firstProof(p, to) {
-		u = u.bare(to)
-		if err := signOut(ctx, tx, u, at); err != nil {
+		var err error
+		if u, err = signOut(ctx, tx, u.bare(to), at); err != nil {
 			return u, err
 		}
 		if err := forgetOwned(ctx, tx, u); err != nil { // somebody else's, for all that is known
 			return u, err
 		}
-		u.SignedOutAt = at
 	}
 	u.Attributes[to.verified()] = "true"
 	u.ModifiedAt, u.Names = at, signInNames(p, u)

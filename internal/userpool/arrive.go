@@ -521,7 +521,7 @@ func (s *Service) renewUser(ctx context.Context, tx Tx, p Pool, fresh, old User,
 		return nil, fmt.Errorf("renew user: %w", err)
 	}
 	if old.Enabled && !u.Enabled {
-		if err := signOut(ctx, tx, u, at); err != nil {
+		if _, err := signOut(ctx, tx, u, at); err != nil {
 			return nil, err
 		}
 	}

@@ -37,7 +37,7 @@ func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (recipient
 	}
 	u, groups, err := tx.Holder(ctx, f.ID)
 	if err != nil {
-		return recipient{}, notFound(err, errNoUser)
+		return recipient{}, notFound(err, errRevokedRefresh)
 	}
 	return s.recipientOf(ctx, tx, p, u, groups, f)
 }

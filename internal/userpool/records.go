@@ -155,6 +155,9 @@ type User struct {
 	ActiveAt     time.Time // last sign-in, to the day
 	// SignedOutAt refuses every access token issued before it.
 	SignedOutAt time.Time
+	// SignOuts is how often all that was begun as the user was ended. Families that
+	// began before the last time are over; see Family.over.
+	SignOuts int64
 	// Unproved says that an administrator or the pool's PreSignUp function
 	// confirmed the sign-up, so password and attributes are of somebody who never
 	// proved to have the number. The first right code texted there drops them; see
@@ -370,6 +373,18 @@ type Family struct {
 	ExpiresAt  time.Time
 	RotatedAt  time.Time
 	RevokedAt  time.Time
+	SignOuts   int64 // the user's, when it began
+}
+
+// over says whether the family was ended, itself or with all others of its user. The
+// latter is said by the user's row alone, so that nobody looks for families by user:
+// an index for that would cost every sign-in a page.
+func (f Family) over(u User) bool { return !f.RevokedAt.IsZero() || f.SignOuts != u.SignOuts }
+
+// endAll ends the families of the user, and refuses the access tokens issued so far.
+func (u *User) endAll(at time.Time) {
+	u.SignedOutAt = at
+	u.SignOuts++
 }
 
 // Device is a device that signed in as the user: tokens were given with its key.

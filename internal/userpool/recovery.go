@@ -427,7 +427,8 @@ func (s *Service) replaceForgotten(ctx context.Context, tx Tx, r resetting, u Us
 // the pool need not do as Cognito, those too.
 func endSignIns(ctx context.Context, tx Tx, p Pool, u User, at time.Time) error {
 	if !p.Settings.exact() {
-		return signOut(ctx, tx, u, at)
+		_, err := signOut(ctx, tx, u, at)
+		return err
 	}
 	if err := tx.UpdateUser(ctx, u); err != nil {
 		return fmt.Errorf("reset password: %w", err)
@@ -485,6 +486,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, 
 func (s *Service) AdminUserGlobalSignOut(ctx context.Context, pool PoolID, username string) error {
 	at := s.now()
 	return s.updateTarget(ctx, pool, username, at, func(tx Tx, u User) error {
-		return signOut(ctx, tx, u, at)
+		_, err := signOut(ctx, tx, u, at)
+		return err
 	})
 }

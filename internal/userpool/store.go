@@ -249,8 +249,6 @@ type tokenTx interface {
 	RotateRefresh(ctx context.Context, id FamilyID, from uint32, now time.Time) (bool, error)
 	// RevokeFamily ends one family; revoking twice is no error.
 	RevokeFamily(ctx context.Context, id FamilyID, now time.Time) error
-	// RevokeFamilies ends all families of the user.
-	RevokeFamilies(ctx context.Context, pool PoolID, user UserID, now time.Time) error
 	// LastFamilyEnd is when the last of the families expires that began before
 	// the time and are not revoked; zero if there is none.
 	LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error)

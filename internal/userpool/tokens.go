@@ -42,7 +42,7 @@ func (s *Service) grant(ctx context.Context, tx Tx, t turn, u User) (step, error
 	}
 	f := Family{
 		ID: FamilyID(newOrderedID(at)), PoolID: u.PoolID, ClientID: c.ID, UserID: u.ID, DeviceKey: key,
-		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()),
+		AuthTime: at, CreatedAt: at, ExpiresAt: at.Add(c.Settings.refreshTTL()), SignOuts: u.SignOuts,
 	}
 	if err := tx.InsertFamily(ctx, f); err != nil {
 		return step{}, fmt.Errorf("start token family: %w", err)
@@ -172,7 +172,7 @@ func (s *Service) parseRefresh(text string) (token.RefreshToken, error) {
 // serves says whether the family still gives tokens to the user.
 func serves(f Family, u User, at time.Time) error {
 	switch {
-	case !f.RevokedAt.IsZero():
+	case f.over(u):
 		return errRevokedRefresh
 	case !at.Before(f.ExpiresAt):
 		return errExpiredRefresh
@@ -449,7 +449,7 @@ func (s *Service) stillGood(ctx context.Context, tx Tx, claims token.AccessClaim
 		return errRevokedAccess
 	}
 	f, err := tx.Family(ctx, FamilyID(claims.OriginJTI))
-	if errors.Is(err, ErrNotFound) || (err == nil && !f.RevokedAt.IsZero()) {
+	if errors.Is(err, ErrNotFound) || (err == nil && f.over(u)) {
 		return errRevokedAccess
 	}
 	return err
@@ -474,22 +474,21 @@ func (s *Service) GlobalSignOut(ctx context.Context, accessToken string) error {
 		if err != nil {
 			return err
 		}
-		return signOut(ctx, tx, b.user, at)
+		_, err = signOut(ctx, tx, b.user, at)
+		return err
 	})
 }
 
 // signOut ends every family, Session and challenge of the user and every change
 // that waits for its code, and refuses the access tokens issued so far.
-func signOut(ctx context.Context, tx Tx, u User, at time.Time) error {
-	u.SignedOutAt, u.Pending = at, nil
+func signOut(ctx context.Context, tx Tx, u User, at time.Time) (User, error) {
+	u.endAll(at)
+	u.Pending = nil
 	if err := tx.UpdateUser(ctx, u); err != nil {
-		return fmt.Errorf("sign out: %w", err)
-	}
-	if err := tx.RevokeFamilies(ctx, u.PoolID, u.ID, at); err != nil {
-		return fmt.Errorf("sign out: end families: %w", err)
+		return u, fmt.Errorf("sign out: %w", err)
 	}
 	if err := tx.DeleteSessions(ctx, u.PoolID, string(u.ID)); err != nil {
-		return fmt.Errorf("sign out: end sessions: %w", err)
+		return u, fmt.Errorf("sign out: end sessions: %w", err)
 	}
-	return tx.DeleteChallenges(ctx, u.PoolID, string(u.ID))
+	return u, tx.DeleteChallenges(ctx, u.PoolID, string(u.ID))
 }

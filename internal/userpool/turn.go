@@ -154,12 +154,17 @@ func (s *Service) postAuthenticate(ctx context.Context, t turn, next step) (step
 // this one before it. A password that was replaced meanwhile ends it all the same,
 // and what was ended before a repeat came stays so.
 func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (step, error) {
-	var f Family
+	var (
+		f  Family
+		is User
+	)
 	err := s.store.View(ctx, func(tx Tx) (err error) {
-		f, err = tx.Family(ctx, next.Family)
+		if f, err = tx.Family(ctx, next.Family); err == nil {
+			is, _, err = tx.Holder(ctx, next.Family)
+		}
 		return notFound(err, errInvalidRefresh)
 	})
-	if err != nil || t.again || f.RevokedAt.IsZero() {
+	if err != nil || t.again || !f.over(is) {
 		return next, err
 	}
 	t.at, t.caller.Device = s.now(), f.DeviceKey // the one that it began with
