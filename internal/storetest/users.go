@@ -14,7 +14,7 @@ func (e *env) newUser(id userpool.UserID, names ...string) userpool.User {
 		Status: userpool.StatusConfirmed, Enabled: true,
 		Attributes: map[string]string{"phone_number": "+15550100", "name": "Zoë"},
 		Verifier:   "sealed", CreatedAt: e.now, ModifiedAt: e.in(time.Second), PasswordAt: e.in(2 * time.Second),
-		SignedInAt: e.in(3 * time.Second), SignedOutAt: e.in(4 * time.Second), Unproved: true,
+		SignedInAt: e.in(3 * time.Second), SignedOutAt: e.in(4 * time.Second), SignOuts: 2, Unproved: true,
 		SRPIdentity: "ann", Pending: map[string]string{"email": "new@example.com"},
 		PasswordHistory: []string{"older", "oldest"}, ActiveAt: e.in(5 * time.Second),
 		PasswordHash: "sealed hash", MFA: userpool.MFAPreference{SoftwareToken: true, Preferred: "SOFTWARE_TOKEN_MFA"},
@@ -128,7 +128,7 @@ var userCases = []testCase{
 		e.insertUser(e.newUser("sub", "+15550100", "+15550101"))
 		u := e.newUser("sub", "+15550101", "+15550102")
 		u.Enabled, u.Status, u.Verifier, u.Attributes = false, userpool.StatusForceChangePassword, "", nil
-		u.ModifiedAt, u.PasswordAt, u.SignedInAt, u.SignedOutAt = e.in(time.Hour), time.Time{}, time.Time{}, e.in(2*time.Hour)
+		u.ModifiedAt, u.PasswordAt, u.SignedInAt, u.SignedOutAt, u.SignOuts = e.in(time.Hour), time.Time{}, time.Time{}, e.in(2*time.Hour), 3
 		u.Unproved = !u.Unproved
 		e.do(func(tx userpool.Tx) error { return tx.UpdateUser(e.ctx, u) })
 		equal(e, "user", e.user("sub"), u)
