@@ -553,14 +553,14 @@ func fill(v reflect.Value) {
 func (c *crowd) sound() {
 	c.t.Helper()
 	for what, query := range map[string]string{
-		"a user's name leads nowhere":             `select count(*) from user_names n where not exists (select 1 from users u where u.pool_id = n.pool_id and u.id = n.user_id)`,
-		"a member of a group is no user":          `select count(*) from group_members g where not exists (select 1 from users u where u.pool_id = g.pool_id and u.id = g.user_id)`,
-		"a group's member is in no group":         `select count(*) from group_members m where not exists (select 1 from user_groups g where g.pool_id = m.pool_id and g.name = m.group_name)`,
-		"a device is nobody's":                    `select count(*) from devices d where not exists (select 1 from users u where u.pool_id = d.pool_id and u.id = d.user_id)`,
-		"a client's pool is gone":                 `select count(*) from clients c where not exists (select 1 from pools p where p.id = c.pool_id)`,
-		"tokens live for who is gone or disabled": `select count(*) from families f where revoked_at = 0 and not exists (select 1 from users u where u.pool_id = f.pool_id and u.id = f.user_id and u.enabled)`,
-		"a challenge was tried too often":         `select count(*) from challenges where tries > max_tries`,
-		"a message's challenge is gone":           `select count(*) from messages m where challenge_id <> '' and not exists (select 1 from challenges c where c.id = m.challenge_id)`,
+		"a user's name leads nowhere":     `select count(*) from user_names n where not exists (select 1 from users u where u.pool_id = n.pool_id and u.id = n.user_id)`,
+		"a member of a group is no user":  `select count(*) from group_members g where not exists (select 1 from users u where u.pool_id = g.pool_id and u.id = g.user_id)`,
+		"a group's member is in no group": `select count(*) from group_members m where not exists (select 1 from user_groups g where g.pool_id = m.pool_id and g.name = m.group_name)`,
+		"a device is nobody's":            `select count(*) from devices d where not exists (select 1 from users u where u.pool_id = d.pool_id and u.id = d.user_id)`,
+		"a client's pool is gone":         `select count(*) from clients c where not exists (select 1 from pools p where p.id = c.pool_id)`,
+		"tokens live for who is disabled": `select count(*) from families f, users u where f.revoked_at = 0 and u.pool_id = f.pool_id and u.id = f.user_id and u.sign_outs = f.sign_outs and not u.enabled`,
+		"a challenge was tried too often": `select count(*) from challenges where tries > max_tries`,
+		"a message's challenge is gone":   `select count(*) from messages m where challenge_id <> '' and not exists (select 1 from challenges c where c.id = m.challenge_id)`,
 	} {
 		if n := c.column(strings.Replace(query, "count(*)", "cast(count(*) as text)", 1), strings.Replace(query, "count(*)", "cast(count(*) as text)", 1)); n[0] != "0" {
 			c.t.Errorf("%s: %s", what, n[0])
