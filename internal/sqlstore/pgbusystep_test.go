@@ -125,3 +125,40 @@ func TestMigrate_StepThatAlwaysConflicts_FailsInTheEnd(t *testing.T) {
 		t.Errorf("after %d runs: %v", runs, err)
 	}
 }
+
+// A step that came to need more of pools than it took at first would meet those who wait
+// for it by then: one that takes a foreign key to pools away must be named in holdPools.
+func TestMigrate_EveryStep_TakesFirstAllThatItNeedsOfPools(t *testing.T) {
+	c := beside(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)))
+	if err := migrate(t.Context(), c, migrations()[:firstConfigVersion]); err != nil {
+		t.Fatal(err)
+	}
+	locks := func() int64 {
+		held, err := number(c, `select count(*) from pg_locks where pid = pg_backend_pid()
+			and relation = 'pools'::regclass and mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	for _, m := range migrations()[firstConfigVersion:] {
+		var first, all int64
+		err := inTx(c, func() error {
+			if err := holdPools(c, int64(m.version)); err != nil {
+				return err
+			}
+			first = locks()
+			if err := step(t.Context(), c, m); err != nil {
+				return err
+			}
+			all = locks()
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("%04d_%s: %v", m.version, m.name, err)
+		}
+		if first != 1 || all != first {
+			t.Errorf("%04d_%s takes %d strong locks of pools first, and has %d in the end", m.version, m.name, first, all)
+		}
+	}
+}
