@@ -54,6 +54,8 @@ func TestCheck_OfALibraryThatAnswersWrongly_SaysSo(t *testing.T) {
 		"it keeps to no padding":       func(l *Library) { l.fn.padding = answering(1); l.fn.digest = answering(1) },
 		"it cannot be told a padding":  func(l *Library) { l.fn.padding = answering(0) },
 		"it signs for another hash":    func(l *Library) { l.sha256 = call(symbol(t, l, "EVP_sha3_256")) },
+		"it verifies nothing":          func(l *Library) { l.fn.verify = answering(0) },
+		"it verifies everything":       func(l *Library) { l.fn.verify = answering(1) },
 	} {
 		l := loaded(t)
 		spoil(l)
@@ -82,8 +84,12 @@ func TestSigner_ThatNobodyHolds_IsFreed(t *testing.T) {
 		if l.fn.sign = works; i%3 == 0 {
 			l.fn.sign = fails
 		}
-		if _, err := l.Signer(private); (err != nil) != (i%3 == 0) {
+		s, err := l.Signer(private)
+		if (err != nil) != (i%3 == 0) {
 			t.Fatal(err)
+		}
+		if err == nil {
+			verifies(s, make([]byte, sha256.Size), make([]byte, private.Size()))
 		}
 	}
 	if signs.Load() != rounds*2/3 {
@@ -133,5 +139,28 @@ func TestGuarded_WhatOthersCanWrite_IsNotLoaded(t *testing.T) {
 	}
 	if err := guarded("/usr/lib"); err == nil {
 		t.Error("a folder is taken")
+	}
+}
+
+// A library without memory for a context says nothing of a signature: Go is asked.
+func TestVerifies_WithoutAContext_IsGosWord(t *testing.T) {
+	l := loaded(t)
+	private, err := x509.ParsePKCS1PrivateKey(knownKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Signer(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.fn.newContext = answering(0)
+	digest := sha256.Sum256([]byte(knownMessage))
+	good, _ := hex.DecodeString(knownSignature)
+	if !verifies(s, digest[:], good) {
+		t.Error("the known signature is refused")
+	}
+	good[0] ^= 1
+	if verifies(s, digest[:], good) {
+		t.Error("another is accepted")
 	}
 }

@@ -51,7 +51,8 @@ const knownMessage = "Bellhop signs this to see whether it can."
 //go:embed known.sig
 var knownSignature string
 
-// check has the library give the known answer, and Go accept it.
+// check has the library give the known answer, and Go and the library accept it, and the
+// library no other.
 func (l *Library) check() error {
 	private, err := x509.ParsePKCS1PrivateKey(knownKey)
 	if err != nil {
@@ -70,5 +71,17 @@ func (l *Library) check() error {
 	if err != nil || !bytes.Equal(signature, want) || rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, digest[:], signature) != nil {
 		return errors.New("it does not give the signature that is known")
 	}
+	if !verifies(s, digest[:], signature) {
+		return errors.New("it refuses the signature that is known")
+	}
+	signature[len(signature)-1] ^= 1
+	other := sha256.Sum256(nil)
+	if verifies(s, digest[:], signature) || verifies(s, other[:], want) {
+		return errors.New("it accepts a signature that is none")
+	}
 	return nil
+}
+
+func verifies(s crypto.Signer, digest, signature []byte) bool {
+	return s.(*signer).Verifies(digest, signature)
 }

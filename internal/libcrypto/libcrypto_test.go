@@ -79,6 +79,58 @@ func TestSign_FromManyGoroutines_IsWhatGoSigns(t *testing.T) {
 	all.Wait()
 }
 
+// From many goroutines: what the key signed is accepted, and nothing that differs from
+// it in any way, as Go has it.
+func TestVerifies_FromManyGoroutines_IsGosWord(t *testing.T) {
+	lib := open(t)
+	private, another := newKey(t, 2048), newKey(t, 2048)
+	signer, err := lib.Signer(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := signer.(interface{ Verifies(_, _ []byte) bool })
+	digest := sha256.Sum256([]byte("this"))
+	other := sha256.Sum256([]byte("that"))
+	sign := func(by *rsa.PrivateKey, digest []byte, hash crypto.Hash) []byte {
+		signature, err := rsa.SignPKCS1v15(nil, by, hash, digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signature
+	}
+	good := sign(private, digest[:], crypto.SHA256)
+	flipped := bytes.Clone(good)
+	flipped[100] ^= 4
+	pss, err := rsa.SignPSS(rand.Reader, private, crypto.SHA256, digest[:], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string][]byte{
+		"good": good, "flipped": flipped, "of another key": sign(another, digest[:], crypto.SHA256),
+		"of another digest": sign(private, other[:], crypto.SHA256), "of no hash": sign(private, digest[:], 0),
+		"of another hash": sign(private, digest[:], crypto.SHA3_256), "PSS": pss,
+		"none": nil, "short": good[1:], "long": append(bytes.Clone(good), 0), "zeros": make([]byte, len(good)),
+		"the modulus": private.N.Bytes(), "above the modulus": bytes.Repeat([]byte{0xff}, len(good)),
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 5 {
+				for name, signature := range cases {
+					want := rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, digest[:], signature) == nil
+					if got := by.Verifies(digest[:], signature); got != want || got != (name == "good") {
+						t.Errorf("%s: %v, Go says %v", name, got, want)
+					}
+				}
+				if by.Verifies(digest[1:], good) || by.Verifies(nil, good) {
+					t.Error("a digest of another length is accepted")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestSign_WhatNoTokenNeeds_IsRefused(t *testing.T) {
 	lib := open(t)
 	signer, err := lib.Signer(newKey(t, 2048))

@@ -34,6 +34,7 @@ type functions struct {
 	decode, freeKey                 uintptr
 	newContext, freeContext         uintptr
 	signInit, padding, digest, sign uintptr
+	verifyInit, verify              uintptr
 	read, bytes                     uintptr
 	newNumber, freeNumber           uintptr
 	newNumbers, freeNumbers         uintptr
@@ -53,6 +54,8 @@ func (f *functions) table() map[string]*uintptr {
 		"EVP_PKEY_CTX_set_rsa_padding":  &f.padding,
 		"EVP_PKEY_CTX_set_signature_md": &f.digest,
 		"EVP_PKEY_sign":                 &f.sign,
+		"EVP_PKEY_verify_init":          &f.verifyInit,
+		"EVP_PKEY_verify":               &f.verify,
 		"BN_bin2bn":                     &f.read,
 		"BN_bn2binpad":                  &f.bytes,
 		"BN_new":                        &f.newNumber,

@@ -13,7 +13,7 @@ func (m *Memory) Len() int { return len(m.young) + len(m.old) }
 func (m *Memory) Fill(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.put(sha256.Sum256(binary.AppendVarint(nil, int64(n))), &remembered{})
+	m.put(sha256.Sum256(binary.AppendVarint(nil, int64(n))), &remembered{by: new(Key)})
 }
 
-func (p Presented) Known() bool { return p.known != nil }
+func (p Presented) Known() bool { return p.by != nil }

@@ -39,25 +39,36 @@ type Presented struct {
 	memory *Memory
 	raw    string
 	hash   [sha256.Size]byte
-	known  *remembered // nil if it is not
+	claims wireClaims // as they stand there, not to be believed yet; zero where it holds none
+	by     *Key       // that has signed it, nil if that is not known
 }
 
-// Look looks a token up.
+// Look looks a token up, and reads what it says.
 func (m *Memory) Look(raw string) Presented {
 	p := Presented{memory: m, raw: raw}
 	if len(raw) > maxToken {
 		return p // which is refused, and not worth a hash
 	}
 	p.hash = sha256.Sum256([]byte(raw))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if p.known = m.young[p.hash]; p.known != nil {
-		return p
-	}
-	if p.known = m.old[p.hash]; p.known != nil {
-		m.put(p.hash, p.known)
+	if r := m.recall(p.hash); r != nil {
+		p.claims, p.by = r.claims, r.by
+	} else {
+		p.claims, _ = claimed(raw)
 	}
 	return p
+}
+
+func (m *Memory) recall(hash [sha256.Size]byte) *remembered {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.young[hash]
+	if r != nil {
+		return r
+	}
+	if r = m.old[hash]; r != nil {
+		m.put(hash, r)
+	}
+	return r
 }
 
 // put is called with the mutex held.
@@ -68,38 +79,33 @@ func (m *Memory) put(hash [sha256.Size]byte, r *remembered) {
 	m.young[hash] = r
 }
 
-// Issuer is ClaimedIssuer of the token.
-func (p Presented) Issuer() (string, bool) {
-	if p.known != nil {
-		return p.known.claims.Issuer, true
-	}
-	return ClaimedIssuer(p.raw)
-}
+// Issuer is the issuer that the token names, as in ClaimedIssuer.
+func (p Presented) Issuer() (string, bool) { return p.claims.Issuer, p.claims.Issuer != "" }
 
 // Verify is VerifyAccess of the token, and remembers it if it is good.
 func (p Presented) Verify(set KeySet, issuer string, now time.Time) (AccessClaims, error) {
-	if p.known != nil && p.known.signed(set, now) {
-		return p.known.claims.good(issuer, now)
+	if p.by != nil && set.has(p.by, now) {
+		return p.claims.good(issuer, now)
 	}
-	w, by, err := openAccess(set, p.raw, now)
-	if err != nil {
-		return AccessClaims{}, err
+	by := set.signed(UseAccess, p.raw, now)
+	if by == nil {
+		return AccessClaims{}, errInvalidAccess()
 	}
-	claims, err := w.good(issuer, now)
+	claims, err := p.claims.good(issuer, now)
 	if err == nil && len(p.raw) <= longestKept {
 		p.memory.mu.Lock()
 		defer p.memory.mu.Unlock()
-		p.memory.put(p.hash, &remembered{claims: w, by: by})
+		p.memory.put(p.hash, &remembered{claims: p.claims, by: by})
 	}
 	return claims, err
 }
 
-// signed says whether the key that signed is still one of the set's.
-func (r *remembered) signed(set KeySet, now time.Time) bool {
-	k := set.byHeader(UseAccess, r.by.header, now)
-	if k == nil || k == r.by {
+// has says whether a key that signed is still one of the set's.
+func (s KeySet) has(by *Key, now time.Time) bool {
+	k := s.byHeader(UseAccess, by.header, now)
+	if k == nil || k == by {
 		return k != nil
 	}
 	public, ok := k.Public().(interface{ Equal(crypto.PublicKey) bool }) // the row was read anew
-	return ok && public.Equal(r.by.Public())
+	return ok && public.Equal(by.Public())
 }

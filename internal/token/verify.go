@@ -61,25 +61,29 @@ type wireClaims struct {
 // fault.NotAuthorized in Cognito's words; that a token has expired is said
 // only of a token that was good.
 func VerifyAccess(set KeySet, issuer, raw string, now time.Time) (AccessClaims, error) {
-	w, _, err := openAccess(set, raw, now)
-	if err != nil {
-		return AccessClaims{}, err
+	w, ok := claimed(raw)
+	if !ok || set.signed(UseAccess, raw, now) == nil {
+		return AccessClaims{}, errInvalidAccess()
 	}
 	return w.good(issuer, now)
 }
 
-// openAccess reads what a key of the set has signed, and says which.
-func openAccess(set KeySet, raw string, now time.Time) (w wireClaims, by *Key, err error) {
-	payload, by := openSigned(set, UseAccess, raw, now)
-	if by == nil {
-		return w, nil, errInvalidAccess()
+// claimed reads what stands in a token, whoever wrote it.
+func claimed(raw string) (w wireClaims, ok bool) {
+	if len(raw) > maxToken {
+		return w, false
 	}
+	_, payload, _, ok := segments(raw)
+	if !ok {
+		return w, false
+	}
+	text, ok := decodeSegment(payload)
 	// Names must be ours to the letter: to encoding/json a claim that somebody
 	// added may be one of ours in other letters, and go over it.
-	if err := strict.Unmarshal(payload, &w); err != nil {
-		return w, nil, errInvalidAccess()
+	if !ok || strict.Unmarshal(text, &w) != nil {
+		return wireClaims{}, false
 	}
-	return w, by, nil
+	return w, true
 }
 
 // good returns the claims if they are those of a token of the issuer that is alive.
@@ -96,29 +100,24 @@ func (w wireClaims) good(issuer string, now time.Time) (AccessClaims, error) {
 
 func errInvalidAccess() error { return fault.New(fault.NotAuthorized, "Invalid Access Token") }
 
-// openSigned returns the payload of a compact JWS that a published key of the
-// use signed, and that key; nil for none.
-func openSigned(set KeySet, use Use, raw string, now time.Time) ([]byte, *Key) {
+// signed returns the published key of the use that signed a compact JWS; nil for none.
+func (s KeySet) signed(use Use, raw string, now time.Time) *Key {
 	if len(raw) > maxToken {
-		return nil, nil
+		return nil
 	}
 	header, payload, signature, ok := segments(raw)
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	key := set.byHeader(use, header, now)
+	key := s.byHeader(use, header, now)
 	if key == nil {
-		return nil, nil
+		return nil
 	}
 	mac, ok := decodeSegment(signature)
-	if !ok || !key.verifies([]byte(header+"."+payload), mac) {
-		return nil, nil
+	if !ok || !key.verifies([]byte(raw[:len(header)+len(".")+len(payload)]), mac) {
+		return nil
 	}
-	signed, ok := decodeSegment(payload)
-	if !ok {
-		return nil, nil
-	}
-	return signed, key
+	return key
 }
 
 // byHeader returns the published key of the use that writes this very header.
