@@ -138,7 +138,7 @@ func newServersLogger(w io.Writer) (log *slog.Logger, flush func()) {
 		return newLogger(w, slog.LevelInfo), func() {}
 	}
 	l := &lines{w: w}
-	return newLogger(l, slog.LevelInfo), l.Flush
+	return slog.New(newPlainLog(l, slog.LevelInfo)), l.Flush
 }
 
 func isTerminal(w io.Writer) bool {
