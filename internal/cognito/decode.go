@@ -19,10 +19,14 @@ import (
 const maxDepth = 16
 
 // shape is what the decoder must know of a type before it reads: the names of
-// an object's members, and what stands in them. A nil shape is anything.
+// an object's members, and what stands in them. A nil shape, and an empty one, is anything.
 type shape struct {
 	members map[string]*shape // of an object; nil for free keys
 	element *shape            // of a list
+
+	// What plainReader must know besides.
+	field   int  // of a member: where the struct has it
+	isField bool // it has it itself, and not by way of another
 }
 
 func shapeOf(t reflect.Type) *shape {
@@ -35,13 +39,22 @@ func shapeOf(t reflect.Type) *shape {
 		s := &shape{members: map[string]*shape{}}
 		for _, f := range reflect.VisibleFields(t) {
 			if !f.Anonymous {
-				s.members[memberName(f)] = shapeOf(f.Type)
+				s.members[memberName(f)] = memberOf(f)
 			}
 		}
 		return s
 	default:
 		return nil
 	}
+}
+
+func memberOf(f reflect.StructField) *shape {
+	s := shapeOf(f.Type)
+	if s == nil {
+		s = new(shape)
+	}
+	s.field, s.isField = f.Index[0], len(f.Index) == 1
+	return s
 }
 
 // memberName is how a field is spelled on the wire: nearly always as in Go.
@@ -80,6 +93,14 @@ func (s *shape) misspelled(name string) (string, bool) {
 // is as good as absent, and members that nobody knows are passed over, as the
 // service does. Errors never repeat what was sent.
 func decode(body []byte, s *shape, in any) error {
+	if readPlain(body, s, in) {
+		return nil
+	}
+	reflect.ValueOf(in).Elem().SetZero()
+	return decodeStrictly(body, s, in)
+}
+
+func decodeStrictly(body []byte, s *shape, in any) error {
 	if err := scan(body, s); err != nil {
 		return err
 	}

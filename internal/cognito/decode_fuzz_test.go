@@ -37,6 +37,10 @@ func FuzzDecode(f *testing.F) {
 	}
 	for _, seed := range [][2]string{
 		{"SignUp", `{"Username":"a","ClientId":"b"}`}, {"SignUp", `{"username":"a"}`}, {"SignUp", `{"a":1,"a":2}`},
+		{"InitiateAuth", `{"AuthFlow": "CUSTOM_AUTH", "AuthParameters": {"USERNAME":"+1","": ""}, "UserContextData":{"EncodedData":"x"}}`},
+		{"InitiateAuth", ` {"AuthParameters":{},"ClientMetadata":{"a":"1","a":"2"}}`}, {"InitiateAuth", `{"AuthParameters":{"a":"1"},"AuthParameters":{"b":"2"}}`},
+		{"InitiateAuth", `{"UserContextData":{"x":"y"}}`}, {"InitiateAuth", `{"UserContextData":{},"UserContextData":{}}`}, {"GetUser", `{"AccessToken":"a","AccessToken":"a"}`},
+		{"GetUser", `{"AccessToken":"a"} x`}, {"GetUser", `{"AccessToken":"a",}`}, {"GetUser", `{"AccessToken" : "a" , "Unknown":"b"}`},
 		{"SignUp", `[{}]`}, {"SignUp", `{"UserAttributes":[{"Name":"x","Value":null}]}`},
 		{"InitiateAuth", `{"AuthParameters":{"a":null,"A":"b"}}`}, {"CreateUserPool", `{"LambdaConfig":{"PreSignUp":{"x":[1,null]}}}`},
 		{"SignUp", `{"ClientId":"f86eee","Username":"+919860353193","Password":"Pw-1","UserAttributes":[],"ValidationData":null}`},
@@ -55,6 +59,11 @@ func FuzzDecode(f *testing.F) {
 		err := decode(body, shape, in.Interface())
 		if !bytes.Equal(before, body) {
 			t.Fatal("the body was changed")
+		}
+		strictly := reflect.New(typ)
+		if strict := decodeStrictly(body, shape, strictly.Interface()); fmt.Sprint(strict) != fmt.Sprint(err) ||
+			err == nil && !reflect.DeepEqual(strictly.Interface(), in.Interface()) {
+			t.Fatalf("%q is read as %+v, %v, and strictly as %+v, %v", body, in, err, strictly, strict)
 		}
 		if err != nil {
 			checkDecodeError(t, shape, err)
