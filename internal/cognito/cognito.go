@@ -72,7 +72,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) post(w http.ResponseWriter, r *http.Request) {
-	body, err := a.call(r, a.service.Now())
+	body, err := a.call(r, a.service.Now)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
@@ -81,7 +81,7 @@ func (a *API) post(w http.ResponseWriter, r *http.Request) {
 }
 
 // call finds the operation and runs it as an entry of the audit trail.
-func (a *API) call(r *http.Request, now time.Time) (answer []byte, err error) {
+func (a *API) call(r *http.Request, now func() time.Time) (answer []byte, err error) {
 	o, err := a.operation(r)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ var errPanic = fault.New(fault.Internal, "")
 
 // run checks the signature where one is wanted and what its key may do, and
 // serves the operation. Nothing of the body is looked at before that.
-func (a *API) run(r *http.Request, o operation, now time.Time) ([]byte, error) {
+func (a *API) run(r *http.Request, o operation, now func() time.Time) ([]byte, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (a *API) run(r *http.Request, o operation, now time.Time) ([]byte, error) {
 	}
 	var may permission
 	if o.who == admin {
-		if may, err = a.admit(r, o, body, now); err != nil {
+		if may, err = a.admit(r, o, body, now()); err != nil {
 			return nil, err
 		}
 	}
@@ -173,16 +173,26 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
+// Values of headers that answers share, each in the form that they are kept in: to set
+// them spells the name anew and takes memory for the value each time. Nobody changes them.
+var (
+	typeHeader    = []string{contentType}
+	noStoreHeader = []string{"no-store"} // answers hold tokens
+	noSniffHeader = []string{"nosniff"}
+	anyOrigin     = []string{"*"}
+	exposed       = []string{exposedHeaders}
+)
+
 func writeBody(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
-	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", contentType)
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = typeHeader
 	}
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store") // answers hold tokens
+	if h["Cache-Control"] == nil {
+		h["Cache-Control"] = noStoreHeader
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["X-Content-Type-Options"] = noSniffHeader
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client is gone if this fails
 }

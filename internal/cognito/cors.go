@@ -17,8 +17,8 @@ const (
 // shareWithAll lets every web page read the answer, errors included. There are
 // no cookies in this API, so no origin is nearer to it than another.
 func shareWithAll(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", exposedHeaders)
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Access-Control-Expose-Headers"] = exposed
 }
 
 // preflight allows whatever headers are asked for: apps add their own to

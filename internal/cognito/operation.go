@@ -91,11 +91,13 @@ func notServed(o operation) error {
 	return fault.New(fault.UnsupportedOperation, "%s is not served here: %s", o.name, o.refusal)
 }
 
+var written = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+
 func encode(out any) ([]byte, error) {
 	if _, ok := out.(*noBody); ok {
 		return nil, nil
 	}
-	body, err := json.Marshal(out, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	body, err := json.Marshal(out, written)
 	if err != nil {
 		return nil, fmt.Errorf("write answer: %w", err)
 	}
@@ -164,11 +166,13 @@ func callerOf(r *http.Request, event *web.Event, name string, body []byte) userp
 	if id := r.Header.Get(invocationHeader); isInvocation(id) {
 		c.Invocation = id
 	}
-	sum := sha256.New()
-	sum.Write([]byte(name))
-	sum.Write([]byte{0})
-	sum.Write(body)
-	c.Body = hex.EncodeToString(sum.Sum(nil))
+	c.Body = func() string {
+		sum := sha256.New()
+		sum.Write([]byte(name))
+		sum.Write([]byte{0})
+		sum.Write(body)
+		return hex.EncodeToString(sum.Sum(nil))
+	}
 	return c
 }
 

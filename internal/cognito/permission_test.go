@@ -55,7 +55,7 @@ func limited(key userpool.Credential, family string) (exception, message string)
 	}
 	api.operations = ops
 	r := signAs(familyRequest(family), describeBody, time.Now(), families[family]...)
-	_, err = api.call(r, time.Now())
+	_, err = api.call(r, time.Now)
 	e := worded(err)
 	return e.name, e.message
 }

@@ -98,8 +98,8 @@ func textsIn(list []attributeType) map[string]string {
 
 func attributesOut(list []userpool.Attribute) []attributeType {
 	out := make([]attributeType, len(list))
-	for i, a := range list {
-		out[i] = attributeType{Name: &a.Name, Value: &a.Value}
+	for i := range list {
+		out[i] = attributeType{Name: &list[i].Name, Value: &list[i].Value}
 	}
 	return out
 }

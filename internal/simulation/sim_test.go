@@ -535,7 +535,7 @@ func (s *sim) harm() harm {
 
 func (s *sim) send(q request, n *node, c *call, try int) reply {
 	who := q.by.caller
-	who.Invocation, who.Body = c.action, q.name
+	who.Invocation, who.Body = c.action, func() string { return q.name }
 	ctx := context.WithValue(s.ctx, callKey{}, c)
 	ctx = n.service.Begin(ctx, userpool.Call{
 		Operation: q.name, Kind: q.kind, Address: who.Address, RequestID: fmt.Sprintf("%s/%d", c.action, try),

@@ -17,9 +17,9 @@ type Caller struct {
 	// Invocation is the SDK's amz-sdk-invocation-id, "" if it sent none: all
 	// tries of one user action carry the same.
 	Invocation string
-	// Body is a hash over operation and body, so that only an identical
-	// request can be a repeat.
-	Body string
+	// Body gives a hash over operation and body, so that only an identical
+	// request can be a repeat; nil where there is none. Few operations want it.
+	Body func() string
 	// Device is the device key that the request gives, "" for none. It may be
 	// anybody's and made up: what it is worth knownDevice says.
 	Device string

@@ -503,7 +503,7 @@ func TestOwnAuth_Repeats_CallNobodyAgain(t *testing.T) {
 	f := tutorial()
 	inTutorial(t, f, options{}, func(w *world) {
 		c := home
-		c.Invocation, c.Body = "3c1b7b1e", "start"
+		c.Invocation, c.Body = "3c1b7b1e", bodyHash("start")
 		first, err := w.initiate(c, "CUSTOM_AUTH", "", "USERNAME", asha)
 		w.must(err)
 		calls := len(f.sources())
@@ -512,7 +512,7 @@ func TestOwnAuth_Repeats_CallNobodyAgain(t *testing.T) {
 		if !reflect.DeepEqual(again, first) || len(f.sources()) != calls {
 			t.Errorf("%+v, then %+v, and %v", first, again, f.sources())
 		}
-		c.Invocation, c.Body = "5e9c1f00", "answer"
+		c.Invocation, c.Body = "5e9c1f00", bodyHash("answer")
 		answer := func() (userpool.AuthResult, error) {
 			return w.answer(c, "CUSTOM_CHALLENGE", first.Session, "USERNAME", asha, "ANSWER", secretAnswer)
 		}

@@ -40,7 +40,7 @@ func (k kept[T]) refusal() *fault.Error {
 // a neighbour would be handed the Session of the first.
 func (c Caller) guessable() Caller {
 	if c.Invocation == "" {
-		c.Body = ""
+		c.Body = nil
 	}
 	return c
 }
@@ -50,14 +50,14 @@ func (c Caller) guessable() Caller {
 // no repeat. It begins with the time of the Session that is answered, for the reason
 // that a Session's own key does.
 func (c Caller) repeatKey() string {
-	if c.Body == "" {
+	if c.Body == nil {
 		return ""
 	}
 	who := "invocation " + c.Invocation
 	if c.Invocation == "" {
 		who = "address " + c.requester()
 	}
-	sum := sha256.Sum256([]byte(who + "\n" + c.Body))
+	sum := sha256.Sum256([]byte(who + "\n" + c.Body()))
 	return c.begun + hex.EncodeToString(sum[:])
 }
 
