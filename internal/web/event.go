@@ -67,12 +67,8 @@ type Observer interface {
 
 type eventKey struct{}
 
-func newEvent(remote netip.Addr) *Event {
-	return &Event{RequestID: uuid.NewString(), Remote: remote}
-}
-
-func withEvent(ctx context.Context, e *Event) context.Context {
-	return context.WithValue(ctx, eventKey{}, e)
+func newEvent(remote netip.Addr) Event {
+	return Event{RequestID: uuid.NewString(), Remote: remote}
 }
 
 // EventOf returns the request's event. Without the plumbing it is a new one
@@ -81,7 +77,7 @@ func EventOf(ctx context.Context) *Event {
 	if e, ok := ctx.Value(eventKey{}).(*Event); ok {
 		return e
 	}
-	return newEvent(netip.Addr{})
+	return new(newEvent(netip.Addr{}))
 }
 
 // Block returns the block that an address is counted and logged by: an IPv4

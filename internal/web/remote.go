@@ -10,15 +10,12 @@ import (
 // trusted proxy, the rightmost hop of X-Forwarded-For that is not one. What
 // stands left of that hop was written by the client and is not believed. A hop
 // that is no address ends the walk at the last trusted one.
-func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	client, ok := parseAddr(r.RemoteAddr)
-	if !ok {
-		return netip.Addr{}
-	}
+func clientAddr(peer netip.Addr, h http.Header, trusted []netip.Prefix) netip.Addr {
+	client := peer
 	if !contains(trusted, client) {
 		return client
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	hops := strings.Split(strings.Join(h.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && contains(trusted, client); i-- {
 		hop, ok := parseAddr(strings.TrimSpace(hops[i]))
 		if !ok {

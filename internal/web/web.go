@@ -95,44 +95,69 @@ type handler struct {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	h.noteProxy(r)
-	event := newEvent(clientAddr(r, h.cfg.TrustedProxies))
-	r = r.WithContext(h.arrived(withEvent(r.Context(), event), r))
-	out := &response{ResponseWriter: w}
+	peer, _ := parseAddr(r.RemoteAddr)
+	fromProxy := contains(h.cfg.TrustedProxies, peer)
+	if !fromProxy {
+		h.noteStranger(r, peer)
+	}
+	x := &exchange{Context: r.Context(), event: newEvent(clientAddr(peer, r.Header, h.cfg.TrustedProxies)), out: response{ResponseWriter: w}}
+	event, out := &x.event, &x.out
 	out.Header()["X-Amzn-Requestid"] = []string{event.RequestID}
+	ctx := h.arrived(x, r.Header, fromProxy)
 
 	refused := false
 	defer out.work.end() // whatever happens
 	defer func() {
 		defer func() { // also where recovered drops the connection
 			event.Status, event.Took = out.status, time.Since(start)
-			h.answered(r.Context(), event)
+			h.answered(ctx, event)
 			if !refused {
-				event.log(r.Context(), h.cfg.Log)
+				event.log(ctx, h.cfg.Log)
 			}
 		}()
-		h.recovered(out, r, recover())
+		if value := recover(); value != nil {
+			h.recovered(out, r.WithContext(ctx), value)
+		}
 	}()
 	if h.cfg.Streams != nil && h.cfg.Streams(r) {
-		h.face.ServeHTTP(out, r)
+		h.face.ServeHTTP(out, r.WithContext(ctx))
 		return
 	}
 	body, forget, err := h.readAhead(w, r)
 	defer forget()
 	class := h.cfg.Class(r, body)
 	if err == nil {
-		err = h.enter(r.Context(), class, out)
+		err = h.enter(ctx, class, out)
 	}
 	if err != nil {
-		if refused = r.Context().Err() == nil; refused { // else its client has gone
+		if refused = ctx.Err() == nil; refused { // else its client has gone
 			h.shed.note(class)
 		}
-		h.cfg.Refuse(out, r, fault.Wrap(fault.Unavailable, err, "Too many requests at once, please try again."))
+		h.cfg.Refuse(out, r.WithContext(ctx), fault.Wrap(fault.Unavailable, err, "Too many requests at once, please try again."))
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), workKey{}, &out.work), requestTimeout)
+	bounded, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	h.face.ServeHTTP(out, r.WithContext(ctx))
+	h.face.ServeHTTP(out, r.WithContext(bounded))
+}
+
+// exchange is the context of a request, with what is known of it and of its answer: in
+// one piece, since each request has all three.
+type exchange struct {
+	context.Context
+	event Event
+	out   response
+}
+
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	switch key.(type) {
+	case eventKey:
+		return &x.event
+	case workKey:
+		return &x.out.work
+	}
+	return x.Context.Value(key)
 }
 
 // enter gets the request a place, which its answer gives back.
@@ -157,10 +182,9 @@ func (h *handler) behind() bool {
 }
 
 // arrived tells the observers of a request.
-func (h *handler) arrived(ctx context.Context, r *http.Request) context.Context {
-	peer, ok := parseAddr(r.RemoteAddr)
+func (h *handler) arrived(ctx context.Context, header http.Header, fromProxy bool) context.Context {
 	for _, o := range h.cfg.Observers {
-		ctx = o.Arrived(ctx, r.Header, ok && contains(h.cfg.TrustedProxies, peer))
+		ctx = o.Arrived(ctx, header, fromProxy)
 	}
 	return ctx
 }
@@ -172,13 +196,10 @@ func (h *handler) answered(ctx context.Context, event *Event) {
 	}
 }
 
-// noteProxy tells the operator, once, that there seems to be a proxy which is not
+// noteStranger tells the operator, once, that there seems to be a proxy which is not
 // trusted: all who come through it have one address, and with it its limits.
-func (h *handler) noteProxy(r *http.Request) {
-	if r.Header.Get("X-Forwarded-For") == "" {
-		return
-	}
-	if peer, ok := parseAddr(r.RemoteAddr); ok && !contains(h.cfg.TrustedProxies, peer) {
+func (h *handler) noteStranger(r *http.Request, peer netip.Addr) {
+	if peer.IsValid() && r.Header.Get("X-Forwarded-For") != "" {
 		h.proxySeen.Do(func() {
 			h.cfg.Log.WarnContext(r.Context(), "X-Forwarded-For from a peer that is no trusted proxy is ignored; if it is a proxy of yours, name it in --trusted-proxies, or all its clients share one address and its limits",
 				slog.String("peer", Block(peer)))
@@ -282,9 +303,6 @@ func (a *arrived) Close() error { return nil }
 // Of the panic's value only a runtime error is written down: other values may
 // hold what the caller sent.
 func (h *handler) recovered(w *response, r *http.Request, value any) {
-	if value == nil {
-		return
-	}
 	if value == http.ErrAbortHandler { // net/http's own way to drop a connection
 		panic(value)
 	}

@@ -311,7 +311,8 @@ func TestClientAddr_ForwardedHops_AreBelievedFromTrustedPeersOnly(t *testing.T) 
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
 			r.RemoteAddr = c.peer
 			r.Header["X-Forwarded-For"] = c.forwarded
-			if got := clientAddr(r, trusted).String(); got != c.want {
+			peer, _ := parseAddr(r.RemoteAddr)
+			if got := clientAddr(peer, r.Header, trusted).String(); got != c.want {
 				t.Fatalf("got %s, want %s", got, c.want)
 			}
 		})
