@@ -22,11 +22,15 @@ func (m moment) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("a time is kept as %T", src)
 	}
+	m.set(ms)
+	return nil
+}
+
+func (m moment) set(ms int64) {
 	*m.to = time.Time{}
 	if ms != 0 {
 		*m.to = time.UnixMilli(ms).UTC()
 	}
-	return nil
 }
 
 // scanMoment scans a row of one time.
@@ -77,6 +81,10 @@ func (d decoded) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("JSON is kept as %T", src)
 	}
+	return d.from(s)
+}
+
+func (d decoded) from(s string) error {
 	if s == "" {
 		return nil
 	}

@@ -120,32 +120,38 @@ func (f *foreseen) keep(answers pgx.BatchResults) error {
 	defer rows.Close()
 	f.fields = slices.Clone(rows.FieldDescriptions())
 	for rows.Next() {
-		var values [][]byte
-		for _, v := range rows.RawValues() {
-			values = append(values, slices.Clone(v))
-		}
-		f.rows = append(f.rows, values)
+		f.rows = append(f.rows, rowKept(rows.RawValues()))
 	}
 	return rows.Err()
+}
+
+// rowKept is a copy of a row's values, in one piece.
+func rowKept(values [][]byte) [][]byte {
+	size := 0
+	for _, v := range values {
+		size += len(v)
+	}
+	row, all := make([][]byte, len(values)), make([]byte, 0, size)
+	for i, v := range values {
+		if v == nil { // NULL
+			continue
+		}
+		from := len(all)
+		all = append(all, v...)
+		row[i] = all[from:len(all):len(all)]
+	}
+	return row
 }
 
 // tell calls scan for each row.
 func (f *foreseen) tell(types *pgtype.Map, scan func(row) error) error {
 	for _, values := range f.rows {
-		if err := scan(keptRow{types, f.fields, values}); err != nil {
+		if err := scan(pgRow{types, f.fields, values}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-type keptRow struct {
-	types  *pgtype.Map
-	fields []pgconn.FieldDescription
-	values [][]byte
-}
-
-func (r keptRow) Scan(dest ...any) error { return pgx.ScanRow(r.types, r.fields, r.values, dest...) }
 
 // fact is something that a transaction knows of a row, by its key.
 type fact struct {

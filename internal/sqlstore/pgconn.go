@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -154,13 +155,13 @@ func (c *pgConn) query(query string, args []any, scan func(row) error) error {
 	if f := c.recall(query, args); f != nil && f.asked {
 		return f.tell(c.pg.TypeMap(), scan)
 	}
-	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(rows, scan) })
+	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(c.pg.TypeMap(), rows, scan) })
 }
 
-func scanAll(rows pgx.Rows, scan func(row) error) error {
+func scanAll(types *pgtype.Map, rows pgx.Rows, scan func(row) error) error {
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(pgRow{types, rows.FieldDescriptions(), rows.RawValues()}); err != nil {
 			return err
 		}
 	}
@@ -231,7 +232,7 @@ func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) 
 	b := &pgx.Batch{}
 	f.queue(b)
 	queue(b)
-	err := f.readAnswers(c.pg.SendBatch(c.ctx, b), read)
+	err := f.readAnswers(c.pg.TypeMap(), c.pg.SendBatch(c.ctx, b), read)
 	c.told(err)
 	if len(f.lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
@@ -279,7 +280,7 @@ func (f front) queue(b *pgx.Batch) {
 }
 
 // readAnswers reads the answers to what waited, then those that are for read.
-func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
+func (f front) readAnswers(types *pgtype.Map, answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
 	defer func() {
 		if closeErr := answers.Close(); err == nil {
 			err = closeErr
@@ -301,7 +302,7 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 		}
 	}
 	for _, w := range f.writes {
-		err := w.read(answers)
+		err := w.read(types, answers)
 		if w.taken != nil && sqlState(err) == "23505" {
 			return w.taken
 		}
@@ -320,7 +321,7 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 	return read(answers)
 }
 
-func (w write) read(answers pgx.BatchResults) error {
+func (w write) read(types *pgtype.Map, answers pgx.BatchResults) error {
 	if w.scan == nil {
 		_, err := answers.Exec()
 		return err
@@ -329,7 +330,7 @@ func (w write) read(answers pgx.BatchResults) error {
 	if err != nil {
 		return err
 	}
-	return scanAll(rows, w.scan)
+	return scanAll(types, rows, w.scan)
 }
 
 func (f front) readLead(answers pgx.BatchResults) error {

@@ -162,6 +162,11 @@ func (db *sqliteFile) reader(ctx context.Context) (*liteConn, error) {
 		return nil, errClosed
 	default:
 	}
+	select { // mostly one is idle
+	case c := <-db.readers:
+		return c, nil
+	default:
+	}
 	select {
 	case c := <-db.readers:
 		return c, nil

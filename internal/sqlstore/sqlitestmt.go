@@ -160,7 +160,13 @@ func (s *liteStmt) scanOne(i int32, dest any) error {
 	tls, h := s.conn.tls, s.handle
 	switch d := dest.(type) {
 	case moment: // as most numbers are
-		return d.Scan(sqlite3.Xsqlite3_column_int64(tls, h, i))
+		d.set(sqlite3.Xsqlite3_column_int64(tls, h, i))
+		return nil
+	case decoded:
+		if sqlite3.Xsqlite3_column_type(tls, h, i) == sqlite3.SQLITE_NULL {
+			return errNull
+		}
+		return d.from(s.text(i))
 	case sql.Scanner:
 		return d.Scan(s.value(i))
 	}

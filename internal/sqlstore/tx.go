@@ -259,11 +259,22 @@ func many[T any](ctx context.Context, t *tx, scan func(row) (T, error), query st
 
 // maybe runs a query for at most one row and says whether there was one.
 func maybe[T any](ctx context.Context, t *tx, scan func(row) (T, error), query string, args ...any) (v T, found bool, err error) {
-	all, err := many(ctx, t, scan, query, args...)
-	if err != nil || len(all) == 0 {
+	if err := t.usable(ctx); err != nil {
 		return v, false, err
 	}
-	return all[0], true, nil
+	t.wrote(query)
+	err = t.conn.query(query, args, func(r row) (err error) {
+		if !found {
+			v, err = scan(r)
+			found = true
+		}
+		return err
+	})
+	if err != nil {
+		t.failed, t.statement = err, err
+		return *new(T), false, err
+	}
+	return v, found, nil
 }
 
 // one runs a query for the one row with a key.
