@@ -49,13 +49,22 @@ func (m *Memory) Look(raw string) Presented {
 	if len(raw) > maxToken {
 		return p // which is refused, and not worth a hash
 	}
-	p.hash = sha256.Sum256([]byte(raw))
+	p.hash = hashOf(raw)
 	if r := m.recall(p.hash); r != nil {
 		p.claims, p.by = r.claims, r.by
 	} else {
 		p.claims, _ = claimed(raw)
 	}
 	return p
+}
+
+// hashOf takes no memory for a token that may be remembered.
+func hashOf(raw string) [sha256.Size]byte {
+	var room [longestKept]byte
+	if len(raw) > len(room) {
+		return sha256.Sum256([]byte(raw))
+	}
+	return sha256.Sum256(room[:copy(room[:], raw)])
 }
 
 func (m *Memory) recall(hash [sha256.Size]byte) *remembered {

@@ -210,7 +210,7 @@ func requiredPresent(p Pool, attrs map[string]string) error {
 // view lists a user's attributes: sub first, the rest by name. may says which
 // of them the viewer may see.
 func (u User) view(may func(name string) bool) UserView {
-	list := []Attribute{{AttrSub, string(u.ID)}}
+	list := append(make([]Attribute, 0, 1+len(u.Attributes)), Attribute{AttrSub, string(u.ID)})
 	names := make([]string, 0, len(u.Attributes))
 	for name, value := range u.Attributes {
 		if value != "" && may(name) {

@@ -418,13 +418,14 @@ func (s *Service) authenticate(ctx context.Context, tx Tx, raw string, at time.T
 	if client.PoolID != pool.ID || client.isAfter(claims.IssuedAt) {
 		return bearer{}, errInvalidAccess
 	}
+	holder, sub, family := pool.ID, UserID(claims.Sub), FamilyID(claims.OriginJTI) // else the closure keeps all of both
 	tx.Ahead(ctx, func(tx Tx) {
-		tx.User(ctx, pool.ID, UserID(claims.Sub))
-		if claims.OriginJTI != "" {
-			tx.Family(ctx, FamilyID(claims.OriginJTI))
+		tx.User(ctx, holder, sub)
+		if family != "" {
+			tx.Family(ctx, family)
 		}
 	})
-	u, err := tx.User(ctx, pool.ID, UserID(claims.Sub))
+	u, err := tx.User(ctx, holder, sub)
 	if err != nil {
 		return bearer{}, notFound(err, errNoUser)
 	}
