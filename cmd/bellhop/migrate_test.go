@@ -37,15 +37,15 @@ func versionOneData(t *testing.T) string {
 func TestMigrate_OlderSchema_IsToldThenBroughtUpToDate(t *testing.T) {
 	data := versionOneData(t)
 	for range 2 { // the check changes nothing
-		refuse(t, exitFailed, "is version 1 and would become version 10", "migrate", "--check", "--data", data)
+		refuse(t, exitFailed, "is version 1 and would become version 11", "migrate", "--check", "--data", data)
 	}
 	refuse(t, exitFailed, "bellhop migrate brings it up to date", "serve", "--data", data, "--listen", "127.0.0.1:0", "--auto-migrate=false")
 	refuse(t, exitFailed, "bellhop migrate brings it up to date", "keys", "list", "--data", data, "--auto-migrate=false")
-	if out := succeed(t, "migrate", "--data", data); !strings.Contains(out, "was version 1 and is version 10 now") {
+	if out := succeed(t, "migrate", "--data", data); !strings.Contains(out, "was version 1 and is version 11 now") {
 		t.Errorf("printed %q", out)
 	}
 	for _, args := range [][]string{{"migrate", "--data", data}, {"migrate", "--check", "--data", data}} {
-		if out := succeed(t, args...); !strings.Contains(out, "is version 10, which is the latest") {
+		if out := succeed(t, args...); !strings.Contains(out, "is version 11, which is the latest") {
 			t.Errorf("%s printed %q", args, out)
 		}
 	}

@@ -127,7 +127,7 @@ func TestServe_CredentialsFileOfAnotherKey_IsWarnedOf(t *testing.T) {
 func TestServe_DatabaseThatDoesNotFitTheProgram_EndsWithOneSentence(t *testing.T) {
 	for change, want := range map[string]string{
 		"insert into schema_migrations values (9999, 'later', 0)": "written by a newer Bellhop",
-		"drop table families":       "half made: its schema says version 10, and the table families of version 1 is missing",
+		"drop table families":       "half made: its schema says version 11, and the table families of version 1 is missing",
 		"drop table admin_keys":     "the table admin_keys of version 2 is missing",
 		"pragma application_id = 7": "another program's SQLite database",
 	} {
