@@ -82,9 +82,10 @@ type confirmDeviceOutput struct {
 	UserConfirmationNecessary bool
 }
 
-func (a *API) confirmDevice(ctx context.Context, _ userpool.Caller, in *confirmDeviceInput) (*confirmDeviceOutput, error) {
+func (a *API) confirmDevice(ctx context.Context, c userpool.Caller, in *confirmDeviceInput) (*confirmDeviceOutput, error) {
 	secret := value(in.DeviceSecretVerifierConfig)
 	ask, err := a.service.ConfirmDevice(ctx, userpool.DeviceConfirmation{
+		Caller:      c,
 		AccessToken: value(in.AccessToken),
 		Key:         value(in.DeviceKey),
 		Name:        value(in.DeviceName),

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -23,13 +24,20 @@ const (
 	sqlDeleteDevice  = `delete from devices where pool_id = $1 and device_key = $2 and user_id = $3`
 	sqlDeleteDevices = `delete from devices where pool_id = $1 and user_id = $2`
 
+	sqlForgotten       = `select up_to, device_keys from forgotten_devices where pool_id = $1 and user_id = $2`
+	sqlDeleteForgotten = `delete from forgotten_devices where pool_id = $1 and user_id = $2`
+	sqlPutForgotten    = `insert into forgotten_devices (pool_id, user_id, up_to, device_keys) values ($1, $2, $3, $4)
+		on conflict (pool_id, user_id) do update set up_to = excluded.up_to, device_keys = excluded.device_keys`
+
 	// Who has too many has one too many, or what a lower bound left.
 	sqlTrimConfirmed = `delete from devices where pool_id = $1 and user_id = $2 and device_key in (
 		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at > 0
-			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)`
+			order by remembered desc, authenticated_at desc, device_key limit 1000 offset $3)
+		returning device_key`
 	sqlTrimFresh = `delete from devices where pool_id = $1 and user_id = $2 and device_key in (
 		select device_key from devices where pool_id = $1 and user_id = $2 and confirmed_at = 0
-			order by authenticated_at desc, device_key limit 1000 offset $3)`
+			order by authenticated_at desc, device_key limit 1000 offset $3)
+		returning device_key`
 )
 
 func scanDevice(r row) (d userpool.Device, err error) {
@@ -77,16 +85,35 @@ func (t *tx) DeleteDevices(ctx context.Context, pool userpool.PoolID, user userp
 	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
 		return err
 	}
-	return t.run(ctx, sqlDeleteDevices, pool, user)
+	return cmp.Or( // after a failed statement the rest is refused
+		t.run(ctx, sqlDeleteDevices, pool, user),
+		t.run(ctx, sqlDeleteForgotten, pool, user))
 }
 
-func (t *tx) TrimDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, confirmed bool, most int) error {
+func (t *tx) TrimDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, confirmed bool, most int) ([]string, error) {
 	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
-		return err
+		return nil, err
 	}
 	query := sqlTrimFresh
 	if confirmed {
 		query = sqlTrimConfirmed
 	}
-	return t.run(ctx, query, pool, user, most)
+	return many(ctx, t, value[string], query, pool, user, most)
+}
+
+func (t *tx) ForgottenDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID) (f userpool.ForgottenDevices, err error) {
+	scan := func(r row) (f userpool.ForgottenDevices, err error) {
+		return f, r.Scan(moment{&f.UpTo}, decoded{&f.Keys})
+	}
+	f, _, err = maybe(ctx, t, scan, sqlForgotten, pool, user)
+	return f, err
+}
+
+// PutForgottenDevices conflicts with whoever inserts a device of the user, which may be
+// one of them.
+func (t *tx) PutForgottenDevices(ctx context.Context, pool userpool.PoolID, user userpool.UserID, f userpool.ForgottenDevices) error {
+	if err := t.touch(ctx, sqlTouchUser, pool, user); err != nil {
+		return err
+	}
+	return t.run(ctx, sqlPutForgotten, pool, user, millis(f.UpTo), list(f.Keys))
 }

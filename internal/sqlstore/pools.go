@@ -41,6 +41,7 @@ const (
 	sqlDeletePoolMessages   = `delete from messages where pool_id = $1`
 	sqlDeletePoolFamilies   = `delete from families where pool_id = $1`
 	sqlDeletePoolDevices    = `delete from devices where pool_id = $1`
+	sqlDeletePoolForgotten  = `delete from forgotten_devices where pool_id = $1`
 )
 
 func scanPool(r row) (p userpool.Pool, err error) {
@@ -89,7 +90,8 @@ func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
 		t.run(ctx, sqlDeletePoolMessages, id),
 		t.run(ctx, sqlDeletePool, id),
 		t.run(ctx, sqlDeletePoolFamilies, id),
-		t.run(ctx, sqlDeletePoolDevices, id))
+		t.run(ctx, sqlDeletePoolDevices, id),
+		t.run(ctx, sqlDeletePoolForgotten, id))
 }
 
 const (

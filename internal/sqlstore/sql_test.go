@@ -113,7 +113,7 @@ var mayReadPool = map[string]string{
 	"sqlLogsOfPool": "one or two", "sqlDeleteLogs": "one or two",
 	"sqlHashCosts": "costs are few, and the index has only who has a hash", "sqlNoteHashCost": "costs are few",
 	"sqlDeleteClientFamilies": clientEnds, "sqlDeleteClientRegistrations": clientEnds, "sqlEndClientFamilies": clientEnds,
-	"sqlDeletePoolFamilies": poolEnds, "sqlDeletePoolDevices": poolEnds,
+	"sqlDeletePoolFamilies": poolEnds, "sqlDeletePoolDevices": poolEnds, "sqlDeletePoolForgotten": poolEnds,
 }
 
 const clientEnds = "what was begun through a client ends with it, which is rare"

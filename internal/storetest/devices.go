@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -123,9 +124,15 @@ var deviceCases = []testCase{
 			other := e.newDevice(fmt.Sprint("other", i), "other")
 			e.insertDevices(d, fresh, other)
 		}
-		e.do(func(tx userpool.Tx) error { return tx.TrimDevices(e.ctx, e.pool, "sub", true, 4) })
+		trim := func(confirmed bool, most int) []string {
+			return write(e, func(tx userpool.Tx) ([]string, error) { return tx.TrimDevices(e.ctx, e.pool, "sub", confirmed, most) })
+		}
+		gone := trim(true, 4)
+		slices.Sort(gone)
+		equal(e, "gone", gone, []string{"device2", "device3"})
 		e.device("sub", "fresh0")
-		e.do(func(tx userpool.Tx) error { return tx.TrimDevices(e.ctx, e.pool, "sub", false, 2) })
+		equal(e, "how many are gone", len(trim(false, 2)), 4)
+		equal(e, "gone again", len(trim(true, 4))+len(trim(false, 2)), 0)
 		equal(e, "confirmed", e.deviceKeys("sub", "", 10), []string{"device0", "device1", "device4", "device5"})
 		for i := range 4 {
 			e.noDevice("sub", fmt.Sprint("fresh", i))
@@ -133,5 +140,36 @@ var deviceCases = []testCase{
 		e.device("sub", "fresh4")
 		e.device("sub", "fresh5")
 		equal(e, "the other's", len(e.deviceKeys("other", "", 10)), 6)
+	}},
+	{"ForgottenDevices/are as they were put, of the user, until his devices are deleted", func(e *env) {
+		of := func(user userpool.UserID) userpool.ForgottenDevices {
+			return read(e, func(tx userpool.Tx) (userpool.ForgottenDevices, error) {
+				return tx.ForgottenDevices(e.ctx, e.pool, user)
+			})
+		}
+		put := func(user userpool.UserID, f userpool.ForgottenDevices) {
+			e.do(func(tx userpool.Tx) error { return tx.PutForgottenDevices(e.ctx, e.pool, user, f) })
+		}
+		none := userpool.ForgottenDevices{}
+		equal(e, "at first", of("sub"), none)
+		first, second := userpool.ForgottenDevices{Keys: []string{"a", "b"}}, userpool.ForgottenDevices{UpTo: e.now, Keys: []string{"c"}}
+		put("sub", first)
+		equal(e, "put", of("sub"), first)
+		put("sub", second)
+		put("stays", first)
+		equal(e, "put again", of("sub"), second)
+		equal(e, "of another case", of("SUB"), none)
+		put("stays", userpool.ForgottenDevices{UpTo: e.now})
+		e.do(func(tx userpool.Tx) error { return tx.DeleteDevices(e.ctx, e.pool, "sub") })
+		equal(e, "after DeleteDevices", of("sub"), none)
+		equal(e, "the other's", of("stays"), userpool.ForgottenDevices{UpTo: e.now})
+
+		e.insertUser(e.newUser("gone"))
+		put("gone", first)
+		e.do(func(tx userpool.Tx) error { return tx.DeleteUser(e.ctx, e.pool, "gone") })
+		equal(e, "after DeleteUser", of("gone"), none)
+		e.do(func(tx userpool.Tx) error { return tx.DeletePool(e.ctx, e.pool) })
+		e.do(func(tx userpool.Tx) error { return tx.InsertPool(e.ctx, e.newPool(e.pool)) })
+		equal(e, "after DeletePool", of("stays"), none)
 	}},
 }

@@ -86,6 +86,32 @@ var endings = []ending{
 		},
 	},
 	{
+		"forgotten devices",
+		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
+			f, err := tx.ForgottenDevices(e.ctx, e.pool, sub)
+			if err != nil || slices.Contains(f.Keys, id) {
+				return err
+			}
+			return tx.InsertDevice(e.ctx, e.newDevice(id, sub))
+		},
+		func(e *env, tx userpool.Tx, sub userpool.UserID) error {
+			var f userpool.ForgottenDevices
+			for i := range 8 {
+				id := fmt.Sprint(sub, "-", i)
+				f.Keys = append(f.Keys, id)
+				if _, err := tx.DeleteDevice(e.ctx, e.pool, sub, id); err != nil {
+					return err
+				}
+			}
+			return tx.PutForgottenDevices(e.ctx, e.pool, sub, f)
+		},
+		func(e *env, tx userpool.Tx, id string) bool {
+			sub, _, _ := strings.Cut(id, "-")
+			_, err := tx.Device(e.ctx, e.pool, userpool.UserID(sub), id)
+			return err == nil
+		},
+	},
+	{
 		"passkeys",
 		func(e *env, tx userpool.Tx, id string, sub userpool.UserID) error {
 			_, err := tx.InsertPasskey(e.ctx, e.newPasskey(id, sub), 20)

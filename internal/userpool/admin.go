@@ -428,7 +428,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, pool PoolID, usernam
 		if u.Unproved { // the administrator's password is nothing of the stranger's
 			u = u.bare(u.mainContact(t.pool))
 			u.endAll(at)
-			if err := forgetOwned(ctx, tx, u); err != nil {
+			if err := forgetOwned(ctx, tx, u, at); err != nil {
 				return err
 			}
 		}

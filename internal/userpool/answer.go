@@ -289,7 +289,7 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 		if u, err = signOut(ctx, tx, u.bare(to), at); err != nil {
 			return u, err
 		}
-		if err := forgetOwned(ctx, tx, u); err != nil { // somebody else's, for all that is known
+		if err := forgetOwned(ctx, tx, u, at); err != nil { // somebody else's, for all that is known
 			return u, err
 		}
 	}
@@ -301,9 +301,10 @@ func (s *Service) prove(ctx context.Context, tx Tx, p Pool, u User, to Contact, 
 	return u, s.moveNames(ctx, tx, p, was, u)
 }
 
-// forgetOwned removes what the user has set up to be known by.
-func forgetOwned(ctx context.Context, tx Tx, u User) error {
-	if err := tx.DeleteDevices(ctx, u.PoolID, u.ID); err != nil {
+// forgetOwned removes what the user has set up to be known by. A device that signs in at
+// that very moment is not meant.
+func forgetOwned(ctx context.Context, tx Tx, u User, at time.Time) error {
+	if err := forgetDevices(ctx, tx, u, at.Add(-time.Second)); err != nil {
 		return fmt.Errorf("forget devices: %w", err)
 	}
 	if err := tx.DeleteSoftwareToken(ctx, u.PoolID, u.ID); err != nil {

@@ -338,13 +338,13 @@ func (s *Service) trying(to Contact, requester string, c Caller) guard.Party {
 	return p
 }
 
-// addressKey is what a requester's address goes by in counters and logs, "" for
+// addressKey is what a requester's address, or device, goes by in counters and logs, "" for
 // one that is counted against nobody's.
 func (s *Service) addressKey(requester string) string {
 	if requester == backend {
 		return ""
 	}
-	return hex.EncodeToString(s.stable(stableAddress, requester)[:16])
+	return hex.EncodeToString(s.stable(stableAddress, lane(requester))[:16])
 }
 
 // code derives the challenge's code. It is nowhere kept.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/bellhop-auth/bellhop/internal/fault"
 )
 
@@ -19,9 +17,8 @@ import (
 // proves nothing: whoever learns it can make somebody's limits his own, and no more.
 // What a device can prove is in devicesrp.go.
 
-// Bounds of what is kept of a user's devices. One that is not confirmed is a client
-// that does not keep keys, so nearly all of them are never seen again: one sign-in in
-// four, by chance, looks whether there are too many.
+// Bounds of what is kept of a user's devices. Those that are not confirmed have signed in
+// twice at least: what a key is good for before that devicekeys.go says.
 const (
 	maxDevices     = 50
 	maxUnconfirmed = 10
@@ -29,8 +26,8 @@ const (
 	maxKeyRegion   = maxDeviceKey - 37
 )
 
-// deviceIdle is how long a device is known after its last sign-in. Browsers keep
-// what a site stored for no longer.
+// deviceIdle is how long a device is known after its last sign-in, and a key without a
+// row after it was given. Browsers keep what a site stored for no longer.
 const deviceIdle = 400 * 24 * time.Hour
 
 // What Cognito says of devices. The first text is one that clients look for.
@@ -42,14 +39,11 @@ var (
 	errDeviceUntraced = fault.New(fault.InvalidUserPoolConfiguration, "Device tracking is not enabled for the user pool.")
 )
 
-// knownDevice is the lane of a device: its key, if it has signed in as that user
-// before and was not forgotten. It is "" for every other key, whosever it is, and
+// knownDevice is the requester that a device is: its key, if it has signed in as that
+// user before and was not forgotten. It is "" for every other key, whosever it is, and
 // for a subject that is no user. So it tells nobody who has an account.
-func (s *Service) knownDevice(ctx context.Context, tx Tx, pool PoolID, user UserID, key string, at time.Time) (lane string, err error) {
-	if key = clipKey(key); key == "" {
-		return "", nil
-	}
-	d, err := tx.Device(ctx, pool, user, key)
+func (s *Service) knownDevice(ctx context.Context, tx Tx, pool PoolID, user UserID, key string, at time.Time) (requester string, err error) {
+	d, kept, err := s.device(ctx, tx, pool, user, key, at)
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
@@ -59,7 +53,27 @@ func (s *Service) knownDevice(ctx context.Context, tx Tx, pool PoolID, user User
 	if !at.Before(d.AuthenticatedAt.Add(deviceIdle)) {
 		return "", nil
 	}
+	if !kept {
+		return d.newcomer(), nil
+	}
 	return d.Key, nil
+}
+
+// newcomer is the requester that a device without a row is. Its challenges are its own,
+// since each of their texts and tries is counted; but it is counted for all newcomers of
+// the user together. So there are no more limits for one number than rows, which are
+// bounded, and one: of keys without a row whoever has held the account may have collected
+// any number.
+func (d Device) newcomer() string {
+	return d.Key + " newcomers of " + string(d.PoolID) + "/" + string(d.UserID)
+}
+
+// lane is what counters know a requester by.
+func lane(requester string) string {
+	if _, shared, ok := strings.Cut(requester, " "); ok {
+		return shared
+	}
+	return requester
 }
 
 // clipKey is a key that is short enough to be one, else "".
@@ -82,8 +96,8 @@ func (r reply) heldBy(session Session) reply {
 // requesterOf is who asks for a code of the user's, or answers one: his known
 // device, else the address.
 func (s *Service) requesterOf(ctx context.Context, tx Tx, pool PoolID, user UserID, c Caller, at time.Time) (string, error) {
-	lane, err := s.knownDevice(ctx, tx, pool, user, c.Device, at)
-	return orElse(lane, c.requester()), err
+	device, err := s.knownDevice(ctx, tx, pool, user, c.Device, at)
+	return orElse(device, c.requester()), err
 }
 
 // signInDevice is the device of a sign-in that ends with tokens, and what its client
@@ -92,11 +106,14 @@ func (s *Service) requesterOf(ctx context.Context, tx Tx, pool PoolID, user User
 // is an error, by which clients drop it.
 func (s *Service) signInDevice(ctx context.Context, tx Tx, t turn, u User) (key string, made *NewDevice, err error) {
 	if t.caller.Device != "" {
-		d, err := tx.Device(ctx, u.PoolID, u.ID, clipKey(t.caller.Device))
+		d, kept, err := s.device(ctx, tx, u.PoolID, u.ID, t.caller.Device, t.at)
 		switch {
 		case err == nil:
 			Note(ctx, "device", "known")
 			d.AuthenticatedAt, d.Address = t.at, t.caller.addressText()
+			if !kept {
+				return d.Key, nil, keepDevice(ctx, tx, d)
+			}
 			return d.Key, nil, tx.UpdateDevice(ctx, d)
 		case !errors.Is(err, ErrNotFound):
 			return "", nil, fmt.Errorf("device of a sign-in: %w", err)
@@ -107,27 +124,28 @@ func (s *Service) signInDevice(ctx context.Context, tx Tx, t turn, u User) (key 
 	if !t.pool.Settings.tracksDevices() {
 		return "", nil, nil
 	}
-	made = &NewDevice{Key: newDeviceKey(u.PoolID), Group: s.deviceGroup(u.PoolID)}
 	Note(ctx, "device", "new")
-	if made.Key[len(made.Key)-1] < '4' {
-		err = tx.TrimDevices(ctx, u.PoolID, u.ID, false, maxUnconfirmed-1)
-	}
-	if err == nil {
-		err = tx.InsertDevice(ctx, Device{
+	made = &NewDevice{Key: s.newDeviceKey(u.PoolID, u.ID, t.at), Group: s.deviceGroup(u.PoolID)}
+	if u.Unproved { // the first proof ends his devices, which are those that have rows: see forgetOwned
+		made.Key = rowedDeviceKey(u.PoolID)
+		err = keepDevice(ctx, tx, Device{
 			PoolID: u.PoolID, UserID: u.ID, Key: made.Key, GroupKey: made.Group, Address: t.caller.addressText(),
 			CreatedAt: t.at, ModifiedAt: t.at, AuthenticatedAt: t.at,
 		})
 	}
-	if err != nil {
-		return "", nil, fmt.Errorf("new device: %w", err)
-	}
-	return made.Key, made, nil
+	return made.Key, made, err
 }
 
-// newDeviceKey makes a key as Cognito's are: the region of the pool's id, and a UUID.
-func newDeviceKey(pool PoolID) string {
-	region, _, _ := strings.Cut(string(pool), "_")
-	return region[:min(len(region), maxKeyRegion)] + "_" + uuid.NewString()
+// keepDevice gives a device that is not confirmed its row. Those that it pushes out are
+// newcomers again, if their keys are of that sort: nobody has forgotten them.
+func keepDevice(ctx context.Context, tx Tx, d Device) error {
+	if _, err := tx.TrimDevices(ctx, d.PoolID, d.UserID, false, maxUnconfirmed-1); err != nil {
+		return fmt.Errorf("trim devices: %w", err)
+	}
+	if err := tx.InsertDevice(ctx, d); err != nil {
+		return fmt.Errorf("keep device: %w", err)
+	}
+	return nil
 }
 
 // deviceGroup is the group of all devices of a pool. Clients put it into what they
@@ -158,6 +176,7 @@ func (f Family) isFor(key string, p Pool) bool {
 // DeviceConfirmation is what a client says of its device after the first sign-in
 // from it. Verifier and salt are base64, of a password that the client made.
 type DeviceConfirmation struct {
+	Caller         Caller
 	AccessToken    string
 	Key            string
 	Name           string
@@ -183,7 +202,7 @@ func (s *Service) ConfirmDevice(ctx context.Context, r DeviceConfirmation) (askU
 			return err
 		}
 		askUser = b.pool.Settings.asksUsers()
-		d, err := tx.Device(ctx, b.pool.ID, b.user.ID, r.Key)
+		d, kept, err := s.device(ctx, tx, b.pool.ID, b.user.ID, r.Key, at)
 		if err != nil {
 			return notFound(err, errNotYourDevice)
 		}
@@ -191,13 +210,16 @@ func (s *Service) ConfirmDevice(ctx context.Context, r DeviceConfirmation) (askU
 		if d.ConfirmedAt.IsZero() {
 			d.Name, d.Verifier, d.Remembered = r.Name, sealed, !askUser
 			d.ModifiedAt, d.ConfirmedAt = at, at
-			return s.confirmDevice(ctx, tx, d)
+			if !kept {
+				d.Address = r.Caller.addressText() // it has just signed in from there
+			}
+			return s.confirmDevice(ctx, tx, d, kept)
 		}
-		kept, err := s.ring.Open(sealDevice, []byte(d.Key), d.Verifier)
+		first, err := s.ring.Open(sealDevice, []byte(d.Key), d.Verifier)
 		if err != nil {
 			return fmt.Errorf("open device verifier: %w", err)
 		}
-		if string(kept) != r.verifier() {
+		if string(first) != r.verifier() {
 			return errDeviceExists
 		}
 		return nil
@@ -205,15 +227,26 @@ func (s *Service) ConfirmDevice(ctx context.Context, r DeviceConfirmation) (askU
 	return askUser, err
 }
 
-func (s *Service) confirmDevice(ctx context.Context, tx Tx, d Device) error {
-	confirmed, err := tx.ConfirmDevice(ctx, d)
+func (s *Service) confirmDevice(ctx context.Context, tx Tx, d Device, kept bool) (err error) {
+	confirmed := true
+	if kept {
+		confirmed, err = tx.ConfirmDevice(ctx, d)
+	} else {
+		err = tx.InsertDevice(ctx, d)
+	}
 	if err != nil {
 		return fmt.Errorf("confirm device: %w", err)
 	}
 	if !confirmed {
 		return errDeviceExists
 	}
-	return tx.TrimDevices(ctx, d.PoolID, d.UserID, true, maxDevices)
+	// Those that go are forgotten: a client takes its device for a confirmed one, and
+	// would not confirm it again if its key were good.
+	gone, err := tx.TrimDevices(ctx, d.PoolID, d.UserID, true, maxDevices)
+	if err != nil {
+		return fmt.Errorf("trim devices: %w", err)
+	}
+	return s.endKeys(ctx, tx, d.PoolID, d.UserID, gone, d.ConfirmedAt)
 }
 
 // asksUsers says whether devices are remembered only when their users say so.
@@ -386,14 +419,22 @@ func (s *Service) forgetDevice(ctx context.Context, whose owner, key string) err
 		if err != nil {
 			return err
 		}
-		forgotten, err := tx.DeleteDevice(ctx, u.PoolID, u.ID, key)
+		d, _, err := s.device(ctx, tx, u.PoolID, u.ID, key, at)
 		if err != nil {
-			return fmt.Errorf("forget device: %w", err)
+			return notFound(err, errNoDevice)
 		}
-		if !forgotten {
-			return errNoDevice
+		if err := s.forget(ctx, tx, d, at); err != nil {
+			return err
 		}
 		Note(ctx, "device", key)
 		return nil
 	})
+}
+
+// forget makes the device's key nobody's, whether it has a row or not.
+func (s *Service) forget(ctx context.Context, tx Tx, d Device, at time.Time) error {
+	if _, err := tx.DeleteDevice(ctx, d.PoolID, d.UserID, d.Key); err != nil {
+		return fmt.Errorf("forget device: %w", err)
+	}
+	return s.endKeys(ctx, tx, d.PoolID, d.UserID, []string{d.Key}, at)
 }

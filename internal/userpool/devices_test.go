@@ -31,7 +31,7 @@ func (w *world) deviceOf(access string) string {
 }
 
 func (w *world) confirmDevice(access, key, verifier string) (askUser bool, err error) {
-	return w.s.ConfirmDevice(w.ctx, userpool.DeviceConfirmation{AccessToken: access, Key: key, Name: "phone", Verifier: verifier, Salt: "c2FsdA=="})
+	return w.s.ConfirmDevice(w.ctx, userpool.DeviceConfirmation{Caller: home, AccessToken: access, Key: key, Name: "phone", Verifier: verifier, Salt: "c2FsdA=="})
 }
 
 // newDevice is a sign-in's, which must have one.
@@ -234,16 +234,45 @@ func TestDevices_AreBounded_TheOldestThatNobodyConfirmedGoes(t *testing.T) {
 		if ask, err := w.confirmDevice(tokens.Access, kept, "dg=="); err != nil || ask {
 			t.Fatal(ask, err)
 		}
-		w.pass(time.Minute)
-		first := w.newDevice(w.texted(home, asha))
-		for range 100 { // that none of them looks has a chance of 3 in 10^13
+		var keys []string
+		for range 14 {
 			w.pass(time.Minute)
-			w.newDevice(w.texted(home, asha))
+			key := w.newDevice(w.texted(home, asha))
+			w.texted(on(home, key), asha)
+			keys = append(keys, key)
+		}
+		for i, key := range keys {
+			if w.hasRow(tokens.Access, key) != (i >= 4) {
+				t.Errorf("of 14 devices the row of number %d is there: %t", i, i < 4)
+			}
 		}
 		if again := w.texted(on(home, kept), asha); again.NewDevice != nil {
 			t.Error("the confirmed device is gone")
 		}
-		w.newDevice(w.texted(on(home, first), asha))
+		if w.texted(on(home, keys[0]), asha).NewDevice != nil { // as one that never came back
+			t.Error("a key that nobody has forgotten is none")
+		}
+	})
+}
+
+// A client that confirmed its device does not confirm it again while its key is good.
+func TestDevices_TooManyThatWereConfirmed_AreForgotten(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		var keys []string
+		access := w.member(home, asha, "").Access
+		for range 53 {
+			w.pass(time.Minute)
+			tokens := w.texted(home, asha)
+			keys = append(keys, w.newDevice(tokens))
+			_, err := w.confirmDevice(tokens.Access, w.newDevice(tokens), "dg==")
+			w.must(err)
+		}
+		for _, key := range keys[:3] {
+			w.isNobodys(access, asha, key)
+		}
+		if w.texted(on(home, keys[3]), asha).NewDevice != nil {
+			t.Error("one of fifty is gone")
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/srp"
@@ -37,11 +38,10 @@ type deviceBlock struct {
 // factor, if the sign-in comes from one. A key that is none of the user's is an
 // error on Cognito, by which clients drop it.
 func (s *Service) deviceStandsIn(ctx context.Context, tx Tx, t turn, u User) (d Device, stands bool, err error) {
-	key := clipKey(t.caller.Device)
-	if key == "" {
+	if clipKey(t.caller.Device) == "" {
 		return Device{}, false, nil
 	}
-	d, err = tx.Device(ctx, u.PoolID, u.ID, key)
+	d, _, err = s.device(ctx, tx, u.PoolID, u.ID, t.caller.Device, t.at)
 	switch {
 	case errors.Is(err, ErrNotFound) && t.pool.Settings.exact():
 		return Device{}, false, errNoDevice
@@ -194,7 +194,7 @@ func (s *Service) answerDeviceSRP(ctx context.Context, rep reply) (AuthResult, e
 			return step{}, nil, notFound(err, errNoDevice)
 		case !right:
 			refuse(ctx, reasonWrongDevice)
-			return step{}, errCredentials, s.distrust(ctx, tx, rep.pool, d)
+			return step{}, errCredentials, s.distrust(ctx, tx, rep.pool, d, rep.at)
 		case !d.Remembered:
 			return step{}, errCredentials, nil // its user, or an administrator, has just said so
 		}
@@ -204,14 +204,11 @@ func (s *Service) answerDeviceSRP(ctx context.Context, rep reply) (AuthResult, e
 }
 
 // distrust forgets a device that did not prove itself; on Cognito it stays.
-func (s *Service) distrust(ctx context.Context, tx Tx, p Pool, d Device) error {
+func (s *Service) distrust(ctx context.Context, tx Tx, p Pool, d Device, at time.Time) error {
 	if p.Settings.exact() {
 		return nil
 	}
-	if _, err := tx.DeleteDevice(ctx, d.PoolID, d.UserID, d.Key); err != nil {
-		return fmt.Errorf("forget device: %w", err)
-	}
-	return nil
+	return s.forget(ctx, tx, d, at)
 }
 
 // deviceProved computes the session key and compares the signature.

@@ -257,11 +257,11 @@ func (s *Service) permitOwn(ctx context.Context, tx Tx, r round) error {
 
 // ownDevice is the known device of the round's user that asks, "" for none.
 func (s *Service) ownDevice(ctx context.Context, tx Tx, r round) (string, error) {
-	lane, err := s.knownDevice(ctx, tx, r.start.pool.ID, r.subject.user.ID, r.start.request.Caller.Device, r.start.at)
-	if err != nil || lane == "" {
+	device, err := s.knownDevice(ctx, tx, r.start.pool.ID, r.subject.user.ID, r.start.request.Caller.Device, r.start.at)
+	if err != nil || device == "" {
 		return "", err
 	}
-	return s.addressKey(lane), nil
+	return s.addressKey(device), nil
 }
 
 // createOwn makes the next challenge and opens the Session that answers it. The

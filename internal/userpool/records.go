@@ -279,7 +279,7 @@ type Challenge struct {
 	ClientID     ClientID
 	Subject      string // user id, registration id, or a decoy's id
 	Purpose      Purpose
-	Requester    string // the known device, else the address block
+	Requester    string // the known device, else the address block; see newcomer
 	Registration RegistrationID
 	To           Contact
 	KeyID        string // master key whose code key made the code
@@ -387,7 +387,8 @@ func (u *User) endAll(at time.Time) {
 	u.SignOuts++
 }
 
-// Device is a device that signed in as the user: tokens were given with its key.
+// Device is a device that signed in as the user: tokens were given with its key. It has
+// a row once it is confirmed, or comes back; see devicekeys.go.
 // The key is no credential. Whoever shows it may be told apart from strangers, and
 // gets nothing else for it.
 type Device struct {

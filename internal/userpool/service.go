@@ -264,6 +264,7 @@ const (
 	stableSRPSession = "srp session"
 	stableAudit      = "audit name"
 	stableDevices    = "device group"
+	stableDeviceKey  = "device key"
 	stablePasskey    = "passkey challenge"
 
 	sealServer    = "server secret"

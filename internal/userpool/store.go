@@ -273,8 +273,12 @@ type deviceTx interface {
 	// DeleteDevices removes all of the user's.
 	DeleteDevices(ctx context.Context, pool PoolID, user UserID) error
 	// TrimDevices leaves the user at most so many devices that are confirmed, or that are
-	// not: those remembered before the others, then those that signed in last.
-	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed bool, most int) error
+	// not: those remembered before the others, then those that signed in last. It returns
+	// the keys of those that are gone.
+	TrimDevices(ctx context.Context, pool PoolID, user UserID, confirmed bool, most int) ([]string, error)
+	// ForgottenDevices are as they were put last, none at first and after DeleteDevices.
+	ForgottenDevices(ctx context.Context, pool PoolID, user UserID) (ForgottenDevices, error)
+	PutForgottenDevices(ctx context.Context, pool PoolID, user UserID, f ForgottenDevices) error
 }
 
 type passkeyTx interface {
