@@ -24,7 +24,9 @@ const (
 		where pool_id = $1 and subject = $2 and client_id = $3 and purpose = $4 and requester = $5 and closed = '' and used_at = 0`
 
 	// Who looks for an id, or for a sign-up's, says < 1: by = 0, which is the condition of
-	// the index of slots, PostgreSQL reads all of that where nobody has counted its rows.
+	// the index of slots, PostgreSQL reads all of that where nobody has counted its rows. So it
+	// does with all that has not expired where they were counted when there were none, and
+	// expires_at > $2 is what the index by expiry is for.
 	sqlChallenge        = `select ` + challengeColumns + ` from challenges where id = $1`
 	sqlSignUpChallenges = `select ` + challengeColumns + ` from challenges
 		where registration_id <> '' and purpose = 'sign_up' and used_at < 1 and expires_at > $3 and registration_id in (
@@ -37,16 +39,16 @@ const (
 	// Nothing was sent, so the next text has no gap to wait for.
 	sqlUnmarkSent   = `update challenges set sends = sends - 1, sent_at = 0 where id = $1 and used_at < 1 and sends > 0`
 	sqlClaimAttempt = `update challenges set tries = tries + 1
-		where id = $1 and used_at < 1 and expires_at > $2 and tries < max_tries
+		where id = $1 and used_at < 1 and expires_at - $2 > 0 and tries < max_tries
 		returning ` + challengeColumns
 	// The same where nobody else writes. An update that returns its row makes a table
 	// for it, which costs SQLite more than a look.
 	sqlClaimable = `select ` + challengeColumns + ` from challenges
-		where id = $1 and used_at < 1 and expires_at > $2 and tries < max_tries`
+		where id = $1 and used_at < 1 and expires_at - $2 > 0 and tries < max_tries`
 	sqlCountTry = `update challenges set tries = tries + 1 where id = $1`
 
 	sqlConsumeAttempt = `update challenges set tries = tries + 1, used_at = $2
-		where id = $1 and used_at < 1 and expires_at > $2 and tries < max_tries`
+		where id = $1 and used_at < 1 and expires_at - $2 > 0 and tries < max_tries`
 	sqlConsumeChallenge = `update challenges set used_at = $2 where id = $1 and used_at < 1`
 
 	sqlDeleteSubjectMessages = `delete from messages where challenge_id <> '' and challenge_id in (

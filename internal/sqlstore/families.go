@@ -21,7 +21,7 @@ const (
 	sqlGroupsOfHolder = `select ` + groupColumns + ` from user_groups where pool_id = ` + poolOfFamily + `
 		and name in (select group_name from group_members where pool_id = ` + poolOfFamily + ` and user_id = ` + userOfFamily + `) order by name`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
-		where id = $1 and generation = $2 and revoked_at = 0 and expires_at > $3`
+		where id = $1 and generation = $2 and revoked_at = 0 and expires_at - $3 > 0`
 	sqlRevokeFamily  = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
 	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0`
 )

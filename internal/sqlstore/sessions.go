@@ -21,7 +21,8 @@ const (
 		and name in (select group_name from group_members where (pool_id, user_id) = ` + holderOfSession + `) order by name`
 	sqlChallengeOfSession = `select ` + challengeColumns + ` from challenges
 		where id = (select challenge_id from sessions where hash = $1)`
-	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at > $2`
+	// Not expires_at > $2: see sqlChallenge.
+	sqlConsumeSession = `update sessions set used_at = $2 where hash = $1 and used_at = 0 and expires_at - $2 > 0`
 	sqlDeleteSessions = `delete from sessions where pool_id = $1 and subject = $2
 		and (challenge_id = '' or proof <> '' or sealed <> '')`
 )
@@ -72,7 +73,7 @@ func (t *tx) DeleteSessions(ctx context.Context, pool userpool.PoolID, subject s
 const (
 	sqlUseNonce = `insert into nonces (nonce, expires_at) values ($1, $2) on conflict do nothing`
 
-	sqlRepeat    = `select answer from repeats where request = $1 and expires_at > $2`
+	sqlRepeat    = `select answer from repeats where request = $1 and expires_at - $2 > 0`
 	sqlPutRepeat = `insert into repeats (request, answer, expires_at) values ($1, $2, $3)
 		on conflict (request) do update set answer = excluded.answer, expires_at = excluded.expires_at`
 )

@@ -58,7 +58,9 @@ const (
 	sqlPriceText = `update texts set segments = case when cast($2 as bigint) > 0 then cast($2 as bigint) else segments end,
 			micros = case when cast($3 as bigint) > 0 then cast($3 as bigint) else micros end
 		where id = $1`
-	sqlUseText = `update texts set used_at = $2 where id in (
+	// By = and not in: PostgreSQL joins what is in a list, which costs more than the rest,
+	// and reads all texts for it where they were counted when there were none.
+	sqlUseText = `update texts set used_at = $2 where id = (
 			select id from texts where challenge_id <> '' and challenge_id = $1 and ` + mayBeSent + `
 			order by sent_at desc, id desc limit 1)
 		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
