@@ -64,7 +64,7 @@ func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) err
 		return err
 	}
 	v := e.view(r.ask(), now)
-	if err := v.readAll(ctx, s); err != nil {
+	if err := v.readFrom(ctx, s, r.firstCell()); err != nil {
 		return err
 	}
 	v.credit(r)
@@ -72,6 +72,15 @@ func (e *Engine) Use(ctx context.Context, s State, r Receipt, now time.Time) err
 		v.late(r)
 	}
 	return v.store(ctx, s)
+}
+
+// firstCell is the first of the cells that have to do with the text's code: a text that
+// its prefixes' windows did not pay for earns them nothing.
+func (r Receipt) firstCell() int {
+	if r.Windows {
+		return 0
+	}
+	return afterPrefixes
 }
 
 // Return gives back a text that surely was not sent.

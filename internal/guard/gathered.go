@@ -34,7 +34,7 @@ type gathered struct {
 func (e *Engine) gather(ctx context.Context, s State, texts []Receipt, now time.Time) (*gathered, error) {
 	g := &gathered{State: s, place: map[Key]int{}}
 	for _, r := range texts {
-		for _, k := range e.view(r.ask(), now).keys {
+		for _, k := range e.view(r.ask(), now).keys[r.firstCell():] {
 			if _, there := g.place[k]; !there {
 				g.place[k] = len(g.keys)
 				g.keys = append(g.keys, k)

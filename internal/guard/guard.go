@@ -76,13 +76,13 @@ type Party struct {
 
 func (p Party) number(what string, l Limit) string {
 	if p.Device != "" {
-		return fmt.Sprintf("device/%s/%s/%s/%s", what, l.Window, p.Number, p.Device)
+		return "device/" + what + "/" + l.Window.String() + "/" + p.Number + "/" + p.Device
 	}
-	return fmt.Sprintf("number/%s/%s/%s", what, l.Window, p.Number)
+	return "number/" + what + "/" + l.Window.String() + "/" + p.Number
 }
 
 func (p Party) network(what string, l Limit) string {
-	return fmt.Sprintf("network/%s/%s/%s", what, l.Window, p.Network)
+	return "network/" + what + "/" + l.Window.String() + "/" + p.Network
 }
 
 // perNetwork are the limits of the network, none where there is none.
@@ -94,7 +94,7 @@ func (p Party) perNetwork(limits []Limit) []Limit {
 }
 
 func (p Party) address(what string, l Limit) string {
-	return fmt.Sprintf("address/%s/%s/%s", what, l.Window, p.Address)
+	return "address/" + what + "/" + l.Window.String() + "/" + p.Address
 }
 
 // perAddress are the limits of the address, none where there is none.
@@ -235,7 +235,28 @@ func RightTry(ctx context.Context, c State, p Party, now time.Time) error {
 	if c.ClearTrusting(row) {
 		return nil // and nobody had to be slow
 	}
-	return c.Clear(ctx, row, p.number("slow", slowTries), p.number("slow", slowerTries))
+	forget, err := p.slowed(ctx, c, row, now)
+	if err != nil {
+		return err
+	}
+	return c.Clear(ctx, append(forget, row)...)
+}
+
+// slowed are the counters that slow a number down, none where it has none: only after a
+// long row of failures, or with a month that was full before the last one was given back.
+func (p Party) slowed(ctx context.Context, c Counters, row string, now time.Time) ([]string, error) {
+	inRow, err := c.Count(ctx, row, now)
+	if err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	inMonth, err := c.Count(ctx, p.number("tries", monthTries), now)
+	if err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	if inRow <= consecutiveTries && inMonth < monthTries.Max-1 {
+		return nil, nil
+	}
+	return []string{p.number("slow", slowTries), p.number("slow", slowerTries)}, nil
 }
 
 // refusal is the first of the spends that had no room; the first so many are the number's.

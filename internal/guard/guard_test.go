@@ -139,6 +139,43 @@ func TestSpendTry_AfterAHundredInARow_OneAnHour(t *testing.T) {
 	}
 }
 
+// Who was slowed down and then is right is as anybody else.
+func TestRightTry_EndsTheWaitOfWhoWasSlow(t *testing.T) {
+	right := func(m *state.State, at time.Time) {
+		t.Helper()
+		if err := trySpend(m, guard.SpendTry, party, at); err != nil {
+			t.Fatal(err)
+		}
+		if err := guard.RightTry(context.Background(), m, party, at); err != nil {
+			t.Fatal(err)
+		}
+		m.Keep()
+	}
+	m := state.New(state.Config{})
+	for day := range 5 {
+		allowedOver(m, guard.SpendTry, time.Duration(day)*25*time.Hour, 25*time.Hour, everywhere)
+	}
+	at := start.Add(130 * time.Hour)
+	right(m, at)
+	if n, err := m.Count(context.Background(), "number/slow/1h0m0s/"+party.Number, at); err != nil || n != 0 {
+		t.Errorf("after a long row it has %d slow ones: %v", n, err)
+	}
+
+	m = state.New(state.Config{})
+	for day := range 10 {
+		from := time.Duration(day) * 24 * time.Hour
+		if day == 6 { // so the row is not long when the month is full
+			right(m, start.Add(from))
+		}
+		allowedOver(m, guard.SpendTry, from, 23*time.Hour, everywhere)
+	}
+	at = start.Add(10 * 24 * time.Hour)
+	right(m, at)
+	if n, err := m.Count(context.Background(), "number/slow/6h0m0s/"+party.Number, at); err != nil || n != 0 {
+		t.Errorf("with a month that was full it has %d slow ones: %v", n, err)
+	}
+}
+
 func TestResendGap_Grows(t *testing.T) {
 	for sends, want := range map[int]time.Duration{
 		0: 30 * time.Second, 1: 30 * time.Second, 2: time.Minute, 3: 2 * time.Minute, 4: 5 * time.Minute, 50: 5 * time.Minute,

@@ -18,6 +18,8 @@ const (
 	atCarrier
 	atServer
 	cellsOfAsk
+
+	afterPrefixes = atEntry
 )
 
 // view is one ask beside all that is known of it.
@@ -90,12 +92,15 @@ func (v *view) read(ctx context.Context, s State) error {
 	return v.readAll(ctx, s)
 }
 
-func (v *view) readAll(ctx context.Context, s State) error {
-	cells, err := s.Cells(ctx, v.keys[:])
+func (v *view) readAll(ctx context.Context, s State) error { return v.readFrom(ctx, s, 0) }
+
+// readFrom reads the cells but for the first ones.
+func (v *view) readFrom(ctx context.Context, s State, first int) error {
+	cells, err := s.Cells(ctx, v.keys[first:])
 	if err != nil {
 		return err
 	}
-	copy(v.cells[:], cells)
+	copy(v.cells[first:], cells)
 	return nil
 }
 
