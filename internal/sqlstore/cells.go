@@ -21,10 +21,12 @@ const (
 var (
 	batchCells = newBatch(`select name, standing, data from guard_cells where name in (`, `{1}`, `)`, 0, 1)
 
-	batchPutCells = newBatch(`insert into guard_cells (name, kind, standing, data, changed_at) values `,
-		`({1}, {2}, {3}, {4}, {5})`, ` on conflict (name) do update set standing = excluded.standing,
+	batchPutCells = newBatch(insertCells, `({1}, {2}, {3}, {4}, {5})`, ` on conflict (name) do update set standing = excluded.standing,
 			data = excluded.data, changed_at = excluded.changed_at`, 0, 5)
+	batchPutCellData = newBatch(insertCells, `({1}, {2}, {3}, {4}, {5})`, ` on conflict (name) do update set data = excluded.data`, 0, 5)
 )
+
+const insertCells = `insert into guard_cells (name, kind, standing, data, changed_at) values `
 
 // Cells reads all keys with one statement, as PutCells writes them. What comes
 // between is excluded as everywhere: whoever reads a cell and writes it fails if it
@@ -82,7 +84,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 			return err
 		})
 	}
-	return putCells(keys, cells, func(query string, args []any) error {
+	return putCells(&batchPutCells, keys, cells, func(query string, args []any) error {
 		_, err := t.exec(ctx, query, args...) // now, so that it is known what failed
 		t.crowded = t.crowded || err != nil
 		return err
@@ -90,7 +92,7 @@ func (t *tx) PutCells(ctx context.Context, keys []guard.Key, cells []guard.Cell)
 }
 
 // putCells has a statement, or some, run that write the cells.
-func putCells(keys []guard.Key, cells []guard.Cell, run func(query string, args []any) error) error {
+func putCells(how *batch, keys []guard.Key, cells []guard.Cell, run func(query string, args []any) error) error {
 	rows := map[string]int{}
 	for i, k := range keys {
 		rows[cellName(k)] = i
@@ -104,15 +106,17 @@ func putCells(keys []guard.Key, cells []guard.Cell, run func(query string, args 
 		args := make([]any, 0, 5*len(part))
 		for _, name := range part {
 			key, cell := keys[rows[name]], cells[rows[name]]
-			changed := time.UnixMilli(cell.At).Truncate(time.Hour).UnixMilli()
-			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), changed)
+			args = append(args, name, int64(key.Kind), int64(cell.Standing), guard.CellText(cell), cellHour(cell))
 		}
-		if err := run(batchPutCells.text(len(part)), args); err != nil {
+		if err := run(how.text(len(part)), args); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// cellHour is when a cell was changed, as its row has it.
+func cellHour(c guard.Cell) int64 { return time.UnixMilli(c.At).Truncate(time.Hour).UnixMilli() }
 
 func (t *tx) Standings(ctx context.Context, kind guard.CellKind, notOpen bool, limit int) ([]userpool.KeyedCell, error) {
 	if err := t.onLedger(ctx, t.ledger.store); err != nil {

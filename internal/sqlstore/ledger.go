@@ -111,9 +111,12 @@ func (l *ledger) drop() {
 
 var (
 	batchReadCounters  = newBatch(`select name, spent, reset_at from counters where name in (`, `{1}`, `)`, 0, 1)
-	batchWriteCounters = newBatch(`insert into counters (name, spent, reset_at) values `, `({1}, {2}, {3})`,
+	batchWriteCounters = newBatch(insertCounters, `({1}, {2}, {3})`,
 		` on conflict (name) do update set spent = excluded.spent, reset_at = excluded.reset_at`, 0, 3)
+	batchWriteSpent = newBatch(insertCounters, `({1}, {2}, {3})`, ` on conflict (name) do update set spent = excluded.spent`, 0, 3)
 )
+
+const insertCounters = `insert into counters (name, spent, reset_at) values `
 
 // store writes what has changed, for a statement that reads the tables itself. It is
 // written again in the end: the present member may fail, and all that it wrote with it.
@@ -128,27 +131,26 @@ func (l *ledger) store() error {
 	return err
 }
 
+// SQLite writes an index anew for a column that is set to what it was, so none is that an
+// index has.
 func (l *ledger) storeCounters() error {
-	var write, remove []string
+	var write, add, remove []string
 	for name, c := range l.changedCounters {
 		switch {
 		case c.now == c.stored:
-		case c.now.spent > 0:
-			write = append(write, name)
-		default:
+		case c.now.spent <= 0:
 			remove = append(remove, name)
+		case c.stored.spent > 0 && c.now.resetAt == c.stored.resetAt:
+			add = append(add, name)
+		default:
+			write = append(write, name)
 		}
 	}
-	slices.Sort(write)
-	for part := range slices.Chunk(write, batchMost) {
-		args := make([]any, 0, 3*len(part))
-		for _, name := range part {
-			c := l.counters[name]
-			args = append(args, name, c.now.spent, c.now.resetAt)
-		}
-		if _, err := l.conn.exec(batchWriteCounters.text(len(part)), args...); err != nil {
-			return err
-		}
+	if err := l.writeCounters(&batchWriteCounters, write); err != nil {
+		return err
+	}
+	if err := l.writeCounters(&batchWriteSpent, add); err != nil {
+		return err
 	}
 	slices.Sort(remove)
 	for part := range slices.Chunk(remove, batchMost) {
@@ -163,17 +165,50 @@ func (l *ledger) storeCounters() error {
 	return nil
 }
 
-func (l *ledger) storeCells() error {
-	keys, cells := make([]guard.Key, 0, len(l.changedCells)), make([]guard.Cell, 0, len(l.changedCells))
-	for key, c := range l.changedCells {
-		if c.now != c.stored {
-			keys, cells = append(keys, key), append(cells, c.now)
+func (l *ledger) writeCounters(how *batch, names []string) error {
+	slices.Sort(names)
+	for part := range slices.Chunk(names, batchMost) {
+		args := make([]any, 0, 3*len(part))
+		for _, name := range part {
+			c := l.counters[name]
+			args = append(args, name, c.now.spent, c.now.resetAt)
+		}
+		if _, err := l.conn.exec(how.text(len(part)), args...); err != nil {
+			return err
 		}
 	}
-	return putCells(keys, cells, func(query string, args []any) error {
+	return nil
+}
+
+// storeCells sets no column that an index has to what it was, as storeCounters.
+func (l *ledger) storeCells() error {
+	var put, data cellsToPut
+	for key, c := range l.changedCells {
+		switch {
+		case c.now == c.stored:
+		case c.stored.At > 0 && cellHour(c.now) == cellHour(c.stored) && c.now.Standing == c.stored.Standing:
+			data.add(key, c.now)
+		default:
+			put.add(key, c.now)
+		}
+	}
+	run := func(query string, args []any) error {
 		_, err := l.conn.exec(query, args...)
 		return err
-	})
+	}
+	if err := putCells(&batchPutCells, put.keys, put.cells, run); err != nil {
+		return err
+	}
+	return putCells(&batchPutCellData, data.keys, data.cells, run)
+}
+
+type cellsToPut struct {
+	keys  []guard.Key
+	cells []guard.Cell
+}
+
+func (p *cellsToPut) add(k guard.Key, c guard.Cell) {
+	p.keys, p.cells = append(p.keys, k), append(p.cells, c)
 }
 
 // swept drops what is not changed: it may be gone.

@@ -106,6 +106,9 @@ func (m *guardModel) step(ctx context.Context, tx userpool.Tx, rnd *rand.Rand) e
 	}
 	for i := range got {
 		got[i].At, got[i].Sends = m.now.UnixMilli(), got[i].Sends+1
+		if rnd.IntN(4) == 0 {
+			got[i].Standing = guard.Standing(rnd.IntN(4))
+		}
 	}
 	return errors.Join(tx.PutCells(ctx, keys, got), m.PutCells(ctx, keys, got))
 }
@@ -124,12 +127,31 @@ func (m *guardModel) agree(t *testing.T, db *DB) {
 		if want, _ := m.Cells(t.Context(), m.keys()); err != nil || !slices.Equal(got, want) {
 			t.Errorf("the cells are %+v, not %+v: %v", got, want, err)
 		}
+		for i, k := range m.keys() {
+			if hour, err := storedHour(t.Context(), db, k); err != nil || got[i].At > 0 && hour != cellHour(got[i]) {
+				t.Errorf("cell %s of %d was changed at %d: %v", k, got[i].At, hour, err)
+			}
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
+
+// storedHour is when a cell was changed, as it is looked for to be swept.
+func storedHour(ctx context.Context, db *DB, k guard.Key) (hour int64, err error) {
+	err = db.View(ctx, func(u userpool.Tx) error {
+		hours, err := many(ctx, u.(*tx), scanNumber, "select changed_at from guard_cells where name = $1", cellName(k))
+		for _, h := range hours {
+			hour = h
+		}
+		return err
+	})
+	return hour, err
+}
+
+func scanNumber(r row) (n int64, err error) { return n, r.Scan(&n) }
 
 // What is at hand of counters and cells is what is stored, whatever is done in one
 // commit, by whom it is taken back, and which of two processes does it.
@@ -176,6 +198,9 @@ func TestLedger_WhateverIsDone_IsWhatIsStored(t *testing.T) {
 			t.Fatalf("in round %d", round)
 		}
 		m.now = m.now.Add(7 * time.Second)
+		if round%10 == 9 {
+			m.now = m.now.Add(40 * time.Minute)
+		}
 	}
 }
 
