@@ -99,6 +99,11 @@ func (d decoded) from(s string) error {
 			*to = all
 			return nil
 		}
+	case *decisionDetail:
+		if to.readPlain(s) {
+			return nil
+		}
+		*to = decisionDetail{}
 	}
 	return json.Unmarshal([]byte(s), d.to)
 }

@@ -83,7 +83,12 @@ func finite(f float64) float64 {
 	return max(-math.MaxFloat64, min(f, math.MaxFloat64))
 }
 
-func scanDecision(r row) (e guard.Entry, err error) {
+func scanDecision(r row) (guard.Entry, error) { return scanLine(r, true) }
+
+// scanSent leaves out the levels, which say nothing of what becomes of a text.
+func scanSent(r row) (guard.Entry, error) { return scanLine(r, false) }
+
+func scanLine(r row, levels bool) (e guard.Entry, err error) {
 	var verdict int64
 	var number string
 	var d decisionDetail
@@ -93,6 +98,9 @@ func scanDecision(r row) (e guard.Entry, err error) {
 		return e, err
 	}
 	e.Verdict = guard.Verdict(verdict)
+	if !levels {
+		d.Looked, d.Levels = "", nil
+	}
 	if err := d.fill(&e, number); err != nil {
 		return e, fmt.Errorf("decision %s: %w", e.ID, err)
 	}
@@ -104,7 +112,7 @@ func (t *tx) InsertDecisions(ctx context.Context, lines []guard.Entry) error {
 		args := make([]any, 0, 10*len(part))
 		for _, e := range part {
 			args = append(args, e.ID, millis(e.At), e.Ask.Party.Number, e.RequestID, e.Challenge, int64(e.Verdict),
-				millis(e.UsedAt), e.Unsent, e.Matured, text(detailOf(e)))
+				millis(e.UsedAt), e.Unsent, e.Matured, detailText(detailOf(e)))
 		}
 		if err := t.run(ctx, batchInsertDecisions.text(len(part)), args...); err != nil {
 			return err
@@ -135,13 +143,13 @@ func (t *tx) Decisions(ctx context.Context, p userpool.DecisionPage) ([]guard.En
 }
 
 func (t *tx) SentFor(ctx context.Context, id userpool.ChallengeID) ([]guard.Entry, error) {
-	return many(ctx, t, scanDecision, sqlSentFor, id)
+	return many(ctx, t, scanSent, sqlSentFor, id)
 }
 
 func (t *tx) MarkUsed(ctx context.Context, codes []userpool.UsedCode) (all []guard.Entry, err error) {
 	defer func() { sortDecisions(all) }()
 	if len(codes) == 1 { // SQLite would make a table of one row
-		return many(ctx, t, scanDecision, sqlMarkUsed, codes[0].Challenge, millis(codes[0].At))
+		return many(ctx, t, scanSent, sqlMarkUsed, codes[0].Challenge, millis(codes[0].At))
 	}
 	// The first of those that are there twice.
 	codes = slices.Clone(codes)
@@ -152,7 +160,7 @@ func (t *tx) MarkUsed(ctx context.Context, codes []userpool.UsedCode) (all []gua
 		for _, c := range part {
 			args = append(args, c.Challenge, millis(c.At))
 		}
-		lines, err := many(ctx, t, scanDecision, batchMarkUsed.text(len(part)), args...)
+		lines, err := many(ctx, t, scanSent, batchMarkUsed.text(len(part)), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +174,7 @@ func (t *tx) MarkUnsent(ctx context.Context, id string) (bool, error) {
 }
 
 func (t *tx) ClaimMatured(ctx context.Context, sentBefore time.Time, limit int) ([]guard.Entry, error) {
-	all, err := many(ctx, t, scanDecision, sqlClaimMatured, millis(sentBefore), limit)
+	all, err := many(ctx, t, scanSent, sqlClaimMatured, millis(sentBefore), limit)
 	sortDecisions(all)
 	return all, err
 }

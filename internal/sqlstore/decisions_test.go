@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"encoding/json"
 	"math"
 	"reflect"
 	"testing"
@@ -35,7 +34,7 @@ func aStranger() guard.Entry {
 // text would write.
 func TestDecision_OfAStranger_HasNoPageOfItsOwn(t *testing.T) {
 	const most, columns = 1000, 200 // of a row, and of it what is beside the detail
-	if n := len(text(detailOf(aStranger()))); n > most-columns {
+	if n := len(detailText(detailOf(aStranger()))); n > most-columns {
 		t.Errorf("its detail has %d bytes", n)
 	}
 }
@@ -45,7 +44,7 @@ func broughtBack(t *testing.T, e guard.Entry, detail string) guard.Entry {
 	t.Helper()
 	var d decisionDetail
 	back := guard.Entry{ID: e.ID, At: e.At}
-	if err := json.Unmarshal([]byte(detail), &d); err != nil {
+	if err := (decoded{&d}).Scan(detail); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.fill(&back, e.Ask.Party.Number); err != nil {
@@ -77,7 +76,7 @@ func TestDecision_ComesBackWhole(t *testing.T) {
 	} {
 		e := aStranger()
 		change(&e)
-		if got := broughtBack(t, e, text(detailOf(e))); !reflect.DeepEqual(got, e) {
+		if got := broughtBack(t, e, detailText(detailOf(e))); !reflect.DeepEqual(got, e) {
 			t.Errorf("%s: it is\n%+v, not\n%+v", name, got, e)
 		}
 	}
@@ -94,5 +93,64 @@ func TestDecision_OfAnEarlierVersion_IsRead(t *testing.T) {
 	e.Levels = e.Levels[:1]
 	if got := broughtBack(t, e, detail); !reflect.DeepEqual(got, e) {
 		t.Errorf("it is\n%+v, not\n%+v", got, e)
+	}
+}
+
+// What is written by hand is JSON as encoding/json writes it, and is read as that reads it.
+func TestDecisionDetail_IsWrittenAndReadAsJSON(t *testing.T) {
+	whole := decisionDetail{
+		Operation: "SignUp", Purpose: "sign_up", Rule: guard.RuleBlock, Of: "+91987", Looked: "budget server 1 2 3", StepUp: "proof-of-work",
+		Asked: asked{
+			OfDevice: "pd", OfAddress: "pa", OfNetwork: "pn", Country: "IN", Block: math.MaxUint64, Digits: 8, Kind: 200, Address: "a", Network: "w",
+			Pool: "p", Client: "i", Price: math.MinInt64, Known: true, Device: "d", Stepped: true, Silent: true,
+		},
+		Sent: &sent{Windows: true, Earned: true, Matured: true},
+	}
+	for name, c := range map[string]struct {
+		change func(*decisionDetail)
+		plain  bool
+	}{
+		"whole":             {func(*decisionDetail) {}, true},
+		"empty":             {func(d *decisionDetail) { *d = decisionDetail{} }, true},
+		"nothing but sent":  {func(d *decisionDetail) { *d = decisionDetail{Sent: &sent{}} }, true},
+		"half":              {func(d *decisionDetail) { d.Operation, d.Asked.Country, d.Asked.Known, d.Sent = "", "", false, nil }, true},
+		"brackets, commas":  {func(d *decisionDetail) { d.Of, d.Looked = "a}b,{c:", "]," }, true},
+		"a quotation mark":  {func(d *decisionDetail) { d.Of = `a"b` }, false},
+		"a reverse solidus": {func(d *decisionDetail) { d.Looked = `a\b` }, false},
+		"what HTML escapes": {func(d *decisionDetail) { d.Asked.Device = "<&>" }, false},
+		"a letter":          {func(d *decisionDetail) { d.Of = "ë" }, false},
+		"a line's end":      {func(d *decisionDetail) { d.Of = "a\n" }, false},
+		"an end":            {func(d *decisionDetail) { d.Until = time.UnixMilli(1795882892144).UTC() }, false},
+		"a time of sending": {func(d *decisionDetail) { d.Sent.At = time.UnixMilli(1795882892144).UTC() }, false},
+		"levels":            {func(d *decisionDetail) { d.Levels = []guard.Level{{Of: "a pool; of = some"}} }, false},
+		"a receipt":         {func(d *decisionDetail) { d.Receipt.Price = 1 }, false},
+		"an ask":            {func(d *decisionDetail) { d.Ask = &guard.Ask{Price: 1} }, false},
+	} {
+		own := *whole.Sent
+		d := whole
+		d.Sent = &own
+		c.change(&d)
+		got, want := detailText(d), text(d)
+		if got != want {
+			t.Errorf("%s: it is written as\n%s, not\n%s", name, got, want)
+		}
+		var read decisionDetail
+		if plain := read.readPlain(want); plain != c.plain {
+			t.Errorf("%s: it is plain: %t", name, plain)
+		}
+		var back decisionDetail
+		if err := (decoded{&back}).Scan(want); err != nil || !reflect.DeepEqual(back, d) {
+			t.Errorf("%s: it came back as\n%+v, %v, not\n%+v", name, back, err, d)
+		}
+	}
+	for _, odd := range []string{
+		``, `{`, `{"Of"`, `{"Of":`, `{"Of":"a"`, `{"Of":"a",`, `{"Of":"a",}`, `{"Of":"a"}x`, `{"Of":12}`, `{"Of":true}`, `{"Of":{}}`, `{ "Of":"a"}`, `{"Of":null}`, `[]`,
+		`{"Other":"a"}`, `{"Asked":"a"}`, `{"Asked":{"b":"1"}}`, `{"Asked":{"b":-1}}`, `{"Asked":{"k":256}}`, `{"Asked":{"y":false}}`, `{"Asked":{"y":1}}`, `{"Asked":{"z":1}}`,
+		`{"Asked":{"m":1.5}}`, `{"Asked":{"m":1}`, `{"Sent":{"At":"x"}}`, `{"Sent":{"Windows":true}`, `{"Levels":[]}`,
+	} {
+		var d decisionDetail
+		if d.readPlain(odd) {
+			t.Errorf("%s is taken to be plain: %+v", odd, d)
+		}
 	}
 }

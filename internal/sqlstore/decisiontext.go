@@ -139,25 +139,33 @@ const (
 // levelsText is the short form of levels; false where their names do not allow it.
 func levelsText(levels []guard.Level) (string, bool) {
 	b := make([]byte, 0, 64*len(levels))
-	var before [partsOfLevel]string
 	for i, l := range levels {
-		parts := [partsOfLevel]string{string(l.Rule), l.Of, floatText(l.Have), floatText(l.Need), floatText(l.Limit)}
+		before := guard.Level{}
 		if i > 0 {
+			before = levels[i-1]
 			b = append(b, betweenLevels...)
 		}
-		for j, p := range parts {
-			if strings.ContainsAny(p, betweenLevels+betweenParts) || p == sameAsBefore {
+		for j, name := range [...][2]string{{string(l.Rule), string(before.Rule)}, {l.Of, before.Of}} {
+			switch {
+			case strings.ContainsAny(name[0], betweenLevels+betweenParts) || name[0] == sameAsBefore:
 				return "", false
+			case i > 0 && name[0] == name[1]:
+				b = append(b, sameAsBefore...)
+			default:
+				b = append(b, name[0]...)
 			}
-			if j > 0 {
+			if j == 0 {
 				b = append(b, betweenParts...)
 			}
-			if i > 0 && p == before[j] {
-				p = sameAsBefore
-			}
-			b = append(b, p...)
 		}
-		before = parts
+		for _, f := range [...][2]float64{{l.Have, before.Have}, {l.Need, before.Need}, {l.Limit, before.Limit}} {
+			b = append(b, betweenParts...)
+			if now := finite(f[0]); i > 0 && now == finite(f[1]) {
+				b = append(b, sameAsBefore...)
+			} else {
+				b = strconv.AppendFloat(b, now, 'g', -1, 64)
+			}
+		}
 	}
 	return string(b), true
 }
@@ -189,8 +197,6 @@ func levelsOf(text string) ([]guard.Level, error) {
 	}
 	return all, nil
 }
-
-func floatText(f float64) string { return strconv.FormatFloat(finite(f), 'g', -1, 64) }
 
 func detailOf(e guard.Entry) decisionDetail {
 	e.Receipt.SentAt = kept(e.Receipt.SentAt)

@@ -21,7 +21,8 @@ type guardTx interface {
 	// Decisions returns a page of the log, in the order that it asks for.
 	Decisions(ctx context.Context, p DecisionPage) ([]guard.Entry, error)
 	// SentFor returns the lines of the challenge's texts whose codes are not used
-	// and which were not found unsent, oldest first.
+	// and which were not found unsent, oldest first. They, and those of MarkUsed and
+	// ClaimMatured, have no Levels.
 	SentFor(ctx context.Context, id ChallengeID) ([]guard.Entry, error)
 	// MarkUsed notes when the codes of the challenges' texts were used and returns the
 	// lines that it has changed, as they now stand: each goes to one caller, and its first
