@@ -235,28 +235,7 @@ func RightTry(ctx context.Context, c State, p Party, now time.Time) error {
 	if c.ClearTrusting(row) {
 		return nil // and nobody had to be slow
 	}
-	forget, err := p.slowed(ctx, c, row, now)
-	if err != nil {
-		return err
-	}
-	return c.Clear(ctx, append(forget, row)...)
-}
-
-// slowed are the counters that slow a number down, none where it has none: only after a
-// long row of failures, or with a month that was full before the last one was given back.
-func (p Party) slowed(ctx context.Context, c Counters, row string, now time.Time) ([]string, error) {
-	inRow, err := c.Count(ctx, row, now)
-	if err != nil {
-		return nil, fmt.Errorf("count: %w", err)
-	}
-	inMonth, err := c.Count(ctx, p.number("tries", monthTries), now)
-	if err != nil {
-		return nil, fmt.Errorf("count: %w", err)
-	}
-	if inRow <= consecutiveTries && inMonth < monthTries.Max-1 {
-		return nil, nil
-	}
-	return []string{p.number("slow", slowTries), p.number("slow", slowerTries)}, nil
+	return c.Clear(ctx, row, p.number("slow", slowTries), p.number("slow", slowerTries))
 }
 
 // refusal is the first of the spends that had no room; the first so many are the number's.
