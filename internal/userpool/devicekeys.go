@@ -92,7 +92,13 @@ func (s *Service) device(ctx context.Context, tx Tx, pool PoolID, user UserID, k
 	if err != nil {
 		return Device{}, false, err
 	}
-	if f.has(key, given) || given.Before(restored) {
+	p, err := tx.Pool(ctx, pool)
+	if err != nil {
+		return Device{}, false, fmt.Errorf("pool of a device: %w", err)
+	}
+	// And one that was deleted, and brought over once more under its id, what was before that.
+	since := p.CreatedAt.Truncate(time.Second) // keys know whole seconds
+	if f.has(key, given) || given.Before(restored) || given.Before(since) {
 		return Device{}, false, ErrNotFound
 	}
 	return Device{
