@@ -23,7 +23,8 @@ const (
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
 		where id = $1 and generation = $2 and revoked_at = 0 and expires_at - $3 > 0`
 	sqlRevokeFamily  = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
-	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0`
+	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0
+		and exists (select 1 from users where pool_id = families.pool_id and id = families.user_id and sign_outs = families.sign_outs)`
 )
 
 func scanFamily(r row) (f userpool.Family, err error) {

@@ -143,7 +143,7 @@ var sealedCases = []testCase{
 		equal(e, "client", read(e, func(tx userpool.Tx) (userpool.Client, error) { return tx.Client(e.ctx, "sealed-client") }), client)
 		equal(e, "another setting", e.meta("other"), "none of it")
 	}},
-	{"LastFamilyEnd/looks at families begun before the time and not revoked", func(e *env) {
+	{"LastFamilyEnd/looks at families begun before the time and not over", func(e *env) {
 		end := func(before time.Time) time.Time {
 			return read(e, func(tx userpool.Tx) (time.Time, error) { return tx.LastFamilyEnd(e.ctx, before) })
 		}
@@ -152,7 +152,13 @@ var sealedCases = []testCase{
 		early.CreatedAt, early.ExpiresAt = e.in(-time.Hour), e.in(time.Hour)
 		late.ExpiresAt = e.in(2 * time.Hour)
 		revoked.CreatedAt, revoked.ExpiresAt, revoked.RevokedAt = e.in(-time.Hour), e.in(9*time.Hour), e.now
-		e.insertFamilies(early, late, revoked)
+		signedOut, nobodys := e.newFamily("signed out", "sub"), e.newFamily("nobody's", "gone")
+		signedOut.CreatedAt, signedOut.ExpiresAt, signedOut.SignOuts = revoked.CreatedAt, revoked.ExpiresAt, 1
+		nobodys.CreatedAt, nobodys.ExpiresAt = revoked.CreatedAt, revoked.ExpiresAt
+		u := e.newUser("sub")
+		early.SignOuts, late.SignOuts, revoked.SignOuts = u.SignOuts, u.SignOuts, u.SignOuts
+		e.insertUser(u)
+		e.insertFamilies(early, late, revoked, signedOut, nobodys)
 		equal(e, "before", end(e.now), e.in(time.Hour))
 		equal(e, "after", end(e.in(1)), e.in(time.Hour))
 		equal(e, "a millisecond after", end(e.in(time.Millisecond)), e.in(2*time.Hour))

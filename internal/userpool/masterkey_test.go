@@ -157,6 +157,38 @@ func TestMasterKey_OldRefreshTokens_KeepTheLineUntilTheLastExpires(t *testing.T)
 	})
 }
 
+// Whoever was signed out everywhere, disabled or deleted has no token that waits for a key.
+func TestMasterKey_OldRefreshTokensThatWereEnded_KeepNoLine(t *testing.T) {
+	for name, end := range map[string]func(w *world) error{
+		"signed out": func(w *world) error { return w.s.AdminUserGlobalSignOut(w.ctx, w.pool, asha) },
+		"disabled":   func(w *world) error { return w.s.AdminDisableUser(w.ctx, w.pool, asha) },
+		"deleted":    func(w *world) error { return w.s.AdminDeleteUser(w.ctx, w.pool, asha) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, options{}, func(w *world) {
+				w.pass(time.Minute)
+				w.member(home, asha, "")
+				w.pass(time.Minute)
+				w.member(home, ravi, "")
+				ravis := time.Now().Add(30 * 24 * time.Hour).UTC()
+				w.pass(time.Minute)
+				w.texted(home, asha)
+				old := w.ring.Current().ID()
+				text, _ := w.newKey(true)
+				w.reopen(text)
+				w.must(end(w))
+				if view := w.masterKeys()[old]; !view.NeededUntil.Equal(ravis) {
+					t.Errorf("needed until %v, want %v", view.NeededUntil, ravis)
+				}
+				w.must(w.s.AdminUserGlobalSignOut(w.ctx, w.pool, ravi))
+				if view := w.masterKeys()[old]; view.NeededUntil.After(time.Now().Add(day)) {
+					t.Errorf("with everybody signed out needed until %v", view.NeededUntil)
+				}
+			})
+		})
+	}
+}
+
 func TestMasterKey_AddedOnly_OpensAndWaits(t *testing.T) {
 	inWorld(t, options{}, func(w *world) {
 		w.settle()

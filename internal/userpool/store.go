@@ -112,9 +112,9 @@ type userTx interface {
 	UserByName(ctx context.Context, pool PoolID, name string) (User, error)
 	// UpdateUser replaces the row and its sign-in names.
 	UpdateUser(ctx context.Context, u User) error
-	// DeleteUser removes the user, its names, sessions, challenges, families,
-	// devices, passkeys, authenticator app and memberships, the masked name in the user's audit rows, and retires the
-	// id, which is never given again.
+	// DeleteUser removes the user, its names, sessions, challenges, devices, passkeys,
+	// authenticator app and memberships, the masked name in the user's audit rows, and
+	// retires the id, which is never given again. Its families have no Holder from then on.
 	DeleteUser(ctx context.Context, pool PoolID, id UserID) error
 	// Retired says how many users held the name in this pool and do so no more:
 	// they are gone, or have another.
@@ -250,7 +250,8 @@ type tokenTx interface {
 	// RevokeFamily ends one family; revoking twice is no error.
 	RevokeFamily(ctx context.Context, id FamilyID, now time.Time) error
 	// LastFamilyEnd is when the last of the families expires that began before
-	// the time and are not revoked; zero if there is none.
+	// the time and are not over, themselves or with all of their user's; zero if there
+	// is none.
 	LastFamilyEnd(ctx context.Context, begunBefore time.Time) (time.Time, error)
 }
 
