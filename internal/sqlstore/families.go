@@ -22,9 +22,12 @@ const (
 		and name in (select group_name from group_members where pool_id = ` + poolOfFamily + ` and user_id = ` + userOfFamily + `) order by name`
 	sqlRotateRefresh = `update families set generation = generation + 1, rotated_at = $3
 		where id = $1 and generation = $2 and revoked_at = 0 and expires_at - $3 > 0`
-	sqlRevokeFamily  = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
-	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and revoked_at = 0
-		and exists (select 1 from users where pool_id = families.pool_id and id = families.user_id and sign_outs = families.sign_outs)`
+	sqlRevokeFamily = `update families set revoked_at = $2 where id = $1 and revoked_at = 0`
+	// familyStands is for who looks at many: not revoked, and its user is there and was not
+	// signed out everywhere since.
+	familyStands = `revoked_at = 0 and exists (
+		select 1 from users where pool_id = families.pool_id and id = families.user_id and sign_outs = families.sign_outs)`
+	sqlLastFamilyEnd = `select coalesce(max(expires_at), 0) from families where created_at < $1 and ` + familyStands
 )
 
 func scanFamily(r row) (f userpool.Family, err error) {

@@ -13,8 +13,8 @@ const (
 	sqlEndRepeats        = `delete from repeats`
 	sqlEndMessages       = `delete from messages`
 	sqlEndClientFamilies = `update families set revoked_at = $3
-		where pool_id = $1 and client_id = $2 and revoked_at = 0 and expires_at > $3`
-	sqlEndAllFamilies = `update families set revoked_at = $1 where revoked_at = 0 and expires_at > $1`
+		where pool_id = $1 and client_id = $2 and expires_at > $3 and ` + familyStands
+	sqlEndAllFamilies = `update families set revoked_at = $1 where expires_at > $1 and ` + familyStands
 )
 
 func (t *tx) EndPending(ctx context.Context) (p userpool.Pending, err error) {

@@ -15,6 +15,13 @@ func (e *env) newFamily(id userpool.FamilyID, user userpool.UserID) userpool.Fam
 	}
 }
 
+// standing is a family of a new user whom nobody has signed out since it began.
+func (e *env) standing(id userpool.FamilyID, user userpool.UserID) userpool.Family {
+	f := e.newFamily(id, user)
+	f.SignOuts = e.newUser(user).SignOuts
+	return f
+}
+
 func (e *env) family(id userpool.FamilyID) userpool.Family {
 	e.Helper()
 	return read(e, func(tx userpool.Tx) (userpool.Family, error) { return tx.Family(e.ctx, id) })

@@ -30,9 +30,10 @@ var restoreCases = []testCase{
 		}), false)
 	}},
 	{"EndClientFamilies/ends the client's in the pool, and counts those that served", func(e *env) {
-		other, over := e.newFamily("other", "sub"), e.newFamily("over", "sub")
-		other.ClientID, over.ExpiresAt = "other-client", e.in(time.Minute)
-		e.insertFamilies(e.newFamily("a", "sub"), e.newFamily("b", "someone"), other, over)
+		e.insertUser(e.newUser("sub"))
+		other, over, ended := e.standing("other", "sub"), e.standing("over", "sub"), e.standing("ended", "sub")
+		other.ClientID, over.ExpiresAt, ended.SignOuts = "other-client", e.in(time.Minute), ended.SignOuts-1
+		e.insertFamilies(e.standing("a", "sub"), e.standing("b", "sub"), e.standing("nobody's", "gone"), other, over, ended)
 		e.do(func(tx userpool.Tx) error { return tx.RevokeFamily(e.ctx, "b", e.in(time.Second)) })
 		end := func(pool userpool.PoolID) int {
 			return write(e, func(tx userpool.Tx) (int, error) {
@@ -46,9 +47,10 @@ var restoreCases = []testCase{
 			[]time.Time{e.in(time.Minute), e.in(time.Second), {}, {}})
 	}},
 	{"EndAllFamilies/ends those of every client", func(e *env) {
-		other, over := e.newFamily("other", "sub"), e.newFamily("over", "sub")
-		other.ClientID, over.ExpiresAt = "other-client", e.in(time.Minute)
-		e.insertFamilies(e.newFamily("a", "sub"), other, over)
+		e.insertUser(e.newUser("sub"))
+		other, over, ended := e.standing("other", "sub"), e.standing("over", "sub"), e.standing("ended", "sub")
+		other.ClientID, over.ExpiresAt, ended.SignOuts = "other-client", e.in(time.Minute), ended.SignOuts-1
+		e.insertFamilies(e.standing("a", "sub"), e.standing("nobody's", "gone"), other, over, ended)
 		end := func() int {
 			return write(e, func(tx userpool.Tx) (int, error) { return tx.EndAllFamilies(e.ctx, e.in(time.Minute)) })
 		}
