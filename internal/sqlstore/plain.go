@@ -22,21 +22,11 @@ func plainList(s string) (list []string, ok bool) {
 // plainDict reads a map of texts.
 func plainDict(s string) (dict map[string]string, ok bool) {
 	dict = make(map[string]string, strings.Count(s, ":"))
-	s, ok = strings.CutPrefix(s, "{")
-	for more := true; ok && more; {
-		var k, v string
-		if k, s, ok = plainText(s); !ok {
-			break
-		}
-		if s, ok = strings.CutPrefix(s, ":"); !ok {
-			break
-		}
-		if v, s, ok = plainText(s); ok {
-			dict[k] = v
-			s, more = strings.CutPrefix(s, ",")
-		}
-	}
-	return dict, ok && s == "}"
+	rest, ok := plainMembers(s, func(name string, v plainValue) (ok bool) {
+		dict[name], ok = v.asText()
+		return ok
+	})
+	return dict, ok && rest == ""
 }
 
 // plainText reads a text in quotation marks, and says what follows.

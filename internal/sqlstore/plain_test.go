@@ -19,7 +19,7 @@ func TestPlain_ReadsAsJSONDoes(t *testing.T) {
 		{text([]string{"Zoë"}), false},
 		{text([]string{`a"b`, `a\b`, "a\nb", "<", "\x7f"}), false},
 		{text(map[string]string{"name": "Zoë", `"`: "&"}), false},
-		{`["a", "b"]`, false}, {`[]`, false}, {`{}`, false}, {`null`, false}, {`["a",1]`, false}, {`["a",null]`, false},
+		{`["a", "b"]`, false}, {`[]`, false}, {`{}`, true}, {`{"a":{"b":"c"}}`, false}, {`null`, false}, {`["a",1]`, false}, {`["a",null]`, false},
 		{``, false}, {`[`, false}, {`["`, false}, {`["a`, false}, {`["a"`, false}, {`["a",`, false}, {`["a",]`, false}, {`["a"]]`, false}, {`["a""b"]`, false}, {`"a"`, false},
 		{`{"a"}`, false}, {`{"a":}`, false}, {`{"a":"b"`, false}, {`{"a":"b",}`, false}, {`{"a":"b"}x`, false}, {`{"a":1}`, false}, {`{"a","b"}`, false},
 	} {

@@ -209,9 +209,13 @@ func (w *plainWriter) yes(name string, v bool) {
 type plainValue string
 
 func (v plainValue) text(to *string) (ok bool) {
-	t, rest, ok := plainText(string(v))
-	*to = t
-	return ok && rest == ""
+	*to, ok = v.asText()
+	return ok
+}
+
+func (v plainValue) asText() (text string, ok bool) {
+	text, rest, ok := plainText(string(v))
+	return text, ok && rest == ""
 }
 
 func (v plainValue) number(to *uint64) (ok bool) {
