@@ -86,13 +86,7 @@ func TestNewcomers_HaveOneDevicesLimits(t *testing.T) {
 					r, err = w.answer(on(home, key), "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", "wrong")
 				}
 			}
-			compared := 0
-			for _, source := range f.sources() {
-				if source == trigger.VerifyAuthChallengeAuthentication {
-					compared++
-				}
-			}
-			if compared != 10 {
+			if compared := f.times(trigger.VerifyAuthChallengeAuthentication); compared != 10 {
 				t.Errorf("of fifteen wrong answers %d were compared", compared)
 			}
 			if signIn(on(home, owners)).NewDevice != nil {

@@ -537,12 +537,7 @@ func TestOwnAuth_Repeats_CallNobodyAgain(t *testing.T) {
 		if len(slices.Compact(refreshes)) != 1 {
 			t.Errorf("%d sign-ins came of one", len(slices.Compact(refreshes)))
 		}
-		verified := 0
-		for _, s := range f.sources() {
-			if s == trigger.VerifyAuthChallengeAuthentication {
-				verified++
-			}
-		}
+		verified := f.times(trigger.VerifyAuthChallengeAuthentication)
 		if verified != 1 {
 			t.Errorf("Verify was called %d times", verified)
 		}
@@ -628,12 +623,7 @@ func TestOwnAuth_RacingAnswers_HaveOneWinner(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		verified := 0
-		for _, s := range f.sources() {
-			if s == trigger.VerifyAuthChallengeAuthentication {
-				verified++
-			}
-		}
+		verified := f.times(trigger.VerifyAuthChallengeAuthentication)
 		if won != 1 || verified != 1 {
 			t.Errorf("%d won, Verify was called %d times", won, verified)
 		}

@@ -73,6 +73,16 @@ func (f *functions) sources() []trigger.Source {
 	return list
 }
 
+// times is how often the source was called.
+func (f *functions) times(source trigger.Source) (n int) {
+	for _, s := range f.sources() {
+		if s == source {
+			n++
+		}
+	}
+	return n
+}
+
 // last is the newest event of the source.
 func (f *functions) last(t *testing.T, source trigger.Source) event {
 	t.Helper()

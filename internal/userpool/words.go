@@ -104,7 +104,7 @@ func worded[T any](ctx context.Context, s *Service, w *wording, at time.Time, fn
 			}
 			defer end()
 			w.apart = true
-			if w.caller.repeatKey() != "" {
+			if w.caller.Body != nil {
 				continue // the answer of a repeat may be there by now
 			}
 		}
