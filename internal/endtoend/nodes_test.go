@@ -86,7 +86,7 @@ func TestNodes_ASignIn_WandersOverThem(t *testing.T) {
 	must(err)
 	_, err = on[1].ResendConfirmationCode(ctx, &cip.ResendConfirmationCodeInput{ClientId: &s.client, Username: &number})
 	must(err)
-	code, err := s.codeOf(ctx, number, 1)
+	code, err := s.codeOf(ctx, number, 2) // the resent one has come: it must not be taken for the sign-in's
 	must(err)
 	_, err = on[2].ConfirmSignUp(ctx, &cip.ConfirmSignUpInput{ClientId: &s.client, Username: &number, ConfirmationCode: &code})
 	must(err)
