@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"testing"
+	"time"
 
 	"filippo.io/bigmod"
 
@@ -50,6 +51,18 @@ func BenchmarkSign(b *testing.B) {
 			})
 		})
 	}
+	b.Run("libcrypto/rested", func(b *testing.B) { // a processor that has slept is slower
+		var took time.Duration
+		for b.Loop() {
+			time.Sleep(5 * time.Millisecond)
+			began := time.Now()
+			if _, err := fast.Sign(nil, digest[:], crypto.SHA256); err != nil {
+				b.Fatal(err)
+			}
+			took += time.Since(began)
+		}
+		b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/signature")
+	})
 	sig, _ := fast.Sign(nil, digest[:], crypto.SHA256)
 	b.Run("verify/libcrypto", func(b *testing.B) {
 		for b.Loop() {
