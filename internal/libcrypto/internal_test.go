@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,7 +31,7 @@ func TestKnownAnswer_IsGos(t *testing.T) {
 	}
 }
 
-// loaded is the library before it has signed anything.
+// loaded is the library before it has signed anything. Its functions may be replaced.
 func loaded(t *testing.T) *Library {
 	t.Helper()
 	path, err := find()
@@ -41,6 +42,7 @@ func loaded(t *testing.T) *Library {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.callsGo = true
 	return l
 }
 
@@ -162,5 +164,36 @@ func TestVerifies_WithoutAContext_IsGosWord(t *testing.T) {
 	good[0] ^= 1
 	if verifies(s, digest[:], good) {
 		t.Error("another is accepted")
+	}
+}
+
+// A goroutine that signs keeps its processor: what Go counts as a call of C, it may take
+// it away for.
+func TestSign_KeepsItsProcessor(t *testing.T) {
+	lib, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.ParsePKCS1PrivateKey(knownKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lib.Signer(private) // which has signed, so that there is a context
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte(knownMessage))
+	signature, _ := hex.DecodeString(knownSignature)
+	verifies(s, digest[:], signature)
+	least := int64(math.MaxInt64) // for keys of other tests are freed meanwhile
+	for range 10 {
+		before := runtime.NumCgoCall()
+		if _, err := s.Sign(nil, digest[:], crypto.SHA256); err != nil || !verifies(s, digest[:], signature) {
+			t.Fatal(err)
+		}
+		least = min(least, runtime.NumCgoCall()-before)
+	}
+	if least != 0 {
+		t.Errorf("%d calls to sign and to verify", least)
 	}
 }

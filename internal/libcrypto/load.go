@@ -4,7 +4,6 @@ package libcrypto
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/ebitengine/purego"
 )
@@ -20,11 +19,7 @@ type Library struct {
 	version uintptr
 	sha256  uintptr // EVP_MD *
 	fn      functions
-
-	// rooms are taken by those who sign at this moment: two for each core, so that
-	// one is there when another ends. More would each be a thread, and Go's own
-	// threads would wait for their turn among them.
-	rooms chan struct{}
+	callsGo bool // some of fn are Go's own, as tests have them
 }
 
 // functions are the addresses of those that are called. All have been there since
@@ -90,7 +85,7 @@ func load(path string) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
 	}
-	l := &Library{path: path, rooms: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	l := &Library{path: path}
 	for name, address := range l.fn.table() {
 		if *address, err = purego.Dlsym(handle, name); err != nil {
 			return nil, fmt.Errorf("%s has no %s", path, name)

@@ -39,8 +39,6 @@ func (m *Modulus) Exp(base, exponent []byte) []byte {
 		return nil
 	}
 	l := m.lib
-	l.rooms <- struct{}{}
-	defer func() { <-l.rooms }()
 	defer runtime.KeepAlive(m)
 	a, p, r, ctx := l.number(base), l.number(exponent), call(l.fn.newNumber), call(l.fn.newNumbers)
 	defer func() {
@@ -49,7 +47,7 @@ func (m *Modulus) Exp(base, exponent []byte) []byte {
 		}
 		call(l.fn.freeNumbers, ctx)
 	}()
-	if a == 0 || p == 0 || r == 0 || ctx == 0 || !done(l.fn.power, r, a, p, m.n, ctx, m.mont) {
+	if a == 0 || p == 0 || r == 0 || ctx == 0 || !l.computed(l.fn.power, r, a, p, m.n, ctx, m.mont) {
 		return nil
 	}
 	out := make([]byte, m.size)

@@ -112,15 +112,13 @@ func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 		return nil, errors.New("libcrypto: only SHA-256 by PKCS #1 v1.5 is signed")
 	}
 	defer runtime.KeepAlive(s) // or the key could be freed while it signs
-	s.lib.rooms <- struct{}{}
-	defer func() { <-s.lib.rooms }()
 	ctx, err := s.context(&s.key.signing, s.lib.fn.signInit)
 	if err != nil {
 		return nil, err
 	}
 	signature := make([]byte, s.public.Size())
 	length := uintptr(len(signature))
-	signed := done(s.lib.fn.sign, ctx, uintptr(unsafe.Pointer(&signature[0])), uintptr(unsafe.Pointer(&length)),
+	signed := s.lib.computed(s.lib.fn.sign, ctx, uintptr(unsafe.Pointer(&signature[0])), uintptr(unsafe.Pointer(&length)),
 		uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)))
 	if !signed || length != uintptr(len(signature)) {
 		call(s.lib.fn.freeContext, ctx)
@@ -131,8 +129,7 @@ func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 }
 
 // Verifies reports whether a signature is the key's over a SHA-256 digest, by PKCS #1
-// v1.5. Go takes twice the time: it prepares the modulus anew for each. No room is needed,
-// since it is over before a thread would be missed.
+// v1.5. Go takes twice the time: it prepares the modulus anew for each.
 func (s *signer) Verifies(digest, signature []byte) bool {
 	if len(digest) != sha256.Size || len(signature) != s.public.Size() {
 		return false
@@ -142,7 +139,7 @@ func (s *signer) Verifies(digest, signature []byte) bool {
 	if err != nil { // which says nothing of the signature
 		return rsa.VerifyPKCS1v15(s.public, crypto.SHA256, digest, signature) == nil
 	}
-	good := done(s.lib.fn.verify, ctx, uintptr(unsafe.Pointer(&signature[0])), uintptr(len(signature)),
+	good := s.lib.computed(s.lib.fn.verify, ctx, uintptr(unsafe.Pointer(&signature[0])), uintptr(len(signature)),
 		uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)))
 	s.key.proving.put(ctx)
 	return good
