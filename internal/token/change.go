@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,27 +110,31 @@ func hasPrefixFold(text, prefix string) bool {
 	return len(runes) >= n && strings.EqualFold(string(runes[:n]), prefix)
 }
 
-// change applies what may be changed.
-func (c claims) change(use Use, by ClaimChanges) {
-	for name, value := range by.Set {
-		if changeable(use, name) || use == UseAccess && isAudience(name, value, c["client_id"]) {
-			c[name] = value
+// change applies what may be changed. The client is the one audience that an access token
+// may be given.
+func (c *claims) change(use Use, by ClaimChanges, client string) error {
+	for _, name := range slices.Sorted(maps.Keys(by.Set)) {
+		value := by.Set[name]
+		if !changeable(use, name) && !(use == UseAccess && name == "aud" && string(value) == string(appendText(nil, client))) {
+			continue
 		}
+		text, err := compactJSON(value)
+		if err != nil {
+			return err
+		}
+		c.setJSON(name, text)
 	}
-	maps.DeleteFunc(c, func(name string, _ any) bool {
-		return slices.Contains(by.Suppress, name) && changeable(use, name)
-	})
-}
-
-// isAudience says whether the claim is the audience that an access token may be
-// given, which is its client.
-func isAudience(name string, value json.RawMessage, client any) bool {
-	want, err := json.Marshal(client)
-	return err == nil && name == "aud" && bytes.Equal(value, want)
+	if len(by.Suppress) > 0 {
+		c.remove(func(name string) bool { return slices.Contains(by.Suppress, name) && changeable(use, name) })
+	}
+	return nil
 }
 
 // changeScope is the scope with those added and without those suppressed.
 func changeScope(scope string, by Changes) string {
+	if len(by.ScopesToAdd) == 0 && len(by.ScopesToSuppress) == 0 {
+		return scope
+	}
 	scopes := strings.Fields(scope)
 	for _, s := range by.ScopesToAdd {
 		if addable(s) && !slices.Contains(scopes, s) {

@@ -68,25 +68,35 @@ func Issue(set KeySet, s Subject, life Lifetimes, now time.Time) (Tokens, error)
 	if g := s.Changes.Groups; g != nil {
 		s.Groups, s.Roles, s.PreferredRole = g.Names, g.Roles, g.PreferredRole
 	}
-	id, err := issueOne(set, UseID, idClaims(s), s, life.ID, now)
+	id, err := issueOne(set, UseID, s, life.ID, now)
 	if err != nil {
 		return Tokens{}, err
 	}
-	access, err := issueOne(set, UseAccess, accessOnlyClaims(s), s, life.Access, now)
+	access, err := issueOne(set, UseAccess, s, life.Access, now)
 	if err != nil {
 		return Tokens{}, err
 	}
 	return Tokens{ID: id, Access: access, ExpiresIn: int(life.Access / time.Second)}, nil
 }
 
-func issueOne(set KeySet, use Use, own claims, s Subject, ttl time.Duration, now time.Time) (string, error) {
+func issueOne(set KeySet, use Use, s Subject, ttl time.Duration, now time.Time) (string, error) {
 	key := set.Signing(use, now)
 	if key == nil {
 		return "", fmt.Errorf("issue tokens: no %s key is active", use)
 	}
-	own.setCommon(s, use, ttl, now) // after them, so that no attribute goes over them
-	own.change(use, s.changes(use))
-	return key.sign(own)
+	room := signing.Get().(*signingRoom)
+	defer room.leave()
+	c := &room.claims
+	if use == UseAccess {
+		c.setAccess(s)
+	} else {
+		c.setID(s)
+	}
+	c.setCommon(s, use, ttl, now) // after them, so that no attribute goes over them
+	if err := c.change(use, s.changes(use), s.ClientID); err != nil {
+		return "", err
+	}
+	return key.sign(room)
 }
 
 func (s Subject) changes(use Use) ClaimChanges {
@@ -96,62 +106,46 @@ func (s Subject) changes(use Use) ClaimChanges {
 	return s.Changes.ID
 }
 
-type claims map[string]any
-
-func (c claims) setUnlessEmpty(name, value string) {
-	if value != "" {
-		c[name] = value
-	}
-}
-
-// mostClaims is room for the claims that a token is given here, so that the map does
-// not grow while it is filled.
-const mostClaims = 16
-
-func (c claims) setCommon(s Subject, use Use, ttl time.Duration, now time.Time) {
-	c["sub"] = s.Sub
-	c["iss"] = s.Issuer
-	c["token_use"] = use
-	c["auth_time"] = s.AuthTime.Unix()
-	c["iat"] = now.Unix()
-	c["exp"] = now.Add(ttl).Unix()
-	c.setUnlessEmpty("event_id", s.EventID)
-	if s.OriginJTI != "" { // Cognito gives neither without token revocation
-		c["origin_jti"] = s.OriginJTI
-		c["jti"] = uuid.NewString()
-	}
+func (c *claims) setCommon(s Subject, use Use, ttl time.Duration, now time.Time) {
+	c.setNumber("auth_time", s.AuthTime.Unix())
 	if len(s.Groups) > 0 {
-		c["cognito:groups"] = s.Groups
+		c.setJSON("cognito:groups", listJSON(s.Groups))
 	}
+	c.setUnlessEmpty("event_id", s.EventID)
+	c.setNumber("exp", now.Add(ttl).Unix())
+	c.setNumber("iat", now.Unix())
+	c.setText("iss", s.Issuer)
+	if s.OriginJTI != "" { // Cognito gives neither without token revocation
+		c.setText("jti", uuid.NewString())
+		c.setText("origin_jti", s.OriginJTI)
+	}
+	c.setText("sub", s.Sub)
+	c.setText("token_use", string(use))
 }
 
-func accessOnlyClaims(s Subject) claims {
-	c := make(claims, mostClaims)
-	c["client_id"] = s.ClientID
-	c["username"] = s.Username
+func (c *claims) setAccess(s Subject) {
+	c.setText("client_id", s.ClientID)
+	c.setUnlessEmpty("device_key", s.DeviceKey)
 	scope := s.Scope
 	if scope == "" {
 		scope = ScopeUserAdmin
 	}
 	c.setUnlessEmpty("scope", changeScope(scope, s.Changes))
-	c.setUnlessEmpty("device_key", s.DeviceKey)
-	return c
+	c.setText("username", s.Username)
 }
 
-func idClaims(s Subject) claims {
-	c := make(claims, mostClaims+len(s.Attributes))
+func (c *claims) setID(s Subject) {
 	for name, value := range s.Attributes {
 		if value != "" && isAttribute(name) {
-			c[name] = attributeClaim(name, value)
+			c.setAttribute(name, value)
 		}
 	}
-	c["aud"] = s.ClientID
-	c["cognito:username"] = s.Username
-	if len(s.Roles) > 0 {
-		c["cognito:roles"] = s.Roles
-	}
+	c.setText("aud", s.ClientID)
 	c.setUnlessEmpty("cognito:preferred_role", s.PreferredRole)
-	return c
+	if len(s.Roles) > 0 {
+		c.setJSON("cognito:roles", listJSON(s.Roles))
+	}
+	c.setText("cognito:username", s.Username)
 }
 
 // standardAttributes are Cognito's, after OpenID Connect Core, section 5.1.
@@ -168,18 +162,21 @@ func isAttribute(name string) bool {
 	return standardAttributes[name] || strings.HasPrefix(name, "custom:")
 }
 
-// attributeClaim gives an attribute the type that OpenID Connect asks for.
-// Custom attributes are strings, whatever their type in the schema.
-func attributeClaim(name, value string) any {
+// setAttribute gives an attribute the type that OpenID Connect asks for. Custom
+// attributes are strings, whatever their type in the schema.
+func (c *claims) setAttribute(name, value string) {
 	switch name {
 	case "email_verified", "phone_number_verified":
-		return value == "true"
+		c.setBool(name, value == "true")
+		return
 	case "address":
-		return map[string]string{"formatted": value}
+		c.setJSON(name, `{"formatted":`+string(appendText(nil, value))+`}`)
+		return
 	case "updated_at":
 		if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-			return seconds
+			c.setNumber(name, seconds)
+			return
 		}
 	}
-	return value
+	c.setText(name, value)
 }

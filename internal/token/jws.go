@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 )
 
 // The JWS compact form, cut down to what is needed. A JOSE library would do,
@@ -36,25 +37,33 @@ func encodeHeader(kid string, alg Alg) string {
 	return base64URL(header)
 }
 
-// sign returns the compact form of the claims.
-func (k *Key) sign(c claims) (string, error) {
-	payload, err := c.payload()
-	if err != nil {
-		return "", err
-	}
-	text := make([]byte, 0, len(k.header)+base64.RawURLEncoding.EncodedLen(len(payload)+longestSignature)+len(".."))
-	text = append(append(text, k.header...), '.')
-	text = base64.RawURLEncoding.AppendEncode(text, payload)
+// sign returns the compact form of the room's claims.
+func (k *Key) sign(room *signingRoom) (string, error) {
+	room.payload = room.claims.append(room.payload[:0])
+	text := append(append(room.text[:0], k.header...), '.')
+	text = base64.RawURLEncoding.AppendEncode(text, room.payload)
 	signature, err := k.signature(text)
 	if err != nil {
 		return "", fmt.Errorf("token: sign with key %s: %w", k.ID, err)
 	}
 	text = append(text, '.')
-	return string(base64.RawURLEncoding.AppendEncode(text, signature)), nil
+	room.text = base64.RawURLEncoding.AppendEncode(text, signature)
+	return string(room.text), nil
 }
 
-// longestSignature is that of RS256, in bytes, by keys that are made here.
-const longestSignature = rsaBits / 8
+// signingRoom is where a token is written, one after another.
+type signingRoom struct {
+	claims        claims
+	payload, text []byte
+}
+
+var signing = sync.Pool{New: func() any { return new(signingRoom) }}
+
+func (r *signingRoom) leave() {
+	clear(r.claims)
+	r.claims = r.claims[:0]
+	signing.Put(r)
+}
 
 func (k *Key) signature(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)

@@ -3,53 +3,114 @@ package token
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// payload is the claims' JSON, byte for byte encoding/json's of a map: names in order,
-// HTML's characters escaped. That asks each value for its type by reflection, at a
-// price that two tokens a sign-in show; nearly all values here are of four types.
-func (c claims) payload() (b []byte, err error) {
-	b = append(make([]byte, 0, usualPayload), '{')
-	for i, name := range slices.Sorted(maps.Keys(c)) {
+// claims are the members of a token's payload, in the order of their names, each once.
+type claims []claim
+
+// claim is a member: a text, a number, or JSON as it is written.
+type claim struct {
+	name   string
+	text   string
+	number int64
+	is     claimKind
+}
+
+type claimKind byte
+
+const (
+	isText claimKind = iota
+	isNumber
+	isJSON
+)
+
+func (c *claims) setText(name, text string) { c.set(claim{name: name, text: text}) }
+
+func (c *claims) setUnlessEmpty(name, text string) {
+	if text != "" {
+		c.setText(name, text)
+	}
+}
+
+func (c *claims) setNumber(name string, n int64) { c.set(claim{name: name, number: n, is: isNumber}) }
+
+func (c *claims) setBool(name string, b bool) { c.setJSON(name, strconv.FormatBool(b)) }
+
+func (c *claims) setJSON(name, text string) { c.set(claim{name: name, text: text, is: isJSON}) }
+
+// set puts a claim in its place, or in that of another of its name.
+func (c *claims) set(new claim) {
+	at := len(*c)
+	for at > 0 && (*c)[at-1].name > new.name {
+		at--
+	}
+	if at > 0 && (*c)[at-1].name == new.name {
+		(*c)[at-1] = new
+		return
+	}
+	*c = slices.Insert(*c, at, new)
+}
+
+// remove takes out the claims of which drop says so.
+func (c *claims) remove(drop func(name string) bool) {
+	*c = slices.DeleteFunc(*c, func(c claim) bool { return drop(c.name) })
+}
+
+// append appends the claims' JSON, byte for byte encoding/json's of a map: names in
+// order, HTML's characters escaped.
+func (c claims) append(b []byte) []byte {
+	b = append(b, '{')
+	for i, c := range c {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = appendJSON(b, name); err != nil {
-			return nil, err
-		}
-		b = append(b, ':')
-		if b, err = appendJSON(b, c[name]); err != nil {
-			return nil, err
+		b = append(appendText(b, c.name), ':')
+		switch c.is {
+		case isText:
+			b = appendText(b, c.text)
+		case isNumber:
+			b = strconv.AppendInt(b, c.number, 10)
+		case isJSON:
+			b = append(b, c.text...)
 		}
 	}
-	return append(b, '}'), nil
+	return append(b, '}')
 }
 
-// usualPayload is room for the claims of most tokens.
-const usualPayload = 1 << 10
+// appendText appends a text's JSON. Nearly all texts of tokens stand for themselves.
+func appendText(b []byte, s string) []byte {
+	if isPlain(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic("token: text: " + err.Error()) // impossible for a string
+	}
+	return append(b, text...)
+}
 
-func appendJSON(b []byte, value any) ([]byte, error) {
-	if use, ok := value.(Use); ok {
-		value = string(use)
-	}
-	switch value := value.(type) {
-	case string:
-		if isPlain(value) {
-			return append(append(append(b, '"'), value...), '"'), nil
+// listJSON is the JSON of a list of texts.
+func listJSON(list []string) string {
+	b := []byte{'['}
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
 		}
-	case int64:
-		return strconv.AppendInt(b, value, 10), nil
-	case bool:
-		return strconv.AppendBool(b, value), nil
+		b = appendText(b, s)
 	}
+	return string(append(b, ']'))
+}
+
+// compactJSON is JSON as encoding/json writes it in a larger value.
+func compactJSON(value json.RawMessage) (string, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return nil, fmt.Errorf("token: encode claims: %w", err)
+		return "", fmt.Errorf("token: encode claims: %w", err)
 	}
-	return append(b, text...), nil
+	return string(text), nil
 }
 
 func isPlain(s string) bool {
@@ -65,7 +126,7 @@ func isPlain(s string) bool {
 // beside them.
 var plain = func() (table [256]bool) {
 	for c := byte(' '); c <= '~'; c++ {
-		table[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+		table[c] = !strings.ContainsRune(`"\<>&`, rune(c))
 	}
 	return table
 }()

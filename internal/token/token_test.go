@@ -349,3 +349,26 @@ func TestSecrets_PrintedByAnything_ShowNoKeyAndNoToken(t *testing.T) {
 		}
 	}
 }
+
+// A payload is what encoding/json makes of a map: names in order, each once.
+func TestIssue_Payload_IsAsEncodingJSONWritesAMap(t *testing.T) {
+	s := subject()
+	s.Changes = token.Changes{
+		ID:     token.ClaimChanges{Set: map[string]json.RawMessage{"email": []byte(` "<" `), "zz": []byte(`{"b": 1}`)}, Suppress: []string{"name"}},
+		Access: token.ClaimChanges{Set: map[string]json.RawMessage{"amount": []byte("1.50")}},
+	}
+	tokens := issue(t, keySets()[token.EdDSA], s, start)
+	for _, raw := range []string{tokens.ID, tokens.Access} {
+		got, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(got, &members); err != nil {
+			t.Fatal(err)
+		}
+		if want, err := json.Marshal(members); err != nil || string(want) != string(got) {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
