@@ -53,9 +53,15 @@ func (t *tx) Family(ctx context.Context, id userpool.FamilyID) (userpool.Family,
 	return one(ctx, t, scanFamily, sqlFamily, id)
 }
 
-func (t *tx) Holder(ctx context.Context, id userpool.FamilyID) (userpool.User, []userpool.Group, error) {
-	u, err := one(ctx, t, scanUser, sqlHolder, id)
-	groups, groupsErr := many(ctx, t, scanGroup, sqlGroupsOfHolder, id)
+// Holder finds him by the family's id where that spares a round trip.
+func (t *tx) Holder(ctx context.Context, f userpool.Family) (userpool.User, []userpool.Group, error) {
+	if t.conn.engine().alone {
+		u, err := t.User(ctx, f.PoolID, f.UserID)
+		groups, groupsErr := t.GroupsOf(ctx, f.PoolID, f.UserID)
+		return u, groups, cmp.Or(err, groupsErr)
+	}
+	u, err := one(ctx, t, scanUser, sqlHolder, f.ID)
+	groups, groupsErr := many(ctx, t, scanGroup, sqlGroupsOfHolder, f.ID)
 	return u, groups, cmp.Or(err, groupsErr)
 }
 

@@ -134,6 +134,45 @@ func TestAhead_OfAView(t *testing.T) {
 	}
 }
 
+// Whose family it is, said ahead by its id alone, comes with the family: a refresh is one
+// message.
+func TestAhead_OfAFamilysHolder(t *testing.T) {
+	ctx := t.Context()
+	db := openURL(t, pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t)), repeatableRead)
+	family := userpool.Family{ID: "f", PoolID: "pool", UserID: "user", ExpiresAt: time.UnixMilli(1_800_000_000_000)}
+	for _, fn := range []func(userpool.Tx) error{
+		func(tx userpool.Tx) error { return tx.InsertPool(ctx, userpool.Pool{ID: "pool"}) },
+		func(tx userpool.Tx) error {
+			return tx.InsertUser(ctx, userpool.User{PoolID: "pool", ID: "user", Username: "asha"})
+		},
+		func(tx userpool.Tx) error { return tx.InsertFamily(ctx, family) },
+	} {
+		if err := db.Update(ctx, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs := 0
+	err := db.View(ctx, func(tx userpool.Tx) error {
+		runs++
+		tx.Ahead(ctx, func(tx userpool.Tx) {
+			tx.Family(ctx, "f")
+			tx.Holder(ctx, userpool.Family{ID: "f"})
+		})
+		f, err := tx.Family(ctx, "f")
+		if err != nil {
+			return err
+		}
+		u, _, err := tx.Holder(ctx, f)
+		if u.Username != "asha" {
+			t.Errorf("the holder is %q", u.Username)
+		}
+		return err
+	})
+	if err != nil || runs != 1 {
+		t.Errorf("it ended in %v after %d runs", err, runs)
+	}
+}
+
 // Of two who each have read that a Session, or a code, is unused, and use it, one does:
 // the other is not told so before he has seen it used.
 func TestKnownOutcome_HasOneWinner(t *testing.T) {

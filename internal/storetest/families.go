@@ -57,15 +57,22 @@ var familyCases = []testCase{
 			return err
 		})
 		e.do(func(tx userpool.Tx) error {
-			holder, groups, err := tx.Holder(e.ctx, "f")
+			f, err := tx.Family(e.ctx, "f")
+			if err != nil {
+				return err
+			}
+			holder, groups, err := tx.Holder(e.ctx, f)
 			equal(e, "the user", holder, e.user("sub"))
 			equal(e, "his groups", groups, []userpool.Group{e.newGroup("b")})
 			if err != nil {
 				return err
 			}
-			for _, id := range []userpool.FamilyID{"none", "of nobody"} {
-				if _, _, err := tx.Holder(e.ctx, id); !errors.Is(err, userpool.ErrNotFound) {
-					e.Errorf("the holder of %q: %v", id, err)
+			if f, err = tx.Family(e.ctx, "of nobody"); err != nil {
+				return err
+			}
+			for _, f := range []userpool.Family{f, {ID: "none"}} {
+				if _, _, err := tx.Holder(e.ctx, f); !errors.Is(err, userpool.ErrNotFound) {
+					e.Errorf("the holder of %q: %v", f.ID, err)
 				}
 			}
 			return nil

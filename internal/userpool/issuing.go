@@ -26,7 +26,7 @@ type recipient struct {
 // aheadOfRecipient is what is read to find whom the tokens of a family are for.
 func aheadOfRecipient(ctx context.Context, tx Tx, id FamilyID) {
 	tx.Family(ctx, id)
-	tx.Holder(ctx, id)
+	tx.Holder(ctx, Family{ID: id})
 }
 
 // loadRecipient reads the family's user and the rest, as they are now.
@@ -35,7 +35,7 @@ func (s *Service) loadRecipient(ctx context.Context, tx Tx, f Family) (recipient
 	if err != nil {
 		return recipient{}, fmt.Errorf("pool of user: %w", err)
 	}
-	u, groups, err := tx.Holder(ctx, f.ID)
+	u, groups, err := tx.Holder(ctx, f)
 	if err != nil {
 		return recipient{}, notFound(err, errRevokedRefresh)
 	}

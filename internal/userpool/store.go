@@ -242,8 +242,9 @@ type challengeTx interface {
 type tokenTx interface {
 	InsertFamily(ctx context.Context, f Family) error
 	Family(ctx context.Context, id FamilyID) (Family, error)
-	// Holder is the user whose family it is, and his groups, as GroupsOf has them.
-	Holder(ctx context.Context, id FamilyID) (User, []Group, error)
+	// Holder is the user whose family it is, and his groups, as GroupsOf has them. The
+	// family is as Family has it; said ahead of that, its id is enough.
+	Holder(ctx context.Context, f Family) (User, []Group, error)
 	// RotateRefresh moves the family from the generation to the next one if it
 	// still stands there, is not revoked and not expired at now; false if not.
 	RotateRefresh(ctx context.Context, id FamilyID, from uint32, now time.Time) (bool, error)

@@ -160,7 +160,7 @@ func (s *Service) outlast(ctx context.Context, t turn, next step, was User) (ste
 	)
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		if f, err = tx.Family(ctx, next.Family); err == nil {
-			is, _, err = tx.Holder(ctx, next.Family)
+			is, _, err = tx.Holder(ctx, f)
 		}
 		return notFound(err, errInvalidRefresh)
 	})

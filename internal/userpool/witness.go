@@ -274,8 +274,8 @@ func (w witness) Family(ctx context.Context, id FamilyID) (Family, error) {
 	return f, err
 }
 
-func (w witness) Holder(ctx context.Context, id FamilyID) (User, []Group, error) {
-	u, groups, err := w.Tx.Holder(ctx, id)
+func (w witness) Holder(ctx context.Context, f Family) (User, []Group, error) {
+	u, groups, err := w.Tx.Holder(ctx, f)
 	if err == nil {
 		w.saw(u)
 	}
