@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/plain"
 )
 
 // plainLog writes what slog's JSON handler writes. A record whose values are plain, as
@@ -29,9 +31,9 @@ var lineRoom = sync.Pool{New: func() any { return new(make([]byte, 0, 1<<10)) }}
 func (p *plainLog) Handle(ctx context.Context, r slog.Record) error {
 	room := lineRoom.Get().(*[]byte)
 	defer lineRoom.Put(room)
-	line, plain := appendRecord((*room)[:0], r)
+	line, ok := appendRecord((*room)[:0], r)
 	*room = line
-	if !plain {
+	if !ok {
 		return p.Handler.Handle(ctx, r)
 	}
 	_, err := p.w.Write(line)
@@ -39,41 +41,33 @@ func (p *plainLog) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // appendRecord appends a record's line, if all in it is plain.
-func appendRecord(b []byte, r slog.Record) (_ []byte, plain bool) {
-	if r.Time.IsZero() || !isPlain(r.Message) {
+func appendRecord(b []byte, r slog.Record) (_ []byte, ok bool) {
+	if r.Time.IsZero() || !plain.Is(r.Message) {
 		return b, false
 	}
 	b = append(b, `{"time":"`...)
 	b = r.Time.Round(0).AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","level":"`...)
 	b = append(b, r.Level.String()...)
-	b = append(b, `","msg":"`...)
-	b = append(b, r.Message...)
-	b = append(b, '"')
-	plain = true
+	b = append(b, `","msg":`...)
+	b = plain.Append(b, r.Message)
+	ok = true
 	r.Attrs(func(a slog.Attr) bool {
-		b, plain = appendAttr(b, a)
-		return plain
+		b, ok = appendAttr(b, a)
+		return ok
 	})
-	return append(b, "}\n"...), plain
+	return append(b, "}\n"...), ok
 }
 
-func appendAttr(b []byte, a slog.Attr) (_ []byte, plain bool) {
-	if a.Key == "" || !isPlain(a.Key) {
+func appendAttr(b []byte, a slog.Attr) (_ []byte, ok bool) {
+	if a.Key == "" || !plain.Is(a.Key) {
 		return b, false
 	}
-	b = append(b, `,"`...)
-	b = append(b, a.Key...)
-	b = append(b, `":`...)
+	b = plain.AppendName(b, a.Key)
 	switch v := a.Value; v.Kind() {
 	case slog.KindString:
 		s := v.String()
-		if !isPlain(s) {
-			return b, false
-		}
-		b = append(b, '"')
-		b = append(b, s...)
-		return append(b, '"'), true
+		return plain.Append(b, s), plain.Is(s)
 	case slog.KindInt64:
 		return strconv.AppendInt(b, v.Int64(), 10), true
 	case slog.KindBool:
@@ -84,14 +78,4 @@ func appendAttr(b []byte, a slog.Attr) (_ []byte, plain bool) {
 		return strconv.AppendFloat(b, f, 'f', -1, 64), usual
 	}
 	return b, false
-}
-
-// isPlain says that nothing in a text is escaped.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }

@@ -108,6 +108,7 @@ var floorOf = map[string]int{
 	"internal/guard/pricelist": 0, // what texts cost, a table
 	"internal/passwordhash":    0, // hashes of passwords that other systems kept
 	"internal/phone":           0,
+	"internal/plain":           0, // texts that JSON has as they are
 	"internal/seal":            0,
 	"internal/smstext":         0, // what is known of the text of an SMS
 	"internal/totp":            0, // codes of authenticator apps

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/phone"
+	"github.com/bellhop-auth/bellhop/internal/plain"
 )
 
 // A line of the decision log is written with each text and read when its code is used.
@@ -154,12 +155,7 @@ type plainWriter struct {
 	odd bool // something was not plain
 }
 
-func (w *plainWriter) name(name string) {
-	if w.b[len(w.b)-1] != '{' {
-		w.b = append(w.b, ',')
-	}
-	w.b = append(append(append(w.b, '"'), name...), '"', ':')
-}
+func (w *plainWriter) name(name string) { w.b = plain.AppendName(w.b, name) }
 
 func (w *plainWriter) open(name string) {
 	w.name(name)
@@ -172,16 +168,9 @@ func (w *plainWriter) text(name, v string) {
 	if v == "" {
 		return
 	}
-	for i := range len(v) {
-		switch c := v[i]; c {
-		case '"', '\\', '<', '>', '&': // which encoding/json writes otherwise
-			w.odd = true
-		default:
-			w.odd = w.odd || c < ' ' || c > '~'
-		}
-	}
+	w.odd = w.odd || !plain.Is(v)
 	w.name(name)
-	w.b = append(append(append(w.b, '"'), v...), '"')
+	w.b = plain.Append(w.b, v)
 }
 
 func (w *plainWriter) number(name string, v uint64) {

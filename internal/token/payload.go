@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/bellhop-auth/bellhop/internal/plain"
 )
 
 // claims are the members of a token's payload, in the order of their names, each once.
@@ -82,8 +83,8 @@ func (c claims) append(b []byte) []byte {
 
 // appendText appends a text's JSON. Nearly all texts of tokens stand for themselves.
 func appendText(b []byte, s string) []byte {
-	if isPlain(s) {
-		return append(append(append(b, '"'), s...), '"')
+	if plain.Is(s) {
+		return plain.Append(b, s)
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -112,21 +113,3 @@ func compactJSON(value json.RawMessage) (string, error) {
 	}
 	return string(text), nil
 }
-
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if !plain[s[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-// plain are the bytes that stand for themselves in encoding/json's strings, whatever is
-// beside them.
-var plain = func() (table [256]bool) {
-	for c := byte(' '); c <= '~'; c++ {
-		table[c] = !strings.ContainsRune(`"\<>&`, rune(c))
-	}
-	return table
-}()
