@@ -97,6 +97,11 @@ func encode(out any) ([]byte, error) {
 	if _, ok := out.(*noBody); ok {
 		return nil, nil
 	}
+	if out, ok := out.(plainAnswer); ok {
+		if body, ok := out.appendPlain(nil); ok {
+			return body, nil
+		}
+	}
 	body, err := json.Marshal(out, written)
 	if err != nil {
 		return nil, fmt.Errorf("write answer: %w", err)

@@ -46,6 +46,15 @@ func (s ClientSettings) mayRead(name string) bool {
 	return permits(s.ReadAttributes, name)
 }
 
+func (s ClientSettings) mayReadAll(attrs map[string]string) bool {
+	for name := range attrs {
+		if !s.mayRead(name) {
+			return false
+		}
+	}
+	return true
+}
+
 func (s ClientSettings) mayWrite(p Pool, name string) bool {
 	return permits(s.WriteAttributes, name) || slices.Contains(p.Settings.Required, name)
 }

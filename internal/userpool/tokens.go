@@ -148,6 +148,9 @@ func (s *Service) issue(c Client, r recipient, granted step, wanted token.Change
 
 // readable are the attributes that go into the client's ID tokens.
 func readable(c Client, attrs map[string]string) map[string]string {
+	if c.Settings.mayReadAll(attrs) {
+		return attrs
+	}
 	kept := maps.Clone(attrs)
 	maps.DeleteFunc(kept, func(name, _ string) bool { return !c.Settings.mayRead(name) })
 	return kept
