@@ -137,7 +137,7 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 	if err != nil {
 		return nil, err
 	}
-	if err := s.canSend(ctx, codeRequest{pool: p, purpose: PurposeInvite, to: to, at: at}); err != nil {
+	if err := s.canSend(ctx, &codeRequest{pool: p, purpose: PurposeInvite, to: to, at: at}); err != nil {
 		return nil, err
 	}
 	want := codeRequest{
@@ -151,7 +151,7 @@ func (s *Service) invitation(ctx context.Context, p Pool, u User, r NewUser, pas
 		}
 		want.wording.said = map[wish]words{{want.subject, want.to}: byFunction}
 	}
-	words, err := s.say(want)
+	words, err := s.say(&want)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ var (
 // notify puts a notice in the outbox. It is no reason to fail what it tells of,
 // so one that cannot be sent is not written.
 func (s *Service) notify(ctx context.Context, tx Tx, p Pool, to Contact, n notice, at time.Time, words ...any) error {
-	if s.sendable(codeRequest{pool: p, purpose: PurposeNotice, to: to, at: at}) != nil {
+	if s.sendable(&codeRequest{pool: p, purpose: PurposeNotice, to: to, at: at}) != nil {
 		return nil
 	}
 	return tx.InsertMessage(ctx, Message{

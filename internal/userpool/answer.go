@@ -186,7 +186,8 @@ func (s *Service) customAnswered(ctx context.Context, tx Tx, rep reply, session 
 // askAgain presents the same challenge under a new Session; nothing is sent.
 func (s *Service) askAgain(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge) (step, error) {
 	asked := subject{contact: session.login(rep.pool).contact, byID: session.ByID}
-	mask := codeRequest{pool: rep.pool, to: ch.To}.veiled(rep.client, asked).masked()
+	shown := codeRequest{pool: rep.pool, to: ch.To}.veiled(rep.client, asked)
+	mask := shown.masked()
 	next := step{Challenge: nameCustom, Parameters: map[string]string{
 		"USERNAME":                      session.Username,
 		"CODE_DELIVERY_DELIVERY_MEDIUM": ch.To.medium(),
@@ -349,7 +350,7 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 			if err := s.consume(ctx, tx, session, rep.at); err != nil {
 				return step{}, nil, err
 			}
-			next, err := s.presentCode(ctx, tx, st, u, PurposeOTP, medium, nil)
+			next, err := s.presentCode(ctx, tx, &st, u, PurposeOTP, medium, nil)
 			next.Available = nil // a member of InitiateAuth's response only
 			return next, nil, err
 		})
@@ -361,7 +362,7 @@ func (s *Service) answerChoice(ctx context.Context, rep reply, choice string) (A
 			if err := s.consume(ctx, tx, session, rep.at); err != nil {
 				return step{}, nil, err
 			}
-			next, err := s.presentPasskey(ctx, tx, st, u)
+			next, err := s.presentPasskey(ctx, tx, &st, u)
 			next.Available = nil
 			return next, nil, err
 		})

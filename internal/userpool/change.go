@@ -192,10 +192,10 @@ func (s *Service) made(ctx context.Context, tx Tx, k *change) ([]Delivery, error
 // sendVerification sends the code that shows that a contact is the user's.
 func (s *Service) sendVerification(ctx context.Context, tx Tx, want codeRequest) (Delivery, error) {
 	want.purpose = PurposeVerify
-	if err := s.canSend(ctx, want); err != nil {
+	if err := s.canSend(ctx, &want); err != nil {
 		return Delivery{}, err
 	}
-	_, err := s.textCode(ctx, tx, want)
+	_, err := s.textCode(ctx, tx, &want)
 	return want.delivery(), err
 }
 

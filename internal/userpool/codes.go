@@ -67,17 +67,17 @@ type codeRequest struct {
 }
 
 // owner is the user whose device may ask for the code, if he is one.
-func (r codeRequest) owner() UserID { return orElse(r.existing, UserID(r.subject)) }
+func (r *codeRequest) owner() UserID { return orElse(r.existing, UserID(r.subject)) }
 
 // tries and digits follow from the purpose and the pool's behaviour.
-func (r codeRequest) tries() int {
+func (r *codeRequest) tries() int {
 	if r.purpose == PurposeSignIn {
 		return customTries
 	}
 	return codeTries
 }
 
-func (r codeRequest) digits() int {
+func (r *codeRequest) digits() int {
 	if r.purpose == PurposeOTP && r.pool.Settings.exact() {
 		return exactOTPDigits
 	}
@@ -92,24 +92,24 @@ func (r codeRequest) ofNobody(u subject) codeRequest {
 }
 
 // signsIn says whether the code is one to sign in with; the others verify.
-func (r codeRequest) signsIn() bool {
+func (r *codeRequest) signsIn() bool {
 	return r.purpose == PurposeSignIn || r.purpose == PurposeOTP || r.purpose == PurposeFactor
 }
 
 // destination is what the sender is asked about before anything is written.
-func (r codeRequest) destination() sms.Destination {
+func (r *codeRequest) destination() sms.Destination {
 	return sms.Destination{
 		To: r.to.Number, Purpose: string(r.purpose),
 		PoolID: string(r.pool.ID), ClientID: string(r.client.ID),
 	}
 }
 
-func (r codeRequest) delivery() Delivery {
+func (r *codeRequest) delivery() Delivery {
 	return Delivery{Destination: r.masked(), Medium: r.to.medium(), Attribute: r.to.attribute()}
 }
 
 // masked is the destination as the caller is shown it.
-func (r codeRequest) masked() string {
+func (r *codeRequest) masked() string {
 	switch {
 	case r.hideMask && !r.to.Email.IsZero():
 		return hiddenMail
@@ -208,7 +208,7 @@ func (s *Service) madeUp(p Pool, u subject, medium string) Contact {
 
 // canSend is sendable where its fault is the call's answer: what the guard's lists
 // refuse is in the decision log then.
-func (s *Service) canSend(ctx context.Context, r codeRequest) error {
+func (s *Service) canSend(ctx context.Context, r *codeRequest) error {
 	err := s.sendable(r)
 	if err != nil && r.to.Email.IsZero() && s.guard.Admits(r.to.Number) != nil {
 		s.notAdmitted(ctx, r)
@@ -218,7 +218,7 @@ func (s *Service) canSend(ctx context.Context, r codeRequest) error {
 
 // sendable says, before anything is looked up or written, whether a text could
 // be handed over at all.
-func (s *Service) sendable(r codeRequest) error {
+func (s *Service) sendable(r *codeRequest) error {
 	switch {
 	case !r.pool.sentByFunction(r.purpose, r.to):
 	case s.encrypter == nil:
@@ -244,7 +244,7 @@ func (s *Service) sendable(r codeRequest) error {
 // caller goes on with the code that was. In a pool that is exact each request is
 // sent a code of its own, and the ones before live on. A spent budget is an error, which must
 // roll the transaction back.
-func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge, error) {
+func (s *Service) textCode(ctx context.Context, tx Tx, r *codeRequest) (Challenge, error) {
 	requester, err := s.requesterOf(ctx, tx, r.pool.ID, r.owner(), r.caller, r.at)
 	if err != nil {
 		return Challenge{}, err
@@ -286,8 +286,10 @@ func (s *Service) textCode(ctx context.Context, tx Tx, r codeRequest) (Challenge
 	switch stopped, err := s.stopped(ctx, tx, r, c.Requester); {
 	case err != nil:
 		return Challenge{}, err
-	case stopped && (r.hideMask || r.evenMask):
-		r.decoy = true // who did not type the number does not learn of it
+	case stopped && (r.hideMask || r.evenMask): // who did not type the number does not learn of it
+		decoy := *r
+		decoy.decoy = true
+		r = &decoy
 	case stopped:
 		s.refusedBy(ctx, r, guard.RuleStopped, "")
 		return Challenge{}, errStopped

@@ -38,7 +38,7 @@ func (s *Service) Explain(ctx context.Context, number phone.Number) (Explanation
 	x := Explanation{Number: number}
 	_, x.Test = s.testCode(to, at)
 	err := s.store.View(ctx, func(tx Tx) error {
-		a, err := s.asks(ctx, tx, codeRequest{to: to, at: at, caller: Caller{Backend: true}}, s.party(to, backend))
+		a, err := s.asks(ctx, tx, &codeRequest{to: to, at: at, caller: Caller{Backend: true}}, s.party(to, backend))
 		if err != nil {
 			return err
 		}

@@ -84,10 +84,10 @@ func (s *Service) presentFactorCode(ctx context.Context, tx Tx, t turn, u User, 
 		pool: t.pool, client: t.client, subject: string(u.ID), purpose: PurposeFactor, to: to, caller: t.caller,
 		at: t.at, wording: t.wording, source: trigger.CustomMessageAuthentication, user: u,
 	}
-	if err := s.canSend(ctx, want); err != nil {
+	if err := s.canSend(ctx, &want); err != nil {
 		return step{}, err
 	}
-	ch, err := s.textCode(ctx, tx, want)
+	ch, err := s.textCode(ctx, tx, &want)
 	if err != nil {
 		return step{}, err
 	}

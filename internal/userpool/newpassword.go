@@ -37,7 +37,7 @@ func (s *Service) demandNewPassword(ctx context.Context, tx Tx, st start, u User
 		"USER_ID_FOR_SRP": orElse(u.SRPIdentity, u.Username), "userAttributes": string(shown), "requiredAttributes": string(required),
 	}}
 	known := subject{user: u, known: true, id: u.ID, name: orElse(st.login.name, u.mainName())}
-	session := s.sessionOf(st, known, SessionStep(nameNewPassword), "", nil)
+	session := s.sessionOf(&st, known, SessionStep(nameNewPassword), "", nil)
 	session.Username = u.Username
 	next.Session, err = s.openSession(ctx, tx, session)
 	return next, nil, err

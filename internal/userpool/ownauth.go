@@ -251,7 +251,7 @@ func (s *Service) permitOwn(ctx context.Context, tx Tx, r round) error {
 	if !real {
 		want = want.ofNobody(r.subject)
 	}
-	_, err = s.permitText(ctx, tx, want, s.ownParty(r), r.text)
+	_, err = s.permitText(ctx, tx, &want, s.ownParty(r), r.text)
 	return err
 }
 
@@ -277,7 +277,7 @@ func (s *Service) createOwn(ctx context.Context, r round) (step, error) {
 					next, err := s.askAgain(ctx, tx, r.reply(), *r.answered, r.code)
 					return next, nil, err
 				}
-				next, err := s.presentCode(ctx, tx, r.start, r.subject, PurposeSignIn, anyMedium, unnoted(r.history))
+				next, err := s.presentCode(ctx, tx, &r.start, r.subject, PurposeSignIn, anyMedium, unnoted(r.history))
 				return next, nil, err
 			})
 		})
@@ -326,7 +326,7 @@ func (s *Service) presentOwn(ctx context.Context, tx Tx, r round, public map[str
 	maps.Copy(next.Parameters, public)
 	next.Parameters["USERNAME"] = told
 
-	session := s.sessionOf(r.start, r.subject, SessionStep(nameCustom), "", unnoted(r.history))
+	session := s.sessionOf(&r.start, r.subject, SessionStep(nameCustom), "", unnoted(r.history))
 	session.Username = told
 	next.Session = newSessionHandle(session.CreatedAt)
 	session.Hash = sessionKey(next.Session)

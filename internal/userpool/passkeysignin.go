@@ -36,15 +36,15 @@ func loadPasskeys(ctx context.Context, tx Tx, p Pool, u *subject) error {
 // startPasskey begins a sign-in by a passkey, or offers the choice where the subject
 // is not offered that.
 func (s *Service) startPasskey(ctx context.Context, st start) (AuthResult, error) {
-	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
+	return s.begin(ctx, &st, func(tx Tx, u subject) (step, error) {
 		if !slices.Contains(factors(st.client, st.pool, u), nameWebAuthn) {
-			return s.presentChoice(ctx, tx, st, u, nameSelect)
+			return s.presentChoice(ctx, tx, &st, u, nameSelect)
 		}
-		return s.presentPasskey(ctx, tx, st, u)
+		return s.presentPasskey(ctx, tx, &st, u)
 	})
 }
 
-func (s *Service) presentPasskey(ctx context.Context, tx Tx, st start, u subject) (next step, err error) {
+func (s *Service) presentPasskey(ctx context.Context, tx Tx, st *start, u subject) (next step, err error) {
 	next = step{Challenge: nameWebAuthn, Available: []string{nameWebAuthn}, Parameters: map[string]string{}}
 	session := s.sessionOf(st, u, nameWebAuthn, "", nil)
 	session.Username = s.told(st.client, st.pool, u)

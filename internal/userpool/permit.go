@@ -20,15 +20,17 @@ const knownFor = 180 * 24 * time.Hour
 
 // permit asks the guard for a text of the challenge, and says whether the number is
 // known. A verdict other than to send is a fault, which must roll the transaction back.
-func (s *Service) permit(ctx context.Context, tx Tx, r codeRequest, c Challenge) (known bool, err error) {
+func (s *Service) permit(ctx context.Context, tx Tx, r *codeRequest, c Challenge) (known bool, err error) {
 	if c.Requester != r.caller.requester() {
-		r.device = s.addressKey(c.Requester)
+		own := *r
+		own.device = s.addressKey(c.Requester)
+		r = &own
 	}
 	return s.permitText(ctx, tx, r, s.party(r.to, c.Requester), string(c.ID))
 }
 
 // aheadOfPermit reads what permit is going to read of the number and its device.
-func (s *Service) aheadOfPermit(ctx context.Context, tx Tx, r codeRequest, requester string) {
+func (s *Service) aheadOfPermit(ctx context.Context, tx Tx, r *codeRequest, requester string) {
 	if s.limitsOff {
 		return
 	}
@@ -42,7 +44,7 @@ func (s *Service) aheadOfPermit(ctx context.Context, tx Tx, r codeRequest, reque
 
 // permitText is permit for a text that counts against the party. Its line of the
 // decision log is found by the challenge.
-func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party guard.Party, challenge string) (known bool, err error) {
+func (s *Service) permitText(ctx context.Context, tx Tx, r *codeRequest, party guard.Party, challenge string) (known bool, err error) {
 	s.guarding(r.at)
 	a, err := s.asks(ctx, tx, r, party)
 	if err != nil {
@@ -82,13 +84,13 @@ func (s *Service) permitText(ctx context.Context, tx Tx, r codeRequest, party gu
 }
 
 // notAdmitted notes that the lists refuse the number, for who asks why.
-func (s *Service) notAdmitted(ctx context.Context, r codeRequest) {
+func (s *Service) notAdmitted(ctx context.Context, r *codeRequest) {
 	rule, of := s.guard.Settings().Refuses(r.to.Number)
 	s.refusedBy(ctx, r, rule, of)
 }
 
 // refusedBy notes a refusal that the guard was not asked for.
-func (s *Service) refusedBy(ctx context.Context, r codeRequest, rule guard.Rule, of string) {
+func (s *Service) refusedBy(ctx context.Context, r *codeRequest, rule guard.Rule, of string) {
 	l := s.guard.Line(r.to.Number)
 	decided(ctx, s.inCall(ctx, guard.Entry{
 		ID: newDecisionID(s, r.at), At: r.at, Purpose: string(r.purpose), Verdict: guard.Refuse, Rule: rule, Of: of,
@@ -110,7 +112,7 @@ func (s *Service) inCall(ctx context.Context, e guard.Entry) guard.Entry {
 func newDecisionID(s *Service, at time.Time) string { return string(s.newAuditID(at)) }
 
 // asks are the facts that the guard decides on.
-func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party) (guard.Ask, error) {
+func (s *Service) asks(ctx context.Context, tx Tx, r *codeRequest, p guard.Party) (guard.Ask, error) {
 	a := guard.Ask{
 		Party: p, Pool: string(r.pool.ID), Client: string(r.client.ID),
 		Device: r.device, Silent: r.decoy,
@@ -140,7 +142,7 @@ func (s *Service) asks(ctx context.Context, tx Tx, r codeRequest, p guard.Party)
 }
 
 // byOwner says whether the number is the user's own, so that his device speaks for it.
-func (r codeRequest) byOwner() bool {
+func (r *codeRequest) byOwner() bool {
 	return r.user.proved(r.pool, r.to) || r.existing != "" && r.pool.Settings.namedByContact()
 }
 
@@ -249,7 +251,7 @@ func decided(ctx context.Context, e guard.Entry) {
 }
 
 // refusal is what the caller is told.
-func (s *Service) refusal(ctx context.Context, tx Tx, d guard.Decision, r codeRequest, p guard.Party) error {
+func (s *Service) refusal(ctx context.Context, tx Tx, d guard.Decision, r *codeRequest, p guard.Party) error {
 	if d.Verdict == guard.StepUp {
 		return s.demand(ctx, tx, r.caller, r.client, p, r.at)
 	}

@@ -190,7 +190,7 @@ func (s *Service) chargeDoubled(ctx context.Context, tx Tx, m Message, times int
 
 // stopped says whether the number of the request has asked for no texts, as far as that
 // binds whoever asks: a device that signed in as its owner is his own word.
-func (s *Service) stopped(ctx context.Context, tx Tx, r codeRequest, requester string) (bool, error) {
+func (s *Service) stopped(ctx context.Context, tx Tx, r *codeRequest, requester string) (bool, error) {
 	if r.to.Number.IsZero() || r.invented || requester != r.caller.requester() && r.byOwner() {
 		return false, nil
 	}

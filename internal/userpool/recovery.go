@@ -203,7 +203,7 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 		wording: w, source: trigger.CustomMessageForgotPassword,
 	}
 	if c.Settings.PreventExistence && slices.Contains(p.Settings.recoveryMedia(), want.to.medium()) && !want.to.IsZero() {
-		if err := s.canSend(ctx, want); err != nil {
+		if err := s.canSend(ctx, &want); err != nil {
 			return Delivery{}, err
 		}
 	}
@@ -224,7 +224,7 @@ func (s *Service) ForgotPassword(ctx context.Context, r ForgotPasswordRequest) (
 }
 
 func (s *Service) forgot(ctx context.Context, tx Tx, want codeRequest, l login) (Delivery, error) {
-	if err := s.countWorded(ctx, tx, want); err != nil {
+	if err := s.countWorded(ctx, tx, &want); err != nil {
 		return Delivery{}, err
 	}
 	u, err := s.findSubject(ctx, tx, want.pool, l, want.at)
@@ -243,10 +243,10 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 	if where.why != nil && !hidesReset(want.client, want.pool, where.why) {
 		return Delivery{}, where.why
 	}
-	shown := codeRequest{pool: want.pool, to: where.shown}.veiled(want.client, u).delivery()
+	shown := codeRequest{pool: want.pool, to: where.shown}.veiled(want.client, u)
 	want.to, want.subject, want.user = where.to, string(u.id), u.user
 	if where.why == nil {
-		err := s.sendable(want)
+		err := s.sendable(&want)
 		if err != nil && !want.client.Settings.PreventExistence {
 			return Delivery{}, err
 		}
@@ -256,8 +256,8 @@ func (s *Service) sendReset(ctx context.Context, tx Tx, want codeRequest, u subj
 		want.to, want.subject = where.shown, decoySubject(u.id)
 		want = want.ofNobody(u)
 	}
-	_, err = s.textCode(ctx, tx, want)
-	return shown, err
+	_, err = s.textCode(ctx, tx, &want)
+	return shown.delivery(), err
 }
 
 // ConfirmForgotPasswordRequest answers a reset code with a new password.
@@ -470,7 +470,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, 
 	if want.to.IsZero() {
 		return errNoRecovery
 	}
-	if err := s.canSend(ctx, want); err != nil {
+	if err := s.canSend(ctx, &want); err != nil {
 		return err
 	}
 	u.Status, u.ModifiedAt, u.Pending = StatusResetRequired, at, nil
@@ -478,7 +478,7 @@ func (s *Service) demandReset(ctx context.Context, tx Tx, t target, w *wording, 
 		return err
 	}
 	want.user = u
-	_, err := s.textCode(ctx, tx, want)
+	_, err := s.textCode(ctx, tx, &want)
 	return err
 }
 

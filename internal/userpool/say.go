@@ -33,18 +33,18 @@ type script struct {
 const toldLanguage = "language"
 
 // say is what the message says. Its error is that a function has yet to be asked.
-func (s *Service) say(r codeRequest) (script, error) {
+func (s *Service) say(r *codeRequest) (script, error) {
 	return s.sayIn(r, r.languages(r.user.Attributes["locale"]))
 }
 
 // languages are those of the reader, the likeliest first: as the request tells it, as
 // the user's profile has it, as the pool does. One that is none is passed over, since
 // no sign-in should fail of it.
-func (r codeRequest) languages(locale string) []string {
+func (r *codeRequest) languages(locale string) []string {
 	return []string{r.caller.Told[toldLanguage], locale, r.pool.Settings.Tags[tagLanguage]}
 }
 
-func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
+func (s *Service) sayIn(r *codeRequest, languages []string) (script, error) {
 	byFunction, err := r.words()
 	if err != nil {
 		return script{}, err
@@ -61,7 +61,7 @@ func (s *Service) sayIn(r codeRequest, languages []string) (script, error) {
 
 // texted are the words of a text to somebody in the country (ISO 3166), where no
 // function of the pool's has them.
-func (r codeRequest) texted(book *texts.Book, country string, languages []string) script {
+func (r *codeRequest) texted(book *texts.Book, country string, languages []string) script {
 	own, cognitos, _ := r.templates()
 	set := r.pool.Settings
 	if set.exact() {
@@ -80,7 +80,7 @@ func (r codeRequest) texted(book *texts.Book, country string, languages []string
 
 // templates are the pool's own words, "" for none, those that Cognito has for such a
 // pool, and an e-mail's headline.
-func (r codeRequest) templates() (own, cognitos, headline string) {
+func (r *codeRequest) templates() (own, cognitos, headline string) {
 	set := r.pool.Settings
 	byMail := !r.to.Email.IsZero()
 	switch {
@@ -100,7 +100,7 @@ func (r codeRequest) templates() (own, cognitos, headline string) {
 
 // lined are the words with the lines by which a browser and an Android app are given
 // the code. An invitation holds none.
-func (r codeRequest) lined(t script) script {
+func (r *codeRequest) lined(t script) script {
 	set := r.pool.Settings
 	if r.purpose == PurposeInvite {
 		return t
@@ -116,14 +116,15 @@ func (r codeRequest) lined(t script) script {
 // part in it: in another language a text may take more, and what a limit lets through
 // must not tell whether there is a user; what that is more is charged when the text is
 // sent. Of one that a function of the pool's sends nothing is known.
-func (s *Service) size(r codeRequest) smstext.Size {
+func (s *Service) size(r *codeRequest) smstext.Size {
 	if r.to.Number.IsZero() || r.source == "" {
 		return smstext.Size{}
 	}
 	t, err := s.sayIn(r, r.languages(""))
 	if err != nil { // the function is asked where the guard lets the text through, and then the guard once more
-		r.wording = nil
-		t, _ = s.sayIn(r, r.languages(""))
+		unworded := *r
+		unworded.wording = nil
+		t, _ = s.sayIn(&unworded, r.languages(""))
 	}
 	return r.sized(t, strings.Repeat("0", r.digits()), "")
 }
@@ -152,11 +153,11 @@ func (s *Service) chargeLong(ctx context.Context, tx Tx, r sent, at time.Time) e
 }
 
 // sized is what the text takes with the secret and the name filled in.
-func (r codeRequest) sized(t script, secret, username string) smstext.Size {
+func (r *codeRequest) sized(t script, secret, username string) smstext.Size {
 	return smstext.Count(r.rendered(t, secret, username).Body)
 }
 
-func (r codeRequest) rendered(t script, secret, username string) sms.Message {
+func (r *codeRequest) rendered(t script, secret, username string) sms.Message {
 	m := Message{Template: t.text, Username: username, AppHost: t.host}
 	if r.purpose != PurposeInvite {
 		m.Challenge = "of a code"

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"strconv"
@@ -103,6 +104,8 @@ type Service struct {
 	clock     Clock
 	log       *slog.Logger
 	stableKey []byte // never rotated: what outsiders see must not change
+	// stableMACs are ready to hash by it. To make one takes longer than to use it.
+	stableMACs sync.Pool
 
 	guard     *guard.Engine
 	guardedAt atomic.Int64 // when it was last asked, in milliseconds since 1970
@@ -291,9 +294,15 @@ func (s *Service) stable(purpose string, parts ...string) []byte {
 	for _, p := range parts {
 		text = appendSized(text, p)
 	}
-	mac := hmac.New(sha256.New, s.stableKey)
+	mac, ok := s.stableMACs.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, s.stableKey)
+	}
 	mac.Write(text)
-	return mac.Sum(nil)
+	sum := mac.Sum(nil)
+	mac.Reset()
+	s.stableMACs.Put(mac)
+	return sum
 }
 
 // appendSized writes a part so that no others make the same text.

@@ -180,22 +180,22 @@ func (s *Service) startCustom(ctx context.Context, st start) (AuthResult, error)
 // startCode opens a challenge by a code, and the Session that answers it.
 func (s *Service) startCode(ctx context.Context, st start, purpose Purpose, medium string) (AuthResult, error) {
 	if to := st.login.contact; st.client.Settings.PreventExistence && to.fits(medium) {
-		if err := s.canSend(ctx, codeRequest{pool: st.pool, client: st.client, purpose: purpose, to: to, caller: st.request.Caller, at: st.at}); err != nil {
+		if err := s.canSend(ctx, &codeRequest{pool: st.pool, client: st.client, purpose: purpose, to: to, caller: st.request.Caller, at: st.at}); err != nil {
 			return AuthResult{}, err
 		}
 	}
 	st.wording = &wording{caller: st.request.Caller.guessable()} // ClientMetadata reaches no message here
 	st.texts = true
-	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
+	return s.begin(ctx, &st, func(tx Tx, u subject) (step, error) {
 		switch {
 		case u.waits && !st.client.Settings.PreventExistence:
 			return step{}, errUnconfirmed
 		case u.pending && st.pool.Settings.exact() && purpose == PurposeSignIn:
 			return step{}, errUnconfirmed
 		case purpose == PurposeOTP && !slices.Contains(factors(st.client, st.pool, u), otpName(medium)):
-			return s.presentChoice(ctx, tx, st, u, nameSelect)
+			return s.presentChoice(ctx, tx, &st, u, nameSelect)
 		}
-		return s.presentCode(ctx, tx, st, u, purpose, medium, nil)
+		return s.presentCode(ctx, tx, &st, u, purpose, medium, nil)
 	})
 }
 
@@ -209,13 +209,13 @@ func otpName(medium string) string {
 
 // begin takes the first step of a sign-in for the subject of its login. Each
 // counts against the address, since each leaves something in the store.
-func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
+func (s *Service) begin(ctx context.Context, st *start, fn func(Tx, subject) (step, error)) (AuthResult, error) {
 	t := st.turn()
 	t.caller = t.caller.guessable()
 	t.ahead = func(tx Tx) {
 		s.aheadOfSubject(ctx, tx, st.pool, st.login, st.at)
 		if st.texts && !st.login.contact.Number.IsZero() {
-			text := codeRequest{to: st.login.contact, caller: t.caller, at: st.at}
+			text := &codeRequest{to: st.login.contact, caller: t.caller, at: st.at}
 			s.stopped(ctx, tx, text, t.caller.requester())
 			s.aheadOfPermit(ctx, tx, text, t.caller.requester())
 		}
@@ -245,12 +245,12 @@ func (s *Service) begin(ctx context.Context, st start, fn func(Tx, subject) (ste
 
 // presentCode opens the challenge, sends its code if one is due, and opens the
 // Session that answers it.
-func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, purpose Purpose, medium string, history []challenge.Entry) (step, error) {
+func (s *Service) presentCode(ctx context.Context, tx Tx, st *start, u subject, purpose Purpose, medium string, history []challenge.Entry) (step, error) {
 	who, err := s.codeFor(st, u, purpose, medium)
 	if err != nil {
 		return step{}, err
 	}
-	ch, err := s.textCode(ctx, tx, who)
+	ch, err := s.textCode(ctx, tx, &who)
 	if err != nil {
 		return step{}, err
 	}
@@ -277,7 +277,7 @@ func (s *Service) presentCode(ctx context.Context, tx Tx, st start, u subject, p
 // codeFor is the code that the subject is to be sent by the medium. Where users
 // sign up under a name of their own the code of a pending sign-up is that
 // sign-up's; where contacts are names it is the contact's, whoever signed up.
-func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (codeRequest, error) {
+func (s *Service) codeFor(st *start, u subject, purpose Purpose, medium string) (codeRequest, error) {
 	requester := st.request.Caller.requester()
 	to, real := s.destination(st.pool, u, requester, medium)
 	if !real && !u.decoy() && !st.client.Settings.PreventExistence {
@@ -288,7 +288,7 @@ func (s *Service) codeFor(st start, u subject, purpose Purpose, medium string) (
 		caller: st.request.Caller, decoy: !real, at: st.at,
 		wording: st.wording, source: trigger.CustomMessageAuthentication, user: u.user,
 	}.veiled(st.client, u)
-	if err := s.sendable(want); err != nil {
+	if err := s.sendable(&want); err != nil {
 		// Where it would go is told only of what was typed: whether a made-up
 		// contact could be sent to is another answer than whether a user's can.
 		if !st.client.Settings.PreventExistence || u.contact.fits(medium) {
@@ -330,7 +330,7 @@ func (s *Service) told(c Client, p Pool, u subject) string {
 	return u.name
 }
 
-func (s *Service) sessionOf(st start, u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
+func (s *Service) sessionOf(st *start, u subject, next SessionStep, ch ChallengeID, history []challenge.Entry) Session {
 	return Session{
 		PoolID: st.pool.ID, ClientID: st.client.ID, Subject: string(u.id), Decoy: u.decoy(),
 		Step: next, Username: string(u.id), Name: u.name, ByID: u.byID, Challenge: ch,
@@ -374,12 +374,12 @@ func (s *Service) startUserAuth(ctx context.Context, st start) (AuthResult, erro
 // startChoice opens a Session for SELECT_CHALLENGE, or for a chosen challenge
 // whose answer did not come along.
 func (s *Service) startChoice(ctx context.Context, st start, name string) (AuthResult, error) {
-	return s.begin(ctx, st, func(tx Tx, u subject) (step, error) {
-		return s.presentChoice(ctx, tx, st, u, name)
+	return s.begin(ctx, &st, func(tx Tx, u subject) (step, error) {
+		return s.presentChoice(ctx, tx, &st, u, name)
 	})
 }
 
-func (s *Service) presentChoice(ctx context.Context, tx Tx, st start, u subject, name string) (next step, err error) {
+func (s *Service) presentChoice(ctx context.Context, tx Tx, st *start, u subject, name string) (next step, err error) {
 	next = step{Challenge: name, Available: factors(st.client, st.pool, u), Parameters: map[string]string{}}
 	session := s.sessionOf(st, u, SessionStep(name), "", nil)
 	session.Username = s.told(st.client, st.pool, u)

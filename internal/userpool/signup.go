@@ -88,7 +88,7 @@ func (s *Service) storeSignUp(ctx context.Context, up signingUp) (SignUpResult, 
 		wording: w, source: trigger.CustomMessageSignUp, user: up.reg.asUser(p),
 	}
 	if !want.to.IsZero() && !up.confirms {
-		if err := s.canSend(ctx, want); err != nil {
+		if err := s.canSend(ctx, &want); err != nil {
 			return SignUpResult{}, err
 		}
 	}
@@ -208,7 +208,7 @@ func (s *Service) register(ctx context.Context, tx Tx, reg Registration, want co
 	}
 	result := SignUpResult{Sub: reg.Sub}
 	if !want.to.IsZero() {
-		if _, err := s.textCode(ctx, tx, want); err != nil {
+		if _, err := s.textCode(ctx, tx, &want); err != nil {
 			return SignUpResult{}, err
 		}
 		d := want.delivery()
@@ -317,7 +317,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 		wording: w, source: trigger.CustomMessageResendCode,
 	}
 	if c.Settings.PreventExistence && !want.to.IsZero() {
-		if err := s.canSend(ctx, want); err != nil {
+		if err := s.canSend(ctx, &want); err != nil {
 			return Delivery{}, err
 		}
 	}
@@ -333,20 +333,20 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, r ResendRequest) (
 }
 
 func (s *Service) resend(ctx context.Context, tx Tx, want codeRequest, l login) (Delivery, error) {
-	if err := s.countWorded(ctx, tx, want); err != nil {
+	if err := s.countWorded(ctx, tx, &want); err != nil {
 		return Delivery{}, err
 	}
 	want, err := s.resendTo(ctx, tx, want, l)
 	if err != nil {
 		return Delivery{}, err
 	}
-	if err := s.canSend(ctx, want); err != nil {
+	if err := s.canSend(ctx, &want); err != nil {
 		if !want.client.Settings.PreventExistence {
 			return Delivery{}, err
 		}
 		want.decoy = true // what was typed can be sent to, or it was told before
 	}
-	_, err = s.textCode(ctx, tx, want)
+	_, err = s.textCode(ctx, tx, &want)
 	return want.delivery(), err
 }
 

@@ -21,7 +21,7 @@ type turn struct {
 	ahead    func(Tx)          // what its transaction reads first, nil where it does not say
 }
 
-func (st start) turn() turn {
+func (st *start) turn() turn {
 	return turn{
 		client: st.client, pool: st.pool, caller: st.request.Caller, at: st.at, metadata: st.metadata,
 		source: trigger.TokenGenerationAuthentication, wording: st.wording,
@@ -29,7 +29,8 @@ func (st start) turn() turn {
 }
 
 func (r reply) turn() turn {
-	t := r.start().turn()
+	st := r.start()
+	t := st.turn()
 	if r.request.Challenge == nameNewPassword {
 		t.source = trigger.TokenGenerationNewPasswordChallenge
 	}

@@ -62,19 +62,19 @@ type unworded struct{ want codeRequest }
 func (*unworded) Error() string { return "the message has no words yet" }
 
 // words are those of the message, none where the pool has no function for them.
-func (r codeRequest) words() (words, error) {
+func (r *codeRequest) words() (words, error) {
 	if r.wording == nil || r.decoy || !r.pool.wordedByFunction(r.purpose, r.to) {
 		return words{}, nil
 	}
 	said, ok := r.wording.said[wish{r.subject, r.to}]
 	if !ok {
-		return words{}, &unworded{r}
+		return words{}, &unworded{*r}
 	}
 	return said, nil
 }
 
 // metadata is the ClientMetadata that functions are told with the message.
-func (r codeRequest) metadata() map[string]string {
+func (r *codeRequest) metadata() map[string]string {
 	if r.wording == nil {
 		return nil
 	}
@@ -108,13 +108,13 @@ func worded[T any](ctx context.Context, s *Service, w *wording, at time.Time, fn
 				continue // the answer of a repeat may be there by now
 			}
 		}
-		if err := s.askWords(ctx, w, lacking.want, at); err != nil {
+		if err := s.askWords(ctx, w, &lacking.want, at); err != nil {
 			return zero, err
 		}
 	}
 }
 
-func (s *Service) askWords(ctx context.Context, w *wording, want codeRequest, at time.Time) error {
+func (s *Service) askWords(ctx context.Context, w *wording, want *codeRequest, at time.Time) error {
 	if err := s.countStart(ctx, &w.caller, at); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *Service) askWords(ctx context.Context, w *wording, want codeRequest, at
 
 // countWorded counts a request that may have a function word its message. It does
 // so whether or not there is anybody to send one to, since a limit must not tell.
-func (s *Service) countWorded(ctx context.Context, tx Tx, want codeRequest) error {
+func (s *Service) countWorded(ctx context.Context, tx Tx, want *codeRequest) error {
 	if !want.pool.Settings.Triggers.has(trigger.CustomMessage) {
 		return nil
 	}
