@@ -36,7 +36,12 @@ const (
 		and verdict = 2 and used_at = 0 and unsent = false and ` + notOpen + ` returning ` + decisionColumns
 	// A pool's own challenge is no row. What is no join is looked up by its key, whatever
 	// the planner knows of the tables.
-	notOpen       = `coalesce((select c.used_at from challenges c where c.id = guard_log.challenge_id), 1) > 0`
+	notOpen = `coalesce((select c.used_at from challenges c where c.id = guard_log.challenge_id), 1) > 0`
+	// The same where nobody else writes: an update that returns its row makes a table for
+	// it, which costs SQLite more than a look.
+	sqlMarkable = selectDecisions + ` challenge_id <> '' and challenge_id = $1
+		and verdict = 2 and used_at = 0 and unsent = false and ` + notOpen
+	sqlMarkUsedBy = `update guard_log set used_at = $2 where id = $1`
 	sqlMarkUnsent = `update guard_log set unsent = true where id = $1 and verdict = 2 and used_at = 0 and unsent = false`
 
 	unscored = `verdict = 2 and unsent = false and matured = false`
@@ -148,7 +153,15 @@ func (t *tx) SentFor(ctx context.Context, id userpool.ChallengeID) ([]guard.Entr
 
 func (t *tx) MarkUsed(ctx context.Context, codes []userpool.UsedCode) (all []guard.Entry, err error) {
 	defer func() { sortDecisions(all) }()
-	if len(codes) == 1 { // SQLite would make a table of one row
+	if t.conn.engine().alone {
+		for _, c := range codes {
+			if all, err = t.markUsed(ctx, c, all); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+	if len(codes) == 1 {
 		return many(ctx, t, scanSent, sqlMarkUsed, codes[0].Challenge, millis(codes[0].At))
 	}
 	// The first of those that are there twice.
@@ -167,6 +180,18 @@ func (t *tx) MarkUsed(ctx context.Context, codes []userpool.UsedCode) (all []gua
 		all = append(all, lines...)
 	}
 	return all, nil
+}
+
+// markUsed adds the lines of a challenge where nobody else writes.
+func (t *tx) markUsed(ctx context.Context, c userpool.UsedCode, to []guard.Entry) ([]guard.Entry, error) {
+	lines, err := many(ctx, t, scanSent, sqlMarkable, c.Challenge)
+	for i := range lines {
+		lines[i].UsedAt = kept(c.At)
+		if err == nil {
+			err = t.run(ctx, sqlMarkUsedBy, lines[i].ID, millis(c.At))
+		}
+	}
+	return append(to, lines...), err
 }
 
 func (t *tx) MarkUnsent(ctx context.Context, id string) (bool, error) {
