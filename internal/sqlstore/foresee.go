@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
@@ -144,9 +143,9 @@ func rowKept(values [][]byte) [][]byte {
 }
 
 // tell calls scan for each row.
-func (f *foreseen) tell(types *pgtype.Map, scan func(row) error) error {
+func (f *foreseen) tell(scan func(row) error) error {
 	for _, values := range f.rows {
-		if err := scan(pgRow{types, f.fields, values}); err != nil {
+		if err := scan(pgRow{f.fields, values}); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -47,6 +46,11 @@ type pgConn struct {
 	// whole says of a transaction that its next message is all of it; spent, that this
 	// was sent, and another would not be of the same snapshot.
 	whole, spent bool
+	// open takes a connection for a transaction that has none until it asks something.
+	open func() (*pgx.Conn, error)
+	// together makes the inquiry of a View that is one message whole; nil where that is
+	// not to be.
+	together func(*inquiry) error
 }
 
 // write is a statement that waits to be sent.
@@ -152,16 +156,31 @@ func (c *pgConn) exec(query string, args ...any) (int64, error) {
 }
 
 func (c *pgConn) query(query string, args []any, scan func(row) error) error {
-	if f := c.recall(query, args); f != nil && f.asked {
-		return f.tell(c.pg.TypeMap(), scan)
+	f := c.recall(query, args)
+	if f != nil && f.asked {
+		return f.tell(scan)
 	}
-	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(c.pg.TypeMap(), rows, scan) })
+	if c.whole {
+		if err := mayKeep(args); err != nil {
+			return err
+		}
+		if f == nil {
+			f = &foreseen{query: query, args: args}
+		}
+		if shared, err := c.share(f); shared {
+			if err != nil {
+				return err
+			}
+			return f.tell(scan)
+		}
+	}
+	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(rows, scan) })
 }
 
-func scanAll(types *pgtype.Map, rows pgx.Rows, scan func(row) error) error {
+func scanAll(rows pgx.Rows, scan func(row) error) error {
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(pgRow{types, rows.FieldDescriptions(), rows.RawValues()}); err != nil {
+		if err := scan(pgRow{rows.FieldDescriptions(), rows.RawValues()}); err != nil {
 			return err
 		}
 	}
@@ -191,8 +210,8 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 	if err := mayKeep(args); err != nil {
 		return err
 	}
-	if c.pg == nil {
-		return errNowhere
+	if err := c.opened(); err != nil {
+		return err
 	}
 	if c.spent || c.whole && (len(c.writes) > 0 || !strings.HasPrefix(query, "select ")) {
 		return errMistaken // what does not begin is not refused what it writes
@@ -216,8 +235,28 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 
 // flush sends what leads and what waits.
 func (c *pgConn) flush() error {
+	if c.whole {
+		if shared, err := c.share(nil); shared {
+			return err
+		}
+	}
+	if err := c.opened(); err != nil {
+		return err
+	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
 	return c.sendBehind(func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+}
+
+// opened makes sure that there is a connection.
+func (c *pgConn) opened() (err error) {
+	switch {
+	case c.pg != nil:
+	case c.open == nil:
+		err = errNowhere
+	default:
+		c.pg, err = c.open()
+	}
+	return err
 }
 
 // sendBehind sends what leads, what is to be checked, what waits, and what queue adds, in
@@ -232,7 +271,7 @@ func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) 
 	b := &pgx.Batch{}
 	f.queue(b)
 	queue(b)
-	err := f.readAnswers(c.pg.TypeMap(), c.pg.SendBatch(c.ctx, b), read)
+	err := f.readAnswers(c.pg.SendBatch(c.ctx, b), read)
 	c.told(err)
 	if len(f.lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
@@ -280,7 +319,7 @@ func (f front) queue(b *pgx.Batch) {
 }
 
 // readAnswers reads the answers to what waited, then those that are for read.
-func (f front) readAnswers(types *pgtype.Map, answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
+func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
 	defer func() {
 		if closeErr := answers.Close(); err == nil {
 			err = closeErr
@@ -302,7 +341,7 @@ func (f front) readAnswers(types *pgtype.Map, answers pgx.BatchResults, read fun
 		}
 	}
 	for _, w := range f.writes {
-		err := w.read(types, answers)
+		err := w.read(answers)
 		if w.taken != nil && sqlState(err) == "23505" {
 			return w.taken
 		}
@@ -321,7 +360,7 @@ func (f front) readAnswers(types *pgtype.Map, answers pgx.BatchResults, read fun
 	return read(answers)
 }
 
-func (w write) read(types *pgtype.Map, answers pgx.BatchResults) error {
+func (w write) read(answers pgx.BatchResults) error {
 	if w.scan == nil {
 		_, err := answers.Exec()
 		return err
@@ -330,7 +369,7 @@ func (w write) read(types *pgtype.Map, answers pgx.BatchResults) error {
 	if err != nil {
 		return err
 	}
-	return scanAll(types, rows, w.scan)
+	return scanAll(rows, w.scan)
 }
 
 func (f front) readLead(answers pgx.BatchResults) error {
@@ -357,7 +396,7 @@ func (c *pgConn) script(text string) error {
 }
 
 func (c *pgConn) classify(err error) error {
-	if err != nil && c.pg.IsClosed() {
+	if err != nil && c.pg != nil && c.pg.IsClosed() {
 		return broken(err)
 	}
 	return classifyPostgres(err)

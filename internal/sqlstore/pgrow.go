@@ -4,6 +4,7 @@ import (
 	bin "encoding/binary"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,7 +15,6 @@ import (
 // booleans, it reads by itself: the driver looks up for each column of each row how it
 // gets into its destination.
 type pgRow struct {
-	types  *pgtype.Map
 	fields []pgconn.FieldDescription
 	values [][]byte
 }
@@ -28,12 +28,17 @@ func (r pgRow) Scan(dest ...any) error {
 		if putPlain(&r.fields[i], r.values[i], d) {
 			continue
 		}
-		if err := r.types.Scan(r.fields[i].DataTypeOID, r.fields[i].Format, r.values[i], d); err != nil {
+		types := typeMaps.Get().(*pgtype.Map)
+		defer typeMaps.Put(types)
+		if err := types.Scan(r.fields[i].DataTypeOID, r.fields[i].Format, r.values[i], d); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
+
+// typeMaps are what the driver scans by, one goroutine at a time each.
+var typeMaps = sync.Pool{New: func() any { return pgtype.NewMap() }}
 
 // putPlain reads a column that is not NULL, if it and its destination are plain.
 func putPlain(f *pgconn.FieldDescription, value []byte, dest any) bool {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
@@ -45,16 +48,26 @@ func (db *postgres) recite(ctx context.Context, fn func(userpool.Tx) error) (on 
 
 // view runs fn once.
 func (db *postgres) view(ctx context.Context, assumes bool, fn func(userpool.Tx) error) (_ again, err error) {
-	c, err := db.acquire(ctx)
-	if err != nil {
-		return never, err
+	var c *pgxpool.Conn // taken when it is needed
+	conn := newPgConn(ctx, nil)
+	conn.open = func() (_ *pgx.Conn, err error) {
+		if c, err = db.acquire(ctx); err != nil {
+			return nil, err
+		}
+		return c.Conn(), nil
 	}
-	conn := newPgConn(ctx, c.Conn())
+	if db.together != nil {
+		conn.together = func(q *inquiry) error { return db.together.ask(ctx, q) }
+	}
 	conn.begin(beginView)
 	t := &tx{conn: conn, caller: ctx, config: &db.config, fills: true, remote: conn, assumes: assumes}
 	r := userpool.RelianceOf(ctx)
 	t.rely(r.On(), r)
-	defer func() { release(c, conn.rollback()) }()
+	defer func() {
+		if err := conn.rollback(); c != nil {
+			release(c, err)
+		}
+	}()
 	defer t.end()
 	err = t.outcome(fn(t))
 	failed := t.statement

@@ -25,8 +25,9 @@ type postgres struct {
 	writes    chan struct{} // places of Updates
 	asks      chan struct{} // places of those who spend ahead, while they have one of an Update
 
-	ahead  *ahead
-	config configCache
+	ahead    *ahead
+	config   configCache
+	together *together // nil where no messages are shared
 
 	slowCommit  time.Duration
 	closeWithin time.Duration
@@ -94,6 +95,9 @@ func openPostgres(ctx context.Context, url string, level isolation, o Options) (
 		return nil, fmt.Errorf("%s: %w", name, explainPostgres(err))
 	}
 	db.ahead = newAhead(db)
+	if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // else the URL wants none prepared
+		db.together = &together{acquire: db.acquire, long: longMessage}
+	}
 	return db, nil
 }
 
