@@ -244,6 +244,15 @@ func (m *measurement) step(ctx context.Context, site *place, st step) (c bench.C
 	if err != nil {
 		return c, err
 	}
+	if st.flow.Once {
+		if err := errors.Join(site.Stop(), site.Start(ctx)); err != nil {
+			return c, err
+		}
+		group.Move(site.Address)
+		if err := group.Wake(ctx, st.flow, load.Workers, wakingFor); err != nil {
+			return c, err
+		}
+	}
 	if err := errors.Join(site.Settle(), site.ForgetPeak()); err != nil {
 		return c, err
 	}
@@ -264,6 +273,9 @@ func (m *measurement) step(ctx context.Context, site *place, st step) (c bench.C
 
 // warmUpOfOnce is short where a crowd is soon used up.
 const warmUpOfOnce = 30 * time.Millisecond
+
+// wakingFor is how long a server serves that was started anew, before it is measured.
+const wakingFor = 500 * time.Millisecond
 
 // gather makes people ready for a flow that so many do at once.
 func (m *measurement) gather(ctx context.Context, site *place, f crowd.Flow, atOnce int) (*crowd.Crowd, error) {

@@ -17,3 +17,10 @@ func (m *Memory) Fill(n int) {
 }
 
 func (p Presented) Known() bool { return p.by != nil }
+
+func (m *Memory) IssuedLen() int { return len(m.issued) + len(m.before) }
+
+// FillIssued notes a token that is like no other.
+func (m *Memory) FillIssued(n int) {
+	m.Issued(Tokens{Access: string(binary.AppendVarint(nil, int64(n))), by: new(Key)})
+}

@@ -46,6 +46,8 @@ type Lifetimes struct {
 type Tokens struct {
 	ID, Access string
 	ExpiresIn  int // seconds until the access token's end
+
+	by *Key // that has signed the access token
 }
 
 // String and the others show a constant.
@@ -68,21 +70,21 @@ func Issue(set KeySet, s Subject, life Lifetimes, now time.Time) (Tokens, error)
 	if g := s.Changes.Groups; g != nil {
 		s.Groups, s.Roles, s.PreferredRole = g.Names, g.Roles, g.PreferredRole
 	}
-	id, err := issueOne(set, UseID, s, life.ID, now)
+	id, _, err := issueOne(set, UseID, s, life.ID, now)
 	if err != nil {
 		return Tokens{}, err
 	}
-	access, err := issueOne(set, UseAccess, s, life.Access, now)
+	access, by, err := issueOne(set, UseAccess, s, life.Access, now)
 	if err != nil {
 		return Tokens{}, err
 	}
-	return Tokens{ID: id, Access: access, ExpiresIn: int(life.Access / time.Second)}, nil
+	return Tokens{ID: id, Access: access, ExpiresIn: int(life.Access / time.Second), by: by}, nil
 }
 
-func issueOne(set KeySet, use Use, s Subject, ttl time.Duration, now time.Time) (string, error) {
+func issueOne(set KeySet, use Use, s Subject, ttl time.Duration, now time.Time) (text string, by *Key, _ error) {
 	key := set.Signing(use, now)
 	if key == nil {
-		return "", fmt.Errorf("issue tokens: no %s key is active", use)
+		return "", nil, fmt.Errorf("issue tokens: no %s key is active", use)
 	}
 	room := signing.Get().(*signingRoom)
 	defer room.leave()
@@ -94,9 +96,10 @@ func issueOne(set KeySet, use Use, s Subject, ttl time.Duration, now time.Time) 
 	}
 	c.setCommon(s, use, ttl, now) // after them, so that no attribute goes over them
 	if err := c.change(use, s.changes(use), s.ClientID); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return key.sign(room)
+	text, err := key.sign(room)
+	return text, key, err
 }
 
 func (s Subject) changes(use Use) ClaimChanges {

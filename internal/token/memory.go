@@ -13,16 +13,21 @@ import (
 // nothing else: whether that key is still published and the token alive is asked each
 // time. It keeps a hash of the token, not the token.
 //
+// Of those that were issued here it remembers who signed them, apart, so that tokens
+// which nobody shows do not take the room of those that are shown.
+//
 // The zero Memory is empty. It is safe for concurrent use.
 type Memory struct {
-	mu    sync.Mutex // guards the two below
+	mu    sync.Mutex // guards the rest
 	young map[[sha256.Size]byte]*remembered
 	old   map[[sha256.Size]byte]*remembered // those before; dropped whole when the young are as many
+
+	issued, before map[[sha256.Size]byte]*Key // who signed what was issued, young and old likewise
 }
 
 const (
 	// generation is how many tokens each of the two halves of a Memory holds at most:
-	// some three megabytes.
+	// some three megabytes, and half of one for those that were issued.
 	generation = 4096
 	// longestKept is the longest token that is remembered, in bytes. One of many groups
 	// takes many times what others do; with this they take 16 megabytes at most.
@@ -41,6 +46,25 @@ type Presented struct {
 	hash   [sha256.Size]byte
 	claims wireClaims // as they stand there, not to be believed yet; zero where it holds none
 	by     *Key       // that has signed it, nil if that is not known
+	shown  bool       // it is remembered as one that was shown
+}
+
+// Issued notes tokens that were issued here: that their signature is right nobody need
+// find out.
+func (m *Memory) Issued(t Tokens) {
+	if t.by == nil {
+		return
+	}
+	hash := hashOf(t.Access)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.issued == nil || len(m.issued) >= generation {
+		m.issued, m.before = m.before, m.issued
+		if clear(m.issued); m.issued == nil {
+			m.issued = make(map[[sha256.Size]byte]*Key)
+		}
+	}
+	m.issued[hash] = t.by
 }
 
 // Look looks a token up, and reads what it says.
@@ -50,10 +74,11 @@ func (m *Memory) Look(raw string) Presented {
 		return p // which is refused, and not worth a hash
 	}
 	p.hash = hashOf(raw)
-	if r := m.recall(p.hash); r != nil {
-		p.claims, p.by = r.claims, r.by
-	} else {
-		p.claims, _ = claimed(raw)
+	r, by := m.recall(p.hash)
+	if r != nil {
+		p.claims, p.by, p.shown = r.claims, r.by, true
+	} else if claims, ok := claimed(raw); ok {
+		p.claims, p.by = claims, by
 	}
 	return p
 }
@@ -67,17 +92,22 @@ func hashOf(raw string) [sha256.Size]byte {
 	return sha256.Sum256(room[:copy(room[:], raw)])
 }
 
-func (m *Memory) recall(hash [sha256.Size]byte) *remembered {
+// recall finds what is remembered of a token that was shown, or else who signed it where it
+// was issued here.
+func (m *Memory) recall(hash [sha256.Size]byte) (*remembered, *Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.young[hash]
-	if r != nil {
-		return r
+	if r := m.young[hash]; r != nil {
+		return r, nil
 	}
-	if r = m.old[hash]; r != nil {
+	if r := m.old[hash]; r != nil {
 		m.put(hash, r)
+		return r, nil
 	}
-	return r
+	if by := m.issued[hash]; by != nil {
+		return nil, by
+	}
+	return nil, m.before[hash]
 }
 
 // put is called with the mutex held.
@@ -93,15 +123,15 @@ func (p Presented) Issuer() (string, bool) { return p.claims.Issuer, p.claims.Is
 
 // Verify is VerifyAccess of the token, and remembers it if it is good.
 func (p Presented) Verify(set KeySet, issuer string, now time.Time) (AccessClaims, error) {
-	if p.by != nil && set.has(p.by, now) {
-		return p.claims.good(issuer, now)
+	by := p.by
+	if by == nil || !set.has(by, now) {
+		by, p.shown = set.signed(UseAccess, p.raw, now), false
 	}
-	by := set.signed(UseAccess, p.raw, now)
 	if by == nil {
 		return AccessClaims{}, errInvalidAccess()
 	}
 	claims, err := p.claims.good(issuer, now)
-	if err == nil && len(p.raw) <= longestKept {
+	if err == nil && !p.shown && len(p.raw) <= longestKept {
 		p.memory.mu.Lock()
 		defer p.memory.mu.Unlock()
 		p.memory.put(p.hash, &remembered{claims: p.claims, by: by})

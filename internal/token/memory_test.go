@@ -125,3 +125,109 @@ func TestMemory_IsBounded(t *testing.T) {
 		t.Error("remembered for ever")
 	}
 }
+
+// What was issued here need not be verified here: its signature is right, and all else is
+// asked as ever.
+func TestMemory_OfWhatWasIssued_VerifiesNoSignature(t *testing.T) {
+	idKey := keySets()[token.RS256][0]
+	key, err := token.GenerateKey(token.RS256, token.UseAccess, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := key.MarshalPrivate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusing, err := token.ParseKey(der, *key, proving{accepts: false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.KeySet{idKey, refusing}
+	tokens := issue(t, set, subject(), start)
+	raw := tokens.Access
+	var m token.Memory
+	_, err = m.Look(raw).Verify(set, issuer, start)
+	mustRefuse(t, "a token that is not known to have been issued", err, invalidAccess)
+
+	m.Issued(tokens)
+	m.Issued(token.Tokens{}) // of nobody
+	want, err := token.VerifyAccess(token.KeySet{idKey, key}, issuer, raw, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1} { // the second is of one that was shown
+		if m.Len() != n {
+			t.Errorf("%d were shown, of %d", m.Len(), n)
+		}
+		got, err := m.Look(raw).Verify(set, issuer, start)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
+	}
+	for name, c := range map[string]struct {
+		raw  string
+		set  token.KeySet
+		at   time.Time
+		want string
+	}{
+		"the ID token":      {tokens.ID, set, start, invalidAccess},
+		"another signature": {raw[:len(raw)-8] + "AAAAAAAA", set, start, invalidAccess},
+		"its key has gone":  {raw, set[:1], start, invalidAccess},
+		"its end":           {raw, set, start.Add(time.Hour), "Access Token has expired"},
+	} {
+		for _, shown := range []bool{true, false} {
+			var fresh token.Memory
+			fresh.Issued(tokens)
+			of := &fresh
+			if shown {
+				of = &m
+			}
+			_, err := of.Look(c.raw).Verify(c.set, issuer, c.at)
+			mustRefuse(t, name, err, c.want)
+			if fresh.Len() != 0 {
+				t.Errorf("%s: it is remembered", name)
+			}
+		}
+	}
+}
+
+// Tokens that were issued, and that nobody shows, are forgotten by and by, and take the
+// room of none that was shown.
+func TestMemory_OfWhatWasIssued_IsBounded(t *testing.T) {
+	set := keySets()[token.ES256]
+	var m token.Memory
+	shown, other := issue(t, set, subject(), start).Access, issue(t, set, subject(), start)
+	if _, err := m.Look(shown).Verify(set, issuer, start); err != nil {
+		t.Fatal(err)
+	}
+	m.Issued(other)
+	for n := range 5 * token.Generation {
+		if known := m.Look(other.Access).Known(); n < token.Generation && !known || n >= 2*token.Generation && known {
+			t.Fatalf("after %d others it is known: %v", n, known)
+		}
+		m.FillIssued(n)
+		if m.IssuedLen() > 2*token.Generation {
+			t.Fatalf("%d are remembered", m.IssuedLen())
+		}
+	}
+	if !m.Look(shown).Known() || m.Len() != 1 {
+		t.Errorf("%d that were shown are remembered", m.Len())
+	}
+}
+
+// BenchmarkIssued is what it adds to a sign-in that its token is remembered.
+func BenchmarkIssued(b *testing.B) {
+	tokens, err := token.Issue(keySets()[token.RS256], subject(), hour, start)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var m token.Memory
+	for n := range 3 * token.Generation {
+		m.FillIssued(n)
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		m.Issued(tokens)
+		m.FillIssued(n)
+	}
+}

@@ -139,6 +139,7 @@ func (s *Service) issue(c Client, r recipient, granted step, wanted token.Change
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
+	s.shown.Issued(t)
 	out := Tokens{ID: t.ID, Access: t.Access, ExpiresIn: t.ExpiresIn, NewDevice: granted.NewDevice}
 	if !granted.stays {
 		out.Refresh = s.refreshToken(r.family.ID, granted.Generation)

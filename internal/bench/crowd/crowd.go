@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -154,6 +155,25 @@ func (c *Crowd) somebody() *person {
 
 // number is two digits.
 func number(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
+
+// Wake has a server that was started anew serve for a while, by one of those who wait for
+// each worker, whom it uses up: a server that has just begun does more for each request.
+func (c *Crowd) Wake(ctx context.Context, f Flow, workers int, d time.Duration) error {
+	all, ctx := errgroup.WithContext(ctx)
+	end := time.Now().Add(d)
+	for range workers {
+		all.Go(func() error {
+			p, err := c.next(f)
+			to := &conn{address: c.address}
+			defer to.close()
+			for err == nil && time.Now().Before(end) {
+				err = f.do(ctx, c, p, to)
+			}
+			return err
+		})
+	}
+	return all.Wait()
+}
 
 // errUsedUp says that nobody is left who can do the flow.
 var errUsedUp = errors.New("the crowd is used up")

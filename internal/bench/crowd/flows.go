@@ -18,7 +18,8 @@ type Flow struct {
 	Needs Need
 
 	// Once says that what somebody needs is good for one flow: a loop ends when the
-	// crowd is used up.
+	// crowd is used up. The server is to be another process than the one that gave it,
+	// which knows it.
 	Once bool
 
 	// Signatures is how many tokens the server signs with the pool's key.
@@ -50,7 +51,7 @@ func Flows() []Flow {
 		{Name: "srp", About: "sign-in by password proof, USER_SRP_AUTH", Needs: NeedsPassword, Signatures: 2, do: proved},
 		{Name: "refresh", About: "new tokens for a refresh token", Needs: NeedsTokens, Signatures: 2, do: refresh},
 		{Name: "get-user", About: "GetUser by an access token", Needs: NeedsTokens, do: getUser},
-		{Name: "get-user-first", About: "GetUser by access tokens that the server has not seen", Needs: NeedsTokens, Once: true, do: getUser},
+		{Name: "get-user-first", About: "GetUser by access tokens that the server has neither signed nor seen", Needs: NeedsTokens, Once: true, do: getUser},
 	}
 }
 
