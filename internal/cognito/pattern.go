@@ -60,10 +60,23 @@ func (r *run) has(c rune) bool {
 }
 
 func (r *run) matches(s string) bool {
-	for _, c := range s { // what is no UTF-8 is U+FFFD, to expressions too
-		if c < utf8.RuneSelf && !r.ascii[c] || c >= utf8.RuneSelf && !r.has(c) {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return r.matchesAny(s)
+		}
+		if !r.ascii[s[i]] {
 			return false
 		}
 	}
 	return s != "" || r.empty
+}
+
+// matchesAny is matches of a text that is not all ASCII.
+func (r *run) matchesAny(s string) bool {
+	for _, c := range s { // what is no UTF-8 is U+FFFD, to expressions too
+		if !r.has(c) {
+			return false
+		}
+	}
+	return true
 }

@@ -84,12 +84,14 @@ func (r rule) broken(s string) (list []string) {
 	if r.orEmpty && s == "" {
 		return nil
 	}
-	n := utf8.RuneCountInString(s)
-	if n < r.min {
-		list = append(list, atLeast(r.min))
-	}
-	if r.max > 0 && n > r.max {
-		list = append(list, atMost(r.max))
+	if r.min > 0 || r.max > 0 {
+		n := utf8.RuneCountInString(s)
+		if n < r.min {
+			list = append(list, atLeast(r.min))
+		}
+		if r.max > 0 && n > r.max {
+			list = append(list, atMost(r.max))
+		}
 	}
 	if r.pattern != nil && !r.pattern.matches(s) {
 		list = append(list, r.pattern.constraint())
