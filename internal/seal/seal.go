@@ -52,6 +52,35 @@ func (r *Ring) Open(purpose string, aad []byte, sealed string) ([]byte, error) {
 	return plain, nil
 }
 
+// SealBytes is Seal for who has a text of his own to put the value into.
+func (r *Ring) SealBytes(purpose string, aad, plain []byte) []byte {
+	key := r.Current()
+	return key.aead(purpose).Seal([]byte(key.id), nil, plain, bind(key.id, purpose, aad))
+}
+
+// OpenBytes returns what SealBytes was given, or ErrUnknownKey or ErrTampered.
+func (r *Ring) OpenBytes(purpose string, aad, sealed []byte) ([]byte, error) {
+	id := string(sealed[:min(len(sealed), idLength)])
+	if len(id) < idLength || strings.Trim(id, idDigits) != "" {
+		return nil, ErrTampered
+	}
+	key, ok := r.ByID(id)
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	plain, err := key.aead(purpose).Open(nil, nil, sealed[idLength:], bind(id, purpose, aad))
+	if err != nil {
+		return nil, ErrTampered
+	}
+	return plain, nil
+}
+
+// The id of a key is so many digits.
+const (
+	idLength = 8
+	idDigits = "0123456789abcdef"
+)
+
 // IsCurrent reports whether a sealed value is under the current key, that is,
 // whether rotation has nothing left to do for it.
 func (r *Ring) IsCurrent(sealed string) bool {
@@ -74,7 +103,7 @@ func split(sealed string) (id, body string, ok bool) {
 		return "", "", false
 	}
 	id, body, ok = strings.Cut(rest, ".")
-	if !ok || len(id) != 8 || strings.Trim(id, "0123456789abcdef") != "" {
+	if !ok || len(id) != idLength || strings.Trim(id, idDigits) != "" {
 		return "", "", false
 	}
 	return id, body, true

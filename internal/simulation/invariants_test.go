@@ -169,6 +169,15 @@ func (s *sim) I3_TriesAreBounded() {
 	}
 }
 
+// noteAsked notes what a Session asks for that is in no row: who answers it carries it.
+func (s *sim) noteAsked(session string, done deeds) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done.opened != "" {
+		s.ledger.asks[keyOf(session)] = done.opened
+	}
+}
+
 // noteWrong counts an answer that was told to be wrong.
 func (s *sim) noteWrong(number, session string) {
 	s.mu.Lock()

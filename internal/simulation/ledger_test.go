@@ -38,7 +38,10 @@ type text struct {
 }
 
 // deeds are what one action has done, over all its tries.
-type deeds struct{ registrations, users, families, rotations, texts int }
+type deeds struct {
+	registrations, users, families, rotations, texts int
+	opened                                           userpool.ChallengeID // or found open
+}
 
 // spent is a text that counts against its number, or one given back.
 type spent struct {
@@ -83,6 +86,9 @@ func (s *sim) committed(action string, w *witness) {
 			number := m.To.Text()
 			l.purse[number] = append(l.purse[number], spent{now, 1})
 		}
+	}
+	if w.opened != "" {
+		d.opened = w.opened
 	}
 	for _, session := range w.sessions {
 		if session.Challenge != "" {

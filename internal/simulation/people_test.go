@@ -370,6 +370,7 @@ func (s *sim) judge(p *person, number string, typed received, got userpool.AuthR
 	case rep.answer == success && got.Tokens == nil:
 		s.I12_OneOutcome(reply{answer: refusal, action: rep.action}, "family", done.families)
 		p.asked = asked{session: got.Session, name: got.Challenge, number: number}
+		s.noteAsked(got.Session, done)
 		if answerKey[got.Challenge] == "" {
 			p.asked = asked{}
 		}

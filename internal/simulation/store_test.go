@@ -191,6 +191,7 @@ type witness struct {
 	registrations, users, families, rotations int
 	texts                                     []userpool.Message
 	sessions                                  []userpool.Session
+	opened                                    userpool.ChallengeID
 	consumed                                  []userpool.ChallengeID
 	requests                                  []string // of audit rows
 }
@@ -225,6 +226,12 @@ func (w *witness) RotateRefresh(ctx context.Context, id userpool.FamilyID, from 
 func (w *witness) InsertMessage(ctx context.Context, m userpool.Message) error {
 	w.texts = append(w.texts, m)
 	return w.Tx.InsertMessage(ctx, m)
+}
+
+func (w *witness) OpenChallenge(ctx context.Context, c userpool.Challenge, now time.Time) (userpool.Challenge, bool, error) {
+	c, isNew, err := w.Tx.OpenChallenge(ctx, c, now)
+	w.opened = c.ID
+	return c, isNew, err
 }
 
 func (w *witness) InsertSession(ctx context.Context, s userpool.Session) error {

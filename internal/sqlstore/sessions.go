@@ -41,8 +41,14 @@ func (t *tx) InsertSession(ctx context.Context, s userpool.Session) error {
 			return err
 		}
 	}
-	return t.insertNew(ctx, sqlInsertSession, s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
-		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, s.Sealed, s.Device, s.Proof, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt))
+	return t.insertNew(ctx, sqlInsertSession, sessionRow(s)...)
+}
+
+func sessionRow(s userpool.Session) []any {
+	return []any{
+		s.Hash, s.PoolID, s.ClientID, s.Subject, s.Decoy, s.Step, s.Username,
+		s.Name, s.Challenge, list(s.History), s.Pending, s.ByID, s.Sealed, s.Device, s.Proof, millis(s.CreatedAt), millis(s.ExpiresAt), millis(s.UsedAt),
+	}
 }
 
 func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error) {
@@ -61,6 +67,10 @@ func (t *tx) Session(ctx context.Context, hash string) (userpool.Session, error)
 func (t *tx) ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error) {
 	until, unused := t.knows("sessions", hash)
 	return t.surely(ctx, unused && millis(now) < until, sqlConsumeSession, hash, millis(now))
+}
+
+func (t *tx) UseSession(ctx context.Context, s userpool.Session) (bool, error) {
+	return t.changed(ctx, sqlInsertSession, sessionRow(s)...)
 }
 
 func (t *tx) DeleteSessions(ctx context.Context, pool userpool.PoolID, subject string) error {

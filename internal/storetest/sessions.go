@@ -55,6 +55,12 @@ var sessionCases = []testCase{
 		equal(e, "at expiry", consume("h", e.in(3*time.Minute)), false)
 		equal(e, "just before", consume("h", e.in(3*time.Minute-time.Millisecond)), true)
 	}},
+	{"UseSession/has one winner, who is seen to have used it", func(e *env) {
+		used := e.newSession("h", "sub")
+		used.UsedAt = e.in(time.Second)
+		raceOne(e, "UseSession", func(tx userpool.Tx) (bool, error) { return tx.UseSession(e.ctx, used) })
+		equal(e, "session", e.session("h"), used)
+	}},
 	{"DeleteSessions/ends those of the subject in the pool", func(e *env) {
 		e.do(func(tx userpool.Tx) error {
 			return errors.Join(

@@ -56,6 +56,7 @@ var verbRaces = []string{
 	"TellText/by many is told once of each",
 	"UpdateUser/of two who want one free name has one winner",
 	"UseNonce/has one winner for each value",
+	"UseSession/has one winner, who is seen to have used it",
 	"UsePasskey/has one winner of a count, which only goes forward",
 }
 

@@ -18,6 +18,7 @@ type reply struct {
 	pool    Pool
 	at      time.Time
 	wording *wording // of the code that it may send
+	carried *Session // that it answers, where that was read before
 }
 
 // start sees the reply as the start of the challenge that comes next.
@@ -110,8 +111,8 @@ func (s *Service) respond(ctx context.Context, r AnswerRequest) (AuthResult, err
 // stepSession finds the Session of the reply and checks that it waits for this
 // challenge and speaks of this user.
 func (s *Service) stepSession(ctx context.Context, tx Tx, rep reply) (Session, error) {
-	session, err := s.session(ctx, tx, rep.request.Session, rep.client, rep.at)
-	if err != nil {
+	session, err := s.sessionOfReply(ctx, tx, rep)
+	if session, err = session.usable(err, rep.client, rep.at); err != nil {
 		return Session{}, err
 	}
 	username := rep.request.Responses["USERNAME"]
@@ -139,7 +140,10 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 		return AuthResult{}, missing(key)
 	}
 	t := rep.turn()
-	t.ahead = func(tx Tx) { tx.Session(ctx, sessionKey(rep.request.Session)) }
+	if session, ok := s.uncarry(rep.request.Session, rep.client); ok {
+		rep.carried = &session
+	}
+	t.ahead = func(tx Tx) { rep.aheadOfSession(ctx, tx) }
 	return s.take(ctx, t, func(tx Tx) (step, *fault.Error, error) {
 		session, err := s.stepSession(ctx, tx, rep)
 		if err != nil {
@@ -152,7 +156,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 			tx.User(ctx, session.PoolID, UserID(session.Subject))
 			tx.GroupsOf(ctx, session.PoolID, UserID(session.Subject))
 		})
-		ch, v, err := s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
+		ch, v, err := s.try(ctx, tx, session, answer, rep.request.Caller, rep.at)
 		if err != nil {
 			return step{}, nil, err
 		}
@@ -165,7 +169,7 @@ func (s *Service) answerCode(ctx context.Context, rep reply, key string,
 // under a new Session, or the end. A challenge that is used up or expired ends
 // the sign-in at once, since no answer can be right any more.
 func (s *Service) customAnswered(ctx context.Context, tx Tx, rep reply, session Session, ch Challenge, v verdict) (step, *fault.Error, error) {
-	if err := s.consume(ctx, tx, session, rep.at); err != nil {
+	if err := s.consumeTried(ctx, tx, session, v, rep.at); err != nil {
 		return step{}, nil, err
 	}
 	if v == dead {
@@ -210,7 +214,7 @@ func (s *Service) otpAnswered(ctx context.Context, tx Tx, rep reply, session Ses
 		refusal, err := s.whyDead(ctx, tx, session, rep.at)
 		return step{}, refusal, err
 	}
-	if err := s.consume(ctx, tx, session, rep.at); err != nil {
+	if err := s.consumeTried(ctx, tx, session, v, rep.at); err != nil {
 		return step{}, nil, err
 	}
 	if session.Proof != "" {
@@ -400,7 +404,7 @@ func (s *Service) asked(ctx context.Context, rep reply, consumed bool) (session 
 	err = s.store.View(ctx, func(tx Tx) error {
 		session, err = s.stepSession(ctx, tx, rep)
 		if errors.Is(err, errSessionUsed) && consumed {
-			session, err = tx.Session(ctx, sessionKey(rep.request.Session))
+			session, err = s.sessionOfReply(ctx, tx, rep)
 		}
 		if err != nil {
 			return err

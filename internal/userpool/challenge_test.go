@@ -30,7 +30,7 @@ func TestChallenge_SameRequester_NewSessionOnTheSameCode(t *testing.T) {
 		w.must(err)
 		w.tokens(r)
 		_, err = w.answer(home, "CUSTOM_CHALLENGE", first.Session, "USERNAME", asha, "ANSWER", code)
-		w.want(err, fault.NotAuthorized, "Incorrect username or password.")
+		w.want(err, fault.NotAuthorized, "session can only be used once") // as the code can
 	})
 }
 

@@ -381,14 +381,15 @@ const (
 // try counts one answer and compares it. The count stands even if the answer is
 // wrong, so the caller must commit; a spent budget is an error instead, and
 // must roll back. A decoy's answer is always wrong.
-func (s *Service) try(ctx context.Context, tx Tx, id ChallengeID, answer string, c Caller, decoy bool, at time.Time) (Challenge, verdict, error) {
-	ch, ok, err := tx.Answerable(ctx, id, at)
+func (s *Service) try(ctx context.Context, tx Tx, session Session, answer string, c Caller, at time.Time) (Challenge, verdict, error) {
+	id, decoy := session.Challenge, session.Decoy
+	ch, ok, err := s.codeOf(ctx, tx, session, at)
 	if err != nil {
 		return Challenge{}, dead, fmt.Errorf("find challenge: %w", err)
 	}
 	if !ok {
-		if _, err := tx.Challenge(ctx, id); err != nil {
-			return Challenge{}, dead, notFound(err, errSession) // ended, and its Session with it
+		if ch.ID == "" {
+			return Challenge{}, dead, errSession // ended, and its Session with it
 		}
 		refuse(ctx, fault.ExpiredCode.String())
 		return Challenge{}, dead, nil

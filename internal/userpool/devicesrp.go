@@ -93,7 +93,7 @@ func (s *Service) provingDevice(ctx context.Context, rep reply) (p proving, err 
 	err = s.store.View(ctx, func(tx Tx) error {
 		p.session, err = s.stepSession(ctx, tx, rep)
 		if errors.Is(err, errSessionUsed) { // of a repeat; see asked
-			p.session, err = tx.Session(ctx, sessionKey(rep.request.Session))
+			p.session, err = s.sessionOfReply(ctx, tx, rep)
 		}
 		if err != nil {
 			return err

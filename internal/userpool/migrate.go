@@ -44,7 +44,7 @@ func (s *Service) migrateBefore(ctx context.Context, st *start, session *Session
 	if session == nil {
 		caller = caller.guessable()
 	}
-	err := migrate(ctx, s, &m, &caller, unused(ctx, st.at))
+	err := migrate(ctx, s, &m, &caller, s.unused(ctx, st.client, st.at))
 	st.request.Caller.counted, st.guessed = caller.counted, m.guessed
 	return err
 }

@@ -60,7 +60,7 @@ func (s *Service) answerNewPassword(ctx context.Context, rep reply) (AuthResult,
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		session, err = s.stepSession(ctx, tx, rep)
 		if errors.Is(err, errSessionUsed) { // a repeat; the transaction decides
-			session, err = tx.Session(ctx, sessionKey(rep.request.Session))
+			session, err = s.sessionOfReply(ctx, tx, rep)
 		}
 		if err != nil {
 			return err

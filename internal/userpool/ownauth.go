@@ -213,7 +213,7 @@ func (s *Service) nextRound(ctx context.Context, r round) (step, error) {
 
 // closeRound stores what came of a request, and keeps it for its repeats.
 func (s *Service) closeRound(ctx context.Context, r round, fn func(Tx) (step, *fault.Error, error)) (step, error) {
-	return once(ctx, s, r.kept, r.start.at, unused(ctx, r.start.at), func(tx Tx) (step, *fault.Error, error) {
+	return once(ctx, s, r.kept, r.start.at, s.unused(ctx, r.start.client, r.start.at), func(tx Tx) (step, *fault.Error, error) {
 		if last := len(r.history) - 1; last >= 0 && r.history[last].Name == challenge.Custom {
 			answered(ctx, PurposeSignIn, r.verdict)
 			if r.verdict != right {
@@ -430,7 +430,7 @@ func (s *Service) claimOwn(ctx context.Context, rep reply, answer string) (r rou
 			return s.countOwnTry(ctx, tx, r)
 		}
 		r.byCode, r.answered = true, &session
-		r.code, r.verdict, err = s.try(ctx, tx, session.Challenge, answer, rep.request.Caller, session.Decoy, rep.at)
+		r.code, r.verdict, err = s.try(ctx, tx, session, answer, rep.request.Caller, rep.at)
 		return err
 	})
 	return r, session, err

@@ -346,6 +346,8 @@ type Session struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	UsedAt    time.Time
+
+	carried *carriedState // nil: it has a row in the store
 }
 
 // Proves says whether the holder of the Session has shown something that the next

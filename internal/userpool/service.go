@@ -275,6 +275,7 @@ const (
 	sealSecret    = "client secret"
 	sealSigning   = "signing key"
 	sealRepeat    = "repeat"
+	sealSession   = "session"
 	sealBlock     = "secret block"
 	sealText      = "text secret"
 	sealLetters   = "letter to a custom sender"
@@ -336,7 +337,12 @@ const handleLength = 52
 // newSessionHandle is the value of a Session: its time, for the reason that newOrderedID
 // has it, and a handle.
 func newSessionHandle(at time.Time) string {
-	return strings.ToUpper(strconv.FormatInt(at.UnixMilli(), 32)) + newHandle()
+	return timeText(at) + newHandle()
+}
+
+// timeText is a time as it is in a Session.
+func timeText(at time.Time) string {
+	return strings.ToUpper(strconv.FormatInt(at.UnixMilli(), 32))
 }
 
 // sessionKey is what the store keeps of a Session: its time as it is, and the hash of
@@ -346,6 +352,9 @@ func sessionKey(session string) string { return sessionTime(session) + hashHandl
 // sessionTime is the time in a Session, "" if there is none.
 func sessionTime(session string) string {
 	made := session[:max(0, min(len(session)-handleLength, maxSessionTime))]
+	if isCarried(session) {
+		made, _, _ = strings.Cut(made, carriedMark)
+	}
 	if strings.Trim(made, timeDigits) != "" {
 		return ""
 	}
@@ -360,8 +369,15 @@ const maxSessionTime = 12
 
 // handleText is letters and digits alone. A handle that began with a dash would be
 // taken for a flag by whoever hands it to a command, such as the aws CLI.
-func handleText(b []byte) string {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
+func handleText(b []byte) string { return handleEncoding.EncodeToString(b) }
+
+var handleEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// handleBytes is what handleText was given. It knows one text for it, of those that the
+// decoder would.
+func handleBytes(text string) ([]byte, bool) {
+	b, err := handleEncoding.DecodeString(text)
+	return b, err == nil && handleText(b) == text
 }
 
 // hashHandle is what the store keeps of a handle.

@@ -19,14 +19,17 @@ var (
 
 // session finds what a Session string stands for, if this client may use it now.
 func (s *Service) session(ctx context.Context, tx Tx, handle string, c Client, at time.Time) (Session, error) {
-	session, err := tx.Session(ctx, sessionKey(handle))
-	if errors.Is(err, ErrNotFound) {
-		return Session{}, errSession
-	}
-	if err != nil {
-		return Session{}, fmt.Errorf("session: %w", err)
-	}
+	session, err := s.findSession(ctx, tx, handle, c, at)
+	return session.usable(err, c, at)
+}
+
+// usable is a session that was found, or was not, if this client may use it now.
+func (session Session) usable(err error, c Client, at time.Time) (Session, error) {
 	switch {
+	case errors.Is(err, ErrNotFound):
+		return Session{}, errSession
+	case err != nil:
+		return Session{}, fmt.Errorf("session: %w", err)
 	case session.ClientID != c.ID || session.PoolID != c.PoolID:
 		return Session{}, errSession
 	case !session.UsedAt.IsZero():
@@ -39,6 +42,9 @@ func (s *Service) session(ctx context.Context, tx Tx, handle string, c Client, a
 
 // consume marks a session used; whoever comes second is told so.
 func (s *Service) consume(ctx context.Context, tx Tx, session Session, at time.Time) error {
+	if session.carried != nil {
+		return s.useCarried(ctx, tx, session, at)
+	}
 	ok, err := tx.ConsumeSession(ctx, session.Hash, at)
 	if err != nil {
 		return fmt.Errorf("consume session: %w", err)
@@ -49,14 +55,23 @@ func (s *Service) consume(ctx context.Context, tx Tx, session Session, at time.T
 	return nil
 }
 
+// consumeTried is consume for a session whose code was tried, and v what that was worth. A
+// right one has used the challenge of a session that is carried.
+func (s *Service) consumeTried(ctx context.Context, tx Tx, session Session, v verdict, at time.Time) error {
+	if session.carried != nil && v == right {
+		return nil
+	}
+	return s.consume(ctx, tx, session, at)
+}
+
 // unused says whether the Session that a kept answer gave is still to be
 // answered; if not, the same request again is a new wish, not a repeat.
-func unused(ctx context.Context, at time.Time) func(Tx, step) (bool, error) {
+func (s *Service) unused(ctx context.Context, c Client, at time.Time) func(Tx, step) (bool, error) {
 	return func(tx Tx, st step) (bool, error) {
 		if st.Session == "" {
 			return true, nil
 		}
-		session, err := tx.Session(ctx, sessionKey(st.Session))
+		session, err := s.findSession(ctx, tx, st.Session, c, at)
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}

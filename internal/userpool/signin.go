@@ -270,7 +270,7 @@ func (s *Service) presentCode(ctx context.Context, tx Tx, st *start, u subject, 
 	if u.pending && who.registration != "" {
 		session.Subject = string(who.registration)
 	}
-	next.Session, err = s.openSession(ctx, tx, session)
+	next.Session, err = s.openCodeSession(ctx, tx, st.pool, session, ch)
 	return next, err
 }
 

@@ -85,7 +85,7 @@ func (s *Service) AssociateSoftwareToken(ctx context.Context, h TokenHolder) (As
 // associationServes says whether a kept secret is still to be verified.
 func (s *Service) associationServes(ctx context.Context, at time.Time) func(Tx, AssociatedToken) (bool, error) {
 	return func(tx Tx, a AssociatedToken) (bool, error) {
-		return unused(ctx, at)(tx, step{Session: a.Session})
+		return s.unused(ctx, Client{}, at)(tx, step{Session: a.Session})
 	}
 }
 
@@ -175,7 +175,7 @@ func (s *Service) VerifySoftwareToken(ctx context.Context, h TokenHolder, code, 
 		return "", err
 	}
 	session, err = once(ctx, s, h.Caller, at, func(tx Tx, session string) (bool, error) {
-		return unused(ctx, at)(tx, step{Session: session})
+		return s.unused(ctx, Client{}, at)(tx, step{Session: session})
 	}, func(tx Tx) (string, *fault.Error, error) {
 		if h.Session != "" {
 			return s.verifyInSession(ctx, tx, h, code, name, at)

@@ -76,7 +76,7 @@ func (s *Service) startSRP(ctx context.Context, st start, history []challenge.En
 	// a user's name, and to nothing where it only stands in for one.
 	plain = append(plain, bytes.Repeat([]byte(" "), max(0, longestName-len(block.Name)-len(block.Login)))...)
 	sealed := s.ring.Seal(sealBlock, nil, plain)
-	Note(ctx, "challenge", namePasswordVerifier)
+	Note(ctx, noteChallenge, namePasswordVerifier)
 	return AuthResult{
 		Challenge: namePasswordVerifier, Session: s.srpSession(block.Nonce),
 		Parameters: map[string]string{

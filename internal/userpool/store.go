@@ -223,6 +223,8 @@ type challengeTx interface {
 	Session(ctx context.Context, hash string) (Session, error)
 	// ConsumeSession marks it used if it is unused and unexpired at now.
 	ConsumeSession(ctx context.Context, hash string, now time.Time) (bool, error)
+	// UseSession keeps a session that is used and has no row yet; false if it has one.
+	UseSession(ctx context.Context, s Session) (bool, error)
 	// DeleteSessions ends the sessions of the subject (user or registration), but for
 	// those that wait for a challenge's code, have no Proof and nothing sealed:
 	// DeleteChallenges ends these, as no code serves them then.

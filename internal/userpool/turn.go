@@ -47,7 +47,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 	defer end()
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
+	next, found, err := recalled(ctx, s, t.caller, t.at, s.unused(ctx, t.client, t.at))
 	if err == nil && !found {
 		next, err = fn(ctx)
 	}
@@ -61,7 +61,7 @@ func (s *Service) between(ctx context.Context, t turn, fn func(context.Context) 
 // takeWorded is take for a step that may send a code.
 func (s *Service) takeWorded(ctx context.Context, t turn, w *wording, fn func(Tx) (step, *fault.Error, error)) (AuthResult, error) {
 	next, err := worded(ctx, s, w, t.at, func(ctx context.Context) (step, error) {
-		return onceAhead(ctx, s, t.caller, t.at, t.ahead, noticed(&t.again, unused(ctx, t.at)), fn)
+		return onceAhead(ctx, s, t.caller, t.at, t.ahead, noticed(&t.again, s.unused(ctx, t.client, t.at)), fn)
 	})
 	if err != nil {
 		return AuthResult{}, err
@@ -201,7 +201,7 @@ func (s *Service) begunBefore(ctx context.Context, st start) (AuthResult, bool, 
 // answeredBefore is the answer that was kept for an earlier request of the same user
 // action.
 func (s *Service) answeredBefore(ctx context.Context, t turn) (AuthResult, bool, error) {
-	next, found, err := recalled(ctx, s, t.caller, t.at, unused(ctx, t.at))
+	next, found, err := recalled(ctx, s, t.caller, t.at, s.unused(ctx, t.client, t.at))
 	if err != nil || !found {
 		return AuthResult{}, found, err
 	}

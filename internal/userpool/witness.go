@@ -243,16 +243,26 @@ func (w witness) InsertRegistration(ctx context.Context, r Registration) error {
 // Session tells of the user whom it speaks of, if he is one.
 func (w witness) Session(ctx context.Context, hash string) (Session, error) {
 	session, err := w.Tx.Session(ctx, hash)
-	if err != nil {
-		return session, err
+	if err == nil {
+		w.sawSession(session)
 	}
+	return session, err
+}
+
+func (w witness) sawSession(session Session) {
 	if w.e.usersName == "" {
 		w.e.usersName = session.Name
 	}
 	if !session.Decoy && !session.Pending && session.Step != StepConfirmSignUp {
 		w.sawUser(UserID(session.Subject), session.Name)
 	}
-	return session, nil
+}
+
+// sawSession tells the call's entry of whom a Session speaks that the store does not have.
+func sawSession(ctx context.Context, session Session) {
+	if e := entryOf(ctx); e != nil {
+		witness{e: e}.sawSession(session)
+	}
 }
 
 // InsertSession notes the challenge that is presented with it.
@@ -260,10 +270,13 @@ func (w witness) InsertSession(ctx context.Context, session Session) error {
 	switch session.Step {
 	case StepConfirmSignUp, StepSignedUp, StepReturned, StepNewPasskey:
 	default:
-		w.e.note("challenge", string(session.Step))
+		w.e.note(noteChallenge, string(session.Step))
 	}
 	return w.Tx.InsertSession(ctx, session)
 }
+
+// noteChallenge is the detail of a call that presents a challenge.
+const noteChallenge = "challenge"
 
 func (w witness) Family(ctx context.Context, id FamilyID) (Family, error) {
 	f, err := w.Tx.Family(ctx, id)
