@@ -36,11 +36,10 @@ func scanFamily(r row) (f userpool.Family, err error) {
 	return f, err
 }
 
-// InsertFamily conflicts with whoever changes the user, and so with who ends his families.
+// InsertFamily conflicts with nobody: who ends all families of the user meanwhile ends this
+// one too, which has the sign_outs that were before. A sign-in that does not see what is
+// done to its user at the same time comes before that.
 func (t *tx) InsertFamily(ctx context.Context, f userpool.Family) error {
-	if err := t.touch(ctx, sqlTouchUser, f.PoolID, f.UserID); err != nil {
-		return err
-	}
 	return t.insertNew(ctx, sqlInsertFamily, familyRow(f)...)
 }
 
