@@ -297,3 +297,32 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestSealBytes_OpensForItsPurposeAndOwnerAlone(t *testing.T) {
+	ring, _ := seal.Generate()
+	stranger, _ := seal.Generate()
+	sealed := ring.SealBytes("session", []byte("owner"), []byte("plain"))
+	if plain, err := ring.OpenBytes("session", []byte("owner"), sealed); err != nil || string(plain) != "plain" {
+		t.Fatalf("%q, %v", plain, err)
+	}
+	for _, c := range []struct {
+		ring    *seal.Ring
+		purpose string
+		owner   string
+		sealed  []byte
+		want    error
+	}{
+		{ring, "other", "owner", sealed, seal.ErrTampered},
+		{ring, "session", "other", sealed, seal.ErrTampered},
+		{ring, "session", "owner", sealed[:len(sealed)-1], seal.ErrTampered},
+		{ring, "session", "owner", sealed[:8], seal.ErrTampered},
+		{ring, "session", "owner", sealed[:7], seal.ErrTampered},
+		{ring, "session", "owner", nil, seal.ErrTampered},
+		{ring, "session", "owner", append([]byte("ABCDEFGH"), sealed[8:]...), seal.ErrTampered},
+		{stranger, "session", "owner", sealed, seal.ErrUnknownKey},
+	} {
+		if plain, err := c.ring.OpenBytes(c.purpose, []byte(c.owner), c.sealed); !errors.Is(err, c.want) || plain != nil {
+			t.Errorf("%s of %s, %d bytes: %q, %v", c.purpose, c.owner, len(c.sealed), plain, err)
+		}
+	}
+}
