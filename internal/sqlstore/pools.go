@@ -49,10 +49,15 @@ func scanPool(r row) (p userpool.Pool, err error) {
 	return p, err
 }
 
+// InsertPool ends what a sign-in has left that was beside the end of a pool of the same id.
 func (t *tx) InsertPool(ctx context.Context, p userpool.Pool) error {
 	t.configured = true
-	return t.insert(ctx, sqlInsertPool, p.ID, p.Name, text(p.Settings), millis(p.CreatedAt), millis(p.ModifiedAt),
+	err := t.insert(ctx, sqlInsertPool, p.ID, p.Name, text(p.Settings), millis(p.CreatedAt), millis(p.ModifiedAt),
 		newConfigVersion())
+	if err != nil {
+		return err
+	}
+	return t.run(ctx, sqlDeletePoolFamilies, p.ID)
 }
 
 func (t *tx) Pool(ctx context.Context, id userpool.PoolID) (userpool.Pool, error) {
@@ -74,10 +79,10 @@ func (t *tx) UpdatePool(ctx context.Context, p userpool.Pool) error {
 // DeletePool leaves much of the work to the foreign keys. What has none is deleted in the
 // order in which a sign-in writes: sessions, challenges, users, and so on.
 //
-// No family and no device is left behind by a sign-in beside it: who inserts one writes its
-// user, so that of the two one fails and runs again. What may be left are the challenge, the
-// Session and the text of somebody who does not exist, which nothing finds without the
-// pool, and which expire.
+// No device is left behind by a sign-in beside it: who inserts one writes its user, so that
+// of the two one fails and runs again. What may be left are a family, which a pool of the
+// same id does not get (see InsertPool), and the challenge, the Session and the text of
+// somebody who does not exist. Nothing finds them without the pool, and they expire.
 func (t *tx) DeletePool(ctx context.Context, id userpool.PoolID) error {
 	if id == "" {
 		return nil // the stock of keys is no pool's

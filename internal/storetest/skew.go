@@ -206,6 +206,38 @@ var skewCases = func() (all []testCase) {
 				}
 			}
 		}},
+		testCase{"DeletePool/leaves no family to a pool of the same id", func(e *env) {
+			for round := range rounds {
+				pool, sub := userpool.PoolID(fmt.Sprint("us-east-1_Gone", round)), userpool.UserID(fmt.Sprint("sub", round))
+				u := e.newUser(sub)
+				u.PoolID = pool
+				begin := func(tx userpool.Tx) error {
+					return errors.Join(tx.InsertPool(e.ctx, e.newPool(pool)), tx.InsertUser(e.ctx, u))
+				}
+				e.do(begin)
+				id := func(i int) userpool.FamilyID { return userpool.FamilyID(fmt.Sprint(sub, "-", i)) }
+				race(e, 8, func(tx userpool.Tx, i int) (bool, error) {
+					_, err := tx.User(e.ctx, pool, sub)
+					switch {
+					case errors.Is(err, userpool.ErrNotFound):
+						return false, nil
+					case err != nil:
+						return false, err
+					case i == 4:
+						return true, tx.DeletePool(e.ctx, pool)
+					}
+					f := e.newFamily(id(i), sub)
+					f.PoolID = pool
+					return true, tx.InsertFamily(e.ctx, f)
+				})
+				e.do(begin)
+				for i := range 8 {
+					absent(e, "a family of the pool before", func(tx userpool.Tx) (userpool.Family, error) {
+						return tx.Family(e.ctx, id(i))
+					})
+				}
+			}
+		}},
 		testCase{"DeleteGroup/leaves no members to a group of the same name", func(e *env) {
 			for round := range rounds {
 				name, sub := fmt.Sprint("group", round), userpool.UserID(fmt.Sprint("sub", round))
