@@ -12,8 +12,9 @@ import (
 
 // The Session of a sign-in by code waits for the code and proves nothing. It ends with the
 // code's challenge, which the store has: what else there is to it its client carries, sealed.
-// That spares each such sign-in a row. One that was answered wrongly has a row, which says
-// that it is used; one that was answered rightly has used its challenge.
+// That spares each such sign-in a row. One that was answered rightly has used its challenge;
+// one that is used and has not, since a wrong answer uses it or the code was dead, has a row
+// that says so.
 
 // carried is what is sealed. How long it is must not tell whether there is such a user: of
 // him it has ids alone, and what was typed.
