@@ -168,3 +168,35 @@ func TestCustomAuth_WrongAnswersAtOnceUnderOneSession_OneIsAskedAgain(t *testing
 		}
 	})
 }
+
+// Of right and wrong answers at once under one Session one counts.
+func TestCustomAuth_RightAndWrongAnswersAtOnceUnderOneSession_OneCounts(t *testing.T) {
+	inWorld(t, options{limitsOff: true}, func(w *world) {
+		w.member(home, asha, "")
+		for round := range 10 {
+			w.pass(time.Minute)
+			r := w.custom(home, asha)
+			code := w.code(asha)
+			var counted atomic.Int64
+			var all sync.WaitGroup
+			for i := range 6 {
+				typed := code
+				if (i+round)%2 == 0 {
+					typed = wrongCode(code)
+				}
+				all.Go(func() {
+					_, err := w.answer(caller(fmt.Sprint("198.51.100.", i)), "CUSTOM_CHALLENGE", r.Session, "USERNAME", asha, "ANSWER", typed)
+					if err == nil {
+						counted.Add(1)
+					} else if !fault.Is(err, fault.NotAuthorized) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if n := counted.Load(); n != 1 {
+				t.Errorf("%d counted", n)
+			}
+		}
+	})
+}

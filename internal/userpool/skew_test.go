@@ -86,3 +86,43 @@ func (w *world) allDead(b *begun) {
 		}
 	}
 }
+
+// So is what an answer has begun, under a Session that its client carries too.
+func TestAdminDisableUser_RacingAnswers_EndsAllOfThem(t *testing.T) {
+	inWorld(t, options{limitsOff: true, flows: []string{userpool.AllowCustom, userpool.AllowRefresh}}, func(w *world) {
+		second, err := userpool.Open(w.ctx, userpool.Config{
+			Store: w.store, Ring: w.ring, Sender: w.phone, Region: "us-east-1", PublicURL: "http://localhost:9400", LimitsOff: true,
+		})
+		w.must(err)
+		nodes := []*userpool.Service{w.s, second}
+		w.member(home, asha, "")
+		for range 10 {
+			w.pass(time.Minute)
+			b := &begun{sessions: map[string]string{}}
+			r := w.custom(home, asha)
+			code := w.code(asha)
+			var all sync.WaitGroup
+			for i := range 4 {
+				all.Go(func() {
+					b.keep(nodes[i%len(nodes)].RespondToAuthChallenge(w.ctx, userpool.AnswerRequest{
+						Caller: home, ClientID: w.client, Challenge: "CUSTOM_CHALLENGE", Session: r.Session,
+						Responses: pairs([]string{"USERNAME", asha, "ANSWER", code}),
+					}))
+				})
+			}
+			all.Go(func() {
+				if err := w.s.AdminDisableUser(w.ctx, w.pool, asha); err != nil {
+					t.Error(err)
+				}
+			})
+			all.Wait()
+			w.settle()
+			w.must(w.s.AdminEnableUser(w.ctx, w.pool, asha))
+			if len(b.refresh) > 1 {
+				t.Errorf("one code gave the tokens of %d sign-ins", len(b.refresh))
+			}
+			b.sessions[r.Session] = r.Challenge
+			w.allDead(b)
+		}
+	})
+}
