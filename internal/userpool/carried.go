@@ -1,6 +1,7 @@
 package userpool
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,12 +60,14 @@ func (s *Service) carry(session Session, ch Challenge) (string, error) {
 	if session.Pending {
 		c.Flags |= carriedPending
 	}
-	plain, err := json.Marshal(c)
-	if err != nil {
+	var plain bytes.Buffer
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false) // an address of &s alone would be six times as long, and the Session longer than Cognito's
+	if err := e.Encode(c); err != nil {
 		return "", err
 	}
 	made := timeText(session.CreatedAt)
-	return made + carriedMark + handleText(s.ring.SealBytes(sealSession, carriedBy(made, session.PoolID, session.ClientID), plain)), nil
+	return made + carriedMark + handleText(s.ring.SealBytes(sealSession, carriedBy(made, session.PoolID, session.ClientID), plain.Bytes())), nil
 }
 
 // carriedMark stands between the time and the rest of a Session that is carried. It is in
