@@ -210,11 +210,11 @@ func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error
 	if err := mayKeep(args); err != nil {
 		return err
 	}
-	if err := c.opened(); err != nil {
-		return err
-	}
 	if c.spent || c.whole && (len(c.writes) > 0 || !strings.HasPrefix(query, "select ")) {
 		return errMistaken // what does not begin is not refused what it writes
+	}
+	if err := c.opened(); err != nil {
+		return err
 	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
 	if c.begun() && len(c.writes) == 0 && len(c.assumed) == 0 && !c.foresees() {

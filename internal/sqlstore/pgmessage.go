@@ -36,8 +36,8 @@ type pgStatement struct {
 // statementsKey is where a connection keeps them.
 const statementsKey = "bellhop.statements"
 
-func newPgMessage(c *pgx.Conn, all []*inquiry, now time.Time) *pgMessage {
-	m := &pgMessage{pg: c.PgConn(), all: all, until: now.Add(answerWithin)}
+func newPgMessage(c *pgx.Conn, all []*inquiry) *pgMessage {
+	m := &pgMessage{pg: c.PgConn(), all: all, until: time.Now().Add(answerWithin)}
 	m.known, _ = m.pg.CustomData()[statementsKey].(map[string]*pgStatement)
 	if m.known == nil {
 		m.known = make(map[string]*pgStatement)

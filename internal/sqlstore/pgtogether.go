@@ -61,11 +61,11 @@ const (
 // sent.
 func (g *together) ask(ctx context.Context, q *inquiry) error {
 	g.mu.Lock()
-	if g.leader != nil && time.Since(g.began) < g.long {
+	if left := g.left(); left > 0 {
 		q.turn = make(chan bool, 1)
 		g.waiting = append(g.waiting, q)
 		g.mu.Unlock()
-		if leads, err := g.await(ctx, q); !leads {
+		if leads, err := g.await(ctx, q, left); !leads {
 			return err
 		}
 		runtime.Gosched() // others that can run may be about to ask
@@ -73,9 +73,8 @@ func (g *together) ask(ctx context.Context, q *inquiry) error {
 	} else {
 		g.leader = q
 	}
-	now := time.Now()
 	if g.leader == q {
-		g.began = now
+		g.began = time.Now()
 	}
 	n := min(len(g.waiting), mostTogether-1)
 	all := append([]*inquiry{q}, g.waiting[:n]...)
@@ -83,26 +82,61 @@ func (g *together) ask(ctx context.Context, q *inquiry) error {
 	g.mu.Unlock()
 
 	defer g.done(all)
-	g.send(ctx, all, now)
+	g.send(ctx, all)
 	return q.err
 }
 
-// await waits for the turn to lead, or for the answer.
-func (g *together) await(ctx context.Context, q *inquiry) (leads bool, _ error) {
-	select {
-	case leads = <-q.turn:
-		return leads, q.err
-	case <-ctx.Done():
+// left is how long the message is waited for that is under way; with the mutex held.
+func (g *together) left() time.Duration {
+	if g.leader == nil {
+		return 0
 	}
-	g.mu.Lock()
-	if i := slices.Index(g.waiting, q); i >= 0 {
+	return g.long - time.Since(g.began)
+}
+
+// await waits for the turn to lead, or for the answer. Who waits for a message that hangs
+// leads when nothing is left.
+func (g *together) await(ctx context.Context, q *inquiry, left time.Duration) (leads bool, _ error) {
+	hangs := time.NewTimer(left)
+	defer hangs.Stop()
+	for {
+		select {
+		case leads = <-q.turn:
+			return leads, q.err
+		case <-hangs.C:
+			g.mu.Lock()
+			left = g.left()
+			leads = left <= 0 && g.withdraw(q)
+			if leads {
+				g.leader, g.began = q, time.Now()
+			}
+			g.mu.Unlock()
+			if leads {
+				return true, nil
+			}
+			if left > 0 { // another leads since, or else q has its turn
+				hangs.Reset(left)
+			}
+		case <-ctx.Done():
+			g.mu.Lock()
+			gone := g.withdraw(q)
+			g.mu.Unlock()
+			if gone {
+				return false, ctx.Err()
+			}
+			leads = <-q.turn // soon: who has sent it waits as long as anybody does
+			return leads, q.err
+		}
+	}
+}
+
+// withdraw says whether q was still waiting; with the mutex held.
+func (g *together) withdraw(q *inquiry) bool {
+	i := slices.Index(g.waiting, q)
+	if i >= 0 {
 		g.waiting = slices.Delete(g.waiting, i, i+1)
-		g.mu.Unlock()
-		return false, ctx.Err()
 	}
-	g.mu.Unlock()
-	leads = <-q.turn // soon: who has sent it waits as long as anybody does
-	return leads, q.err
+	return i >= 0
 }
 
 // done tells those who were in a message, and who leads the next one. The leader that
@@ -127,7 +161,7 @@ func (g *together) done(all []*inquiry) {
 }
 
 // send sends a message, and reads the answers.
-func (g *together) send(ctx context.Context, all []*inquiry, now time.Time) {
+func (g *together) send(ctx context.Context, all []*inquiry) {
 	for _, q := range all {
 		q.err = errApart
 	}
@@ -142,13 +176,10 @@ func (g *together) send(ctx context.Context, all []*inquiry, now time.Time) {
 	}
 	err = errExited
 	defer func() { release(c, err) }()
-	if err = newPgMessage(c.Conn(), all, now).exchange(); err == nil {
+	if err = newPgMessage(c.Conn(), all).exchange(); err == nil {
 		return
 	}
 	for _, q := range all {
-		for _, a := range q.asks {
-			a.rows = nil
-		}
 		if errors.Is(err, os.ErrDeadlineExceeded) || sqlState(err) == lockNotAvailable {
 			q.err = broken(err) // nobody has the time for another wait
 		}
@@ -177,6 +208,9 @@ func (c *pgConn) share(q *foreseen) (bool, error) {
 	}
 	err := c.together(inquiry)
 	if err == errApart {
+		for _, f := range inquiry.asks {
+			f.rows = nil // what had come of a message that failed
+		}
 		return false, nil
 	}
 	for _, f := range inquiry.asks {

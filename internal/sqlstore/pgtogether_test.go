@@ -316,6 +316,69 @@ func TestTogether_PastAMessageThatHangs(t *testing.T) {
 	}
 }
 
+// Who waits already goes past a message that hangs though nobody else comes.
+func TestTogether_PastAMessageThatHangs_ThoughNobodyComes(t *testing.T) {
+	s := shareMessages(t, time.Hour)
+	free := s.hold()
+	var all, others sync.WaitGroup
+	s.at(&all, 1, func(int) {
+		if _, _, err := s.look(t.Context(), sharedPools[0]); err != nil {
+			t.Error(err)
+		}
+	})
+	s.awaitLeader()
+	g := s.db.together
+	g.mu.Lock()
+	g.long, g.began = 300*time.Millisecond, time.Now()
+	g.mu.Unlock()
+	began := time.Now()
+	s.at(&others, 3, func(int) {
+		if runs, err := s.lookForNone(false); err != nil || runs != 1 {
+			t.Errorf("after %d runs: %v", runs, err)
+		}
+	})
+	others.Wait()
+	if took := time.Since(began); took > 4*time.Second { // the lock is waited for for 5
+		t.Errorf("they wait for %v", took)
+	}
+	free()
+	all.Wait()
+	if g.leader != nil || len(g.waiting) > 0 {
+		t.Errorf("afterwards somebody leads (%v) and %d wait", g.leader != nil, len(g.waiting))
+	}
+}
+
+// lookForNone is a View of a family that is not there, and in how many runs. It may ask for
+// another afterwards, which it has not said ahead.
+func (s *sharing) lookForNone(andMore bool) (runs int, err error) {
+	err = s.db.View(s.Context(), func(tx userpool.Tx) error {
+		runs++
+		if _, err := tx.Pool(s.Context(), sharedPools[0]); err != nil {
+			return err
+		}
+		tx.Ahead(s.Context(), func(tx userpool.Tx) { tx.Family(s.Context(), "none") })
+		_, err := tx.Family(s.Context(), "none")
+		if andMore && errors.Is(err, userpool.ErrNotFound) {
+			_, err = tx.Family(s.Context(), "nor this")
+		}
+		if !errors.Is(err, userpool.ErrNotFound) {
+			return fmt.Errorf("there is one: %w", err)
+		}
+		return nil
+	})
+	return runs, err
+}
+
+// Who asks after his message runs again, and takes no connection before.
+func TestTogether_WhoAsksMore_TakesNoConnectionForNothing(t *testing.T) {
+	s := shareMessages(t, time.Hour)
+	before := s.db.pool.Stat().AcquireCount()
+	runs, err := s.lookForNone(true)
+	if taken := s.db.pool.Stat().AcquireCount() - before; err != nil || runs != 2 || taken != 2 {
+		t.Errorf("%d runs take %d connections: %v", runs, taken, err)
+	}
+}
+
 // A message that meets a lock for longer than anybody waits is not sent again: those in it
 // would not have the time.
 func TestTogether_WhoCannotHaveTheLock_IsToldOnce(t *testing.T) {
