@@ -27,10 +27,10 @@ type Memory struct {
 
 const (
 	// generation is how many tokens each of the two halves of a Memory holds at most:
-	// some three megabytes, and half of one for those that were issued.
+	// some six megabytes in all, and half of one for those that were issued.
 	generation = 4096
 	// longestKept is the longest token that is remembered, in bytes. One of many groups
-	// takes many times what others do; with this they take 16 megabytes at most.
+	// takes many times what others do; with this they take some 50 megabytes at most.
 	longestKept = 2 << 10
 )
 
