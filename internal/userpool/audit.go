@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,7 +19,6 @@ import (
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/guard"
 	"github.com/bellhop-auth/bellhop/internal/phone"
-	"github.com/bellhop-auth/bellhop/internal/plain"
 )
 
 // The audit trail has one row for each call of an operation: who, what, when,
@@ -314,49 +311,6 @@ func addressOf(a netip.Addr) string {
 		return ""
 	}
 	return Caller{Address: a}.requester()
-}
-
-func detailText(detail map[string]any) string {
-	if len(detail) == 0 {
-		return ""
-	}
-	if text, ok := plainDetail(detail); ok {
-		return text
-	}
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return "" // impossible: names, lists of names, numbers and booleans
-	}
-	return string(text)
-}
-
-// plainDetail writes what most calls note, names and truths, as encoding/json does.
-func plainDetail(detail map[string]any) (text string, ok bool) {
-	var room [8]string
-	names := room[:0]
-	for name := range detail {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	b := append(make([]byte, 0, 256), '{')
-	for _, name := range names {
-		if !plain.Is(name) {
-			return "", false
-		}
-		b = plain.AppendName(b, name)
-		switch value := detail[name].(type) {
-		case string:
-			if !plain.Is(value) {
-				return "", false
-			}
-			b = plain.Append(b, value)
-		case bool:
-			b = strconv.AppendBool(b, value)
-		default:
-			return "", false
-		}
-	}
-	return string(append(b, '}')), true
 }
 
 // spelling is a sign-in name as the trail reads it: a number, if it is one.
