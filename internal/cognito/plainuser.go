@@ -3,32 +3,24 @@ package cognito
 import "github.com/bellhop-auth/bellhop/internal/plain"
 
 // appendPlain implements plainAnswer.
-func (out *getUserOutput) appendPlain(b []byte) (_ []byte, ok bool) {
+func (out *getUserOutput) appendPlain(b []byte) ([]byte, bool) {
 	if out.MFAOptions != nil || out.PreferredMfaSetting != "" || out.UserMFASettingList != nil {
 		return nil, false
 	}
-	if b, ok = appendText(append(b, `{"Username":`...), &out.Username); !ok {
-		return nil, false
-	}
-	b = append(b, `,"UserAttributes":[`...)
+	w := plainWriter{b: append(b, '{')}
+	w.text("Username", out.Username)
+	w.b = append(plain.AppendName(w.b, "UserAttributes"), '[')
 	for i, a := range out.UserAttributes {
+		if a.Name == nil || a.Value == nil {
+			return nil, false
+		}
 		if i > 0 {
-			b = append(b, ',')
+			w.b = append(w.b, ',')
 		}
-		if b, ok = appendText(append(b, `{"Name":`...), a.Name); !ok {
-			return nil, false
-		}
-		if b, ok = appendText(append(b, `,"Value":`...), a.Value); !ok {
-			return nil, false
-		}
-		b = append(b, '}')
+		w.b = append(w.b, '{')
+		w.text("Name", *a.Name)
+		w.text("Value", *a.Value)
+		w.close()
 	}
-	return append(b, "]}"...), true
-}
-
-func appendText(b []byte, text *string) ([]byte, bool) {
-	if text == nil || !plain.Is(*text) {
-		return nil, false
-	}
-	return append(append(append(b, '"'), *text...), '"'), true
+	return append(w.b, "]}"...), !w.odd
 }

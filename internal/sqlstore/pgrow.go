@@ -28,13 +28,17 @@ func (r pgRow) Scan(dest ...any) error {
 		if putPlain(&r.fields[i], r.values[i], d) {
 			continue
 		}
-		types := typeMaps.Get().(*pgtype.Map)
-		defer typeMaps.Put(types)
-		if err := types.Scan(r.fields[i].DataTypeOID, r.fields[i].Format, r.values[i], d); err != nil {
+		if err := scanByDriver(&r.fields[i], r.values[i], d); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+func scanByDriver(f *pgconn.FieldDescription, value []byte, dest any) error {
+	types := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(types)
+	return types.Scan(f.DataTypeOID, f.Format, value, dest)
 }
 
 // typeMaps are what the driver scans by, one goroutine at a time each.

@@ -106,6 +106,14 @@ func (s *sharing) await(what string, so func() bool) {
 	}
 }
 
+// together has one look, and so many others while its message is under way.
+func (s *sharing) together(all *sync.WaitGroup, n int, look func(int)) {
+	s.at(all, 1, look)
+	s.awaitLeader()
+	s.at(all, n, look)
+	s.awaitOthers(n)
+}
+
 func (s *sharing) awaitLeader() {
 	s.Helper()
 	s.await("a message waits for the lock", func() bool {
@@ -144,10 +152,7 @@ func TestTogether_ThoseWhoWait_ShareAMessage(t *testing.T) {
 			t.Errorf("%d finds the family of %q after %d runs: %v", i, f.PoolID, len(names), err)
 		}
 	}
-	s.at(&all, 1, look)
-	s.awaitLeader()
-	s.at(&all, 40, look)
-	s.awaitOthers(40)
+	s.together(&all, 40, look)
 	free()
 	all.Wait()
 	if _, after := s.proxy.Counts(); after-before > 10 { // a long message may be counted as several
@@ -191,10 +196,7 @@ func TestTogether_WhatOneHasWronglyAssumed_IsItsOwn(t *testing.T) {
 			t.Errorf("%d of pool %d has seen %q, %v", i, i%2, names, err)
 		}
 	}
-	s.at(&all, 1, look)
-	s.awaitLeader()
-	s.at(&all, 2, look)
-	s.awaitOthers(2)
+	s.together(&all, 2, look)
 	free()
 	all.Wait()
 	if _, names, err := s.look(t.Context(), sharedPools[1]); err != nil || names[0] != "new" {
@@ -213,10 +215,7 @@ func TestTogether_WhatIsRefused_IsRefusedToOne(t *testing.T) {
 			t.Errorf("%d finds the family of %q after %d runs: %v", i, f.PoolID, len(names), err)
 		}
 	}
-	s.at(&all, 1, look)
-	s.awaitLeader()
-	s.at(&all, 2, look)
-	s.awaitOthers(2)
+	s.together(&all, 2, look)
 	all.Go(func() {
 		divided := &foreseen{query: `select 1 / count(*) from pools where id = $1`, args: []any{"none"}}
 		if err := s.db.together.ask(t.Context(), &inquiry{asks: []*foreseen{divided}}); !errors.Is(err, errApart) {
@@ -240,10 +239,7 @@ func TestTogether_OnAConnectionThatBreaks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	s.at(&all, 1, look)
-	s.awaitLeader()
-	s.at(&all, 3, look)
-	s.awaitOthers(3)
+	s.together(&all, 3, look)
 	err := s.second.script(`select pg_terminate_backend(pid) from pg_locks where not granted
 		and pid in (select pid from pg_stat_activity where datname = current_database())`)
 	if err != nil {
