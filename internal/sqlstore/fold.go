@@ -7,6 +7,7 @@ package sqlstore
 // writer's own checkpoint (see writerPragmas) stays, and finds the last few pages to do.
 type folder struct {
 	conn *liteConn
+	free func()        // makes way for the copying
 	wake chan struct{} // closed when there is nothing more to do
 	done chan struct{} // closed when the goroutine has ended
 
@@ -21,8 +22,8 @@ const (
 	foldAgain  = 200 * frameBytes
 )
 
-func newFolder(c *liteConn) *folder {
-	f := &folder{conn: c, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newFolder(c *liteConn, free func()) *folder {
+	f := &folder{conn: c, free: free, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go f.run()
 	return f
 }
@@ -30,6 +31,7 @@ func newFolder(c *liteConn) *folder {
 func (f *folder) run() {
 	defer close(f.done)
 	for range f.wake {
+		f.free()
 		f.conn.exec("pragma wal_checkpoint(passive)") // what fails here is tried by the writer
 	}
 }

@@ -25,7 +25,8 @@ func TestFolder_CopiesALongLogIntoTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := newFolder(c)
+		freed := false
+		f := newFolder(c, func() { freed = true })
 		for _, size := range sizes {
 			f.note(size)
 		}
@@ -35,6 +36,9 @@ func TestFolder_CopiesALongLogIntoTheFile(t *testing.T) {
 		file, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if copied := file.Size() > much; copied != freed {
+			t.Errorf("copied %v, and the way was made free for it %v", copied, freed)
 		}
 		return file.Size() > much
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -22,6 +23,8 @@ type sqliteFile struct {
 	config  configCache
 	file    fileStates
 	lock    *fileLock // nil unless Options.Exclusive
+
+	dropping atomic.Bool // kept snapshots will be dropped in a while
 
 	closed   chan struct{} // closed when Close has done its work
 	closeErr error         // valid then
@@ -98,7 +101,7 @@ func (db *sqliteFile) open(ctx context.Context, path string, o Options) (err err
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
-	db.writer = newWriter(c, newFolder(f), &db.config, &db.file, o.Batch, o.Queue)
+	db.writer = newWriter(c, newFolder(f, db.dropKept), &db.config, &db.file, o.Batch, o.Queue)
 	return nil
 }
 
@@ -136,8 +139,8 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 // view is View on a connection. Where the state at is not nil, it is taken for the one
 // that the file is in, until something is asked.
 func (db *sqliteFile) view(ctx context.Context, c *liteConn, at *fileState, fn func(userpool.Tx) error) error {
-	v := &lateView{liteConn: c, states: &db.file, before: db.file.now.Load()}
-	defer v.end()
+	v := &lateView{liteConn: c, states: &db.file, before: db.file.now.Load(), begun: c.keptOn(at)}
+	defer db.leave(v)
 	t := &tx{conn: v, caller: ctx, config: &db.config, fills: true, file: at}
 	v.tx = t
 	defer t.end()

@@ -23,6 +23,7 @@ type liteConn struct {
 	stmts map[string]*liteStmt // by the text as it was written
 
 	gather *gather // nil but for the writer's
+	kept   bool    // a snapshot is open between Views; see keptOn
 }
 
 // newConn opens the file that dataSource names. One goroutine at a time uses the

@@ -134,6 +134,7 @@ type lateView struct {
 	before *fileState // the last one when the View began
 
 	begun, placed bool
+	failed        bool // a statement has
 }
 
 // errConfigMoved ends a View that took the configuration for what it is no more.
@@ -189,17 +190,14 @@ func (v *lateView) start() error {
 	return nil
 }
 
-func (v *lateView) end() {
-	if v.begun {
-		v.liteConn.exec("rollback") // nothing was written; an error shows at the next begin
-	}
-}
-
 // place finds out, after the first statement, whether the snapshot is on the state that
 // the View was taken to be on. Where it is on another, what was taken for its
 // configuration must still be that.
 func (v *lateView) place(err error) error {
 	took := v.tx.file
+	if err != nil {
+		v.failed = true
+	}
 	if err != nil || v.placed {
 		return err
 	}

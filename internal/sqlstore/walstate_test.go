@@ -33,6 +33,7 @@ func must(t *testing.T, err error) {
 // asks says whether a View that reads the client and its pool asks the file.
 func asks(t *testing.T, db *DB) (asked bool) {
 	t.Helper()
+	db.file().dropKept()
 	must(t, db.View(t.Context(), func(u userpool.Tx) error {
 		_, err1 := u.Client(t.Context(), "first")
 		_, err2 := u.Pool(t.Context(), statePool.ID)

@@ -1,0 +1,103 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bellhop-auth/bellhop/internal/userpool"
+)
+
+// look reads a row, and says whether the View found a snapshot that was kept.
+func look(t *testing.T, db *DB, key string) (value string, kept bool) {
+	t.Helper()
+	must(t, db.View(t.Context(), func(u userpool.Tx) (err error) {
+		v := u.(*tx).conn.(*lateView)
+		kept = v.begun && !v.placed
+		value, err = u.Meta(t.Context(), key)
+		if errors.Is(err, userpool.ErrNotFound) {
+			return nil
+		}
+		return err
+	}))
+	return value, kept
+}
+
+func putMeta(t *testing.T, db *DB, key, value string) {
+	t.Helper()
+	must(t, db.Update(t.Context(), func(u userpool.Tx) error { return u.PutMeta(t.Context(), key, value) }))
+}
+
+func TestView_OfAFileThatNobodyHasWritten_ReadsOnTheSnapshotBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bellhop.db")
+	a, b := reopen(t, path, Options{Readers: 1}), reopen(t, path, Options{})
+	for i, writer := range []*DB{a, b, b, a} {
+		want := fmt.Sprint(i)
+		putMeta(t, writer, "n", want)
+		if got, kept := look(t, a, "n"); got != want || kept {
+			t.Errorf("after a commit %s is read on a kept snapshot %v, want %s on a new one", got, kept, want)
+		}
+		if got, kept := look(t, a, "n"); got != want || !kept {
+			t.Errorf("and then %s on a kept snapshot %v, want %s on it", got, kept, want)
+		}
+	}
+}
+
+func TestView_ThatFailed_KeepsNoSnapshot(t *testing.T) {
+	db := openTemp(t, Options{Readers: 1})
+	putMeta(t, db, "n", "1")
+	look(t, db, "n")
+	if _, kept := look(t, db, "n"); !kept {
+		t.Fatal("none is kept at all")
+	}
+	if err := db.View(t.Context(), func(u userpool.Tx) error {
+		_, err := u.(*tx).conn.exec("delete from meta")
+		return err
+	}); err == nil {
+		t.Fatal("a View writes")
+	}
+	if _, kept := look(t, db, "n"); kept {
+		t.Error("one is")
+	}
+}
+
+func TestView_KeepsItsSnapshotForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openTemp(t, Options{Readers: 1})
+		putMeta(t, db, "n", "1")
+		for range 2 { // it is so each time
+			look(t, db, "n")
+			time.Sleep(keptFor - time.Millisecond)
+			if _, kept := look(t, db, "n"); !kept {
+				t.Error("it is dropped too soon")
+			}
+			time.Sleep(keptFor)
+			synctest.Wait()
+			if _, kept := look(t, db, "n"); kept {
+				t.Error("it is kept")
+			}
+			time.Sleep(keptFor)
+			synctest.Wait()
+		}
+	})
+}
+
+// Else the log could not begin again.
+func TestView_OfALongLog_KeepsNoSnapshot(t *testing.T) {
+	db := openTemp(t, Options{Readers: 1})
+	putMeta(t, db, "much", strings.Repeat("x", (keptBelow-500)*4096))
+	look(t, db, "n")
+	if _, kept := look(t, db, "n"); !kept {
+		t.Error("none is kept of a short one")
+	}
+	putMeta(t, db, "much", strings.Repeat("y", 500*4096))
+	for range 3 {
+		if _, kept := look(t, db, "n"); kept {
+			t.Error("one is")
+		}
+	}
+}
