@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/bellhop-auth/bellhop/internal/brief"
 	"github.com/bellhop-auth/bellhop/internal/config"
 )
 
@@ -29,7 +30,7 @@ func openDoor(cfg *config.Config) (*door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
-	d := &door{listener: l, tls: security, publicURL: cfg.PublicURL}
+	d := &door{listener: brief.Listen(l), tls: security, publicURL: cfg.PublicURL}
 	d.bound = scheme(cfg) + "://" + l.Addr().String()
 	if d.publicURL == "" {
 		d.publicURL, d.guessed, err = callable(scheme(cfg), l.Addr().String())

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/bellhop-auth/bellhop/internal/brief"
 	"github.com/bellhop-auth/bellhop/internal/sms"
 )
 
@@ -59,6 +60,7 @@ func New(cfg Config) (*Poster, error) {
 
 func newTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = brief.Dial(t.DialContext)
 	t.MaxIdleConnsPerHost = idleOfAHost
 	t.MaxResponseHeaderBytes = maxHeader
 	return t

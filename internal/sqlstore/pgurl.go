@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bellhop-auth/bellhop/internal/brief"
 )
 
 // URLError refuses a URL that no server can be reached by, whatever becomes of the
@@ -137,7 +139,7 @@ func poolConfig(text string) (*pgxpool.Config, error) {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries},
 		Control:         giveUpUnacknowledged,
 	}
-	cfg.ConnConfig.DialFunc = dialer.DialContext
+	cfg.ConnConfig.DialFunc = brief.Dial(dialer.DialContext)
 	cfg.BeforeConnect = neverCancel
 	cfg.ConnConfig.OnNotice = noteWarning
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
