@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -8,8 +9,9 @@ import (
 
 // lines is a log's writer that writes at most once in restOfLog: what comes in between
 // is written together, at most so much later. A busy server writes some lines for each
-// of thousands of requests a second, and each write is a system call and wakes whoever
-// reads the log.
+// of thousands of requests a second, and each write is a system call, and wakes whoever
+// reads the log, and the scheduler's thread that looks after calls of the system, for some
+// milliseconds (see package brief).
 type lines struct {
 	w io.Writer
 
@@ -19,8 +21,9 @@ type lines struct {
 }
 
 const (
-	restOfLog   = 5 * time.Millisecond
-	mostWaiting = 4 << 10 // bytes: what a pipe takes in one piece (PIPE_BUF, pipe(7)), whoever else writes to it
+	restOfLog   = 20 * time.Millisecond
+	mostWaiting = 64 << 10 // bytes: what an empty pipe has room for (pipe(7))
+	onePiece    = 4 << 10  // what a pipe takes in one piece, whoever else writes to it (PIPE_BUF)
 )
 
 // Write writes a line, or keeps it for a moment. What goes wrong with a line that was
@@ -60,8 +63,22 @@ func (l *lines) Flush() {
 
 // write is called with the mutex held.
 func (l *lines) write() {
-	if len(l.waiting) > 0 {
-		_, _ = l.w.Write(l.waiting)
-		l.waiting = l.waiting[:0]
+	for rest := l.waiting; len(rest) > 0; {
+		n := pieceOf(rest)
+		_, _ = l.w.Write(rest[:n])
+		rest = rest[n:]
 	}
+	l.waiting = l.waiting[:0]
+}
+
+// pieceOf is how long the first piece is: as many of the lines as go into one, and one at
+// least.
+func pieceOf(lines []byte) int {
+	if len(lines) <= onePiece {
+		return len(lines)
+	}
+	if end := bytes.LastIndexByte(lines[:onePiece], '\n'); end >= 0 {
+		return end + 1
+	}
+	return onePiece + bytes.IndexByte(lines[onePiece:], '\n') + 1
 }

@@ -58,23 +58,36 @@ func TestLines_OneAloneIsWrittenAtOnce_ManyTogetherAMomentLater(t *testing.T) {
 	})
 }
 
-func TestLines_WhatIsLongDoesNotWait(t *testing.T) {
+func TestLines_WhatIsMuchDoesNotWait_AndGoesInPiecesOfWholeLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var to writes
 		l := &lines{w: &to}
-		long := strings.Repeat("x", mostWaiting/4) + "\n"
-		for range 20 {
-			if n, err := l.Write([]byte(long)); n != len(long) || err != nil {
+		want, longest := "", strings.Repeat("x", 2*onePiece)+"\n"
+		for i := range 2 * mostWaiting / 500 {
+			line := fmt.Sprintf("%0499d\n", i)
+			if i%40 == 0 {
+				line = longest
+			}
+			want += line
+			if n, err := l.Write([]byte(line)); n != len(line) || err != nil {
 				t.Fatal(n, err)
 			}
 		}
-		if n := len(to.list()); n < 5 {
-			t.Errorf("of 20 long lines all wait: %d writes", n)
+		if n := len(strings.Join(to.list(), "")); len(want)-n > mostWaiting {
+			t.Errorf("%d bytes of %d wait", len(want)-n, len(want))
 		}
 		time.Sleep(restOfLog)
 		synctest.Wait()
-		if got := strings.Join(to.list(), ""); got != strings.Repeat(long, 20) {
-			t.Errorf("%d bytes were written, want %d", len(got), 20*len(long))
+		if got := strings.Join(to.list(), ""); got != want {
+			t.Errorf("%d bytes were written, want %d", len(got), len(want))
+		}
+		for _, piece := range to.list() {
+			if !strings.HasSuffix(piece, "\n") || len(piece) > onePiece && piece != longest {
+				t.Errorf("a piece of %d bytes, which ends with %q", len(piece), piece[len(piece)-1:])
+			}
+		}
+		if n := len(to.list()); n > 2*len(want)/onePiece {
+			t.Errorf("%d bytes in %d pieces", len(want), n)
 		}
 	})
 }
