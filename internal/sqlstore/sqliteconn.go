@@ -32,6 +32,7 @@ func newConn(ctx context.Context, source string, setup []string) (*liteConn, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	tidyPageCache()
 	c := &liteConn{tls: libc.NewTLS(), stmts: make(map[string]*liteStmt)}
 	if err := c.open(source); err != nil {
 		return nil, errors.Join(classifySQLite(err), c.close())
