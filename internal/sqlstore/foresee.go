@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -111,17 +110,12 @@ func (c *pgConn) foresees() bool {
 }
 
 // keep reads the answer.
-func (f *foreseen) keep(answers pgx.BatchResults) error {
-	rows, err := answers.Query()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	f.fields = slices.Clone(rows.FieldDescriptions())
-	for rows.Next() {
-		f.rows = append(f.rows, rowKept(rows.RawValues()))
-	}
-	return rows.Err()
+func (f *foreseen) keep(m *pgExchange) error {
+	_, err := m.answer(func(r pgRow) error {
+		f.fields, f.rows = r.fields, append(f.rows, rowKept(r.values))
+		return nil
+	})
+	return err
 }
 
 // rowKept is a copy of a row's values, in one piece.

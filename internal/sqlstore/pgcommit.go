@@ -132,20 +132,12 @@ func (c *pgConn) needsNoSnapshot() bool {
 // sendCommit sends the commit behind what waits. failed is what the server said
 // before it came to the commit; whatever else went wrong is the commit's.
 func (c *pgConn) sendCommit() (tag pgconn.CommandTag, failed, err error) {
-	if len(c.assumed) == 0 && len(c.writes) == 0 {
-		tag, err = c.pg.Exec(c.ctx, "commit")
-		return tag, nil, err
+	last := write{query: "commit"}
+	err = c.sendBehind(&last)
+	if !last.reached && (sqlState(err) != "" || errors.Is(err, userpool.ErrExists) || errors.Is(err, errMistaken)) {
+		return last.tag, err, nil
 	}
-	reached := false
-	err = c.sendBehind(func(b *pgx.Batch) { b.Queue("commit") }, func(answers pgx.BatchResults) (err error) {
-		reached = true
-		tag, err = answers.Exec()
-		return err
-	})
-	if !reached && (sqlState(err) != "" || errors.Is(err, userpool.ErrExists) || errors.Is(err, errMistaken)) {
-		return tag, err, nil
-	}
-	return tag, nil, err
+	return last.tag, nil, err
 }
 
 // neverCancel is pgxpool's BeforeConnect. The driver asks a server to cancel what

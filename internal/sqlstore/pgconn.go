@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bellhop-auth/bellhop/internal/fault"
 	"github.com/bellhop-auth/bellhop/internal/userpool"
@@ -59,6 +60,9 @@ type write struct {
 	args  []any
 	taken error // what it is that its key is taken
 	scan  func(row) error
+
+	reached bool // its answer was read
+	tag     pgconn.CommandTag
 }
 
 func newPgConn(ctx context.Context, c *pgx.Conn) *pgConn {
@@ -146,13 +150,8 @@ func (c *pgConn) keep(w write) error {
 }
 
 func (c *pgConn) exec(query string, args ...any) (int64, error) {
-	var changed int64
-	err := c.send(query, args, func(rows pgx.Rows) error {
-		rows.Close()
-		changed = rows.CommandTag().RowsAffected()
-		return rows.Err()
-	})
-	return changed, err
+	tag, err := c.send(query, args, nil)
+	return tag.RowsAffected(), err
 }
 
 func (c *pgConn) query(query string, args []any, scan func(row) error) error {
@@ -174,17 +173,8 @@ func (c *pgConn) query(query string, args []any, scan func(row) error) error {
 			return f.tell(scan)
 		}
 	}
-	return c.send(query, args, func(rows pgx.Rows) error { return scanAll(rows, scan) })
-}
-
-func scanAll(rows pgx.Rows, scan func(row) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(pgRow{rows.FieldDescriptions(), rows.RawValues()}); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	_, err := c.send(query, args, scan)
+	return err
 }
 
 // errNoText is what whoever sent such a text is told; SQLite keeps it.
@@ -205,32 +195,21 @@ func mayKeep(args []any) error {
 
 func isNoText(s string) bool { return strings.ContainsRune(s, 0) || !utf8.ValidString(s) }
 
-// send runs a statement, after what leads it and what waits, and reads what comes.
-func (c *pgConn) send(query string, args []any, read func(pgx.Rows) error) error {
+// send runs a statement, after what leads it and what waits, and has scan read its rows.
+func (c *pgConn) send(query string, args []any, scan func(row) error) (tag pgconn.CommandTag, err error) {
 	if err := mayKeep(args); err != nil {
-		return err
+		return tag, err
 	}
 	if c.spent || c.whole && (len(c.writes) > 0 || !strings.HasPrefix(query, "select ")) {
-		return errMistaken // what does not begin is not refused what it writes
+		return tag, errMistaken // what does not begin is not refused what it writes
 	}
 	if err := c.opened(); err != nil {
-		return err
+		return tag, err
 	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
-	if c.begun() && len(c.writes) == 0 && len(c.assumed) == 0 && !c.foresees() {
-		rows, err := c.pg.Query(c.ctx, query, args...)
-		if err == nil {
-			err = read(rows)
-		}
-		return c.classify(err)
-	}
-	return c.sendBehind(func(b *pgx.Batch) { b.Queue(query, args...) }, func(answers pgx.BatchResults) error {
-		rows, err := answers.Query()
-		if err != nil {
-			return err
-		}
-		return read(rows)
-	})
+	last := write{query: query, args: args, scan: scan}
+	err = c.sendBehind(&last)
+	return last.tag, err
 }
 
 // flush sends what leads and what waits.
@@ -244,7 +223,7 @@ func (c *pgConn) flush() error {
 		return err
 	}
 	c.pg.PgConn().Conn().SetReadDeadline(time.Now().Add(answerWithin))
-	return c.sendBehind(func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+	return c.sendBehind(nil)
 }
 
 // opened makes sure that there is a connection.
@@ -259,19 +238,16 @@ func (c *pgConn) opened() (err error) {
 	return err
 }
 
-// sendBehind sends what leads, what is to be checked, what waits, and what queue adds, in
-// one message. The answers to that are for read.
-func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
+// sendBehind sends what leads, what is to be checked, what waits, and last, if that is not
+// nil, in one message.
+func (c *pgConn) sendBehind(last *write) error {
 	f := front{c.lead, c.assumed, c.writes, c.unasked()}
 	c.lead, c.assumed, c.writes = nil, nil, nil
 	if c.whole {
 		c.lead, f.lead = f.lead, f.lead[len(f.lead)-1:] // it does not begin, and need not end
 		c.spent = true
 	}
-	b := &pgx.Batch{}
-	f.queue(b)
-	queue(b)
-	err := f.readAnswers(c.pg.SendBatch(c.ctx, b), read)
+	err := f.exchange(newPgExchange(c.pg), last)
 	c.told(err)
 	if len(f.lead) > 0 && strings.HasPrefix(sqlState(err), "42") && c.isNewer() {
 		return errNewerSchema
@@ -280,7 +256,7 @@ func (c *pgConn) sendBehind(queue func(*pgx.Batch), read func(pgx.BatchResults) 
 }
 
 // isNewer says whether a statement cannot be prepared because the schema is not the
-// one that it was written for. The driver prepares before it sends what leads.
+// one that it was written for. What is new is prepared before what leads is sent.
 func (c *pgConn) isNewer() bool {
 	version, err := number(c, sqlSchemaVersion)
 	return err == nil && version != lastVersion
@@ -294,54 +270,66 @@ type front struct {
 	asks    []*foreseen
 }
 
-func (f front) queue(b *pgx.Batch) {
+// exchange sends what waited, and last behind it, and reads the answers.
+func (f front) exchange(e *pgExchange, last *write) (err error) {
+	defer func() { err = e.end(err) }()
+	f.ask(e)
+	if last != nil {
+		e.ask(last.query, last.args...)
+	}
+	if err := e.send(); err != nil {
+		return err
+	}
+	if err := f.answers(e); err != nil || last == nil {
+		return err
+	}
+	last.reached = true
+	return last.read(e)
+}
+
+func (f front) ask(e *pgExchange) {
 	assumed := f.assumed
 	if last := len(f.lead) - 1; last >= 0 {
 		for _, text := range f.lead[:last] {
-			b.Queue(text)
+			e.ask(text)
 		}
 		if len(assumed) == 0 {
-			b.Queue(f.lead[last])
+			e.ask(f.lead[last])
 		} else {
-			b.Queue(sqlConfigVersion, assumed[0].Pool)
+			e.ask(sqlConfigVersion, assumed[0].Pool)
 			assumed = assumed[1:]
 		}
 	}
 	for _, a := range assumed {
-		b.Queue(sqlCheckConfig, a.Pool, a.Version)
+		e.ask(sqlCheckConfig, a.Pool, a.Version)
 	}
 	for _, w := range f.writes {
-		b.Queue(w.query, w.args...)
+		e.ask(w.query, w.args...)
 	}
 	for _, a := range f.asks {
-		b.Queue(a.query, a.args...)
+		e.ask(a.query, a.args...)
 	}
 }
 
-// readAnswers reads the answers to what waited, then those that are for read.
-func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults) error) (err error) {
-	defer func() {
-		if closeErr := answers.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+func (f front) answers(e *pgExchange) error {
 	assumed := f.assumed
 	if len(f.lead) > 0 {
-		if err := f.readLead(answers); err != nil {
+		if err := f.readLead(e); err != nil {
 			return err
 		}
 		assumed = assumed[min(1, len(assumed)):]
 	}
 	for range assumed {
-		if _, err := answers.Exec(); err != nil {
+		if _, err := e.answer(nil); err != nil {
 			if sqlState(err) == divisionByNought {
 				return errMistaken
 			}
 			return err
 		}
 	}
-	for _, w := range f.writes {
-		err := w.read(answers)
+	for i := range f.writes {
+		w := &f.writes[i]
+		err := w.read(e)
 		if w.taken != nil && sqlState(err) == "23505" {
 			return w.taken
 		}
@@ -353,40 +341,43 @@ func (f front) readAnswers(answers pgx.BatchResults, read func(pgx.BatchResults)
 		}
 	}
 	for _, a := range f.asks {
-		if err := a.keep(answers); err != nil {
+		if err := a.keep(e); err != nil {
 			return err
 		}
 	}
-	return read(answers)
+	return nil
 }
 
-func (w write) read(answers pgx.BatchResults) error {
-	if w.scan == nil {
-		_, err := answers.Exec()
-		return err
+func (w *write) read(e *pgExchange) (err error) {
+	var row func(pgRow) error
+	if w.scan != nil {
+		row = func(r pgRow) error { return w.scan(r) }
 	}
-	rows, err := answers.Query()
-	if err != nil {
-		return err
-	}
-	return scanAll(rows, w.scan)
+	w.tag, err = e.answer(row)
+	return err
 }
 
-func (f front) readLead(answers pgx.BatchResults) error {
+func (f front) readLead(e *pgExchange) error {
 	for range len(f.lead) - 1 {
-		if _, err := answers.Exec(); err != nil {
+		if _, err := e.answer(nil); err != nil {
 			return err
 		}
 	}
 	var version int64
-	err := answers.QueryRow().Scan(&version)
+	found := false
+	_, err := e.answer(func(r pgRow) error {
+		found = true
+		return r.Scan(&version)
+	})
 	switch {
-	case len(f.assumed) == 0 && err == nil && version != lastVersion:
+	case err != nil:
+		return err
+	case len(f.assumed) == 0 && version != lastVersion:
 		return errNewerSchema
-	case len(f.assumed) > 0 && (errors.Is(err, pgx.ErrNoRows) || err == nil && version != f.assumed[0].Version):
+	case len(f.assumed) > 0 && (!found || version != f.assumed[0].Version):
 		return errMistaken
 	}
-	return err
+	return nil
 }
 
 func (c *pgConn) script(text string) error {
@@ -435,6 +426,7 @@ const sessionSettings = `
 // setUp is pgxpool's AfterConnect.
 func setUp(ctx context.Context, c *pgx.Conn) error {
 	c.PgConn().CustomData()[warnedKey] = &warned{}
+	c.PgConn().CustomData()[statementsKey] = newPgStatements(c)
 	if _, err := c.PgConn().Exec(ctx, sessionSettings).ReadAll(); err != nil {
 		return err
 	}

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
-	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/bellhop-auth/bellhop/internal/userpool"
 )
 
 // A message costs this machine and the server's more than what is read by it. Views that
@@ -229,27 +225,4 @@ func (f *foreseen) isShareable() bool {
 		}
 	}
 	return strings.HasPrefix(f.query, "select ")
-}
-
-// appendArg appends an argument as the server reads it in text.
-func appendArg(b []byte, arg any) ([]byte, bool) {
-	switch arg := arg.(type) {
-	case string:
-		return append(b, arg...), true
-	case int64:
-		return strconv.AppendInt(b, arg, 10), true
-	case userpool.UserID:
-		return append(b, arg...), true
-	case userpool.PoolID:
-		return append(b, arg...), true
-	case userpool.FamilyID:
-		return append(b, arg...), true
-	}
-	switch v := reflect.ValueOf(arg); {
-	case v.Kind() == reflect.String:
-		return append(b, v.String()...), true
-	case v.CanInt():
-		return strconv.AppendInt(b, v.Int(), 10), true
-	}
-	return b, false
 }
