@@ -49,3 +49,22 @@ func AskPostgres(ctx context.Context, url string) (f PostgresFacts, err error) {
 	})
 	return f, err
 }
+
+const pgNow = `select floor(extract(epoch from clock_timestamp()) * 1000)::bigint`
+
+func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip time.Duration, err error) {
+	c, err := db.acquire(ctx)
+	if err != nil {
+		return said, 0, err
+	}
+	defer release(c, nil)
+	conn := newPgConn(ctx, c.Conn())
+	for range 2 { // the first time the statement is prepared, which takes longer
+		asked := time.Now()
+		if err := conn.query(pgNow, nil, func(r row) error { return r.Scan(moment{&said}) }); err != nil {
+			return said, 0, err
+		}
+		roundTrip = time.Since(asked)
+	}
+	return said, roundTrip, nil
+}

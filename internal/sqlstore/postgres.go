@@ -59,9 +59,17 @@ const (
 	readCommitted  isolation = "read committed"
 )
 
-const beginView = "begin isolation level repeatable read, read only"
+// What begins at repeatable read says nothing of it: it is what each connection has been set
+// to (see sessionSettings), and to set it anew for a transaction, and back, costs the server
+// more than the rest of its begin and commit.
+const beginView = "begin read only"
 
-func (i isolation) begin() string { return "begin isolation level " + string(i) }
+func (i isolation) begin() string {
+	if i == repeatableRead {
+		return "begin"
+	}
+	return "begin isolation level " + string(i)
+}
 
 // oldestServer is the least server_version_num that is let in: what is older has
 // had no fixes for years.
@@ -361,25 +369,6 @@ func whether(ctx context.Context, failed error) again {
 		return reconnected
 	}
 	return never
-}
-
-const pgNow = `select floor(extract(epoch from clock_timestamp()) * 1000)::bigint`
-
-func (db *postgres) serverTime(ctx context.Context) (said time.Time, roundTrip time.Duration, err error) {
-	c, err := db.acquire(ctx)
-	if err != nil {
-		return said, 0, err
-	}
-	defer release(c, nil)
-	conn := newPgConn(ctx, c.Conn())
-	for range 2 { // the first time the statement is prepared, which takes longer
-		asked := time.Now()
-		if err := conn.query(pgNow, nil, func(r row) error { return r.Scan(moment{&said}) }); err != nil {
-			return said, 0, err
-		}
-		roundTrip = time.Since(asked)
-	}
-	return said, roundTrip, nil
 }
 
 // closeWithin bounds the wait of Close for commits that hang.

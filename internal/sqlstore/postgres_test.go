@@ -251,3 +251,43 @@ func beside(t *testing.T, url string) *pgConn {
 	}
 	return newPgConn(t.Context(), pg)
 }
+
+// A transaction has the level that its store was opened with, a View repeatable read, and
+// one whose statements need no snapshot none.
+func TestPostgres_TransactionsOfEachLevel_HaveIt(t *testing.T) {
+	url := pgtest.NewSchema(t, pgtest.Shared(t).NewDatabase(t))
+	const levelOf = "select current_setting('transaction_isolation') || ', read only ' || current_setting('transaction_read_only')"
+	for _, level := range []isolation{serializable, repeatableRead, readCommitted} {
+		db := openURL(t, url, level)
+		for name, c := range map[string]struct {
+			run  func(context.Context, func(userpool.Tx) error) error
+			want string
+		}{
+			"an Update": {db.Update, string(level) + ", read only off"},
+			"a View":    {db.View, "repeatable read, read only on"},
+		} {
+			err := c.run(t.Context(), func(u userpool.Tx) error {
+				got, err := one(t.Context(), u.(*tx), value[string], levelOf)
+				if err == nil && got != c.want {
+					t.Errorf("%s of a store at %s is %s", name, level, got)
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("%s of a store at %s: %v", name, level, err)
+			}
+		}
+	}
+	c := beside(t, url)
+	c.begin(readCommitted.begin())
+	err := c.query(levelOf, nil, func(r row) error {
+		got, err := value[string](r)
+		if got != "read committed, read only off" {
+			t.Errorf("without a snapshot it is %s", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
