@@ -113,7 +113,7 @@ func TestRoutesExplain(t *testing.T) {
 				return err
 			}
 		}
-		return tx.UseText(ctx, "c8", time.Now(), func(userpool.Text) {})
+		return tx.UseTexts(ctx, []userpool.UsedCode{{Challenge: "c8", At: time.Now()}}, func(userpool.Text) {})
 	})
 	if r := explained("+2348031234567", "--data", data); r.Providers[0].Provider != "main" || r.Providers[0].Texts != (textsLine{9, 3, 3, 1}) {
 		t.Errorf("the evidence is %+v", r.Providers)

@@ -82,7 +82,7 @@ func TestTextsReport_OfAWeek_IsWhatThePageShows(t *testing.T) {
 				return err
 			}
 			if at, used := uses[x.Challenge]; used {
-				if err := tx.UseText(ctx, x.Challenge, at, func(userpool.Text) {}); err != nil {
+				if err := tx.UseTexts(ctx, []userpool.UsedCode{{Challenge: x.Challenge, At: at}}, func(userpool.Text) {}); err != nil {
 					return err
 				}
 			}

@@ -120,8 +120,7 @@ func isFatal(err error) bool {
 // which one transaction has them: each waits for whoever writes its row, and goes on from
 // what he has left, where on a snapshot it would fail.
 var withoutSnapshot = map[string]bool{
-	sqlTouchUnused: true, sqlPutText: true, sqlDeleteMessage: true,
-	pgTouchUnused: true, pgPutTexts: true, pgDeleteMessages: true,
+	pgPutTexts: true, pgDeleteMessages: true, sqlDeleteMessage: true,
 }
 
 // needsNoSnapshot says so of a transaction that has read nothing.

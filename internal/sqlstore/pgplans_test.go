@@ -111,7 +111,7 @@ func TestChallenges_PostgresPlans(t *testing.T) {
 	}
 	findByKeys(t, c, map[string]int{
 		batchRefund.text(batchMost): 1 + 2*batchMost, batchMarkUsed.text(batchMost): 2 * batchMost, batchLead.text(3): 5 + 2*3, sqlMarkUsed: 2,
-		pgTouchUnused: 1, pgPutTexts: 19, pgDeleteMessages: 1, sqlTouchUnused: 1, sqlPutText: 19, sqlDeleteMessage: 1, sqlUseText: 2,
+		pgDeleteMessages: 1, sqlDeleteMessage: 1, pgUseTexts: 2,
 		sqlSignUpChallenges: 3, sqlUnmarkSent: 1, sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeChallenge: 2,
 		sqlDevices: 4, sqlTrimConfirmed: 3, sqlTrimFresh: 3, sqlReplaceDevice: 4, sqlSession: 1, sqlDeleteSessions: 2,
 	})
@@ -120,7 +120,7 @@ func TestChallenges_PostgresPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	findByKeys(t, c, map[string]int{
-		sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeSession: 2, sqlUseText: 2, sqlRepeat: 2, sqlRotateRefresh: 3,
+		sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeSession: 2, pgUseTexts: 2, sqlRepeat: 2, sqlRotateRefresh: 3,
 	})
 }
 

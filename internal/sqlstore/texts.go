@@ -16,13 +16,12 @@ const (
 
 	mayBeSent = `status in ('maybe', 'sent', 'failed', 'delivered')`
 
-	sqlTouchUnused = `update challenges set closed = closed where id = $1 and used_at < 1`
-	onTextThere    = `
+	onTextThere = `
 		on conflict (id) do update set provider = excluded.provider, ref = excluded.ref, segments = excluded.segments,
 			micros = excluded.micros, status = excluded.status, code = excluded.code, attempts = excluded.attempts,
 			sent_at = excluded.sent_at
 			where texts.status = 'maybe'`
-	// SQLite makes a table of what an in lists, at each run.
+	// Where nobody else writes. SQLite makes a table of what an in lists, at each run.
 	sqlPutText = `insert into texts (` + textColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 			$12, $13, $14, $15, $16, $17, $18, $19,
 			case when ($14 = 'maybe' or $14 = 'sent' or $14 = 'failed' or $14 = 'delivered')
@@ -30,16 +29,10 @@ const (
 			then coalesce((select used_at from challenges where id = $5),
 				(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = $5), 0) else 0 end)` + onTextThere
 
-	// The same of several texts, on PostgreSQL, which would hash what an exists looks for
-	// in all rows for them.
-	pgTouchUnused = `update challenges set closed = closed where id = any($1::text[]) and used_at < 1`
-	pgPutTexts    = `insert into texts (` + textColumns + `)
+	// Elsewhere what becomes of the codes is asked later: see UseTexts.
+	pgPutTexts = `insert into texts (` + textColumns + `)
 		select t.id, t.pool_id, t.client_id, t.purpose, t.challenge, t.country, t.known, t.provider, t.ref, t.wording, t.language,
-			t.segments, t.micros, t.status, t.code, t.attempts, t.queued_at, t.sent_at, t.told_at,
-			case when t.status in ('maybe', 'sent', 'failed', 'delivered')
-				and (select max(used_at) from texts where challenge_id <> '' and challenge_id = t.challenge and used_at <> 0) is null
-			then coalesce((select used_at from challenges where challenges.id = t.challenge),
-				(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = t.challenge), 0) else 0 end
+			t.segments, t.micros, t.status, t.code, t.attempts, t.queued_at, t.sent_at, t.told_at, 0
 		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[],
 			$10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::bigint[],
 			$18::bigint[], $19::bigint[]) as t (id, pool_id, client_id, purpose, challenge, country, known, provider, ref,
@@ -58,15 +51,21 @@ const (
 	sqlPriceText = `update texts set segments = case when cast($2 as bigint) > 0 then cast($2 as bigint) else segments end,
 			micros = case when cast($3 as bigint) > 0 then cast($3 as bigint) else micros end
 		where id = $1`
-	// By = and not in: PostgreSQL joins what is in a list, which costs more than the rest,
-	// and reads all texts for it where they were counted when there were none.
-	sqlUseText = `update texts set used_at = $2 where id = (
-			select id from texts where challenge_id <> '' and challenge_id = $1 and ` + mayBeSent + `
-			order by sent_at desc, id desc limit 1)
-		and not exists (select 1 from texts where challenge_id <> '' and challenge_id = $1 and used_at <> 0)
-		returning ` + textColumns
+	// What is no join is looked up by its key, whatever the planner knows of the tables.
+	pgUseTexts = `update texts set used_at = ` + pgCodeUsedAt + ` where id = any(array(
+			select (select id from texts where challenge_id <> '' and challenge_id = c.id and ` + mayBeSent + `
+				order by sent_at desc, id desc limit 1)
+			from unnest($1::text[]) as c (id)
+			where (select max(used_at) from texts where challenge_id <> '' and challenge_id = c.id and used_at <> 0) is null))
+		and ` + pgCodeUsedAt + ` > 0 returning ` + textColumns
+	pgCodeUsedAt = `coalesce(nullif(($2::bigint[])[array_position($1::text[], texts.challenge_id)], 0),
+			(select c.used_at from challenges c where c.id = texts.challenge_id),
+			(select max(g.used_at) from guard_log g where g.challenge_id <> '' and g.challenge_id = texts.challenge_id), 0)`
 
+	// The same where nobody else writes.
 	sqlMarkUsedText = `update texts set used_at = $2 where id = $1`
+	sqlCodeUsedAt   = `select coalesce((select used_at from challenges where id = $1),
+		(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = $1), 0)`
 
 	sqlTextEvidence = `select provider, country, known, count(*),
 			sum(case when status = 'failed' then 1 else 0 end),
@@ -83,10 +82,8 @@ func scanText(r row) (t userpool.Text, err error) {
 	return t, err
 }
 
-// PutText reads whether the codes were used, which whoever uses one writes at the
-// challenge before he looks for texts: of the two one sees the other. A challenge that is
-// used stays so, and need not be touched. One that went with its sign-up has left its use
-// in the decision log.
+// PutText asks whether the codes were used where nobody can use one meanwhile. A challenge
+// that went with its sign-up has left its use in the decision log.
 func (t *tx) PutText(ctx context.Context, texts ...userpool.Text) error {
 	for len(texts) > 0 {
 		n := 1
@@ -115,28 +112,17 @@ func apart(texts []userpool.Text) int {
 }
 
 func (t *tx) putTexts(ctx context.Context, texts []userpool.Text) error {
-	if len(texts) == 1 {
+	if t.conn.engine().alone {
 		x := texts[0]
-		if x.Challenge != "" {
-			if err := t.touch(ctx, sqlTouchUnused, x.Challenge); err != nil {
-				return err
-			}
-		}
 		return t.run(ctx, sqlPutText, x.ID, x.PoolID, x.ClientID, x.Purpose, x.Challenge, x.Country, x.Known, x.Provider, x.Ref,
 			x.Wording, x.Language, x.Segments, x.Micros, x.Status, x.Code, x.Attempts, millis(x.QueuedAt), millis(x.SentAt), millis(x.ToldAt))
-	}
-	challenges := column(texts, func(x userpool.Text) string { return string(x.Challenge) })
-	if t.snapshot {
-		if err := t.leave(ctx, pgTouchUnused, challenges); err != nil {
-			return err
-		}
 	}
 	return t.run(ctx, pgPutTexts,
 		column(texts, func(x userpool.Text) string { return string(x.ID) }),
 		column(texts, func(x userpool.Text) string { return string(x.PoolID) }),
 		column(texts, func(x userpool.Text) string { return string(x.ClientID) }),
 		column(texts, func(x userpool.Text) string { return string(x.Purpose) }),
-		challenges,
+		column(texts, func(x userpool.Text) string { return string(x.Challenge) }),
 		column(texts, func(x userpool.Text) string { return x.Country }),
 		column(texts, func(x userpool.Text) bool { return x.Known }),
 		column(texts, func(x userpool.Text) string { return x.Provider }),
@@ -178,17 +164,41 @@ func (t *tx) TellText(ctx context.Context, id userpool.MessageID, s userpool.Tex
 	return changed, err
 }
 
-func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time, used func(userpool.Text)) error {
-	if !t.conn.engine().alone {
-		return t.askLater(ctx, sqlUseText, []any{id, millis(at)}, func(r row) error {
-			x, err := scanText(r)
-			if err == nil {
-				used(x)
+func (t *tx) UseTexts(ctx context.Context, codes []userpool.UsedCode, used func(userpool.Text)) error {
+	if t.conn.engine().alone {
+		for _, c := range codes {
+			if err := t.useText(ctx, c, used); err != nil {
+				return err
 			}
-			return err
-		})
+		}
+		return nil
 	}
-	all, err := t.TextsOf(ctx, id)
+	// In one order, so that two never wait for each other crosswise, and each once, by the
+	// time that somebody knows.
+	codes = slices.Clone(codes)
+	slices.SortFunc(codes, func(a, b userpool.UsedCode) int {
+		return cmp.Or(cmp.Compare(a.Challenge, b.Challenge), b.At.Compare(a.At))
+	})
+	codes = slices.CompactFunc(codes, func(a, b userpool.UsedCode) bool { return a.Challenge == b.Challenge })
+	if len(codes) == 0 {
+		return nil
+	}
+	args := []any{
+		column(codes, func(c userpool.UsedCode) string { return string(c.Challenge) }),
+		column(codes, func(c userpool.UsedCode) int64 { return millis(c.At) }),
+	}
+	return t.askLater(ctx, pgUseTexts, args, func(r row) error {
+		x, err := scanText(r)
+		if err == nil {
+			used(x)
+		}
+		return err
+	})
+}
+
+// useText is UseTexts for one code where nobody else writes.
+func (t *tx) useText(ctx context.Context, c userpool.UsedCode, used func(userpool.Text)) error {
+	all, err := t.TextsOf(ctx, c.Challenge)
 	if err != nil || slices.ContainsFunc(all, func(x userpool.Text) bool { return !x.UsedAt.IsZero() }) {
 		return err
 	}
@@ -196,10 +206,16 @@ func (t *tx) UseText(ctx context.Context, id userpool.ChallengeID, at time.Time,
 	if len(all) == 0 {
 		return nil
 	}
+	at := millis(c.At)
+	if at == 0 {
+		if at, err = one(ctx, t, value[int64], sqlCodeUsedAt, c.Challenge); err != nil || at == 0 {
+			return err
+		}
+	}
 	x := all[len(all)-1]
-	x.UsedAt = time.UnixMilli(millis(at)).UTC()
+	x.UsedAt = time.UnixMilli(at).UTC()
 	used(x)
-	return t.run(ctx, sqlMarkUsedText, x.ID, millis(at))
+	return t.run(ctx, sqlMarkUsedText, x.ID, at)
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {

@@ -101,11 +101,11 @@ func benchTexts(b *testing.B, store userpool.Store, sizeOfTexts, sizeOfDays stri
 		})
 		b.ReportMetric(perRow, "bytes/row")
 	})
-	run("UseText", func(u userpool.Tx, i int) error {
-		return u.UseText(ctx, hour(i%rows).Challenge, now, func(userpool.Text) {})
+	run("UseTexts", func(u userpool.Tx, i int) error {
+		return u.UseTexts(ctx, []userpool.UsedCode{{Challenge: hour(i % rows).Challenge, At: now}}, func(userpool.Text) {})
 	})
-	run("UseText of a code without a text", func(u userpool.Tx, i int) error {
-		return u.UseText(ctx, "none", now, func(userpool.Text) {})
+	run("UseTexts of a code without a text", func(u userpool.Tx, i int) error {
+		return u.UseTexts(ctx, []userpool.UsedCode{{Challenge: "none", At: now}}, func(userpool.Text) {})
 	})
 	run("TellText", func(u userpool.Tx, i int) error {
 		_, err := u.TellText(ctx, hour(i%rows).ID, userpool.TextDelivered, "", 1, 8_300, now)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/bellhop-auth/bellhop/internal/sms"
@@ -49,15 +50,22 @@ func (e *env) tell(id userpool.MessageID, s userpool.TextStatus, code string, se
 
 func (e *env) useText(id userpool.ChallengeID, at time.Time) {
 	e.Helper()
-	var used []userpool.Text
+	for _, t := range e.useTexts(userpool.UsedCode{Challenge: id, At: at}) {
+		equal(e, "when", t.UsedAt, at.UTC().Truncate(time.Millisecond))
+	}
+}
+
+// useTexts returns the texts that are said to be used.
+func (e *env) useTexts(codes ...userpool.UsedCode) (used []userpool.Text) {
+	e.Helper()
 	e.do(func(tx userpool.Tx) error {
 		used = nil
-		return tx.UseText(e.ctx, id, at, func(t userpool.Text) { used = append(used, t) })
+		return tx.UseTexts(e.ctx, codes, func(t userpool.Text) { used = append(used, t) })
 	})
 	for _, t := range used {
 		equal(e, "the text that is said to be used", t, e.text(t.ID))
-		equal(e, "when", t.UsedAt, at.UTC().Truncate(time.Millisecond))
 	}
+	return used
 }
 
 // used names the challenge's texts that have the time of its use.
@@ -168,7 +176,7 @@ var textLogCases = []testCase{
 			return tx.TellText(e.ctx, "t", userpool.TextDelivered, "", 0, 0, e.now)
 		})
 	}},
-	{"UseText/marks the last that may have been sent, once", func(e *env) {
+	{"UseTexts/marks the last that may have been sent, once", func(e *env) {
 		var all []userpool.Text
 		for i, status := range []userpool.TextStatus{
 			userpool.TextSent, userpool.TextFailed, userpool.TextExpired, userpool.TextUnsent, userpool.TextDryRun,
@@ -194,6 +202,29 @@ var textLogCases = []testCase{
 		e.useText("", e.now)
 		e.useText("no code", e.now)
 	}},
+	{"UseTexts/of several codes marks each at its time, and nothing of those that are not used", func(e *env) {
+		var all []userpool.Text
+		for i := range 20 {
+			id := userpool.ChallengeID(fmt.Sprint("c", i))
+			e.openChallenge(e.newChallenge(id, string(id)))
+			t := e.newText(userpool.MessageID(id))
+			t.Challenge = id
+			all = append(all, t)
+		}
+		e.insertTexts(all...)
+		e.consume("c1", e.in(time.Second))
+		e.consume("c2", e.in(2*time.Second))
+		codes := []userpool.UsedCode{{Challenge: "c1"}, {Challenge: "c2", At: e.in(time.Hour)}, {Challenge: "c2"}, {Challenge: "c3"}, {Challenge: ""}, {Challenge: "none"}}
+		for i := range 16 {
+			codes = append(codes, userpool.UsedCode{Challenge: userpool.ChallengeID(fmt.Sprint("c", 4+i)), At: e.in(time.Minute)})
+		}
+		equal(e, "used", len(e.useTexts(codes...)), 18)
+		equal(e, "again", len(e.useTexts(codes...)), 0)
+		equal(e, "by its challenge", e.text("c1").UsedAt, e.in(time.Second))
+		equal(e, "as it was said", e.text("c2").UsedAt, e.in(time.Hour))
+		equal(e, "not used", e.text("c3").UsedAt, time.Time{})
+		equal(e, "the last", e.text("c19").UsedAt, e.in(time.Minute))
+	}},
 	{"PutText/of a code that is used already says when, at one text", func(e *env) {
 		c := e.newChallenge("code", "subject")
 		e.openChallenge(c)
@@ -203,7 +234,10 @@ var textLogCases = []testCase{
 		})
 		unsent := e.newText("unsent")
 		unsent.Status = userpool.TextUnsent
-		e.insertTexts(unsent, e.newText("a"), e.newText("b"))
+		e.insertTexts(unsent, e.newText("a"))
+		e.useTexts(userpool.UsedCode{Challenge: "code"})
+		e.insertTexts(e.newText("b"))
+		e.useTexts(userpool.UsedCode{Challenge: "code"})
 		equal(e, "used", e.used("code"), []userpool.MessageID{"a"})
 		equal(e, "at", e.text("a").UsedAt, e.in(5*time.Second))
 	}},
@@ -212,24 +246,40 @@ var textLogCases = []testCase{
 		line.Challenge, line.UsedAt = "code", e.in(7*time.Second)
 		e.insertDecisions(line)
 		e.insertTexts(e.newText("a"))
+		e.useTexts(userpool.UsedCode{Challenge: "code"})
 		equal(e, "at", e.text("a").UsedAt, e.in(7*time.Second))
 	}},
-	{"UseText/and PutText at once miss no use", func(e *env) {
+	{"UseTexts/after a use and PutText at once misses no use", func(e *env) {
 		for i := range 8 {
 			id := userpool.ChallengeID(fmt.Sprint("code", i))
 			e.openChallenge(e.newChallenge(id, string(id)))
 			x := e.newText(userpool.MessageID(id))
 			x.Challenge = id
-			race(e, 2, func(tx userpool.Tx, racer int) (bool, error) {
-				if racer == 0 {
-					return true, tx.PutText(e.ctx, x)
-				}
-				if _, err := tx.ConsumeChallenge(e.ctx, id, e.in(time.Minute)); err != nil {
-					return false, err
-				}
-				return true, tx.UseText(e.ctx, id, e.in(time.Minute), func(userpool.Text) {})
-			})
+			var all sync.WaitGroup
+			at := e.in(time.Minute)
+			for _, do := range []func(tx userpool.Tx) error{
+				func(tx userpool.Tx) error { return tx.PutText(e.ctx, x) },
+				func(tx userpool.Tx) error {
+					_, err := tx.ConsumeChallenge(e.ctx, id, at)
+					return err
+				},
+			} {
+				all.Go(func() {
+					code := userpool.UsedCode{Challenge: id}
+					err := e.store.Update(e.ctx, do)
+					if err == nil {
+						err = e.store.Update(e.ctx, func(tx userpool.Tx) error {
+							return tx.UseTexts(e.ctx, []userpool.UsedCode{code}, func(userpool.Text) {})
+						})
+					}
+					if err != nil {
+						e.Error(err)
+					}
+				})
+			}
+			all.Wait()
 			equal(e, "used", e.used(id), []userpool.MessageID{x.ID})
+			equal(e, "when", e.text(x.ID).UsedAt, at)
 		}
 	}},
 	{"TextEvidence/sums up what providers took in the time", func(e *env) {

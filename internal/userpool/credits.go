@@ -3,6 +3,7 @@ package userpool
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,11 +20,16 @@ import (
 // whether it is stored is credited if it is. A credit that comes late lets less through and
 // never more, and so does one that is lost, with a server that is killed in that moment,
 // with a commit that comes later than that or for a full queue: its line stays unmarked.
+//
+// That transaction also notes the uses at the texts, which is a write less in each answer,
+// and looks again whether those codes are used whose texts were just put: see UseTexts. A
+// use that is lost so is missing in the sums of texts.
 
 const (
-	creditAfter = 20 * time.Millisecond // from the first that waits
-	creditBatch = 128                   // of one transaction
-	creditQueue = 4096                  // that may wait; the next are credited by their own transaction
+	creditAfter = 20 * time.Millisecond  // from the first that waits
+	noteAfter   = 200 * time.Millisecond // where limits are off: what is told of texts can wait
+	creditBatch = 128                    // of one transaction
+	creditQueue = 4096                   // that may wait; the next are credited by their own transaction
 )
 
 // credits are the used codes whose texts are to be credited.
@@ -32,8 +38,33 @@ type credits struct {
 	queue chan UsedCode
 }
 
+func (s *Service) creditAfter() time.Duration {
+	if s.limitsOff {
+		return noteAfter
+	}
+	return creditAfter
+}
+
 // takes says that one more may be credited later.
 func (c *credits) takes() bool { return c.open.Load() && len(c.queue) < creditQueue }
+
+// notePut has the uses of codes noted whose texts were put: who used one beside that has not
+// seen its text.
+func (s *Service) notePut(ctx context.Context, texts []Text) {
+	var codes []UsedCode
+	for _, t := range texts {
+		if t.Challenge != "" {
+			codes = append(codes, UsedCode{Challenge: t.Challenge})
+		}
+	}
+	switch {
+	case !s.shared || len(codes) == 0:
+	case s.credits.open.Load():
+		s.credits.put(codes)
+	default: // the server is about to end
+		s.creditAll(ctx, codes)
+	}
+}
 
 // put hands codes over whose transactions are committed, or may be. It never waits.
 func (c *credits) put(codes []UsedCode) {
@@ -74,7 +105,7 @@ func (s *Service) runCredits(ctx context.Context) error {
 			return nil
 		case first := <-s.credits.queue:
 			if len(s.credits.queue) < creditBatch {
-				pause(ctx, creditAfter)
+				pause(ctx, s.creditAfter())
 			}
 			s.creditAll(ctx, append([]UsedCode{first}, s.credits.waiting()...))
 		}
@@ -100,9 +131,16 @@ func (s *Service) creditAll(ctx context.Context, batch []UsedCode) {
 	}
 }
 
-// creditIn marks the texts of the codes as used, and tells the guard of those that were
-// not.
+// creditIn marks the texts of the codes as used, and where limits are in force tells the
+// guard of those that were not.
 func (s *Service) creditIn(ctx context.Context, tx Tx, codes []UsedCode, at time.Time) error {
+	if err := tx.UseTexts(ctx, codes, func(Text) {}); err != nil { // which observers are told of
+		return err
+	}
+	codes = slices.DeleteFunc(slices.Clone(codes), func(c UsedCode) bool { return c.At.IsZero() })
+	if s.limitsOff || len(codes) == 0 {
+		return nil
+	}
 	lines, err := tx.MarkUsed(ctx, codes)
 	if err != nil || len(lines) == 0 {
 		return err

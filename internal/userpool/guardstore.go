@@ -47,7 +47,7 @@ type guardTx interface {
 // UsedCode is a challenge whose code was given.
 type UsedCode struct {
 	Challenge ChallengeID
-	At        time.Time
+	At        time.Time // zero: if it was, its challenge says when; see UseTexts
 }
 
 // KeyedCell is a cell with its key.

@@ -276,8 +276,8 @@ func (n *notedTexts) PutText(ctx context.Context, texts ...Text) error {
 	return err
 }
 
-func (n *notedTexts) UseText(ctx context.Context, id ChallengeID, at time.Time, used func(Text)) error {
-	return n.Tx.UseText(ctx, id, at, func(t Text) {
+func (n *notedTexts) UseTexts(ctx context.Context, codes []UsedCode, used func(Text)) error {
+	return n.Tx.UseTexts(ctx, codes, func(t Text) {
 		n.used = append(n.used, t)
 		used(t)
 	})

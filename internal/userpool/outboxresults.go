@@ -60,8 +60,9 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 	for _, r := range batch {
 		s.logResult(r)
 	}
+	var texts []Text
 	err := s.store.Update(ctx, func(tx Tx) error {
-		var texts []Text
+		texts = nil
 		var ended []MessageID
 		for _, r := range batch {
 			_, again := r.again(at)
@@ -83,6 +84,7 @@ func (s *Service) record(ctx context.Context, batch []sent) {
 	if err != nil {
 		s.log.Error("outbox: record results", "messages", len(batch), "error", err)
 	}
+	s.notePut(ctx, texts)
 	if slices.ContainsFunc(batch, func(r sent) bool { return r.stays(at) }) {
 		s.wake() // it may be due before the next look
 	}

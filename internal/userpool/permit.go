@@ -156,8 +156,8 @@ func (s *Service) sources(c Caller) (address, network guard.Key) {
 		guard.HashKey(guard.CellNetwork, s.stable(stableAddress, c.network()))
 }
 
-// credit notes in the decision log that the code of the challenge was used, and tells the
-// guard, now or soon.
+// credit notes at its text and in the decision log that the code of the challenge was used,
+// and tells the guard, now or soon.
 func (s *Service) credit(ctx context.Context, tx Tx, challenge ChallengeID, at time.Time) error {
 	code := UsedCode{challenge, at}
 	if call := entryOf(ctx); call != nil && s.credits.takes() {

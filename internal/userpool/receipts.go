@@ -137,8 +137,15 @@ func (s *Service) sendElsewhere(ctx context.Context, t Text, at time.Time) error
 	woken, noRoom := false, false
 	err := s.store.Update(ctx, func(tx Tx) error {
 		woken, noRoom = false, false
+		ch, err := tx.Challenge(ctx, t.Challenge)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil || !ch.UsedAt.IsZero() { // which its texts may learn later
+			return err
+		}
 		texts, err := tx.TextsOf(ctx, t.Challenge)
-		if err != nil || len(texts) == 0 || texts[len(texts)-1].ID != t.ID || !texts[len(texts)-1].UsedAt.IsZero() {
+		if err != nil || len(texts) == 0 || texts[len(texts)-1].ID != t.ID {
 			return err
 		}
 		if woken, err = tx.WakeMessage(ctx, t.ID, at); err != nil || !woken || s.limitsOff {

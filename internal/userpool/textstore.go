@@ -11,9 +11,9 @@ import (
 // and which numbers want none. It outlives the pools that it is of.
 type textTx interface {
 	// PutText stores texts. One whose id is there already is replaced if it may have
-	// been sent, and left as it is if more is known of it; its UsedAt stays. Its
-	// UsedAt is what the store knows of its challenge, unless another text has that
-	// already: a code can be used before anybody writes that it was sent.
+	// been sent, and left as it is if more is known of it; its UsedAt stays. A code can be
+	// used before anybody writes that it was sent: on a store of one server PutText notes
+	// that as UseTexts does.
 	PutText(ctx context.Context, texts ...Text) error
 	Text(ctx context.Context, id MessageID) (Text, bool, error)
 	// TextByRef finds a text by the provider's id of it, the last of several.
@@ -22,10 +22,15 @@ type textTx interface {
 	// is a later one than that which is known; false if not. Segments and price that
 	// are not zero are noted whatever the status is.
 	TellText(ctx context.Context, id MessageID, s TextStatus, code string, segments int, micros int64, at time.Time) (bool, error)
-	// UseText notes, in one statement, that the challenge's code was used, at the last
-	// of its texts that may have been sent, if none has it already. Before the Update
-	// returns, used is told that text, if there is one.
-	UseText(ctx context.Context, id ChallengeID, at time.Time, used func(Text)) error
+	// UseTexts notes that the codes were used, each at the last of its texts that may have
+	// been sent, if none has it already. A code of which no time is given was used if its
+	// challenge says so, or where that is gone, the decision log. Before the Update returns,
+	// used is told of those texts.
+	//
+	// Where several servers have one store, a transaction that uses a code and one that puts
+	// its text may not see each other. So each is followed by one that calls UseTexts: the
+	// later of these sees both, and no use is missed unless a server is killed between them.
+	UseTexts(ctx context.Context, codes []UsedCode, used func(Text)) error
 	// TextsOf returns the challenge's texts, oldest first.
 	TextsOf(ctx context.Context, id ChallengeID) ([]Text, error)
 	// TextEvidence sums up the texts that providers took from the one time until
