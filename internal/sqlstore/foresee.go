@@ -104,11 +104,6 @@ func (c *pgConn) unasked() (all []*foreseen) {
 	return all
 }
 
-// foresees says whether some are.
-func (c *pgConn) foresees() bool {
-	return slices.ContainsFunc(c.foreseen, func(f *foreseen) bool { return !f.asked })
-}
-
 // keep reads the answer.
 func (f *foreseen) keep(m *pgExchange) error {
 	_, err := m.answer(func(r pgRow) error {
