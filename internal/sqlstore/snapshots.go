@@ -37,7 +37,14 @@ func (db *sqliteFile) leave(v *lateView) {
 	if v.failed || v.kept && v.head().FmxFrame >= keptBelow {
 		v.drop()
 	}
-	if v.kept && db.dropping.CompareAndSwap(false, true) {
+}
+
+// giveBack ends the use of a connection. When the snapshot that it may have kept is to be
+// dropped is settled only then, since who drops looks at connections that nobody uses.
+func (db *sqliteFile) giveBack(c *liteConn) {
+	kept := c.kept
+	db.readers <- c
+	if kept && db.dropping.CompareAndSwap(false, true) {
 		time.AfterFunc(keptFor, func() {
 			db.dropping.Store(false)
 			db.dropKept()

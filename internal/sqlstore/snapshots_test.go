@@ -86,6 +86,29 @@ func TestView_KeepsItsSnapshotForAWhile(t *testing.T) {
 	})
 }
 
+func TestView_ThatEndsJustWhenSnapshotsAreDropped_DoesNotKeepItsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openTemp(t, Options{Readers: 1})
+		putMeta(t, db, "n", "1")
+		look(t, db, "n") // whose snapshot is to be dropped
+		f := db.file()
+		c, err := f.reader(t.Context())
+		must(t, err)
+		must(t, f.view(t.Context(), c, f.file.still(), func(userpool.Tx) error { return nil }))
+		if !c.kept {
+			t.Fatal("none is kept at all")
+		}
+		time.Sleep(keptFor)
+		synctest.Wait()
+		f.giveBack(c)
+		time.Sleep(keptFor)
+		synctest.Wait()
+		if _, kept := look(t, db, "n"); kept {
+			t.Error("it is kept")
+		}
+	})
+}
+
 // Else the log could not begin again.
 func TestView_OfALongLog_KeepsNoSnapshot(t *testing.T) {
 	db := openTemp(t, Options{Readers: 1})

@@ -128,7 +128,7 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 	if err != nil {
 		return err
 	}
-	defer func() { db.readers <- c }()
+	defer db.giveBack(c)
 	err = db.view(ctx, c, db.file.still(), fn)
 	if errors.Is(err, errConfigMoved) {
 		err = db.view(ctx, c, nil, fn)
