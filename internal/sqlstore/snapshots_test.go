@@ -65,6 +65,21 @@ func TestView_ThatFailed_KeepsNoSnapshot(t *testing.T) {
 	}
 }
 
+func TestView_ThatDidNotStart_KeepsNoSnapshot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bellhop.db")
+	db := reopen(t, path, Options{Readers: 1})
+	execSQL(t, path, "insert into schema_migrations (version, name, applied_at) values (99, 'next', 0)")
+	execSQL(t, path, fileVersion+" = 99")
+	if err := db.View(t.Context(), func(userpool.Tx) error { return nil }); !errors.Is(err, errNewerSchema) {
+		t.Fatal(err)
+	}
+	c := <-db.file().readers
+	defer func() { db.file().readers <- c }()
+	if c.kept {
+		t.Error("one is")
+	}
+}
+
 func TestView_KeepsItsSnapshotForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openTemp(t, Options{Readers: 1})

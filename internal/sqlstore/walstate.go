@@ -134,7 +134,7 @@ type lateView struct {
 	before *fileState // the last one when the View began
 
 	begun, placed bool
-	failed        bool // a statement has
+	failed        bool // a statement has, and the engine may have left the transaction
 }
 
 // errConfigMoved ends a View that took the configuration for what it is no more.
@@ -181,6 +181,7 @@ func (v *lateView) start() error {
 		err = known(v.liteConn)
 	}
 	if err != nil {
+		v.failed = true
 		return err
 	}
 	head := v.head()
@@ -190,17 +191,21 @@ func (v *lateView) start() error {
 	return nil
 }
 
-// place finds out, after the first statement, whether the snapshot is on the state that
-// the View was taken to be on. Where it is on another, what was taken for its
-// configuration must still be that.
+// place is told after each statement how it ended, and checks after the first.
 func (v *lateView) place(err error) error {
-	took := v.tx.file
+	if err == nil && !v.placed {
+		err = v.check()
+	}
 	if err != nil {
 		v.failed = true
 	}
-	if err != nil || v.placed {
-		return err
-	}
+	return err
+}
+
+// check finds out whether the snapshot is on the state that the View was taken to be on.
+// Where it is on another, what was taken for its configuration must still be that.
+func (v *lateView) check() error {
+	took := v.tx.file
 	v.placed = true
 	if took.head == v.head() {
 		return nil
