@@ -7,8 +7,8 @@ import "time"
 // takes the system's locks, and costs as much as two rows.
 //
 // A snapshot holds up whoever wants to copy the log into the file and to begin it
-// again. So none is kept where the folder is about to, and none for long after its last
-// View, for another process may want to.
+// again. So none is kept where the folder is about to, and none for long, however many
+// Views there are: another process that wants to keeps all from writing until it can.
 const (
 	keptBelow = foldFrom / frameBytes // pages of the log
 	keptFor   = 100 * time.Millisecond
@@ -34,7 +34,7 @@ func (c *liteConn) drop() {
 // leave ends a View, but keeps its snapshot if it may.
 func (db *sqliteFile) leave(v *lateView) {
 	v.kept = v.begun
-	if v.failed || v.kept && v.head().FmxFrame >= keptBelow {
+	if v.failed || v.kept && (v.drops != db.drops.Load() || v.head().FmxFrame >= keptBelow) {
 		v.drop()
 	}
 }
@@ -52,8 +52,10 @@ func (db *sqliteFile) giveBack(c *liteConn) {
 	}
 }
 
-// dropKept drops the snapshots of the connections that nobody uses at this moment.
+// dropKept drops the snapshots of the connections that nobody uses at this moment. The
+// others end with the Views that use them.
 func (db *sqliteFile) dropKept() {
+	db.drops.Add(1)
 	for range cap(db.readers) {
 		select {
 		case c := <-db.readers:

@@ -101,6 +101,27 @@ func TestView_KeepsItsSnapshotForAWhile(t *testing.T) {
 	})
 }
 
+// Else as many Views as there are connections would keep theirs for ever.
+func TestView_UnderWayWhenSnapshotsAreDropped_KeepsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openTemp(t, Options{Readers: 1})
+		putMeta(t, db, "n", "1")
+		look(t, db, "n")
+		must(t, db.View(t.Context(), func(u userpool.Tx) error {
+			time.Sleep(keptFor)
+			synctest.Wait()
+			_, err := u.Meta(t.Context(), "n")
+			return err
+		}))
+		if _, kept := look(t, db, "n"); kept {
+			t.Error("it keeps its own")
+		}
+		if _, kept := look(t, db, "n"); !kept {
+			t.Error("the next keeps none")
+		}
+	})
+}
+
 func TestView_ThatEndsJustWhenSnapshotsAreDropped_DoesNotKeepItsForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openTemp(t, Options{Readers: 1})

@@ -24,7 +24,8 @@ type sqliteFile struct {
 	file    fileStates
 	lock    *fileLock // nil unless Options.Exclusive
 
-	dropping atomic.Bool // kept snapshots will be dropped in a while
+	dropping atomic.Bool   // kept snapshots will be dropped in a while
+	drops    atomic.Uint64 // how often they were
 
 	closed   chan struct{} // closed when Close has done its work
 	closeErr error         // valid then
@@ -140,6 +141,9 @@ func (db *sqliteFile) View(ctx context.Context, fn func(userpool.Tx) error) erro
 // that the file is in, until something is asked.
 func (db *sqliteFile) view(ctx context.Context, c *liteConn, at *fileState, fn func(userpool.Tx) error) error {
 	v := &lateView{liteConn: c, states: &db.file, before: db.file.now.Load(), begun: c.keptOn(at)}
+	if !v.begun {
+		c.drops = db.drops.Load()
+	}
 	defer db.leave(v)
 	t := &tx{conn: v, caller: ctx, config: &db.config, fills: true, file: at}
 	v.tx = t

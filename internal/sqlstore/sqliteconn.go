@@ -24,6 +24,7 @@ type liteConn struct {
 
 	gather *gather // nil but for the writer's
 	kept   bool    // a snapshot is open between Views; see keptOn
+	drops  uint64  // how often kept ones had been dropped when its View began
 }
 
 // newConn opens the file that dataSource names. One goroutine at a time uses the
