@@ -8,7 +8,7 @@ import "time"
 //
 // A snapshot holds up whoever wants to copy the log into the file and to begin it
 // again. So none is kept where the folder is about to, and none for long, however many
-// Views there are: another process that wants to keeps all from writing until it can.
+// Views there are: while another process waits for its end to do so, nobody can write.
 const (
 	keptBelow = foldFrom / frameBytes // pages of the log
 	keptFor   = 100 * time.Millisecond
