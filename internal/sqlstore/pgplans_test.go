@@ -122,7 +122,20 @@ func TestChallenges_PostgresPlans(t *testing.T) {
 	findByKeys(t, c, map[string]int{
 		sqlClaimAttempt: 2, sqlConsumeAttempt: 2, sqlConsumeSession: 2, pgUseTexts: 2, sqlRepeat: 2, sqlRotateRefresh: 3,
 	})
+	// Where all that there were when they were counted were of one challenge, the last text
+	// seems to be its last.
+	if err := c.script(pgTextsOfOne); err != nil {
+		t.Fatal(err)
+	}
+	findByKeys(t, c, map[string]int{pgUseTexts: 2})
 }
+
+// pgTextsOfOne are a thousand texts, of one challenge when they are counted, and many others.
+const pgTextsOfOne = `
+	alter table texts set (autovacuum_enabled = off);
+	insert into texts select i, 'p', 'c', '', 'one', 'IN', false, '', '', '', '', 1, 1, 'sent', '', 1, 1, i, 0, 0 from generate_series(1, 1000) i;
+	analyze texts;
+	insert into texts select i, 'p', 'c', '', i, 'IN', false, '', '', '', '', 1, 1, 'sent', '', 1, 1, i, 0, 0 from generate_series(1001, 50000) i`
 
 // findByKeys has the planner explain statements, with their numbers of arguments.
 func findByKeys(t *testing.T, c *pgConn, statements map[string]int) {

@@ -51,19 +51,22 @@ const (
 	sqlPriceText = `update texts set segments = case when cast($2 as bigint) > 0 then cast($2 as bigint) else segments end,
 			micros = case when cast($3 as bigint) > 0 then cast($3 as bigint) else micros end
 		where id = $1`
-	// What is no join is looked up by its key, whatever the planner knows of the tables.
+	// What is no join is looked up by its key, whatever the planner knows of the tables, and
+	// what is sorted by a sum is not looked for among all texts, from the last one back.
 	pgUseTexts = `update texts set used_at = ` + pgCodeUsedAt + ` where id = any(array(
 			select (select id from texts where challenge_id <> '' and challenge_id = c.id and ` + mayBeSent + `
-				order by sent_at desc, id desc limit 1)
+				order by sent_at + 0 desc, id desc limit 1)
 			from unnest($1::text[]) as c (id)
 			where (select max(used_at) from texts where challenge_id <> '' and challenge_id = c.id and used_at <> 0) is null))
-		and ` + pgCodeUsedAt + ` > 0 returning ` + textColumns
+		and ` + pgCodeUsedAt + ` > 0 and ` + codeNotOpen + ` returning ` + textColumns
+	// What is no challenge, or one that is gone, may be used.
+	codeNotOpen  = `coalesce((select c.used_at from challenges c where c.id = texts.challenge_id), 1) > 0`
 	pgCodeUsedAt = `coalesce(nullif(($2::bigint[])[array_position($1::text[], texts.challenge_id)], 0),
 			(select c.used_at from challenges c where c.id = texts.challenge_id),
 			(select max(g.used_at) from guard_log g where g.challenge_id <> '' and g.challenge_id = texts.challenge_id), 0)`
 
 	// The same where nobody else writes.
-	sqlMarkUsedText = `update texts set used_at = $2 where id = $1`
+	sqlMarkUsedText = `update texts set used_at = $2 where id = $1 and ` + codeNotOpen
 	sqlCodeUsedAt   = `select coalesce((select used_at from challenges where id = $1),
 		(select max(used_at) from guard_log where challenge_id <> '' and challenge_id = $1), 0)`
 
@@ -214,8 +217,11 @@ func (t *tx) useText(ctx context.Context, c userpool.UsedCode, used func(userpoo
 	}
 	x := all[len(all)-1]
 	x.UsedAt = time.UnixMilli(at).UTC()
-	used(x)
-	return t.run(ctx, sqlMarkUsedText, x.ID, at)
+	marked, err := t.changed(ctx, sqlMarkUsedText, x.ID, at)
+	if marked {
+		used(x)
+	}
+	return err
 }
 
 func (t *tx) TextsOf(ctx context.Context, id userpool.ChallengeID) ([]userpool.Text, error) {

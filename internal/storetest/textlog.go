@@ -214,14 +214,20 @@ var textLogCases = []testCase{
 		e.insertTexts(all...)
 		e.consume("c1", e.in(time.Second))
 		e.consume("c2", e.in(2*time.Second))
-		codes := []userpool.UsedCode{{Challenge: "c1"}, {Challenge: "c2", At: e.in(time.Hour)}, {Challenge: "c2"}, {Challenge: "c3"}, {Challenge: ""}, {Challenge: "none"}}
+		codes := []userpool.UsedCode{
+			{Challenge: "c0", At: e.in(time.Minute)}, // whose use was not stored
+			{Challenge: "c1"}, {Challenge: "c2", At: e.in(time.Hour)}, {Challenge: "c2"}, {Challenge: "c3"}, {Challenge: ""}, {Challenge: "none"},
+		}
 		for i := range 16 {
-			codes = append(codes, userpool.UsedCode{Challenge: userpool.ChallengeID(fmt.Sprint("c", 4+i)), At: e.in(time.Minute)})
+			c := userpool.UsedCode{Challenge: userpool.ChallengeID(fmt.Sprint("c", 4+i)), At: e.in(time.Minute)}
+			e.consume(c.Challenge, c.At)
+			codes = append(codes, c)
 		}
 		equal(e, "used", len(e.useTexts(codes...)), 18)
 		equal(e, "again", len(e.useTexts(codes...)), 0)
 		equal(e, "by its challenge", e.text("c1").UsedAt, e.in(time.Second))
 		equal(e, "as it was said", e.text("c2").UsedAt, e.in(time.Hour))
+		equal(e, "said to be used, and not", e.text("c0").UsedAt, time.Time{})
 		equal(e, "not used", e.text("c3").UsedAt, time.Time{})
 		equal(e, "the last", e.text("c19").UsedAt, e.in(time.Minute))
 	}},

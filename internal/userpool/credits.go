@@ -23,7 +23,8 @@ import (
 //
 // That transaction also notes the uses at the texts, which is a write less in each answer,
 // and looks again whether those codes are used whose texts were just put: see UseTexts. A
-// use that is lost so is missing in the sums of texts.
+// use that is lost, as a credit is, is missing in the sums of texts; so is one that an answer
+// notes itself, where the queue is full or the server ends, while its text is put beside.
 
 const (
 	creditAfter = 20 * time.Millisecond  // from the first that waits
@@ -32,7 +33,8 @@ const (
 	creditQueue = 4096                   // that may wait; the next are credited by their own transaction
 )
 
-// credits are the used codes whose texts are to be credited.
+// credits are the used codes whose texts are to be credited, and those to be asked for whose
+// texts were put.
 type credits struct {
 	open  atomic.Bool // somebody takes them from the queue
 	queue chan UsedCode
@@ -124,7 +126,7 @@ func (s *Service) creditAll(ctx context.Context, batch []UsedCode) {
 			return
 		}
 		if stopping || longer.Err() != nil || !fault.Is(err, fault.Unavailable) {
-			s.log.Error("guard: used codes are not credited", "codes", len(batch), "error", err)
+			s.log.Error("used codes are not noted", "codes", len(batch), "error", err)
 			return
 		}
 		pause(ctx, lateRetry)

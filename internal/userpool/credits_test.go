@@ -175,13 +175,24 @@ func TestCredits_AnswerInDoubt_IsCreditedIfItIsStored(t *testing.T) {
 			s, end := w.instead(store, true)
 			w.settle()
 			session := begunBy(w, s)
-			w.settle()
+			w.pass(time.Second) // what became of its text is stored
 			wrote := cells.n.Load()
 			credited := func() bool {
 				w.pass(time.Second)
 				return cells.n.Load() > wrote
 			}
+			usedTexts := func() (n int) {
+				w.must(w.store.View(w.ctx, func(tx userpool.Tx) error {
+					all, err := tx.TextEvidence(w.ctx, time.Time{}, time.Now().Add(time.Hour))
+					for _, e := range all {
+						n += e.Used
+					}
+					return err
+				}))
+				return n
+			}
 			answer := func(id string) error { return answeredBy(w, s, session, id) }
+			before := usedTexts()
 			store.doubt.Store(true)
 			if err := answer("1"); !errors.Is(err, errSilent) {
 				t.Fatalf("got %v", err)
@@ -189,10 +200,16 @@ func TestCredits_AnswerInDoubt_IsCreditedIfItIsStored(t *testing.T) {
 			if got := credited(); got != stores {
 				t.Errorf("an answer is stored: %t, and credited: %t", stores, got)
 			}
+			if got := usedTexts() > before; got != stores {
+				t.Errorf("an answer is stored: %t, and its text is used: %t", stores, got)
+			}
 			if !stores {
 				w.must(answer("2"))
 				if !credited() {
 					t.Error("its repetition is not credited")
+				}
+				if usedTexts() == before {
+					t.Error("the text of its repetition is not used")
 				}
 			}
 			end()

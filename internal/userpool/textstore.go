@@ -23,13 +23,13 @@ type textTx interface {
 	// are not zero are noted whatever the status is.
 	TellText(ctx context.Context, id MessageID, s TextStatus, code string, segments int, micros int64, at time.Time) (bool, error)
 	// UseTexts notes that the codes were used, each at the last of its texts that may have
-	// been sent, if none has it already. A code of which no time is given was used if its
-	// challenge says so, or where that is gone, the decision log. Before the Update returns,
-	// used is told of those texts.
+	// been sent, if none has it already. One whose challenge is there and not used is not. A
+	// code of which no time is given was used if its challenge says so, or where that is gone,
+	// the decision log. Before the Update returns, used is told of those texts.
 	//
 	// Where several servers have one store, a transaction that uses a code and one that puts
 	// its text may not see each other. So each is followed by one that calls UseTexts: the
-	// later of these sees both, and no use is missed unless a server is killed between them.
+	// later of these sees both, and no use is missed unless one of them is: see credits.
 	UseTexts(ctx context.Context, codes []UsedCode, used func(Text)) error
 	// TextsOf returns the challenge's texts, oldest first.
 	TextsOf(ctx context.Context, id ChallengeID) ([]Text, error)
