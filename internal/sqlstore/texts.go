@@ -101,15 +101,14 @@ func (t *tx) PutText(ctx context.Context, texts ...userpool.Text) error {
 	return nil
 }
 
-// apart is how many of the texts one statement may store: none of them needs to see what
-// is stored of another of its code, or under its id.
+// apart is how many of the texts one statement may store, which meets no row twice.
 func apart(texts []userpool.Text) int {
-	ids, codes := make(map[userpool.MessageID]bool), make(map[userpool.ChallengeID]bool)
+	ids := make(map[userpool.MessageID]bool)
 	for i, x := range texts {
-		if ids[x.ID] || codes[x.Challenge] {
+		if ids[x.ID] {
 			return i
 		}
-		ids[x.ID], codes[x.Challenge] = true, x.Challenge != ""
+		ids[x.ID] = true
 	}
 	return len(texts)
 }

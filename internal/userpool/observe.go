@@ -28,8 +28,8 @@ type Observer interface {
 	// Texted is told of a text that is written down: it was sent, or given up. One that
 	// may have been sent, and is tried again, may be told of twice.
 	Texted(t Text)
-	// Used is told of a text whose code was used; not of one that was used before it was
-	// written down, which takes some milliseconds.
+	// Used is told of a text whose code was used. On a store of one server it is not told of
+	// one that was used before it was written down, which takes some milliseconds.
 	Used(t Text)
 	// Dropped is told of a message that expired before it could be sent.
 	Dropped(h Handover)
