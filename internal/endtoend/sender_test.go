@@ -88,16 +88,17 @@ func TestSender_Slow_AnswersDoNotWaitForIt(t *testing.T) {
 	s := newSite(t, "BELLHOP_LIMITS=off")
 	s.start()
 	release := s.sink.Hold()
-	numbers := signUpAll(t, s, s.patient(newBalancer(t, s.node)), 80)
+	sdk := s.patient(newBalancer(t, s.node)) // where other tests keep the machine busy it is told to come again
+	numbers := signUpAll(t, s, sdk, 80)
 	awaitPosts(t, s, 32)
 	if n := len(s.sink.Texts()); n > 0 {
 		t.Errorf("%d texts were accepted by a provider that holds them all", n)
 	}
-	if u, err := s.sdk().AdminGetUser(bounded(t, time.Minute), &cip.AdminGetUserInput{UserPoolId: &s.pool, Username: &numbers[79]}); err != nil || u.UserStatus != types.UserStatusTypeUnconfirmed {
+	if u, err := sdk.AdminGetUser(bounded(t, time.Minute), &cip.AdminGetUserInput{UserPoolId: &s.pool, Username: &numbers[79]}); err != nil || u.UserStatus != types.UserStatusTypeUnconfirmed {
 		t.Errorf("the last sign-up is not there while texts wait: %v", err)
 	}
 	release()
-	confirmAll(t, s, s.patient(newBalancer(t, s.node)), numbers)
+	confirmAll(t, s, sdk, numbers)
 	s.stop()
 }
 
