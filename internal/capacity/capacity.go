@@ -150,6 +150,6 @@ func (p Plant) demand(f Flow, machine int) (ms float64) {
 // SignIn is a sign-in by texted code as docs/scaling.md measured it of one node on
 // PostgreSQL: what bellhop-bench model reckons with if it is told nothing else.
 var SignIn = Flow{
-	Node: 1.3, NodeAlone: 1.95, Signing: 0.48, Database: 1.1, DatabaseAlone: 1.1,
-	Commits: 2.15, RoundTrips: 4.4, Log: 5_700,
+	Node: 1.15, NodeAlone: 1.45, Signing: 0.48, Database: 0.85, DatabaseAlone: 0.85,
+	Commits: 2.15, RoundTrips: 4.4, Log: 6_100,
 }
